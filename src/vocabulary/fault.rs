@@ -1,0 +1,176 @@
+//! What a peer may be told: one row a fault, with HL7 code, HTTP status and what helps.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that can go wrong where a peer can see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fault {
+    /// The certificate belongs to no department and no sender.
+    CertificateUnknown,
+    /// The character set is not supported, or the bytes are not in it.
+    CharacterSet,
+    /// A value is not of its data type.
+    DataType,
+    /// An identifier fails its own check.
+    IdentifierInvalid,
+    /// Identifiers of one message belong to different persons.
+    IdentityConflict,
+    /// No identifier by which the person could be known.
+    IdentityMissing,
+    /// The gateway itself failed.
+    Internal,
+    /// A limit of size, depth, count or time.
+    Limit,
+    /// The message is not well formed.
+    Malformed,
+    /// The department may not ask for this purpose.
+    PurposeNotGranted,
+    /// A required field is empty.
+    RequiredMissing,
+    /// Segments are missing or in the wrong order.
+    SegmentSequence,
+    /// The message claims a sender its connection does not have.
+    SenderMismatch,
+    /// A code is not in its table.
+    TableValue,
+    /// The store or ledger cannot be written now.
+    Unavailable,
+    /// An element the catalogue does not have.
+    UnknownElement,
+    /// A purpose that is not in the closed list.
+    UnknownPurpose,
+    /// The trigger event is not supported.
+    UnsupportedEvent,
+    /// The message type is not supported.
+    UnsupportedMessage,
+    /// The processing id is not supported.
+    UnsupportedProcessing,
+    /// The version is not supported.
+    UnsupportedVersion,
+    /// An upstream system needed for this purpose does not answer.
+    UpstreamUnavailable,
+}
+
+/// Whether a negative acknowledgement is an error (AE) or a rejection (AR), HL7 table 0008.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nack {
+    /// AE or CE.
+    Error,
+    /// AR or CR.
+    Reject,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultRow {
+    /// The fault.
+    pub fault: Fault,
+    /// Stable name in answers, metrics and the console.
+    pub name: &'static str,
+    /// HL7 table 0357.
+    pub hl7_code: u16,
+    /// Error or rejection.
+    pub nack: Nack,
+    /// HTTP status.
+    pub http_status: u16,
+    /// Whether sending the same again later can help.
+    pub retry: bool,
+    /// English text.
+    pub en: &'static str,
+    /// Chinese text.
+    pub zh: &'static str,
+}
+
+macro_rules! faults {
+    ($($fault:ident $name:literal $hl7:literal $nack:ident $http:literal $retry:literal $en:literal $zh:literal;)+) => {
+        /// Every fault, alphabetical. Rows are added, never renumbered.
+        pub static FAULTS: &[FaultRow] = &[$(FaultRow {
+            fault: Fault::$fault, name: $name, hl7_code: $hl7, nack: Nack::$nack,
+            http_status: $http, retry: $retry, en: $en, zh: $zh,
+        }),+];
+
+        impl Fault {
+            /// Its row.
+            #[must_use]
+            pub const fn row(self) -> FaultRow {
+                match self {
+                    $(Self::$fault => FaultRow {
+                        fault: Self::$fault, name: $name, hl7_code: $hl7, nack: Nack::$nack,
+                        http_status: $http, retry: $retry, en: $en, zh: $zh,
+                    }),+
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    CertificateUnknown "certificate-unknown" 207 Reject 403 false
+        "the certificate belongs to no department and no sender" "证书不属于任何部门或发送方";
+    CharacterSet "character-set" 102 Reject 415 false
+        "the character set is not supported or the bytes are not in it" "字符集不受支持或字节不符合该字符集";
+    DataType "data-type" 102 Error 422 false
+        "a value is not of its data type" "数据类型错误";
+    IdentifierInvalid "identifier-invalid" 102 Error 422 false
+        "an identifier fails its own check" "标识符校验失败";
+    IdentityConflict "identity-conflict" 204 Error 409 false
+        "the identifiers belong to different persons" "标识符分属不同人员";
+    IdentityMissing "identity-missing" 101 Error 422 false
+        "no identifier by which the person could be known" "缺少可识别人员的标识符";
+    Internal "internal" 207 Error 500 true
+        "the gateway failed; nothing was kept" "网关内部错误，未保存任何内容";
+    Limit "limit" 207 Reject 413 false
+        "a limit of size, depth, count or time was reached" "超过大小、深度、数量或时间限制";
+    Malformed "malformed" 100 Reject 400 false
+        "the message is not well formed" "消息格式不正确";
+    PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
+        "this department may not ask for this purpose" "该部门无权以此用途查询";
+    RequiredMissing "required-missing" 101 Error 422 false
+        "a required field is empty" "缺少必填字段";
+    SegmentSequence "segment-sequence" 100 Error 422 false
+        "a segment is missing or out of order" "段缺失或顺序错误";
+    SenderMismatch "sender-mismatch" 207 Reject 403 false
+        "the message claims a sender its connection does not have" "消息声称的发送方与连接不符";
+    TableValue "table-value" 103 Error 422 false
+        "a code is not in its table" "代码不在值域表中";
+    Unavailable "unavailable" 207 Error 503 true
+        "nothing was kept or released; send it again later" "暂不可用，未保存也未披露任何内容，请稍后重试";
+    UnknownElement "unknown-element" 204 Error 400 false
+        "the catalogue has no such element" "目录中没有该数据元";
+    UnknownPurpose "unknown-purpose" 204 Error 400 false
+        "the list of purposes has no such purpose" "用途清单中没有该用途";
+    UnsupportedEvent "unsupported-event" 201 Reject 422 false
+        "the trigger event is not supported" "不支持该触发事件";
+    UnsupportedMessage "unsupported-message" 200 Reject 422 false
+        "the message type is not supported" "不支持该消息类型";
+    UnsupportedProcessing "unsupported-processing" 202 Reject 422 false
+        "the processing id is not supported" "不支持该处理标识";
+    UnsupportedVersion "unsupported-version" 203 Reject 422 false
+        "the version is not supported" "不支持该版本";
+    UpstreamUnavailable "upstream-unavailable" 207 Error 503 true
+        "a system needed for this purpose does not answer" "该用途所需的上游系统无应答";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_stable_unique_and_in_order() {
+        let names: Vec<_> = FAULTS.iter().map(|row| row.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+        for row in FAULTS {
+            assert_eq!(serde_json::to_value(row.fault).ok(), Some(row.name.into()));
+        }
+    }
+
+    #[test]
+    fn what_may_be_sent_again_is_not_rejected() {
+        assert!(FAULTS.iter().all(|row| !row.retry || row.nack == Nack::Error));
+    }
+}

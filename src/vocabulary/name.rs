@@ -1,0 +1,122 @@
+//! Short configured names: element ids, classes, sources, departments, purposes.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How many bytes a configured name may have.
+pub const NAME_BYTES_MAX: usize = 32;
+
+/// A short name from configuration, held inline so that copying it costs nothing.
+///
+/// Shape: 1 to 32 ASCII bytes of `A-Z a-z 0-9 . - _`, zero padded.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Name([u8; NAME_BYTES_MAX]);
+
+/// Why a text is not a configured name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a name is 1 to 32 of the characters A-Z a-z 0-9 . - _")]
+pub struct NameError;
+
+impl Name {
+    fn parse(text: &str) -> Result<Self, NameError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(allowed) {
+            return Err(NameError);
+        }
+        let mut bytes = [0; NAME_BYTES_MAX];
+        for (slot, byte) in bytes.iter_mut().zip(text.bytes()) {
+            *slot = byte;
+        }
+        Ok(Self(bytes))
+    }
+
+    fn as_str(&self) -> &str {
+        let text = self.0.split(|byte| *byte == 0).next().unwrap_or_default();
+        // Only `parse` builds a name, and it admits ASCII alone.
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Name);
+
+        impl $name {
+            /// Reads a name.
+            ///
+            /// # Errors
+            /// [`NameError`] if the text is empty, too long or holds other characters.
+            pub fn parse(text: &str) -> Result<Self, NameError> {
+                Name::parse(text).map(Self)
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+names! {
+    /// 数据元标识符, the id of a data element: `DE02.01.039.00`, or `MZ.…` for a local one.
+    ElementId,
+    /// 数据类别, the class policies speak about: `diagnosis`, `contact`, `ability`.
+    Class,
+    /// 数据集, what a record is: `admission`, `laboratory-report`, `ability-assessment`.
+    Dataset,
+    /// Name of a group inside a record: `diagnosis`, `result`, `contact`.
+    GroupName,
+    /// 部门, who asks: bound to certificates.
+    Department,
+    /// Role of a certificate inside its department: `clerk`, `doctor`, `agent`.
+    Role,
+    /// 用途, the purpose of use, from the closed list in `policies/purposes.toml`.
+    Purpose,
+    /// Where a record came from: a sender or an upstream system.
+    Source,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_text_and_nothing_else_is_a_name() {
+        for text in ["DE02.01.039.00", "MZ.stay.over-30-days", "a", &"x".repeat(32)] {
+            assert_eq!(ElementId::parse(text).map(|id| id.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "姓名", "a b", "a\0", &"x".repeat(33)] {
+            assert_eq!(ElementId::parse(text), Err(NameError));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Where in a message something stands: what errors and logs say instead of values.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A place in a message, counted as its standard counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Position {
+    /// A byte offset from the first byte of the body.
+    Byte(usize),
+    /// A place in an HL7 v2 message.
+    Hl7(Hl7Position),
+    /// A JSON pointer (RFC 6901) made of names our interface defines and of indices.
+    Pointer(String),
+}
+
+/// A place in an HL7 v2 message, as ERR-2 (ERL) counts; every number from 1, 0 means "the whole".
+///
+/// Standard: HL7 v2.5 section 2.A.28.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hl7Position {
+    /// Segment id: three ASCII capitals or digits.
+    pub segment: [u8; 3],
+    /// Which of the segments with that id, from 1.
+    pub occurrence: u32,
+    /// Field, from 1.
+    pub field: u16,
+    /// Repetition, from 1.
+    pub repetition: u16,
+    /// Component, from 1.
+    pub component: u16,
+    /// Subcomponent, from 1.
+    pub subcomponent: u16,
+}
+
+impl Hl7Position {
+    /// A whole segment.
+    #[must_use]
+    pub const fn segment(segment: [u8; 3], occurrence: u32) -> Self {
+        Self { segment, occurrence, field: 0, repetition: 0, component: 0, subcomponent: 0 }
+    }
+
+    /// A field of the first segment with that id.
+    #[must_use]
+    pub const fn field(segment: [u8; 3], field: u16) -> Self {
+        Self { segment, occurrence: 1, field, repetition: 0, component: 0, subcomponent: 0 }
+    }
+
+    /// The segment id as text.
+    #[must_use]
+    pub fn segment_id(&self) -> &str {
+        std::str::from_utf8(&self.segment).unwrap_or("???")
+    }
+}
+
+/// `PID-3.1`, `OBX(4)-5`, `PID-3(2).4.1`: occurrence and repetition show when above 1.
+impl fmt::Display for Hl7Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.segment_id())?;
+        if self.occurrence > 1 {
+            write!(f, "({})", self.occurrence)?;
+        }
+        if self.field > 0 {
+            write!(f, "-{}", self.field)?;
+        }
+        if self.repetition > 1 {
+            write!(f, "({})", self.repetition)?;
+        }
+        if self.component > 0 {
+            write!(f, ".{}", self.component)?;
+        }
+        if self.subcomponent > 0 {
+            write!(f, ".{}", self.subcomponent)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Hl7Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Byte(offset) => write!(f, "byte {offset}"),
+            Self::Hl7(position) => position.fmt(f),
+            Self::Pointer(pointer) if pointer.is_empty() => f.write_str("/"),
+            Self::Pointer(pointer) => f.write_str(pointer),
+        }
+    }
+}
+
+impl From<Hl7Position> for Position {
+    fn from(position: Hl7Position) -> Self {
+        Self::Hl7(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_reads_as_an_engineer_writes_it() {
+        let whole = Hl7Position::segment(*b"OBX", 4);
+        let deep = Hl7Position {
+            field: 3,
+            repetition: 2,
+            component: 4,
+            subcomponent: 1,
+            ..Hl7Position::segment(*b"PID", 1)
+        };
+        assert_eq!(whole.to_string(), "OBX(4)");
+        assert_eq!(deep.to_string(), "PID-3(2).4.1");
+        assert_eq!(Hl7Position::field(*b"MSH", 9).to_string(), "MSH-9");
+    }
+}

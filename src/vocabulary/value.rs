@@ -1,0 +1,116 @@
+//! The typed values an element may hold.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::code::Coding;
+use super::date::Date;
+use super::element::ValueType;
+use super::identifier::Identifier;
+
+/// One value of one element, complete enough to be written back as it came.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", content = "v", rename_all = "kebab-case")]
+pub enum Value {
+    /// A postal address.
+    Address(Composite),
+    /// Yes or no.
+    Boolean(bool),
+    /// Bytes such as an image.
+    Bytes(Vec<u8>),
+    /// A code, with the sender's own coding beside it.
+    Code(Coding),
+    /// A date or date-time.
+    Date(Date),
+    /// An identifier, not yet proven.
+    Identifier(Identifier),
+    /// A person's name.
+    Name(Composite),
+    /// A number and its unit.
+    Quantity(Quantity),
+    /// A telephone number or other contact point.
+    Telecom(Composite),
+    /// Free text.
+    Text(String),
+}
+
+/// A value made of numbered parts, such as a name (XPN), an address (XAD) or a number (XTN).
+///
+/// `parts` holds the components as they came, first is index 0, so that the way
+/// back is exact; `text` is the one line a person reads.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Composite {
+    /// The whole, as one line.
+    pub text: String,
+    /// The components as they came; empty if the source gave one line only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+}
+
+/// A number exactly as written, and its unit.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quantity {
+    /// Decimal digits as written (`7.10` stays `7.10`); parse before computing.
+    pub number: String,
+    /// Comparator `<`, `>`, `<=`, `>=`, where the source gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparator: Option<String>,
+    /// The unit as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+impl Quantity {
+    /// The number, for computing with.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        self.number.parse().ok()
+    }
+}
+
+impl Composite {
+    /// A whole without parts.
+    #[must_use]
+    pub fn line(text: impl Into<String>) -> Self {
+        Self { text: text.into(), parts: Vec::new() }
+    }
+}
+
+impl Value {
+    /// The type of this value.
+    #[must_use]
+    pub const fn value_type(&self) -> ValueType {
+        match self {
+            Self::Address(_) => ValueType::Address,
+            Self::Boolean(_) => ValueType::Boolean,
+            Self::Bytes(_) => ValueType::Bytes,
+            Self::Code(_) => ValueType::Code,
+            Self::Date(_) => ValueType::Date,
+            Self::Identifier(_) => ValueType::Identifier,
+            Self::Name(_) => ValueType::Name,
+            Self::Quantity(_) => ValueType::Quantity,
+            Self::Telecom(_) => ValueType::Telecom,
+            Self::Text(_) => ValueType::Text,
+        }
+    }
+}
+
+/// Shows the type alone, so that a log line cannot disclose the content.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({:?}, <masked>)", self.value_type())
+    }
+}
+
+impl fmt::Debug for Composite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Composite(<masked>)")
+    }
+}
+
+impl fmt::Debug for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Quantity(<masked>)")
+    }
+}
