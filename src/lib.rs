@@ -8,3 +8,5 @@
 //! Modules stand in reading order; each may use those above it, never those below.
 
 pub mod vocabulary;
+
+pub mod identity;

@@ -1,0 +1,11 @@
+//! Who asks, and about whom: peers from certificates, residents from identifiers.
+//!
+//! Pure: keys, certificates and what the index holds are handed in.
+
+pub mod index;
+pub mod peer;
+pub mod resident;
+
+pub use index::{Keys, PersonId, Pseudonym, Token};
+pub use peer::{Bindings, Certificate, Peer};
+pub use resident::{IdentityError, Indexed, Resolution};

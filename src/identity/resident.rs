@@ -1,0 +1,134 @@
+//! About whom a record speaks: from identifiers to one person of the index.
+
+use std::collections::BTreeSet;
+
+use super::index::{Keys, PersonId, Token};
+use crate::vocabulary::identifier::IdentifierError;
+use crate::vocabulary::{Fault, Identifier, IdentifierKind, Position};
+
+/// A proven identifier, ready for the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Indexed {
+    /// Its keyed digest.
+    pub token: Token,
+    /// What sort it is.
+    pub kind: IdentifierKind,
+    /// Where it stood.
+    pub at: Option<Position>,
+}
+
+/// Why a message cannot be tied to a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// The identifiers belong to different persons already.
+    #[error("the identifiers belong to different persons")]
+    Conflict,
+    /// An identifier fails its own check.
+    #[error("{reason}")]
+    Invalid {
+        /// Where it stood.
+        at: Option<Position>,
+        /// What is wrong with it.
+        reason: IdentifierError,
+    },
+    /// There is no identifier.
+    #[error("no identifier by which the person could be known")]
+    Missing,
+}
+
+impl IdentityError {
+    /// What the peer is told.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Conflict => Fault::IdentityConflict,
+            Self::Invalid { .. } => Fault::IdentifierInvalid,
+            Self::Missing => Fault::IdentityMissing,
+        }
+    }
+}
+
+/// What the index says about a set of identifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resolution {
+    /// All known identifiers lead to this person.
+    Known(PersonId),
+    /// None is known: a new person.
+    New,
+}
+
+/// Proves every identifier of a record; those of kind `other` name documents, not residents.
+///
+/// # Errors
+/// [`IdentityError::Invalid`] for the first that fails its check,
+/// [`IdentityError::Missing`] if none is left.
+pub fn index<'a>(
+    keys: &Keys,
+    identifiers: impl Iterator<Item = (&'a Identifier, Option<&'a Position>)>,
+) -> Result<Vec<Indexed>, IdentityError> {
+    let mut found: Vec<Indexed> = Vec::new();
+    for (identifier, at) in identifiers {
+        if identifier.kind == IdentifierKind::Other {
+            continue;
+        }
+        let token = keys
+            .token(identifier)
+            .map_err(|reason| IdentityError::Invalid { at: at.cloned(), reason })?;
+        if found.iter().all(|known| known.token != token) {
+            found.push(Indexed { token, kind: identifier.kind, at: at.cloned() });
+        }
+    }
+    if found.is_empty() { Err(IdentityError::Missing) } else { Ok(found) }
+}
+
+/// Decides by what the index already holds: `known` are the persons the
+/// identifiers lead to, and `national` those to whom a citizen id is linked
+/// that this record contradicts.
+///
+/// A local or card number alone never joins a record with one citizen id to a
+/// person with another: two different citizen ids are two people.
+///
+/// # Errors
+/// [`IdentityError::Conflict`] if more than one person is meant.
+pub fn resolve(
+    known: impl IntoIterator<Item = PersonId>,
+    contradicted: bool,
+) -> Result<Resolution, IdentityError> {
+    let persons: BTreeSet<_> = known.into_iter().collect();
+    match (persons.first(), persons.len(), contradicted) {
+        (None, _, _) => Ok(Resolution::New),
+        (Some(person), 1, false) => Ok(Resolution::Known(*person)),
+        _ => Err(IdentityError::Conflict),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_of_two_persons_never_join_them() {
+        let (a, b) = (PersonId(1), PersonId(2));
+        assert_eq!(resolve([], false), Ok(Resolution::New));
+        assert_eq!(resolve([a, a], false), Ok(Resolution::Known(a)));
+        assert_eq!(resolve([a, b], false), Err(IdentityError::Conflict));
+        assert_eq!(resolve([a], true), Err(IdentityError::Conflict));
+    }
+
+    #[test]
+    fn a_wrong_number_is_named_by_its_position() {
+        let keys = Keys::derive(&[1; 32]);
+        let at = Position::Pointer("/identifier".to_owned());
+        let wrong = Identifier::new(IdentifierKind::CitizenId, "110105194912310021");
+        let error = index(&keys, [(&wrong, Some(&at))].into_iter()).map(|_| ());
+        let reason = IdentifierError::CheckCharacter;
+        assert_eq!(error, Err(IdentityError::Invalid { at: Some(at), reason }));
+    }
+
+    #[test]
+    fn a_document_number_is_no_resident() {
+        let keys = Keys::derive(&[1; 32]);
+        let visit = Identifier::new(IdentifierKind::Other, "V1");
+        assert_eq!(index(&keys, [(&visit, None)].into_iter()), Err(IdentityError::Missing));
+    }
+}
