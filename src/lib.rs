@@ -10,3 +10,5 @@
 pub mod vocabulary;
 
 pub mod identity;
+
+pub mod command;

@@ -1,0 +1,13 @@
+//! The commands of `kangqiao`, one file each.
+
+/// Why a command ended with exit code 1: one line for the operator, no personal data.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(pub String);
+
+impl Failure {
+    /// A failure that says what was being done and why it did not work.
+    pub fn during(what: &str, why: impl std::fmt::Display) -> Self {
+        Self(format!("{what}: {why}"))
+    }
+}
