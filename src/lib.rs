@@ -13,4 +13,6 @@ pub mod identity;
 
 pub mod audit;
 
+pub mod outbound;
+
 pub mod command;
