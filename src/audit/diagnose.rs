@@ -75,6 +75,6 @@ impl Scene<'_> {
     }
 
     fn number(&self, index: usize) -> u64 {
-        self.base.size() + 1 + u64::try_from(index).unwrap_or(u64::MAX)
+        self.base.size() + u64::try_from(index).unwrap_or(u64::MAX)
     }
 }

@@ -6,11 +6,13 @@ use super::tree::{Frontier, Hash, leaf};
 
 /// The right edge of the tree and the key that signs it.
 ///
-/// A batch that was sealed must be kept together with its checkpoint, or the
-/// sealer be made anew from what is kept: it cannot forget an entry.
+/// A batch and its checkpoint are kept in one commit. If that commit fails, the
+/// next batch begins at the same number, and the sealer forgets the one before.
 #[derive(Debug)]
 pub struct Sealer {
     frontier: Frontier,
+    /// The tree before the last batch, should that batch not be kept.
+    before: Frontier,
     key: SigningKey,
 }
 
@@ -20,6 +22,14 @@ pub enum SealError {
     /// The last checkpoint is not one of this ledger's.
     #[error("last checkpoint of the ledger: {0}; run `kangqiao ledger verify`")]
     Checkpoint(#[from] CheckpointError),
+    /// A batch does not begin where the ledger ends: nothing was signed.
+    #[error("a batch begins at entry {first}, the ledger ends at {found}")]
+    Gap {
+        /// How many entries there are.
+        found: u64,
+        /// The number of the first of the batch.
+        first: u64,
+    },
     /// The entries are not those that were signed.
     #[error(
         "the {size} entries of the ledger are not those its last checkpoint signed; \
@@ -68,15 +78,26 @@ impl Sealer {
         if root != frontier.root() {
             return Err(SealError::Root { size: found });
         }
-        Ok(Self { frontier, key })
+        Ok(Self { before: frontier.clone(), frontier, key })
     }
 
-    /// Appends a batch and signs the tree it leads to.
-    pub fn seal(&mut self, entries: &[&[u8]]) -> Vec<u8> {
+    /// Appends a batch, whose first entry has this number, and signs the tree it leads to.
+    ///
+    /// # Errors
+    /// [`SealError::Gap`] if the batch follows neither the last batch nor, in its
+    /// place, the one before: signing it would sign a ledger nobody has.
+    pub fn seal(&mut self, first: u64, entries: &[&[u8]]) -> Result<Vec<u8>, SealError> {
+        if first == self.frontier.size() {
+            self.before = self.frontier.clone();
+        } else if first == self.before.size() {
+            self.frontier = self.before.clone();
+        } else {
+            return Err(SealError::Gap { found: self.frontier.size(), first });
+        }
         entries.iter().for_each(|entry| self.frontier.append(leaf(entry)));
         let origin = self.key.public().name().to_owned();
         let checkpoint = Checkpoint { origin, size: self.size(), root: self.root() };
-        checkpoint.sign(&self.key)
+        Ok(checkpoint.sign(&self.key))
     }
 
     /// How many entries were sealed.
@@ -114,17 +135,41 @@ mod tests {
 
     fn last() -> Vec<u8> {
         let mut sealer = Sealer::restore(key(), [b""; 0], None).unwrap();
-        sealer.seal(&ENTRIES[..2]);
-        sealer.seal(&ENTRIES[2..])
+        sealer.seal(0, &ENTRIES[..2]).unwrap();
+        sealer.seal(2, &ENTRIES[2..]).unwrap()
     }
 
     #[test]
     fn a_ledger_is_continued_where_it_ended() {
         let mut whole = Sealer::restore(key(), [b""; 0], None).unwrap();
-        whole.seal(&ENTRIES);
-        let next = whole.seal(&[b"six"]);
+        whole.seal(0, &ENTRIES).unwrap();
+        let next = whole.seal(5, &[b"six"]);
         let mut restored = Sealer::restore(key(), ENTRIES, Some(&last())).unwrap();
-        assert_eq!((restored.size(), restored.seal(&[b"six"])), (5, next));
+        assert_eq!((restored.size(), restored.seal(5, &[b"six"])), (5, next));
+    }
+
+    #[test]
+    fn a_batch_that_was_not_kept_is_forgotten() {
+        let mut sealer = Sealer::restore(key(), [b""; 0], None).unwrap();
+        sealer.seal(0, &ENTRIES[..2]).unwrap();
+        sealer.seal(2, &[b"lost", b"with", b"its commit"]).unwrap();
+        // As the store does it: the same requests again, one by one, one of them dropped.
+        sealer.seal(2, &ENTRIES[2..3]).unwrap();
+        sealer.seal(3, &[b"refused"]).unwrap();
+        sealer.seal(3, &ENTRIES[3..4]).unwrap();
+        assert_eq!(sealer.seal(4, &ENTRIES[4..]).unwrap(), last());
+    }
+
+    #[test]
+    fn a_batch_out_of_place_is_not_signed() {
+        let mut sealer = Sealer::restore(key(), [b""; 0], None).unwrap();
+        sealer.seal(0, &ENTRIES[..2]).unwrap();
+        sealer.seal(2, &ENTRIES[2..4]).unwrap();
+        for first in [0, 1, 3, 5] {
+            let gap = SealError::Gap { found: 4, first };
+            assert_eq!(sealer.seal(first, &[b"x"]), Err(gap));
+        }
+        assert_eq!(sealer.seal(4, &ENTRIES[4..]).unwrap(), last());
     }
 
     fn check(entries: &[&[u8]], last: Option<&[u8]>, error: SealError) {

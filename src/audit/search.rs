@@ -29,7 +29,7 @@ pub struct Question {
 /// An entry that answers a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its number in the ledger, from 1.
+    /// Its number in the ledger, from 0.
     pub number: u64,
     /// The entry.
     pub entry: Entry,

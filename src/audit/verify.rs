@@ -22,7 +22,7 @@ pub struct Report {
     pub root: Hash,
 }
 
-/// What is wrong with the ledger; numbers are those of entries, from 1.
+/// What is wrong with the ledger; numbers are those of entries, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Tampering {
     /// The bytes of at least one entry in this range are not those that were signed.
@@ -119,7 +119,7 @@ impl Tampering {
             | Self::Checkpoint { .. }
             | Self::Forked { .. }
             | Self::Order { .. } => None,
-            Self::Cut { found, .. } | Self::RolledBack { found, .. } => Some(found + 1),
+            Self::Cut { found, .. } | Self::RolledBack { found, .. } => Some(found),
             Self::Inserted { number } | Self::NotCanonical { number, .. } => Some(number),
             Self::Removed { first, .. }
             | Self::Swapped { first, .. }
@@ -210,7 +210,7 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
 
     /// Takes one entry; gives the checkpoint it should have led to, if it did not.
     fn step(&mut self, number: u64, bytes: &[u8]) -> Result<Option<Checkpoint>, Tampering> {
-        let expected = self.frontier.size() + 1;
+        let expected = self.frontier.size();
         if number > expected {
             return Err(Tampering::Removed { first: expected, last: number - 1 });
         }
@@ -220,11 +220,12 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
         Entry::from_bytes(bytes).map_err(|error| Tampering::NotCanonical { number, error })?;
         let leaf = leaf(bytes);
         self.frontier.append(leaf);
+        let size = self.frontier.size();
         // A longer batch is not tried, so no more is kept than tells that it is longer.
         if self.batch.len() <= WINDOW {
             self.batch.push(leaf);
         }
-        if let Some(signed) = self.next.as_ref().filter(|next| next.size == number) {
+        if let Some(signed) = self.next.as_ref().filter(|next| next.size == size) {
             if signed.root != self.frontier.root() {
                 return Ok(Some(signed.clone()));
             }
@@ -232,17 +233,17 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
             self.batch.clear();
             self.advance()?;
         }
-        match self.held.get(&number) {
-            Some(root) if *root != self.frontier.root() => Err(Tampering::Forked { size: number }),
+        match self.held.get(&size) {
+            Some(root) if *root != self.frontier.root() => Err(Tampering::Forked { size }),
             _ => Ok(None),
         }
     }
 
     /// Says what was done to the batch that does not lead to the signed root.
     fn explain(mut self, signed: Checkpoint, after: Vec<Hash>) -> Tampering {
-        let last = signed.size;
+        let last = signed.size - 1;
         if self.batch.len() > WINDOW {
-            return Tampering::Changed { first: self.good.size() + 1, last };
+            return Tampering::Changed { first: self.good.size(), last };
         }
         // A next checkpoint that is broken too cannot help, and is not the first fault.
         let next = self.advance().ok().and_then(|()| self.next.take());
@@ -256,7 +257,7 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
             return Err(Tampering::Cut { sealed: next.size, found });
         }
         if self.good.size() < found {
-            return Err(Tampering::Unsealed { first: self.good.size() + 1, last: found });
+            return Err(Tampering::Unsealed { first: self.good.size(), last: found - 1 });
         }
         if let Some((&size, _)) = self.held.last_key_value().filter(|(size, _)| **size > found) {
             return Err(Tampering::RolledBack { held: size, found });

@@ -25,9 +25,9 @@ fn ledger(batches: &[u64]) -> Ledger {
     let mut sealer = sealer();
     let mut number = 0;
     for length in batches {
-        let batch: Vec<_> = (number + 1..=number + length).map(|n| (n, entry(n))).collect();
+        let batch: Vec<_> = (number..number + length).map(|n| (n, entry(n))).collect();
         let bytes: Vec<&[u8]> = batch.iter().map(|(_, bytes)| bytes.as_slice()).collect();
-        ledger.checkpoints.push(sealer.seal(&bytes));
+        ledger.checkpoints.push(sealer.seal(number, &bytes).unwrap());
         ledger.entries.extend(batch);
         number += length;
     }
@@ -62,7 +62,7 @@ fn check(change: impl FnOnce(&mut Ledger), found: Tampering, first: Option<u64>)
 
 /// Numbers the entries anew, as somebody would who wants no gap to be seen.
 fn renumber(ledger: &mut Ledger) {
-    for (number, entry) in (1..).zip(&mut ledger.entries) {
+    for (number, entry) in (0..).zip(&mut ledger.entries) {
         entry.0 = number;
     }
 }
@@ -87,14 +87,14 @@ fn an_untouched_ledger_is_proven() {
 
 #[test]
 fn a_changed_entry_is_found() {
-    check(|l| forge(&mut l.entries[3].1), Tampering::Changed { first: 4, last: 4 }, Some(4));
-    check(|l| forge(&mut l.entries[5].1), Tampering::Changed { first: 5, last: 9 }, None);
+    check(|l| forge(&mut l.entries[3].1), Tampering::Changed { first: 3, last: 3 }, Some(3));
+    check(|l| forge(&mut l.entries[5].1), Tampering::Changed { first: 4, last: 8 }, None);
     let error = EntryError::Shape;
-    let broken = Tampering::NotCanonical { number: 6, error };
-    check(|l| l.entries[5].1[0] = b'[', broken, Some(6));
+    let broken = Tampering::NotCanonical { number: 5, error };
+    check(|l| l.entries[5].1[0] = b'[', broken, Some(5));
     let error = EntryError::NotCanonical;
-    let spaced = Tampering::NotCanonical { number: 6, error };
-    check(|l| l.entries[5].1.push(b' '), spaced, Some(6));
+    let spaced = Tampering::NotCanonical { number: 5, error };
+    check(|l| l.entries[5].1.push(b' '), spaced, Some(5));
 }
 
 #[test]
@@ -111,30 +111,30 @@ fn any_changed_byte_anywhere_is_found() {
 
 #[test]
 fn a_removed_entry_is_found() {
-    let gap = Tampering::Removed { first: 6, last: 6 };
-    check(|l| drop(l.entries.remove(5)), gap, Some(6));
-    let gap = Tampering::Removed { first: 1, last: 4 };
-    check(|l| drop(l.entries.drain(..4)), gap, Some(1));
+    let gap = Tampering::Removed { first: 5, last: 5 };
+    check(|l| drop(l.entries.remove(5)), gap, Some(5));
+    let gap = Tampering::Removed { first: 0, last: 3 };
+    check(|l| drop(l.entries.drain(..4)), gap, Some(0));
     let hidden = |l: &mut Ledger| {
         l.entries.remove(5);
         renumber(l);
     };
-    check(hidden, Tampering::Changed { first: 5, last: 9 }, None);
+    check(hidden, Tampering::Changed { first: 4, last: 8 }, None);
 }
 
 #[test]
 fn swapped_entries_are_found_and_named() {
     let swap = |a: usize, b: usize| {
         move |l: &mut Ledger| {
-            l.entries.swap(a - 1, b - 1);
+            l.entries.swap(a, b);
             renumber(l);
         }
     };
-    check(swap(6, 8), Tampering::Swapped { first: 6, second: 8 }, Some(6));
-    check(swap(1, 15), Tampering::Swapped { first: 1, second: 15 }, Some(1));
-    check(swap(4, 5), Tampering::Swapped { first: 4, second: 5 }, Some(4));
+    check(swap(5, 7), Tampering::Swapped { first: 5, second: 7 }, Some(5));
+    check(swap(0, 14), Tampering::Swapped { first: 0, second: 14 }, Some(0));
+    check(swap(3, 4), Tampering::Swapped { first: 3, second: 4 }, Some(3));
     let unnumbered = |l: &mut Ledger| l.entries.swap(5, 6);
-    check(unnumbered, Tampering::Removed { first: 6, last: 6 }, Some(6));
+    check(unnumbered, Tampering::Removed { first: 5, last: 5 }, Some(5));
 }
 
 #[test]
@@ -143,25 +143,25 @@ fn an_inserted_entry_is_found_and_named() {
         l.entries.insert(6, (0, entry(99)));
         renumber(l);
     };
-    check(insert, Tampering::Inserted { number: 7 }, Some(7));
+    check(insert, Tampering::Inserted { number: 6 }, Some(6));
     let alone = |l: &mut Ledger| {
         l.entries.insert(3, (0, entry(99)));
         renumber(l);
     };
-    check(alone, Tampering::Inserted { number: 4 }, Some(4));
-    let twice = |l: &mut Ledger| l.entries.insert(6, (6, entry(99)));
-    check(twice, Tampering::Inserted { number: 6 }, Some(6));
-    let end = |l: &mut Ledger| l.entries.push((16, entry(16)));
-    check(end, Tampering::Unsealed { first: 16, last: 16 }, Some(16));
+    check(alone, Tampering::Inserted { number: 3 }, Some(3));
+    let twice = |l: &mut Ledger| l.entries.insert(6, (5, entry(99)));
+    check(twice, Tampering::Inserted { number: 5 }, Some(5));
+    let end = |l: &mut Ledger| l.entries.push((15, entry(15)));
+    check(end, Tampering::Unsealed { first: 15, last: 15 }, Some(15));
 }
 
 #[test]
 fn a_cut_tail_is_found() {
-    check(|l| l.entries.truncate(14), Tampering::Cut { sealed: 15, found: 14 }, Some(15));
-    check(|l| l.entries.clear(), Tampering::Cut { sealed: 3, found: 0 }, Some(1));
+    check(|l| l.entries.truncate(14), Tampering::Cut { sealed: 15, found: 14 }, Some(14));
+    check(|l| l.entries.clear(), Tampering::Cut { sealed: 3, found: 0 }, Some(0));
     let unsigned = |l: &mut Ledger| l.checkpoints.truncate(4);
-    check(unsigned, Tampering::Unsealed { first: 14, last: 15 }, Some(14));
-    check(|l| l.checkpoints.clear(), Tampering::Unsealed { first: 1, last: 15 }, Some(1));
+    check(unsigned, Tampering::Unsealed { first: 13, last: 14 }, Some(13));
+    check(|l| l.checkpoints.clear(), Tampering::Unsealed { first: 0, last: 14 }, Some(0));
 }
 
 #[test]
@@ -196,9 +196,9 @@ fn a_database_put_back_to_an_earlier_day_is_found_by_who_holds_a_checkpoint() {
         old.checkpoints.last().map(Vec::as_slice),
     )
     .unwrap();
-    for number in 10..=20 {
+    for number in 9..20 {
         let other = entry(number + 1000);
-        old.checkpoints.push(sealer.seal(&[&other]));
+        old.checkpoints.push(sealer.seal(number, &[&other]).unwrap());
         old.entries.push((number, other));
     }
     assert!(run(&old, &[]).is_ok());
@@ -217,5 +217,5 @@ fn two_held_checkpoints_that_contradict_each_other_prove_a_fork() {
 fn a_long_batch_is_named_by_its_ends() {
     let mut ledger = ledger(&[10, 200]);
     forge(&mut ledger.entries[50].1);
-    assert_eq!(run(&ledger, &[]), Err(Tampering::Changed { first: 11, last: 210 }));
+    assert_eq!(run(&ledger, &[]), Err(Tampering::Changed { first: 10, last: 209 }));
 }
