@@ -12,6 +12,7 @@ pub mod vocabulary;
 pub mod identity;
 
 pub mod audit;
+pub mod store;
 
 pub mod outbound;
 
