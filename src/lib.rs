@@ -10,5 +10,6 @@
 pub mod vocabulary;
 
 pub mod identity;
+pub mod policy;
 
 pub mod command;
