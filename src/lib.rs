@@ -9,7 +9,10 @@
 
 pub mod vocabulary;
 
+pub mod wire;
+
 pub mod identity;
+pub mod policy;
 
 pub mod audit;
 pub mod store;
