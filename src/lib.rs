@@ -9,6 +9,14 @@
 
 pub mod vocabulary;
 
+pub mod wire;
+
 pub mod identity;
+pub mod policy;
+
+pub mod audit;
+pub mod store;
+
+pub mod outbound;
 
 pub mod command;
