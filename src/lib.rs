@@ -11,4 +11,6 @@ pub mod vocabulary;
 
 pub mod identity;
 
+pub mod inbound;
+
 pub mod command;
