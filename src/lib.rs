@@ -19,4 +19,6 @@ pub mod store;
 
 pub mod outbound;
 
+pub mod inbound;
+
 pub mod command;
