@@ -9,6 +9,8 @@
 
 pub mod vocabulary;
 
+pub mod wire;
+
 pub mod identity;
 
 pub mod command;
