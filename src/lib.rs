@@ -13,4 +13,6 @@ pub mod wire;
 
 pub mod identity;
 
+pub mod inbound;
+
 pub mod command;
