@@ -21,4 +21,6 @@ pub mod outbound;
 
 pub mod inbound;
 
+pub mod inbound;
+
 pub mod command;

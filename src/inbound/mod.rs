@@ -1,3 +1,9 @@
-//! Sockets in: listeners hand what they read to a closure and know nothing of the flow.
+//! Sockets in: HTTPS, MLLP, the console and the door of operation.
+//!
+//! Each is handed closures and knows nothing of what happens behind them.
 
+pub mod console;
+pub mod http;
+pub mod mllp;
+pub mod operation;
 pub mod tls;
