@@ -14,4 +14,6 @@ pub mod wire;
 pub mod identity;
 pub mod policy;
 
+pub mod registry;
+
 pub mod command;
