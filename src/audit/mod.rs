@@ -16,6 +16,7 @@ pub mod receipt;
 pub mod reference;
 pub mod sealer;
 pub mod search;
+pub mod statement;
 pub mod tree;
 pub mod verify;
 
@@ -29,6 +30,7 @@ pub use receipt::Receipt;
 pub use reference::Reference;
 pub use sealer::{SealError, Sealer};
 pub use search::{Found, Question};
+pub use statement::Circumstances;
 pub use tree::{Frontier, Hash};
 pub use verify::{Report, Tampering, verify};
 

@@ -1,7 +1,7 @@
 //! Sockets out: the client of an upstream system.
 //!
 //! Knows no dialect and keeps nothing: bytes of a release go out, bytes come back.
-//! What an upstream is told comes from a release and from
+//! What an upstream is told comes from a [`crate::policy::Release`] and from
 //! nowhere else; a URL holds no identifier, so no proxy or log on the way can.
 
 pub mod circuit;

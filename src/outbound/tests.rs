@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::super::circuit::CircuitState;
 use super::*;
+use crate::audit::statement::tests::release;
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -180,6 +181,22 @@ async fn check(does: Does, expected: Result<&[u8], UpstreamError>, failures: u32
 #[tokio::test]
 async fn an_answer_comes_back_whole() {
     check(GOOD, Ok(b"{}"), 0).await;
+}
+
+#[tokio::test]
+async fn a_release_for_another_department_is_not_sent() {
+    let authority = authority();
+    let server = serve(&authority, &authority, GOOD).await;
+    let upstream = client(server.address, &authority, &authority, |_| ());
+    let encode: fn(&Release) -> Vec<u8> = |release| {
+        assert_eq!(release.released().len(), 1);
+        b"{\"q\":1}".to_vec()
+    };
+    let ours = release("record-platform", "system", "record-location");
+    assert_eq!(upstream.look_up(&ours, encode, 0).await, Ok(b"{}".to_vec()));
+    let other = release("civil-affairs", "clerk", "living-check");
+    assert_eq!(upstream.look_up(&other, encode, 0).await, Err(UpstreamError::Misdirected));
+    assert_eq!(server.asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

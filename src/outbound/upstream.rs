@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::circuit::{Circuit, Reading, Refused};
 use super::tls::TlsFiles;
+use crate::policy::Release;
 use crate::vocabulary::{Department, Fault, Source};
 
 /// Settings of one upstream. Name, url, department and files have no default.
@@ -95,6 +96,9 @@ pub enum UpstreamError {
     /// Too many look-ups are on their way, and none ended in time.
     #[error("too many look-ups are on their way to the upstream")]
     Busy,
+    /// The release was decided for another department; nothing was sent.
+    #[error("the release is not for this upstream")]
+    Misdirected,
     /// It failed repeatedly; nothing was sent.
     #[error(transparent)]
     Open(#[from] Refused),
@@ -119,7 +123,10 @@ impl UpstreamError {
     /// What the asker is told, where the purpose allows no older answer.
     #[must_use]
     pub const fn fault(&self) -> Fault {
-        Fault::UpstreamUnavailable
+        match self {
+            Self::Misdirected => Fault::Internal,
+            _ => Fault::UpstreamUnavailable,
+        }
     }
 
     /// Whether it says that the upstream is down; a refusal says that it is up.
@@ -127,7 +134,7 @@ impl UpstreamError {
         match self {
             Self::Broken | Self::Timeout | Self::Tls | Self::Unreachable => true,
             Self::Status(code) => code >= 500,
-            Self::Busy | Self::Open(_) | Self::TooLarge => false,
+            Self::Busy | Self::Misdirected | Self::Open(_) | Self::TooLarge => false,
         }
     }
 }
@@ -193,6 +200,25 @@ impl Upstream {
     #[must_use]
     pub fn reading(&self, now_ms: i64) -> Reading {
         self.circuit.reading(now_ms)
+    }
+
+    /// Asks what the upstream has about the person of a release that was decided for it.
+    ///
+    /// `encode` is the upstream's dialect; `now_ms` is the clock when the question
+    /// begins. The answer's bytes are not yet read.
+    ///
+    /// # Errors
+    /// [`UpstreamError`]; with all but [`UpstreamError::Misdirected`] an older answer may do.
+    pub async fn look_up(
+        &self,
+        release: &Release,
+        encode: fn(&Release) -> Vec<u8>,
+        now_ms: i64,
+    ) -> Result<Vec<u8>, UpstreamError> {
+        if release.scope().department() != self.settings.department {
+            return Err(UpstreamError::Misdirected);
+        }
+        self.post(encode(release), now_ms).await
     }
 
     /// Sends a body and returns the answer's. `now_ms` is the clock when the question began.
