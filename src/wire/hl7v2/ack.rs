@@ -249,73 +249,66 @@ mod tests {
         Some(Position::Hl7(at))
     }
 
-    fn check(header: Option<&Header>, outcome: &Outcome, expected: &str) {
+    fn check(header: Option<&Header>, outcome: &Outcome, expected: &[&str]) {
         let at = Date::parse("20261121083000").unwrap();
         let stamp = Stamp { control_id: "K9", at: &at };
         let bytes = acknowledge(header, Kind::Application, outcome, stamp);
-        assert_eq!(String::from_utf8(bytes).unwrap().replace('\r', "\n"), expected);
+        let text = String::from_utf8(bytes).unwrap();
+        let segments: Vec<_> = text.split_terminator('\r').collect();
+        assert_eq!(segments, expected);
+    }
+
+    /// A whole MSH of an acknowledgement from what follows its time.
+    fn msh(rest: &str) -> String {
+        format!("MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01{rest}")
     }
 
     #[test]
     fn an_acknowledgement_turns_the_header_round_and_returns_the_id_exactly() {
-        check(
-            Some(&header("2.4", "")),
-            &Outcome::Accepted,
-            "MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01^ACK|K9|T|2.4\nMSA|AA|C\\T\\1\n",
-        );
-        check(
-            Some(&header("2.3", "")),
-            &Outcome::Accepted,
-            "MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01|K9|T|2.3\nMSA|AA|C\\T\\1\n",
-        );
-        check(
-            Some(&header("2.5.1", "AL|NE|CHN|UTF-8")),
-            &Outcome::Accepted,
-            "MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01^ACK|K9|T|2.5.1|||NE|NE||UTF-8\nMSA|AA|C\\T\\1\n",
-        );
+        for (version, modes, rest) in [
+            ("2.3", "", "|K9|T|2.3"),
+            ("2.3.1", "", "^ACK|K9|T|2.3.1"),
+            ("2.4", "", "^ACK|K9|T|2.4"),
+            ("2.5.1", "AL|NE|CHN|UTF-8", "^ACK|K9|T|2.5.1|||NE|NE||UTF-8"),
+        ] {
+            let header = header(version, modes);
+            check(Some(&header), &Outcome::Accepted, &[&msh(rest), "MSA|AA|C\\T\\1"]);
+        }
     }
 
     #[test]
     fn an_error_stands_where_its_version_has_it() {
         let wrong = Outcome::refused(Fault::TableValue, place());
-        check(
-            Some(&header("2.4", "")),
-            &wrong,
-            "MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01^ACK|K9|T|2.4\n\
-            MSA|AE|C\\T\\1|table-value: a code is not in its table (PID-8(2).1)|||103^Table value not found^HL70357\n\
-            ERR|PID^1^8^103&Table value not found&HL70357\n",
-        );
-        check(
-            Some(&header("2.5", "")),
-            &wrong,
-            "MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01^ACK|K9|T|2.5\n\
-            MSA|AE|C\\T\\1|table-value: a code is not in its table (PID-8(2).1)\n\
-            ERR||PID^1^8^2^1|103^Table value not found^HL70357|E|table-value^^99KANGQIAO|||代码不在值域表中\n",
-        );
-        let whole =
-            Outcome::refused(Fault::SegmentSequence, Some(Hl7Position::segment(*b"PV1", 1).into()));
-        check(
-            Some(&header("2.8", "")),
-            &whole,
-            "MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01^ACK|K9|T|2.8\n\
-            MSA|AE|C\\T\\1\n\
-            ERR||PV1^1|100^Segment sequence error^HL70357|E|segment-sequence^^99KANGQIAO|||段缺失或顺序错误\n",
-        );
+        let said = "MSA|AE|C\\T\\1|table-value: a code is not in its table (PID-8(2).1)";
+        let coded = format!("{said}|||103^Table value not found^HL70357");
+        let eld = "ERR|PID^1^8^103&Table value not found&HL70357";
+        check(Some(&header("2.4", "")), &wrong, &[&msh("^ACK|K9|T|2.4"), &coded, eld]);
+        let erl = "ERR||PID^1^8^2^1|103^Table value not found^HL70357|E\
+            |table-value^^99KANGQIAO|||代码不在值域表中";
+        check(Some(&header("2.5", "")), &wrong, &[&msh("^ACK|K9|T|2.5"), said, erl]);
+        let at = Hl7Position::segment(*b"PV1", 1).into();
+        let missing = Outcome::refused(Fault::SegmentSequence, Some(at));
+        let erl = "ERR||PV1^1|100^Segment sequence error^HL70357|E\
+            |segment-sequence^^99KANGQIAO|||段缺失或顺序错误";
+        let msa = "MSA|AE|C\\T\\1";
+        check(Some(&header("2.8", "")), &missing, &[&msh("^ACK|K9|T|2.8"), msa, erl]);
+    }
+
+    #[test]
+    fn what_has_no_hl7_place_is_said_in_words() {
         let byte = Outcome::refused(Fault::Malformed, Some(Position::Byte(7)));
-        check(
-            Some(&header("2.5", "")),
-            &byte,
-            "MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01^ACK|K9|T|2.5\n\
-            MSA|AR|C\\T\\1|malformed: the message is not well formed (byte 7)\n\
-            ERR|||100^Segment sequence error^HL70357|E|malformed^^99KANGQIAO||malformed: the message is not well formed (byte 7)|消息格式不正确\n",
+        let said = "malformed: the message is not well formed (byte 7)";
+        let erl = format!(
+            "ERR|||100^Segment sequence error^HL70357|E|malformed^^99KANGQIAO||{said}|消息格式不正确"
         );
-        check(
-            None,
-            &byte,
-            "MSH|^~\\&|||||20261121083000||ACK|K9|P|2.4\n\
-            MSA|AR||malformed: the message is not well formed (byte 7)|||100^Segment sequence error^HL70357\n\
-            ERR|^^^100&Segment sequence error&HL70357\n",
-        );
+        let msa = format!("MSA|AR|C\\T\\1|{said}");
+        check(Some(&header("2.5", "")), &byte, &[&msh("^ACK|K9|T|2.5"), &msa, &erl]);
+        let anonymous = [
+            "MSH|^~\\&|||||20261121083000||ACK|K9|P|2.4",
+            &format!("MSA|AR||{said}|||100^Segment sequence error^HL70357"),
+            "ERR|^^^100&Segment sequence error&HL70357",
+        ];
+        check(None, &byte, &anonymous);
     }
 
     #[test]
