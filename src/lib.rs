@@ -12,5 +12,6 @@ pub mod vocabulary;
 pub mod wire;
 
 pub mod identity;
+pub mod translate;
 
 pub mod command;
