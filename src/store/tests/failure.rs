@@ -111,6 +111,32 @@ async fn who_waits_too_long_is_told_and_finds_what_was_stored() {
 }
 
 #[tokio::test]
+async fn a_reader_is_never_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = Settings { readers: 1, ..settings(folder.path()) };
+    let store = Store::open(one, &MASTER, chain()).unwrap();
+    for _ in 0..3 {
+        let panics = store.readers.read::<()>(|_| panic!("asked to")).await;
+        assert!(matches!(panics, Err(StoreError::Unavailable)));
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let (release, waits) = std::sync::mpsc::channel::<()>();
+        let leaves = store.readers.read(move |_| {
+            begun.send(()).unwrap();
+            waits.recv().unwrap();
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            _ = leaves => panic!("it waits"),
+            began = begins => began.unwrap(),
+        }
+        let next = store.counts();
+        release.send(()).unwrap();
+        assert_eq!(next.await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_makes_senders_wait_and_drops_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let short =
