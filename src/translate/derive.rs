@@ -246,7 +246,7 @@ impl Compiler<'_> {
 
 impl Facts {
     /// Every fact that follows, as one record of the gateway itself.
-    pub(super) fn derive(&self, pack: &Pack, records: &[Record], now: i64) -> Option<Record> {
+    pub(super) fn derive(&self, pack: &Pack, records: &[&Record], now: i64) -> Option<Record> {
         let mut fields = Vec::new();
         for fact in &self.0 {
             if let Some(value) = fact.value(records, now) {
@@ -278,7 +278,7 @@ impl Facts {
 }
 
 impl Fact {
-    fn value(&self, records: &[Record], now: i64) -> Option<Value> {
+    fn value(&self, records: &[&Record], now: i64) -> Option<Value> {
         let values = || self.newest_first(records).flat_map(|record| self.of(record));
         let date = || values().find_map(as_date);
         match &self.function {
@@ -342,7 +342,7 @@ impl Fact {
     }
 
     /// Each source's stays by themselves: one hospital's discharge closes no other's stay.
-    fn open_stay(&self, records: &[Record], now: i64) -> Option<bool> {
+    fn open_stay(&self, records: &[&Record], now: i64) -> Option<bool> {
         let Function::OpenStay { days, opens, closes, reopens } = &self.function else {
             return None;
         };
