@@ -23,6 +23,7 @@ use crate::identity::{Keys, Subject, resident};
 use crate::inbound::http::Answered;
 use crate::inbound::mllp::{self, Received};
 use crate::outbound::Upstream;
+use crate::policy;
 use crate::registry::answer::{AnswerMeta, RefusalMeta, write_answer, write_refusal};
 use crate::store::cache::Cache;
 use crate::store::{self, Proposed, Reason, State, Store, StoreError};
@@ -139,7 +140,7 @@ impl Gateway {
         let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
         let resident = self.resident(&inquiry.identifier).await?;
         let gathered = self.gather(rules, &scope, &resident, at_ms).await?;
-        let release = rules.policies.decide(&scope, wanted, &gathered.records(), &self.keys);
+        let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
         let entry = Entry::disclosure(
             &release,
             self.circumstances(rules, at_ms, Some(&resident), gathered.states()),

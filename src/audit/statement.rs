@@ -43,14 +43,13 @@ impl Entry {
     #[must_use]
     pub fn refusal(
         fault: Fault,
-        (department, role): (Department, Role),
+        asker: Option<(Department, Role)>,
         evidence: &Evidence,
         circumstances: Circumstances<'_>,
     ) -> Self {
         let mut entry = Self::at(Kind::Refusal, circumstances);
         entry.fault = Some(fault);
-        entry.department = Some(department);
-        entry.role = Some(role);
+        (entry.department, entry.role) = asker.unzip();
         entry.bring(evidence);
         entry
     }

@@ -21,6 +21,9 @@ use crate::vocabulary::{Fault, Freshness, Identifier, Record, Role, Source};
 /// The role in which an upstream system is told whom a question is about.
 const SYSTEM: Role = Role::fixed("system");
 
+/// Records of one person that an answer looks at, newest first.
+const RECORDS_MAX: usize = 500;
+
 /// About whom a question is.
 #[derive(Debug, Clone)]
 pub(super) struct Resident {
@@ -85,7 +88,7 @@ impl Gateway {
         let asked = upstreams.iter().filter(|upstream| terms.upstreams.contains(&upstream.name()));
         let asked = asked.map(|upstream| self.from_upstream(rules, upstream, resident, at_ms));
         let (own, theirs) =
-            futures_util::future::join(self.from_store(rules, resident, at_ms), join_all(asked))
+            futures_util::future::join(self.from_store(resident, at_ms), join_all(asked))
                 .await;
         let parts: Vec<_> = std::iter::once(own).chain(theirs).collect();
         let down = parts.iter().any(|(_, part)| match part.state {
@@ -103,12 +106,11 @@ impl Gateway {
 
     async fn from_store(
         &self,
-        rules: &Rules,
         resident: &Resident,
         at_ms: i64,
     ) -> (Source, Fetched) {
         let load = async || match resident.person {
-            Some(person) => self.store.records(person, None).await,
+            Some(person) => self.store.records(person, RECORDS_MAX).await,
             None => Ok(Records::new()),
         };
         let subject = resident.person.map_or(Subject::Token(resident.token), Subject::Person);
@@ -150,7 +152,7 @@ impl Gateway {
         let admitted = rules.policies.admit(asker, platform::PURPOSE.as_str(), Evidence::default());
         let scope = admitted.map_err(|refusal| refusal.fault)?;
         let subject = [policy::Gathered { record: &subject, as_of: at_ms / 1000 }];
-        let release = rules.policies.decide(&scope, None, &subject, &self.keys);
+        let release = policy::decide(&scope, None, &subject, &self.keys);
         let circumstances = self.circumstances(rules, at_ms, Some(resident), BTreeMap::new());
         let entry = Entry::location(&release, circumstances);
         self.append(&entry).await.map_err(|_| Fault::Unavailable)?;

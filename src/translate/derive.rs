@@ -269,7 +269,7 @@ impl Facts {
     /// The rows of the facts that follow, for the check of the examples.
     pub(super) fn rows<'a>(
         &'a self,
-        records: &'a [Record],
+        records: &'a [&'a Record],
         now: i64,
     ) -> impl Iterator<Item = RowId> + 'a {
         let following = self.0.iter().filter(move |fact| fact.value(records, now).is_some());
@@ -319,9 +319,10 @@ impl Fact {
     }
 
     /// The records this row may use.
-    fn newest_first<'a>(&self, records: &'a [Record]) -> impl Iterator<Item = &'a Record> {
+    fn newest_first<'a>(&self, records: &[&'a Record]) -> impl Iterator<Item = &'a Record> {
         let mut used: Vec<_> = records
             .iter()
+            .copied()
             .filter(|record| self.datasets.is_empty() || self.datasets.contains(&record.dataset))
             .filter(|record| self.sources.is_empty() || self.sources.contains(&record.source))
             .filter(|record| self.fits(record))
@@ -348,7 +349,7 @@ impl Fact {
         };
         let trusted =
             |record: &&Record| self.sources.is_empty() || self.sources.contains(&record.source);
-        let mut events: Vec<_> = records.iter().filter(trusted).collect();
+        let mut events: Vec<_> = records.iter().copied().filter(trusted).collect();
         events.reverse();
         events.sort_by_key(|record| moment(record));
         let mut stays: Vec<(Source, Option<i64>, bool)> = Vec::new();
