@@ -14,4 +14,6 @@ pub mod wire;
 pub mod identity;
 pub mod translate;
 
+pub mod config;
+
 pub mod command;
