@@ -15,6 +15,7 @@ pub mod identity;
 pub mod policy;
 
 pub mod audit;
+pub mod registry;
 pub mod store;
 
 pub mod outbound;

@@ -61,6 +61,7 @@ pub(super) fn treat(
     around: Surroundings<'_>,
 ) -> Option<Treated> {
     let coarser = match (treatment, value) {
+        (Treatment::Keep, Value::Code(coding)) => Value::Code(named(coding, around)),
         (Treatment::Keep, value) => value.clone(),
         (Treatment::Present, _) => return Some(Treated::Present),
         (Treatment::Pseudonym, value) => return pseudonym(value, around),
@@ -87,6 +88,17 @@ pub(super) fn treat(
         _ => return None,
     };
     Some(Treated::Value(coarser))
+}
+
+/// A code that came without its meaning, with the meaning its own table gives.
+fn named(coding: &Coding, around: Surroundings<'_>) -> Coding {
+    let mut named = coding.clone();
+    if named.display.is_none() {
+        let table = around.domain.and_then(|domain| around.tables.table(domain));
+        let row = table.zip(coding.code.as_deref()).and_then(|(table, code)| table.row(code));
+        named.display = row.map(|row| row.zh.clone()).filter(|zh| !zh.is_empty());
+    }
+    named
 }
 
 fn pseudonym(value: &Value, around: Surroundings<'_>) -> Option<Treated> {
