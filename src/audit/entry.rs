@@ -83,11 +83,13 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceState {
-    /// From a copy kept earlier.
+    /// From a copy that was still good.
     Cached,
     /// Asked just now, or held by the gateway itself.
     Fresh,
-    /// It did not answer.
+    /// It did not answer; an older copy was used.
+    Stale,
+    /// It did not answer, and there was no copy.
     Unavailable,
 }
 

@@ -38,19 +38,20 @@ impl Entry {
         Self::of(Kind::Location, release, circumstances)
     }
 
-    /// A question is refused. The purpose is added by the caller if it is one of the closed list:
-    /// what a peer wrote in its place may be anything.
+    /// A question is refused; `asker` is `None` if the certificate is nobody's.
+    ///
+    /// The purpose is added by the caller if it is one of the closed list: what a peer
+    /// wrote in its place may be anything.
     #[must_use]
     pub fn refusal(
         fault: Fault,
-        (department, role): (Department, Role),
+        asker: Option<(Department, Role)>,
         evidence: &Evidence,
         circumstances: Circumstances<'_>,
     ) -> Self {
         let mut entry = Self::at(Kind::Refusal, circumstances);
         entry.fault = Some(fault);
-        entry.department = Some(department);
-        entry.role = Some(role);
+        (entry.department, entry.role) = asker.unzip();
         entry.bring(evidence);
         entry
     }

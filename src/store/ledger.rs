@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
-use super::{file, index};
 use super::writer::{Stop, Writer};
+use super::{file, index};
 use crate::identity::{PersonId, Pseudonym, Token};
 use crate::vocabulary::Department;
 
