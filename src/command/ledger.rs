@@ -133,8 +133,12 @@ impl Verify {
     fn print(&self, report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
         let Report { entries, checkpoints, held, root } = report;
         let text = if self.json {
-            let root = root.to_string();
-            let all = json!({ "entries": entries, "checkpoints": checkpoints, "held": held, "root": root });
+            let all = json!({
+                "entries": entries,
+                "checkpoints": checkpoints,
+                "held": held,
+                "root": root.to_string(),
+            });
             format!("{all}\n")
         } else {
             format!(
@@ -156,7 +160,8 @@ impl Verify {
         }
         let known = first.map(|number| format!("; first wrong entry: {number}"));
         let known = known.unwrap_or_default();
-        Err(Failure(format!("账本已被改动 ledger is not what was signed: {tampering}{known}")))
+        let complaint = "账本已被改动 ledger is not what was signed";
+        Err(Failure(format!("{complaint}: {tampering}{known}")))
     }
 }
 

@@ -194,8 +194,8 @@ async fn a_database_somebody_wrote_in_is_found_out() {
     )
     .await;
     check(
-        "UPDATE ledger SET bytes = bytes || x'0a' WHERE number = 3",
-        "entry 3: entry is not canonical",
+        "UPDATE ledger SET bytes = CAST(bytes || x'0a' AS BLOB) WHERE number = 3",
+        "entry 3: entry is not in canonical form; first wrong entry: 3",
     )
     .await;
     check(
