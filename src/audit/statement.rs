@@ -38,8 +38,10 @@ impl Entry {
         Self::of(Kind::Location, release, circumstances)
     }
 
-    /// A question is refused. The purpose is added by the caller if it is one of the closed list:
-    /// what a peer wrote in its place may be anything.
+    /// A question is refused; `asker` is `None` if the certificate is nobody's.
+    ///
+    /// The purpose is added by the caller if it is one of the closed list: what a peer
+    /// wrote in its place may be anything.
     #[must_use]
     pub fn refusal(
         fault: Fault,

@@ -1,6 +1,7 @@
 //! The commands of `kangqiao`, one file each.
 
 pub mod certs;
+pub mod ledger;
 pub mod send;
 pub mod translate;
 pub mod user;

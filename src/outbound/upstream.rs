@@ -25,7 +25,7 @@ pub struct Settings {
     pub url: String,
     /// As which department it is told whom a question is about.
     pub department: Department,
-    /// The dialect it speaks, and that its records are mapped by. Default `platform-json`.
+    /// Its dialect, one of `registry::REGISTRIES`. Default `platform-json`.
     #[serde(default = "default::dialect")]
     pub dialect: String,
     /// Certificates and key.
@@ -203,7 +203,7 @@ impl Upstream {
         self.settings.department
     }
 
-    /// The dialect it speaks.
+    /// The name of its dialect.
     #[must_use]
     pub fn dialect(&self) -> &str {
         &self.settings.dialect
@@ -217,8 +217,7 @@ impl Upstream {
 
     /// Asks what the upstream has about the person of a release that was decided for it.
     ///
-    /// `dialect` writes the question; `now_ms` is the clock when the question
-    /// begins. The answer's bytes are not yet read.
+    /// `now_ms` is the clock when the question begins. The answer is for `dialect` to read.
     ///
     /// # Errors
     /// [`UpstreamError`]; with all but [`UpstreamError::Misdirected`] an older answer may do.
