@@ -11,6 +11,7 @@ mod guard;
 mod ledger;
 mod overview;
 mod pages;
+mod serve;
 mod session;
 mod sign;
 mod text;
@@ -32,6 +33,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use guard::{Problem, Visit};
+pub use serve::serve;
 use session::{Session, Sessions};
 use throttle::{Admission, Key, Throttle};
 use users::{Attempt, Proven, Users, UsersError};
