@@ -123,7 +123,8 @@ fn declared_names(text: &str) -> Vec<&str> {
     let segment = text.split(['\r', '\n']).next().unwrap_or_default();
     let Some(separator) = segment.chars().nth(3) else { return Vec::new() };
     let field = segment.split(separator).nth(17).unwrap_or_default();
-    if field.trim().is_empty() { Vec::new() } else { field.split('~').collect() }
+    let silent = !segment.starts_with("MSH") || matches!(field.trim(), "" | "\"\"");
+    if silent { Vec::new() } else { field.split('~').collect() }
 }
 
 fn mark_bytes(bytes: &[u8], charset: Charset) -> usize {
