@@ -162,7 +162,7 @@ pub struct Count {
     pub reused: u64,
 }
 
-/// A message that is not applied, as the work list shows it.
+/// A message as the work lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// Journal number.
@@ -173,9 +173,9 @@ pub struct Held {
     pub control_id: String,
     /// When it arrived, in milliseconds since 1970.
     pub received_at_ms: i64,
-    /// Quarantined or refused.
+    /// What became of it.
     pub state: State,
-    /// Why.
+    /// Why, unless it was applied.
     pub reason: Option<Reason>,
 }
 
