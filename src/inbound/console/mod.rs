@@ -13,12 +13,15 @@ mod overview;
 mod pages;
 mod session;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod text;
 mod throttle;
 pub mod users;
 pub mod view;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -37,6 +40,8 @@ use throttle::{Admission, Key, Throttle};
 use users::{Attempt, Proven, Users, UsersError};
 use view::{Door, Occasion, Sight};
 
+use super::tls;
+
 const FORM_BYTES_MAX: usize = 4096;
 /// Each costs 19 MiB for a moment.
 const HASHES_AT_ONCE: usize = 2;
@@ -45,6 +50,10 @@ const HASHES_AT_ONCE: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Where the console listens; on a port of its own. Default `127.0.0.1:8443`.
+    pub listen: SocketAddr,
+    /// The certificate it shows.
+    pub tls: tls::Settings,
     /// File written by `kangqiao user`. Default `users.toml`.
     pub users: PathBuf,
     /// Minutes without a request after which a session ends. Default 15.
@@ -70,6 +79,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            tls: tls::Settings::default(),
             users: "users.toml".into(),
             idle_minutes: 15,
             absolute_hours: 8,
@@ -127,6 +138,7 @@ impl Console {
         clock: Clock,
     ) -> Result<Self, UsersError> {
         let users = Users::read(&settings.users)?;
+        users::prepare();
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| UsersError::Random)?;
         let sessions = session::Limits {
