@@ -14,12 +14,15 @@ mod pages;
 mod serve;
 mod session;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod text;
 mod throttle;
 pub mod users;
 pub mod view;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,6 +42,8 @@ use throttle::{Admission, Key, Throttle};
 use users::{Attempt, Proven, Users, UsersError};
 use view::{Door, Occasion, Sight};
 
+use super::tls;
+
 const FORM_BYTES_MAX: usize = 4096;
 /// Each costs 19 MiB for a moment.
 const HASHES_AT_ONCE: usize = 2;
@@ -47,6 +52,10 @@ const HASHES_AT_ONCE: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Where the console listens; on a port of its own. Default `127.0.0.1:8443`.
+    pub listen: SocketAddr,
+    /// The certificate it shows.
+    pub tls: tls::Settings,
     /// File written by `kangqiao user`. Default `users.toml`.
     pub users: PathBuf,
     /// Minutes without a request after which a session ends. Default 15.
@@ -72,6 +81,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            tls: tls::Settings::default(),
             users: "users.toml".into(),
             idle_minutes: 15,
             absolute_hours: 8,
@@ -129,6 +140,7 @@ impl Console {
         clock: Clock,
     ) -> Result<Self, UsersError> {
         let users = Users::read(&settings.users)?;
+        users::prepare();
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| UsersError::Random)?;
         let sessions = session::Limits {
