@@ -82,7 +82,7 @@ fn circumstances() -> Circumstances<'static> {
         random: [4; 16],
         person: Some(Pseudonym("ab".repeat(16))),
         mappings: "0011223344556677",
-        sources: [(Source::parse("record-platform").unwrap(), SourceState::Unavailable)].into(),
+        sources: [(Source::parse("record-platform").unwrap(), Freshness::Unavailable)].into(),
     }
 }
 
@@ -99,7 +99,7 @@ fn an_entry_says_what_left_and_never_what_it_said() {
     let states: Vec<_> =
         entry.sources.iter().map(|(name, state)| (name.as_str(), *state)).collect();
     let expected =
-        [("elder-registry", SourceState::Fresh), ("record-platform", SourceState::Unavailable)];
+        [("elder-registry", Freshness::Fresh), ("record-platform", Freshness::Unavailable)];
     assert_eq!(states, expected);
     let text = String::from_utf8(entry.to_bytes()).unwrap();
     for secret in SECRETS {

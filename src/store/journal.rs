@@ -365,8 +365,6 @@ impl Writer {
 
     /// The message itself if it was here before, else any other under its control id.
     fn earlier(&self, message: &Message) -> Result<Option<Earlier>, Stop> {
-        const COLUMNS: &str =
-            "SELECT number, state, fault, at, person, received_at_ms, digest FROM journal ";
         let (source, control_id) = (message.source.as_str(), &message.control_id);
         let read = |row: &rusqlite::Row<'_>| {
             let same = row.get::<_, Vec<u8>>(6)? == message.digest;
@@ -374,7 +372,10 @@ impl Writer {
         };
         let any = self
             .connection
-            .prepare_cached(&format!("{COLUMNS} WHERE source = ?1 AND control_id = ?2 LIMIT 1"))?
+            .prepare_cached(
+                "SELECT number, state, fault, at, person, received_at_ms, digest FROM journal \
+                 WHERE source = ?1 AND control_id = ?2 LIMIT 1",
+            )?
             .query_row((source, control_id), read)
             .optional()?;
         if any.as_ref().is_none_or(|earlier| earlier.same) {
@@ -382,9 +383,10 @@ impl Writer {
         }
         let exact = self
             .connection
-            .prepare_cached(&format!(
-                "{COLUMNS} WHERE source = ?1 AND control_id = ?2 AND digest = ?3 LIMIT 1"
-            ))?
+            .prepare_cached(
+                "SELECT number, state, fault, at, person, received_at_ms, digest FROM journal \
+                 WHERE source = ?1 AND control_id = ?2 AND digest = ?3 LIMIT 1",
+            )?
             .query_row((source, control_id, message.digest), read)
             .optional()?;
         Ok(exact.or(any))

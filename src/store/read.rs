@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::arrival::{Count, Held, MergeEvent, Replay, State};
 use super::error::StoreError;
@@ -18,13 +18,28 @@ use crate::vocabulary::{Record, Source};
 /// Connections that read; who finds none free waits in line.
 pub struct Readers {
     free: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
+}
+
+/// A connection that goes back to its pool however the reading ends, also if whoever
+/// asked has gone or the reading panics.
+struct Lent {
+    connection: Option<Connection>,
+    readers: Arc<Readers>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut free = self.readers.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.connection.take());
+    }
 }
 
 impl Readers {
     /// A pool of these.
     pub fn new(connections: Vec<Connection>) -> Arc<Self> {
-        let permits = Semaphore::new(connections.len());
+        let permits = Arc::new(Semaphore::new(connections.len()));
         Arc::new(Self { free: Mutex::new(connections), permits })
     }
 
@@ -33,23 +48,17 @@ impl Readers {
         self: &Arc<Self>,
         what: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let readers = Arc::clone(self);
-        let _permit = self.permits.acquire().await.map_err(|_| StoreError::Unavailable)?;
-        let reading = tokio::task::spawn_blocking(move || {
-            let connection = readers.take().ok_or(StoreError::Unavailable)?;
-            let found = what(&connection);
-            readers.give(connection);
-            found
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let lent = Lent {
+            _permit: permit.map_err(|_| StoreError::Unavailable)?,
+            connection: self.free.lock().unwrap_or_else(PoisonError::into_inner).pop(),
+            readers: Arc::clone(self),
+        };
+        let reading = tokio::task::spawn_blocking(move || match &lent.connection {
+            Some(connection) => what(connection),
+            None => Err(StoreError::Unavailable),
         });
         reading.await.map_err(|_| StoreError::Unavailable)?
-    }
-
-    fn take(&self) -> Option<Connection> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    fn give(&self, connection: Connection) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
     }
 }
 

@@ -134,6 +134,8 @@ pub struct Writer {
     pub(super) tallies: HashMap<Source, Tally>,
     pub(super) entries: Vec<Bytes>,
     pub(super) relinked: bool,
+    /// Whether what is remembered is what the file says.
+    sound: bool,
     pub(super) scratch: Vec<u8>,
     seal: Seal,
     shared: Arc<Shared>,
@@ -156,6 +158,7 @@ impl Writer {
             tallies: HashMap::new(),
             entries: Vec::new(),
             relinked: false,
+            sound: false,
             scratch: Vec::new(),
             seal,
             shared,
@@ -196,6 +199,9 @@ impl Writer {
     fn together(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
         let shared = Arc::clone(&self.shared);
         let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.sound {
+            self.forget().map_err(|_| Failed::Storage)?;
+        }
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));
         let failed = match ended {
             Ok(Ok(outcomes)) => return Ok(outcomes),
@@ -206,9 +212,8 @@ impl Writer {
             // What cannot be rolled back now is rolled back when the next BEGIN fails.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
+        self.sound = false;
         drop(turn);
-        // Without knowing where the numbers stand nothing can be written.
-        self.forget().map_err(|_| Failed::Storage)?;
         Err(failed)
     }
 
@@ -289,6 +294,7 @@ impl Writer {
         self.tallies.clear();
         self.entries.clear();
         self.relinked = false;
+        self.sound = false;
         let last = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         self.next = Next {
             journal: last("SELECT coalesce(max(number), 0) + 1 FROM journal")?,
@@ -296,6 +302,7 @@ impl Writer {
             person: last("SELECT coalesce(max(id), 0) + 1 FROM person")?,
             projected: last("SELECT until FROM projected")?,
         };
+        self.sound = true;
         Ok(())
     }
 }

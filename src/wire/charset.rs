@@ -288,7 +288,10 @@ mod tests {
                 // Private-use code points that GB18030 gave to real characters since are no text.
                 let Ok(bytes) = charset.encode(&text) else { continue };
                 let back = charset.decode(&bytes).unwrap();
-                prop_assert_eq!(back.trim_start_matches('\u{FEFF}'), text.trim_start_matches('\u{FEFF}'));
+                // One leading mark is no text.
+                let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+                let back = back.strip_prefix('\u{FEFF}').unwrap_or(&back);
+                prop_assert_eq!(back, text);
             }
         }
 

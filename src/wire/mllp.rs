@@ -196,6 +196,10 @@ mod tests {
         }
     }
 
+    fn block() -> impl Strategy<Value = u8> {
+        prop_oneof![Just(START), Just(END), Just(RETURN), any::<u8>()]
+    }
+
     proptest! {
         #[test]
         fn what_was_framed_comes_back(
@@ -212,7 +216,7 @@ mod tests {
 
         #[test]
         fn no_stream_makes_the_codec_panic_or_hold_more_than_its_limit(
-            stream in proptest::collection::vec(prop_oneof![Just(START), Just(END), Just(RETURN), any::<u8>()], 0..80),
+            stream in proptest::collection::vec(block(), 0..80),
             piece in 1_usize..9,
         ) {
             let (mut codec, mut buffer) = (Codec::new(16), BytesMut::new());

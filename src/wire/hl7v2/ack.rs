@@ -230,3 +230,155 @@ fn msa(header: &Header, kind: Kind, outcome: &Outcome) -> Vec<String> {
     }
     fields
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Limits, Message};
+    use super::*;
+    use crate::vocabulary::position::Hl7Position;
+
+    fn header(version: &str, modes: &str) -> Header {
+        let body =
+            format!("MSH|^~\\&|HIS^1|A|KQ|B|2026||ADT^A01^ADT_A01|C\\T\\1|T|{version}|||{modes}");
+        let limits = Limits::default();
+        Message::read(body.as_bytes(), Charset::Utf8, &limits).unwrap().header().clone()
+    }
+
+    fn place() -> Option<Position> {
+        let at = Hl7Position { repetition: 2, component: 1, ..Hl7Position::field(*b"PID", 8) };
+        Some(Position::Hl7(at))
+    }
+
+    fn check(header: Option<&Header>, outcome: &Outcome, expected: &[&str]) {
+        let at = Date::parse("20261121083000").unwrap();
+        let stamp = Stamp { control_id: "K9", at: &at };
+        let bytes = acknowledge(header, Kind::Application, outcome, stamp);
+        let text = String::from_utf8(bytes).unwrap();
+        let segments: Vec<_> = text.split_terminator('\r').collect();
+        assert_eq!(segments, expected);
+    }
+
+    /// A whole MSH of an acknowledgement from what follows its time.
+    fn msh(rest: &str) -> String {
+        format!("MSH|^~\\&|KQ|B|HIS^1|A|20261121083000||ACK^A01{rest}")
+    }
+
+    #[test]
+    fn an_acknowledgement_turns_the_header_round_and_returns_the_id_exactly() {
+        for (version, modes, rest) in [
+            ("2.3", "", "|K9|T|2.3"),
+            ("2.3.1", "", "^ACK|K9|T|2.3.1"),
+            ("2.4", "", "^ACK|K9|T|2.4"),
+            ("2.5.1", "AL|NE|CHN|UTF-8", "^ACK|K9|T|2.5.1|||NE|NE||UTF-8"),
+        ] {
+            let header = header(version, modes);
+            check(Some(&header), &Outcome::Accepted, &[&msh(rest), "MSA|AA|C\\T\\1"]);
+        }
+    }
+
+    #[test]
+    fn an_error_stands_where_its_version_has_it() {
+        let wrong = Outcome::refused(Fault::TableValue, place());
+        let said = "MSA|AE|C\\T\\1|table-value: a code is not in its table (PID-8(2).1)";
+        let coded = format!("{said}|||103^Table value not found^HL70357");
+        let eld = "ERR|PID^1^8^103&Table value not found&HL70357";
+        check(Some(&header("2.4", "")), &wrong, &[&msh("^ACK|K9|T|2.4"), &coded, eld]);
+        let erl = "ERR||PID^1^8^2^1|103^Table value not found^HL70357|E\
+            |table-value^^99KANGQIAO|||代码不在值域表中";
+        check(Some(&header("2.5", "")), &wrong, &[&msh("^ACK|K9|T|2.5"), said, erl]);
+        let at = Hl7Position::segment(*b"PV1", 1).into();
+        let missing = Outcome::refused(Fault::SegmentSequence, Some(at));
+        let erl = "ERR||PV1^1|100^Segment sequence error^HL70357|E\
+            |segment-sequence^^99KANGQIAO|||段缺失或顺序错误";
+        let msa = "MSA|AE|C\\T\\1";
+        check(Some(&header("2.8", "")), &missing, &[&msh("^ACK|K9|T|2.8"), msa, erl]);
+    }
+
+    #[test]
+    fn what_has_no_hl7_place_is_said_in_words() {
+        let byte = Outcome::refused(Fault::Malformed, Some(Position::Byte(7)));
+        let said = "malformed: the message is not well formed (byte 7)";
+        let erl = format!(
+            "ERR|||100^Segment sequence error^HL70357|E|malformed^^99KANGQIAO||{said}|消息格式不正确"
+        );
+        let msa = format!("MSA|AR|C\\T\\1|{said}");
+        check(Some(&header("2.5", "")), &byte, &[&msh("^ACK|K9|T|2.5"), &msa, &erl]);
+        let anonymous = [
+            "MSH|^~\\&|||||20261121083000||ACK|K9|P|2.4",
+            &format!("MSA|AR||{said}|||100^Segment sequence error^HL70357"),
+            "ERR|^^^100&Segment sequence error&HL70357",
+        ];
+        check(None, &byte, &anonymous);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_in_the_senders_character_set() {
+        let text = "MSH|^~\\&|億|A|KQ|B|2026||ADT^A01|1|P|2.5||||||GBK\r";
+        let body = Charset::Gb18030.encode(text).unwrap();
+        let message = Message::read(&body, Charset::Utf8, &Limits::default()).unwrap();
+        let at = Date::parse("2026").unwrap();
+        let stamp = Stamp { control_id: "K9", at: &at };
+        let wrong = Outcome::refused(Fault::TableValue, None);
+        let bytes = acknowledge(Some(message.header()), Kind::Application, &wrong, stamp);
+        let back = Message::read(&bytes, Charset::Utf8, &Limits::default()).unwrap();
+        assert_eq!(back.header().receiving_application, "億");
+        assert_eq!(
+            (back.header().charset, back.header().charset_mismatch),
+            (Charset::Gb18030, false)
+        );
+        let said = back.segment(*b"ERR").unwrap().field(8).unwrap();
+        assert_eq!(said.text(), Fault::TableValue.row().zh);
+    }
+
+    /// The codes sent for a message applied, quarantined and refused.
+    fn check_modes(modes: &str, applied: &str, quarantined: &str, refused: &str) {
+        let header = header("2.4", modes);
+        let at = Date::parse("2026").unwrap();
+        let stamp = Stamp { control_id: "K9", at: &at };
+        let codes = |verdict: &Verdict| {
+            let replies = replies(Some(&header), verdict, stamp);
+            let ids: std::collections::BTreeSet<_> = replies
+                .iter()
+                .map(|reply| Header::salvage(reply, Charset::Utf8).unwrap().control_id)
+                .collect();
+            assert_eq!(ids.len(), replies.len(), "each acknowledgement has an id of its own");
+            let code = |reply: &Vec<u8>| {
+                let message = Message::read(reply, Charset::Utf8, &Limits::default()).unwrap();
+                message.segment(*b"MSA").unwrap().field(1).unwrap().raw().to_owned()
+            };
+            replies.iter().map(code).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(codes(&Verdict::applied()), applied, "{modes}: applied");
+        assert_eq!(codes(&Verdict::quarantined(Fault::TableValue, None)), quarantined, "{modes}");
+        assert_eq!(codes(&Verdict::refused(Fault::Malformed, None)), refused, "{modes}: refused");
+    }
+
+    #[test]
+    fn every_pair_of_msh_15_and_msh_16_gets_what_it_asks_for() {
+        check_modes("|", "AA", "AE", "AR");
+        let accept = [
+            ("AL", "CA", "CA", "CR"),
+            ("NE", "", "", ""),
+            ("ER", "", "", "CR"),
+            ("SU", "CA", "CA", ""),
+            ("", "", "", ""),
+        ];
+        let application = [
+            ("AL", "AA", "AE", "AR"),
+            ("NE", "", "", ""),
+            ("ER", "", "AE", "AR"),
+            ("SU", "AA", "", ""),
+            ("", "", "", ""),
+        ];
+        for (first, ca, cq, cr) in accept {
+            for (second, aa, aq, ar) in application {
+                if first.is_empty() && second.is_empty() {
+                    continue;
+                }
+                let both = |c: &str, a: &str| format!("{c} {a}").trim().to_owned();
+                let refused = if cr.is_empty() { ar } else { cr };
+                check_modes(&format!("{first}|{second}"), &both(ca, aa), &both(cq, aq), refused);
+            }
+        }
+    }
+}

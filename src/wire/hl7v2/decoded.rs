@@ -84,13 +84,13 @@ pub(super) fn candidates(bytes: &[u8], fallback: Charset) -> Vec<Charset> {
 /// Whether bytes read as GB 18030 are Chinese in UTF-8 as well: then the sender's
 /// default or declaration is likely wrong. It is said, never acted upon.
 fn is_doubtful(bytes: &[u8], charset: Charset) -> bool {
-    // Three characters of three bytes: GBK text is that by chance less than once in 10⁶.
+    // Three characters of three bytes: GBK text all of which is UTF-8 too is very rare.
     let wide = |text: &str| text.chars().filter(|sign| sign.len_utf8() == 3).nth(2).is_some();
     charset == Charset::Gb18030 && std::str::from_utf8(bytes).is_ok_and(wide)
 }
 
 /// UTF-16 by its byte order mark, or by the zero byte beside the first letter.
-fn sniff_utf16(bytes: &[u8]) -> Option<Charset> {
+pub(super) fn sniff_utf16(bytes: &[u8]) -> Option<Charset> {
     match bytes.first_chunk()? {
         [0xFE, 0xFF] | [0, b'M' | b'F' | b'B'] => Some(Charset::Utf16Be),
         [0xFF, 0xFE] | [b'M' | b'F' | b'B', 0] => Some(Charset::Utf16Le),

@@ -262,7 +262,10 @@ impl<'a> Part<'a> {
 }
 
 macro_rules! parts {
-    ($($(#[$doc:meta])* $name:ident stops [$($stop:ident)*] number $number:ident zero [$($zero:ident)*];)+) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident stops [$($stop:ident)*] number $number:ident zero [$($zero:ident)*];
+    )+) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub struct $name<'a>(Part<'a>);
@@ -296,7 +299,8 @@ macro_rules! parts {
             /// Its leaves, as they stand in the text.
             pub fn leaves(self) -> impl Iterator<Item = (Hl7Position, &'a str)> {
                 let Part { segment, leaves } = self.0;
-                leaves.iter().map(move |leaf| (segment.place(leaf), segment.message.leaf_text(leaf)))
+                let text = |leaf| segment.message.leaf_text(leaf);
+                leaves.iter().map(move |leaf| (segment.place(leaf), text(leaf)))
             }
         }
     )+};
