@@ -23,7 +23,7 @@ use crate::inbound::http::{self, Answered, Asked, Bounds, Doors};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{mllp, operation, tls};
 use crate::outbound::Upstream;
-use crate::store::Store;
+use crate::store::{LedgerFile, Store};
 use crate::store::cache::Cache;
 use crate::telemetry;
 
@@ -125,7 +125,7 @@ pub fn upstreams(config: &Config) -> Result<Vec<Arc<Upstream>>, Failure> {
 /// Continues the ledger where its last checkpoint left it.
 fn sealer(config: &Config, key: SigningKey) -> Result<Sealer, Failure> {
     let refuse = |error| Failure::during("ledger", error);
-    if !Store::exists(&config.store) {
+    if !LedgerFile::exists(&config.store.folder) {
         return Sealer::restore(key, std::iter::empty::<Vec<u8>>(), None).map_err(refuse);
     }
     let reading = Reading::open(&config.store.folder)?;
