@@ -263,6 +263,9 @@ async fn every_query_names_the_user_who_asked() {
         let fields = [("form_token", token.as_str()), ("receipt", typed)];
         assert_eq!(auditor.post("/ledger/entry", &fields).await.status, status, "{typed}");
     }
+    for place in ["/ledger/person", "/ledger/entry"] {
+        assert_eq!(auditor.visit(place).await.header("location"), "/ledger");
+    }
     let asked = house.asked();
     assert_eq!(asked.len(), 7);
     assert!(asked.iter().all(|line| line.starts_with("lin: ")));

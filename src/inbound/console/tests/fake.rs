@@ -109,15 +109,21 @@ fn entry(number: u64) -> EntryView {
         row: row(number),
         legal_basis: Some("民发〔2022〕58号 第三条".to_owned()),
         released: vec![
-            (Tier::Full, vec![
-                named("MZ.person.deceased", "是否死亡", "Deceased"),
-                named("MZ.stay.over-30-days", "住院超过三十天", "In hospital over 30 days"),
-            ]),
-            (Tier::Generalised, vec![
-                named("DE02.01.039.00", "本人姓名", "Name"),
-                named("DE02.01.030.00", "身份证件号码", "Identity document number"),
-                named("DE02.01.005.01", "出生日期", "Date of birth"),
-            ]),
+            (
+                Tier::Full,
+                vec![
+                    named("MZ.person.deceased", "是否死亡", "Deceased"),
+                    named("MZ.stay.over-30-days", "住院超过三十天", "In hospital over 30 days"),
+                ],
+            ),
+            (
+                Tier::Generalised,
+                vec![
+                    named("DE02.01.039.00", "本人姓名", "Name"),
+                    named("DE02.01.030.00", "身份证件号码", "Identity document number"),
+                    named("DE02.01.005.01", "出生日期", "Date of birth"),
+                ],
+            ),
             (Tier::Existence, vec![named("DE05.01.024.00", "疾病诊断编码", "Diagnosis code")]),
         ],
         withheld: vec![
@@ -135,8 +141,9 @@ fn entry(number: u64) -> EntryView {
             leaf: hash.clone(),
             size: 90,
             path: vec![hash.clone(), hash.clone(), hash],
-            checkpoint: "kangqiao.example/ledger\n90\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
-                — kangqiao.example/ledger Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q\n"
+            checkpoint: "kangqiao.example/ledger\n90\n\
+                CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
+                — kangqiao.example/ledger Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeO\n"
                 .to_owned(),
             holds: number != 6,
         }),
