@@ -13,7 +13,10 @@ pub mod wire;
 
 pub mod identity;
 pub mod policy;
+pub mod translate;
 
 pub mod registry;
+
+pub mod config;
 
 pub mod command;

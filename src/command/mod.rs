@@ -1,5 +1,8 @@
 //! The commands of `kangqiao`, one file each.
 
+pub mod explain;
+pub mod translate;
+
 /// Why a command ended with exit code 1: one line for the operator, no personal data.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

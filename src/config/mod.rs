@@ -1,0 +1,3 @@
+//! 配置, what the operator writes.
+
+pub mod files;
