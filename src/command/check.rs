@@ -30,7 +30,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
         let loaded = upstream.tls.load();
         loaded.map_err(|error| Failure::during(&format!("upstream {name}"), error))?;
     }
-    let (elements, mappings) = (compiled.pack.catalogue().len(), compiled.pack.version().to_owned());
+    let (elements, mappings) =
+        (compiled.pack.catalogue().len(), compiled.pack.version().to_owned());
     let policies = compiled.policies.version().to_owned();
     compiled.bind(&config, tls.revoked()).map_err(Failure)?;
     println!("配置正确 configuration is sound");

@@ -44,7 +44,7 @@ pub struct Config {
     /// The HTTPS port for inquiries and messages.
     pub https: Https,
     /// The console's own port; none if absent.
-    pub console: Option<Console>,
+    pub console: Option<console::Settings>,
     /// The loopback port of metrics and health; none if absent.
     pub operation: Option<Operation>,
     /// 发送方, who pushes.
@@ -95,17 +95,6 @@ pub struct Https {
     /// Connections at once. Default 1,024.
     #[serde(default = "default_connections")]
     pub connections_max: usize,
-}
-
-/// The console's port.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Console {
-    /// Address and port.
-    pub address: SocketAddr,
-    /// Users, sessions and waits.
-    #[serde(default)]
-    pub settings: console::Settings,
 }
 
 /// The port of metrics and health.
@@ -199,7 +188,9 @@ impl Config {
         ];
         paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
         paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
-        paths.extend(self.console.as_mut().map(|console| &mut console.settings.users));
+        if let Some(console) = &mut self.console {
+            paths.extend([&mut console.users, &mut console.tls.certificate, &mut console.tls.key]);
+        }
         for upstream in &mut self.upstream {
             let files = &mut upstream.tls;
             paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);

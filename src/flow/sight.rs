@@ -15,6 +15,9 @@ use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
 /// Quarantined messages shown.
 const HELD_MAX: usize = 50;
+/// How far an entry may stand from where the time in its receipt says: a question that
+/// waited for upstream systems is entered after later ones. Milliseconds.
+const RECEIPT_MS: i64 = 60_000;
 /// Entries on one page at most.
 const ROWS_MAX: usize = 200;
 
@@ -71,6 +74,10 @@ impl Gateway {
         let held = held.map_err(|error| error.fault())?;
         let entries = self.store.ledger_size().await.map_err(|error| error.fault())?;
         let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
+        // A checkpoint is signed in the commit of the last entry it covers.
+        let newest = self.store.ledger(entries.saturating_sub(1), 1).await;
+        let newest = newest.map_err(|error| error.fault())?;
+        let signed_ms = newest.first().map(|entry| entry.at_ms);
         let (waiting, capacity) = self.store.queue();
         let cache = self.cache.reading();
         Ok(view::Overview {
@@ -94,7 +101,8 @@ impl Gateway {
                 entries,
                 checkpoint: last.and_then(|last| {
                     let signed = Checkpoint::open(&last.bytes, self.watch.verifying()).ok()?;
-                    Some(view::Checkpoint { size: signed.size, root: signed.root.to_string() })
+                    let (size, root) = (signed.size, signed.root.to_string());
+                    Some(view::Checkpoint { size, root, at_ms: signed_ms? })
                 }),
                 verified: self.watch.verified(),
             },
@@ -195,7 +203,27 @@ impl Gateway {
 
     /// A receipt tells its own time, so only entries of about that time are read.
     async fn by_receipt(&self, receipt: Receipt) -> Result<Option<LedgerEntry>, Fault> {
-        self.store.by_receipt(&receipt.to_string(), receipt.at_ms()).await.map_err(|e| e.fault())
+        let (mut low, mut high) = (0, self.store.ledger_size().await.map_err(|e| e.fault())?);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let page = self.store.ledger(middle, 1).await.map_err(|error| error.fault())?;
+            match page.first().is_some_and(|entry| entry.at_ms < receipt.at_ms() - RECEIPT_MS) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        loop {
+            let page = self.store.ledger(low, ROWS_MAX).await.map_err(|error| error.fault())?;
+            let Some(last) = page.last() else { return Ok(None) };
+            let (next, passed) = (last.number + 1, last.at_ms > receipt.at_ms() + RECEIPT_MS);
+            let has = |stored: &LedgerEntry| {
+                Entry::from_bytes(&stored.bytes).is_ok_and(|entry| entry.receipt == receipt)
+            };
+            match page.into_iter().find(has) {
+                None if !passed => low = next,
+                found => return Ok(found),
+            }
+        }
     }
 }
 
@@ -214,7 +242,11 @@ fn full(
         released: released.map(|(tier, set)| (*tier, set.iter().map(named).collect())).collect(),
         withheld: entry.withheld.iter().map(named).collect(),
         rules: entry.rules.into_iter().collect(),
-        sources: entry.sources.iter().map(|(source, state)| format!("{source}: {state:?}")).collect(),
+        sources: entry
+            .sources
+            .iter()
+            .map(|(source, state)| format!("{source}: {state:?}"))
+            .collect(),
         policy: entry.policy,
         mappings: entry.mappings,
         answer_sha256: entry.answer_sha256.map(|hash| hash.to_string()),
@@ -225,7 +257,8 @@ fn full(
 
 fn element(rules: &Rules, id: ElementId) -> view::Named {
     let known = rules.pack.catalogue().get(id);
-    let (zh, en) = known.map(|element| (element.zh.clone(), element.en.clone())).unwrap_or_default();
+    let (zh, en) =
+        known.map(|element| (element.zh.clone(), element.en.clone())).unwrap_or_default();
     view::Named { id: id.to_string(), zh, en }
 }
 
@@ -293,6 +326,7 @@ fn upstream(upstream: &Upstream, at_ms: i64) -> view::UpstreamRow {
         state,
         answered: reading.succeeded,
         failed: reading.failed,
+        last_ms: reading.last_success_age_ms.map(|age_ms| at_ms - age_ms),
     }
 }
 

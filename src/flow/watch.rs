@@ -30,11 +30,22 @@ impl Watch {
     /// Nothing verified yet.
     #[must_use]
     pub fn new(verifying: VerifyingKey, started_ms: i64, tls: Arc<ReloadableTls>) -> Self {
-        Self { verifying, started_ms, tls, verified: Mutex::default(), leaves: tokio::sync::Mutex::default() }
+        Self {
+            verifying,
+            started_ms,
+            tls,
+            verified: Mutex::default(),
+            leaves: tokio::sync::Mutex::default(),
+        }
     }
 }
 
 impl Watch {
+    /// The key that checks this ledger's signatures.
+    pub(super) const fn verifying(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
     /// What the last check of the whole ledger found.
     pub(super) fn verified(&self) -> view::Verified {
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -105,8 +116,9 @@ impl Gateway {
             return Err(Fault::Internal);
         };
         let checkpoint = Checkpoint::open(&last.bytes, &self.watch.verifying);
-        let holds = checkpoint
-            .is_ok_and(|signed| proof::included(leaf, (number, last.size), &path) == Some(signed.root));
+        let holds = checkpoint.is_ok_and(|signed| {
+            proof::root_of(leaf, (number, last.size), &path) == Some(signed.root)
+        });
         Ok(Some(view::Proof {
             leaf: leaf.to_string(),
             size: last.size,

@@ -45,7 +45,8 @@ async fn attempt(running: &Running, path: PathBuf) -> Result<(), Failure> {
         tls.reload().map_err(|error| Failure::during("certificates", error))?;
     }
     let rules = compiled.bind(&config, running.tls.revoked()).map_err(Failure)?;
-    let versions = format!("mappings {} policies {}", rules.pack.version(), rules.policies.version());
+    let versions =
+        format!("mappings {} policies {}", rules.pack.version(), rules.policies.version());
     let gateway = &running.gateway;
     gateway.rules.store(Arc::new(rules));
     gateway.upstreams.store(Arc::new(upstreams));

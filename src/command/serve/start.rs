@@ -23,8 +23,8 @@ use crate::inbound::http::{self, Answered, Asked, Bounds, Doors};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{mllp, operation, tls};
 use crate::outbound::Upstream;
-use crate::store::{LedgerFile, Store};
 use crate::store::cache::Cache;
+use crate::store::{LedgerFile, Store};
 use crate::telemetry;
 
 /// Media type of HL7 v2 over HTTP.
@@ -154,10 +154,9 @@ impl Running {
         for listener in &config.mllp {
             let tls = Arc::clone(&self.tls);
             let acceptor = move || tls.acceptor().map_err(std::io::Error::other);
-            let tls = listener.tls.then(|| mllp::Tls {
-                acceptor: Arc::new(acceptor),
-                certificate: tls::certificate,
-            });
+            let tls = listener
+                .tls
+                .then(|| mllp::Tls { acceptor: Arc::new(acceptor), certificate: tls::certificate });
             let socket = bind(listener.address)?;
             let during = |error| Failure::during(&listener.address.to_string(), error);
             socket.set_nonblocking(true).map_err(during)?;
@@ -202,11 +201,11 @@ impl Running {
     fn open_console(&mut self, config: &Config) -> Result<(), Failure> {
         let Some(settings) = &config.console else { return Ok(()) };
         let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
-        let tls = ReloadableTls::without_clients(config.tls.clone()).map_err(|e| during(&e))?;
+        let tls = ReloadableTls::without_clients(settings.tls.clone()).map_err(|e| during(&e))?;
         let sight = Arc::new(Sights(Arc::clone(&self.gateway)));
-        let console = Console::new(settings.settings.clone(), sight).map_err(|e| during(&e))?;
+        let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
         let shown = tls.server_config().map_err(|error| during(&error))?;
-        let server = console::serve(bind(settings.address)?, shown, console);
+        let server = console::serve(bind(settings.listen)?, shown, console);
         self.run(server.map_err(|error| during(&error))?);
         self.console_tls = Some(tls);
         Ok(())

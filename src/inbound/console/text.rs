@@ -133,7 +133,6 @@ texts! {
     by_sender "按发送方统计，自系统启用起" "By sender, since the gateway was first used";
     sender "发送方" "Sender";
     share "构成" "Share";
-    last_message "最近消息" "Last message";
     balances "相符" "Balanced";
     no_senders "尚未收到任何消息。" "No message has arrived yet.";
     quarantine "隔离区" "Quarantine";
@@ -148,7 +147,6 @@ texts! {
     queue "写入队列" "Write queue";
     waiting "等待" "Waiting";
     capacity "上限" "Limit";
-    connections "连接" "Connections";
     upstreams "上游系统" "Upstream systems";
     upstreams_caption "上游系统及其状态" "Upstream systems and their state";
     upstreams_empty "没有配置上游系统。" "No upstream system is configured.";
@@ -156,7 +154,7 @@ texts! {
     state "状态" "State";
     answered "已应答" "Answered";
     failed "失败" "Failed";
-    last_took "最近耗时" "Last took";
+    last_answer "最近应答" "Last answer";
     state_up "正常" "answers";
     state_idle "未使用" "not used yet";
     state_open "中断，暂停访问" "down, paused";
@@ -176,7 +174,6 @@ texts! {
     expired "已到期" "expired";
     ledger_state "台账状态" "State of the ledger";
     ledger_entries "条目" "Entries";
-    ledger_bytes "大小" "Size";
     checkpoint "最近检查点" "Newest checkpoint";
     covers "覆盖 {} 条" "covers {} entries";
     verification "完整性" "Integrity";

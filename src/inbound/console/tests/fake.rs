@@ -157,7 +157,6 @@ fn overview() -> Overview {
         kept,
         quarantined,
         refused,
-        last_ms: Some(AT - 42_000),
     };
     let expiry = |subject: &str, used_for: &str, days: i64| ExpiryRow {
         subject: subject.to_owned(),
@@ -169,7 +168,7 @@ fn overview() -> Overview {
         state,
         answered: 18_233,
         failed,
-        last_ms: Some(14),
+        last_ms: Some(AT - 14),
     };
     let position = Hl7Position { component: 1, ..Hl7Position::field(*b"PID", 3) };
     Overview {
@@ -199,7 +198,7 @@ fn overview() -> Overview {
                 at: None,
             },
         ],
-        queue: Queue { waiting: 18, capacity: 4_096, connections: 64 },
+        queue: Queue { waiting: 18, capacity: 4_096 },
         upstreams: vec![
             upstream("record-platform", UpstreamState::Up, 2),
             upstream("elder-registry", UpstreamState::Open, 310),
@@ -212,7 +211,6 @@ fn overview() -> Overview {
         ],
         ledger: Ledger {
             entries: 128_402,
-            bytes: 77_402_118,
             checkpoint: Some(Checkpoint {
                 size: 128_402,
                 root: "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=".to_owned(),
