@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod civil;
+pub mod elder_registry;
 pub mod platform;
 
 #[cfg(test)]
@@ -28,7 +29,8 @@ pub trait Registry: Sync {
 
 /// Every dialect the gateway speaks to upstreams.
 pub static REGISTRIES: &[&dyn Registry] = &[
-    &platform::Platform, // 区域电子健康档案平台、老年人基本信息档案
+    &elder_registry::ElderRegistry, // 老年人基本信息档案
+    &platform::Platform,            // 区域电子健康档案平台
 ];
 
 /// The dialect with that name.
