@@ -37,7 +37,7 @@ fn row(id: &str, group: Option<u32>, text: &str) -> (String, Option<u32>, String
 #[test]
 fn of_a_single_fact_the_latest_is_given() {
     let set = shipped();
-    let scope = scope(&set, ("hotline-12349", "agent"), "emergency-card");
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
     let key = "MZ.emergency.key-location";
     let at = |day, place| {
         record(
@@ -58,7 +58,7 @@ fn of_a_single_fact_the_latest_is_given() {
 #[test]
 fn a_withheld_newer_value_does_not_hide_an_older_one() {
     let set = shipped();
-    let scope = scope(&set, ("hotline-12349", "agent"), "emergency-card");
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
     let key = "MZ.communication.needs";
     let at = |day, need| {
         record(("elder-registry", "elder-registry"), day, vec![("record", vec![(key, text(need))])])
@@ -71,7 +71,7 @@ fn a_withheld_newer_value_does_not_hide_an_older_one() {
 #[test]
 fn every_group_of_a_repeating_class_is_given_once_and_kept_together() {
     let set = shipped();
-    let scope = scope(&set, ("hotline-12349", "agent"), "emergency-card");
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
     let (what, how) = ("DE05.01.022.00", "MZ.allergy.reaction");
     let allergy = |what_code: &str, reaction: &str| {
         ("allergy", vec![(what, code(what_code)), (how, text(reaction))])
@@ -103,7 +103,7 @@ fn every_group_of_a_repeating_class_is_given_once_and_kept_together() {
 #[test]
 fn only_the_authoritative_source_is_believed_about_a_death() {
     let set = shipped();
-    let scope = scope(&set, ("civil-affairs", "clerk"), "living-check");
+    let scope = scope(set, ("civil-affairs", "clerk"), "living-check");
     let dead = "MZ.person.deceased";
     let said = |dataset, yes| {
         record(
@@ -176,7 +176,7 @@ fn a_tier_without_a_treatment_gives_way_to_a_more_protective_one() {
 #[test]
 fn with_a_wanted_list_only_that_is_given() {
     let set = shipped();
-    let scope = scope(&set, ("civil-affairs", "clerk"), "subsidy-eligibility");
+    let scope = scope(set, ("civil-affairs", "clerk"), "subsidy-eligibility");
     let both = vec![("MZ.ability.final-level", code("3")), ("MZ.ability.institution", text("甲"))];
     let level =
         record(("ability-assessment", "elder-registry"), "20260101", vec![("record", both)]);

@@ -102,7 +102,7 @@ fn an_answer_holds_only_the_canaries_its_scope_allows() {
     let records = [plain, record(("derived", "hospital-a"), "20260202", special)];
     let all: Vec<ElementId> = elements.iter().map(|element| element.id).collect();
     let mut held = 0;
-    for scope in scopes(&shipped()) {
+    for scope in scopes(shipped()) {
         for wanted in [None, Some(all.as_slice())] {
             let release = release(&scope, wanted, &records);
             let full = |id: ElementId| {
@@ -167,7 +167,7 @@ fn a_protected_disease_changes_no_byte_of_any_answer() {
     let wanted = ["MZ.infection.hiv", "MZ.fitness.conclusion", "MZ.mental.alert", "DE05.01.024.00"]
         .map(element);
     let mut sizes = Vec::new();
-    for scope in scopes(&shipped()) {
+    for scope in scopes(shipped()) {
         for wanted in [None, Some(wanted.as_slice())] {
             let without = answer(&scope, wanted, &check(false));
             assert_eq!(without, answer(&scope, wanted, &check(true)), "{scope:?}");
@@ -186,7 +186,7 @@ fn a_protected_disease_changes_no_byte_of_any_answer() {
 
 #[test]
 fn who_is_unknown_has_no_data_or_nothing_to_show_gets_the_same_answer() {
-    for scope in scopes(&shipped()) {
+    for scope in scopes(shipped()) {
         let hidden = record(
             ("admission", "a"),
             "20260101",
