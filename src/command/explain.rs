@@ -187,7 +187,8 @@ mod tests {
         let check = |line: &str, expect| check(&set, line, expect);
         let clerk = "--department civil-affairs --role clerk --purpose";
         let death = "--element DE02.01.036.00";
-        let expect = "generalised  DE02.01.036.00               死亡日期时间 died at\n               day ← civil-affairs-death-day";
+        let expect = "generalised  DE02.01.036.00               死亡日期时间 died at\n  \
+                      \u{20}            day ← civil-affairs-death-day";
         check(&format!("{clerk} living-check {death}"), Ok(expect));
         check(&format!("{clerk} living-check"), Ok("MZ.death.source"));
         check(&format!("{clerk} contract-status {death}"), Ok("← outside-purpose"));

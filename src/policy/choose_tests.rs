@@ -101,6 +101,19 @@ fn every_group_of_a_repeating_class_is_given_once_and_kept_together() {
 }
 
 #[test]
+fn a_flag_of_a_repeating_class_is_the_latest_one() {
+    let set = shipped();
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
+    let flag = "DE02.10.023.00";
+    let said = |day, yes| {
+        let fields = vec![(flag, Value::Boolean(yes))];
+        record(("allergy", "record-platform"), day, vec![("record", fields)])
+    };
+    let found = release(&scope, &[&said("20240101", false), &said("20260101", true)]);
+    assert_eq!(shown(&found), [row(flag, None, "true")]);
+}
+
+#[test]
 fn only_the_authoritative_source_is_believed_about_a_death() {
     let set = shipped();
     let scope = scope(set, ("civil-affairs", "clerk"), "living-check");
