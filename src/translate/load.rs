@@ -9,7 +9,8 @@ use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
 use super::examples::{Example, Kind};
 use super::file::{DialectFile, EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
-use super::plan::{DialectPlan, Hl7Plan};
+use super::path::segment_id;
+use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
 use super::{Overlay, Pack};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
@@ -70,9 +71,15 @@ impl Gathered {
                 self.hl7.kinds.extend(read.into_iter().flat_map(|(_, file)| file.kinds));
                 continue;
             }
-            let Some((text, file)) = parsed::<SegmentFile>(compiler, files, path) else { continue };
-            let plan = compiler.segment(text, &file);
-            let Some(plan) = plan else { continue };
+            let read = parsed::<SegmentFile>(compiler, files, path);
+            let plan = read.as_ref().and_then(|(text, file)| compiler.segment(*text, file));
+            let (Some((text, file)), Some(plan)) = (read, plan) else {
+                // Its faults are told; that events miss it would only repeat them.
+                let id = segment_id(&stem(path).to_ascii_uppercase());
+                let empty = |id| (id, SegmentPlan::empty(id).into());
+                self.hl7.segments.extend(id.map(empty));
+                continue;
+            };
             self.keep_examples(compiler, text, Kind::Segment(plan.id), file.example);
             self.hl7.segments.insert(plan.id, plan.into());
         }
