@@ -80,13 +80,13 @@ impl Gathered {
                 self.hl7.segments.extend(id.map(empty));
                 continue;
             };
-            self.keep_examples(compiler, text, Kind::Segment(plan.id), file.example);
+            self.keep_examples(compiler, (text, &Kind::Segment(plan.id)), &file.example);
             self.hl7.segments.insert(plan.id, plan.into());
         }
         for path in events {
             let Some((text, file)) = parsed::<EventFile>(compiler, files, path) else { continue };
             compiler.event(text, &file, &mut self.hl7);
-            self.keep_examples(compiler, text, Kind::Event, file.example);
+            self.keep_examples(compiler, (text, &Kind::Event), &file.example);
         }
     }
 
@@ -107,7 +107,7 @@ impl Gathered {
                 compiler.faults.push(text.fault(file.record.span(), message));
             }
             let kind = Kind::Dialect(plan.name.clone());
-            self.keep_examples(compiler, text, kind, file.example);
+            self.keep_examples(compiler, (text, &kind), &file.example);
             self.dialects.push(plan);
         }
     }
@@ -116,7 +116,7 @@ impl Gathered {
         for path in files.under("derived", "toml") {
             let Some((text, file)) = parsed::<DerivedFile>(compiler, files, path) else { continue };
             compiler.facts(text, &file, &mut self.derived);
-            self.keep_examples(compiler, text, Kind::Derived, file.example);
+            self.keep_examples(compiler, (text, &Kind::Derived), &file.example);
         }
     }
 
@@ -131,12 +131,11 @@ impl Gathered {
     fn keep_examples(
         &mut self,
         compiler: &mut Compiler<'_>,
-        file: Text<'_>,
-        kind: Kind,
-        examples: Vec<Spanned<ExampleText>>,
+        (file, kind): (Text<'_>, &Kind),
+        examples: &[Spanned<ExampleText>],
     ) {
         for example in examples {
-            let example = Example::compile(file, &kind, &example);
+            let example = Example::compile(file, kind, example);
             self.examples.extend(compiler.note(example));
         }
     }

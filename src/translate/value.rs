@@ -106,10 +106,8 @@ pub(super) fn coding(
     }
     let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
     let differs = found != sent || system.is_some();
-    let original = match text(code).filter(|_| differs) {
-        Some(code) => Some(Original { code, system: text(system) }),
-        None => None,
-    };
+    let original =
+        text(code).filter(|_| differs).map(|code| Original { code, system: text(system) });
     let kept = [code, display, system.filter(|_| original.is_some())];
     let coding = Coding { code: found.map(str::to_owned), display: text(display), original };
     for index in kept.into_iter().flatten() {
@@ -218,7 +216,7 @@ pub(super) fn telecom_line(parts: &[String]) -> String {
 }
 
 fn joined(parts: &[Cow<'_, str>], between: &str) -> String {
-    let filled: Vec<_> = parts.iter().map(AsRef::as_ref).filter(|part| *part != "").collect();
+    let filled: Vec<_> = parts.iter().map(AsRef::as_ref).filter(|part| !part.is_empty()).collect();
     filled.join(between)
 }
 
