@@ -1,4 +1,4 @@
-//! Dialects of the systems beside the gateway: what is written to them, how they answer. No sockets.
+//! Dialects of the systems beside the gateway: what is written, how they answer. No sockets.
 //!
 //! Everything here takes a [`crate::policy::Release`]; there is no other way to write
 //! an element out.
