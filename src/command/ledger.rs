@@ -4,6 +4,7 @@
 //! not signed, so a row left out of them would be a row nobody finds.
 
 mod filter;
+mod place;
 mod reading;
 mod table;
 
@@ -18,6 +19,7 @@ use serde_json::json;
 use super::Failure;
 use crate::audit::{self, Checkpoint, Found, Report, Tampering, VerifyingKey, search};
 use filter::Filter;
+use place::{Place, Where};
 use reading::Reading;
 
 /// 账本 Verify, search or export the ledger.
@@ -37,21 +39,13 @@ enum Action {
     Export(Export),
 }
 
-/// Where the ledger is.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// Folder of the store.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-}
-
 #[derive(Debug, clap::Args)]
 struct Verify {
     #[command(flatten)]
-    place: Place,
-    /// File with the ledger's public key, `name+hash+key`; best one kept elsewhere than the ledger.
-    #[arg(long, value_name = "FILE")]
-    public_key: PathBuf,
+    place: Where,
+    /// File with the ledger's public key, `name+hash+key`: best one kept elsewhere than the ledger.
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    public_key: Option<PathBuf>,
     /// File of checkpoints that others hold: finds a ledger put back to an earlier day.
     #[arg(long, value_name = "FILE")]
     held: Option<PathBuf>,
@@ -63,7 +57,7 @@ struct Verify {
 #[derive(Debug, clap::Args)]
 struct Search {
     #[command(flatten)]
-    place: Place,
+    place: Where,
     #[command(flatten)]
     filter: Filter,
     /// Print JSON lines instead of a table.
@@ -74,7 +68,7 @@ struct Search {
 #[derive(Debug, clap::Args)]
 struct Export {
     #[command(flatten)]
-    place: Place,
+    place: Where,
     #[command(flatten)]
     filter: Filter,
     /// csv or jsonl.
@@ -100,9 +94,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
 
 impl Verify {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let key = self.key()?;
+        let place = self.place.find()?;
+        let key = self.key(&place)?;
         let held = self.held(&key)?;
-        let reading = Reading::open(&self.place.data)?;
+        let reading = Reading::open(&place.data)?;
         let bar = bar(reading.size());
         let entries = reading.entries().inspect(|_| bar.inc(1));
         let proven = audit::verify(&key, entries, reading.checkpoints(), &held);
@@ -114,9 +109,11 @@ impl Verify {
         }
     }
 
-    fn key(&self) -> Result<VerifyingKey, Failure> {
-        let text = fs::read_to_string(&self.public_key)
-            .map_err(|error| Failure::during("public key", error))?;
+    fn key(&self, place: &Place) -> Result<VerifyingKey, Failure> {
+        let path = self.public_key.as_ref().or(place.public_key.as_ref());
+        let path = path.ok_or_else(|| Failure("public key: none was given".to_owned()))?;
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| Failure::during("public key", error))?;
         VerifyingKey::parse(&text).map_err(|error| Failure::during("public key", error))
     }
 
@@ -167,8 +164,8 @@ impl Verify {
 
 impl Search {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let reading = Reading::open(&self.place.data)?;
-        let found = find(&reading, &self.filter)?;
+        let place = self.place.find()?;
+        let found = find(&place, &self.filter)?;
         if self.json {
             return export("jsonl", found, out).map(|_| ());
         }
@@ -178,8 +175,8 @@ impl Search {
 
 impl Export {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let reading = Reading::open(&self.place.data)?;
-        let found = find(&reading, &self.filter)?;
+        let place = self.place.find()?;
+        let found = find(&place, &self.filter)?;
         let Some(path) = &self.output else {
             return export(&self.format, found, out).map(|_| ());
         };
@@ -191,8 +188,9 @@ impl Export {
 }
 
 /// The entries that answer a filter; one that cannot be read ends the search.
-fn find(reading: &Reading, filter: &Filter) -> Result<Vec<Found>, Failure> {
-    let question = filter.question(reading.file())?;
+fn find(place: &Place, filter: &Filter) -> Result<Vec<Found>, Failure> {
+    let reading = Reading::open(&place.data)?;
+    let question = filter.question(reading.file(), place)?;
     let bar = bar(reading.size());
     let entries = reading.entries().inspect(|_| bar.inc(1));
     let found: Result<Vec<_>, _> = search::search(entries, &question).collect();

@@ -1,5 +1,6 @@
 //! The command over a real store: what it proves, finds and writes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -16,6 +17,14 @@ use crate::vocabulary::{
 const MASTER: [u8; 32] = [7; 32];
 const CITIZEN: &str = "11010519491231002X";
 
+/// What of a configuration the ledger needs, and no more than a configuration must have.
+const CONFIG: &str = r#"
+master_key = "master.key"
+https = { address = "127.0.0.1:0" }
+ledger = { name = "ledger", key = "ledger.key" }
+store = { folder = "data" }
+"#;
+
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
@@ -30,9 +39,11 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
-        let key = SigningKey::create(&site.path("ledger.key"), "ledger").unwrap();
-        fs::write(site.path("ledger.pub"), format!("{}\n", key.public())).unwrap();
-        fs::write(site.path("master.key"), MASTER).unwrap();
+        SigningKey::create(&site.path("ledger.key"), "ledger").unwrap();
+        let master = site.path("master.key");
+        fs::write(&master, MASTER).unwrap();
+        fs::set_permissions(&master, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(site.path("kangqiao.toml"), CONFIG).unwrap();
         site
     }
 
@@ -57,12 +68,13 @@ impl Site {
 
     /// Runs the command and gives what it printed.
     fn run(&self, line: &str) -> Result<String, String> {
-        let data = self.path("data");
-        let place = ["--data", data.to_str().unwrap()];
-        let words: Vec<String> =
-            line.split(' ').map(|word| word.replace("@", &format!("{}/", self.root()))).collect();
-        let line = std::iter::once("ledger").chain(words.iter().map(String::as_str)).chain(place);
-        let args = Line::try_parse_from(line).map_err(|error| error.to_string())?.args;
+        let root = format!("{}/", self.root());
+        let mut words = vec!["ledger".to_owned()];
+        words.extend(line.split(' ').map(|word| word.replace('@', &root)));
+        if !line.contains("--config") {
+            words.extend(["--data".to_owned(), format!("{root}data")]);
+        }
+        let args = Line::try_parse_from(words).map_err(|error| error.to_string())?.args;
         let mut out = Vec::new();
         let ended = match args.action {
             Action::Verify(verify) => verify.run(&mut out),
@@ -243,6 +255,21 @@ async fn a_search_finds_a_person_under_every_pseudonym() {
 }
 
 #[tokio::test]
+async fn the_configuration_leads_to_the_ledger_and_its_keys() {
+    let site = filled().await;
+    let at = "--config @kangqiao.toml";
+    assert!(site.run(&format!("verify {at}")).unwrap().contains("entries          5"));
+    let found = site.run(&format!("search --citizen-id {CITIZEN} {at}")).unwrap();
+    assert!(found.contains("共 3 条 entries"), "{found}");
+    fs::remove_file(site.path("master.key")).unwrap();
+    assert!(site.run(&format!("search --citizen-id {CITIZEN} {at}")).is_err());
+    assert!(!site.path("master.key").exists(), "a search never makes a key");
+    fs::write(site.path("kangqiao.toml"), "ledgre = 1").unwrap();
+    let failure = site.run(&format!("verify {at}")).unwrap_err();
+    assert!(failure.contains("kangqiao.toml:1:1"), "{failure}");
+}
+
+#[tokio::test]
 async fn a_table_has_both_languages_and_never_a_number() {
     let site = filled().await;
     let by = format!("search --citizen-id {CITIZEN} --master-key @master.key");
@@ -286,6 +313,7 @@ async fn what_cannot_be_asked_is_said() {
     complains("search --receipt 1", "--receipt: a receipt is 26");
     complains("export --format pdf", "csv, jsonl");
     complains("verify --public-key @nothing", "public key");
+    complains("verify", "--public-key");
     fs::write(site.path("held"), "nonsense").unwrap();
     complains(&format!("{VERIFY} --held @held"), "held checkpoint 1: not a signed checkpoint");
     assert!(Reading::open(Path::new("/nonexistent")).is_err());
