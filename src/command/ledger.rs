@@ -9,7 +9,7 @@ mod reading;
 mod table;
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -165,46 +165,64 @@ impl Verify {
 impl Search {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let place = self.place.find()?;
-        let found = find(&place, &self.filter)?;
         if self.json {
-            return export("jsonl", found, out).map(|_| ());
+            return export(&place, &self.filter, (form("jsonl")?, out)).map(drop);
         }
-        table::print(&found, out).map_err(written)
+        // Columns are as wide as their widest cell, so a table is whole before it is shown.
+        let rows: Vec<_> = with_found(&place, &self.filter, |found| Ok(found.collect()))?;
+        table::print(&rows, out).map_err(written)
     }
 }
 
 impl Export {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let place = self.place.find()?;
-        let found = find(&place, &self.filter)?;
+        let form = form(&self.format)?;
         let Some(path) = &self.output else {
-            return export(&self.format, found, out).map(|_| ());
+            return export(&place, &self.filter, (form, out)).map(drop);
         };
-        let mut file = File::create_new(path).map_err(|error| Failure::during("output", error))?;
-        let written = export(&self.format, found, &mut file)?;
-        file.sync_all().map_err(|error| Failure::during("output", error))?;
-        writeln!(out, "已导出 exported {written}").map_err(self::written)
+        let file = File::create_new(path).map_err(|error| Failure::during("output", error))?;
+        let mut file = BufWriter::new(file);
+        let count = export(&place, &self.filter, (form, &mut file))?;
+        file.get_ref().sync_all().map_err(written)?;
+        writeln!(out, "已导出 exported {count}").map_err(written)
     }
 }
 
-/// The entries that answer a filter; one that cannot be read ends the search.
-fn find(place: &Place, filter: &Filter) -> Result<Vec<Found>, Failure> {
+fn form(name: &str) -> Result<&'static dyn audit::export::Export, Failure> {
+    audit::export::export(name).ok_or_else(|| {
+        let known: Vec<_> = audit::EXPORTS.iter().map(|export| export.name()).collect();
+        Failure(format!("no such format; there are {}", known.join(", ")))
+    })
+}
+
+/// Writes the entries that answer a filter, one by one.
+fn export(
+    place: &Place,
+    filter: &Filter,
+    (form, out): (&dyn audit::export::Export, &mut dyn Write),
+) -> Result<u64, Failure> {
+    with_found(place, filter, |found| form.write(found, out).map_err(written))
+}
+
+/// Hands on the entries that answer a filter; one that cannot be read fails the search.
+fn with_found<T>(
+    place: &Place,
+    filter: &Filter,
+    then: impl FnOnce(&mut dyn Iterator<Item = Found>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let reading = Reading::open(&place.data)?;
     let question = filter.question(reading.file(), place)?;
     let bar = bar(reading.size());
     let entries = reading.entries().inspect(|_| bar.inc(1));
-    let found: Result<Vec<_>, _> = search::search(entries, &question).collect();
+    let mut unreadable = None;
+    let mut found = search::search(entries, &question)
+        .map_while(|found| found.map_err(|error| unreadable = Some(error)).ok());
+    let ended = then(&mut found);
+    drop(found);
     bar.finish_and_clear();
     reading.finish()?;
-    found.map_err(|error| Failure(error.to_string()))
-}
-
-fn export(format: &str, found: Vec<Found>, out: &mut dyn Write) -> Result<u64, Failure> {
-    let export = audit::export::export(format).ok_or_else(|| {
-        let known: Vec<_> = audit::EXPORTS.iter().map(|export| export.name()).collect();
-        Failure(format!("no such format; there are {}", known.join(", ")))
-    })?;
-    export.write(&mut found.into_iter(), out).map_err(written)
+    unreadable.map_or(ended, |error| Err(Failure(error.to_string())))
 }
 
 /// Shown on a terminal only.

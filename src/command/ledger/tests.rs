@@ -299,6 +299,16 @@ async fn an_export_is_written_once() {
 }
 
 #[tokio::test]
+async fn an_entry_that_cannot_be_read_fails_a_search() {
+    let site = filled().await;
+    site.sql("UPDATE ledger SET bytes = x'00' WHERE number = 2");
+    for line in ["search --kind start", "search --json", "export --format csv"] {
+        let failure = site.run(line).unwrap_err();
+        assert_eq!(failure, "entry 2: not a ledger entry; run `kangqiao ledger verify`");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_said() {
     let site = filled().await;
     let complains = |line: &str, part: &str| {
@@ -311,7 +321,8 @@ async fn what_cannot_be_asked_is_said() {
     complains("search --kind gossip", "disclosure, erase");
     complains("search --since yesterday", "--since: not a date");
     complains("search --receipt 1", "--receipt: a receipt is 26");
-    complains("export --format pdf", "csv, jsonl");
+    complains("export --format pdf --output @out", "csv, jsonl");
+    assert!(!site.path("out").exists());
     complains("verify --public-key @nothing", "public key");
     complains("verify", "--public-key");
     fs::write(site.path("held"), "nonsense").unwrap();
