@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::inbound::{mllp, tls};
+use crate::inbound::{console, mllp, tls};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
 use crate::{audit, outbound, store, wire};
@@ -103,9 +103,9 @@ pub struct Https {
 pub struct Console {
     /// Address and port.
     pub address: SocketAddr,
-    /// File of the users, written by `kangqiao user`. Default `users.toml`.
-    #[serde(default = "default_users")]
-    pub users: PathBuf,
+    /// Users, sessions and waits.
+    #[serde(default)]
+    pub settings: console::Settings,
 }
 
 /// The port of metrics and health.
@@ -134,9 +134,6 @@ fn default_policies() -> PathBuf {
 }
 fn default_master_key() -> PathBuf {
     "keys/master.key".into()
-}
-fn default_users() -> PathBuf {
-    "users.toml".into()
 }
 const fn default_drain() -> u64 {
     20
@@ -202,7 +199,7 @@ impl Config {
         ];
         paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
         paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
-        paths.extend(self.console.as_mut().map(|console| &mut console.users));
+        paths.extend(self.console.as_mut().map(|console| &mut console.settings.users));
         for upstream in &mut self.upstream {
             let files = &mut upstream.tls;
             paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);

@@ -62,6 +62,12 @@ impl Writer {
 pub struct LedgerFile(Connection);
 
 impl LedgerFile {
+    /// Whether a folder holds a store at all.
+    #[must_use]
+    pub fn exists(folder: &Path) -> bool {
+        file::database(folder).exists()
+    }
+
     /// Opens the ledger of a store's folder.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! 存储, the store: journal, persons, records and ledger rows in one SQLite file.
 //!
 //! ```text
-//! keep, append, merge … → bounded queue → one writing thread → one commit for many → answers
+//! keep, append, merge … → queue → one writing thread → one commit for many → answers
 //! person, records, counts … → a pool of reading connections
 //! write-ahead log → database file, search tables: a thread of low priority
 //! ```
@@ -244,6 +244,15 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Held>, StoreError> {
         self.readers.read(move |connection| read::held(connection, state, (after, limit))).await
+    }
+
+    /// Messages whose control id other bytes had before, with a number above `after`, in
+    /// order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn alarms(&self, after: u64, limit: usize) -> Result<Vec<Held>, StoreError> {
+        self.readers.read(move |connection| read::alarms(connection, (after, limit))).await
     }
 
     /// A message as it came, to be run again; `None` if there is none or it is erased.
