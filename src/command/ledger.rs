@@ -20,7 +20,7 @@ use super::Failure;
 use crate::audit::{self, Checkpoint, Found, Report, Tampering, VerifyingKey, search};
 use filter::Filter;
 use place::{Place, Where};
-use reading::Reading;
+pub use reading::Reading;
 
 /// 账本 Verify, search or export the ledger.
 #[derive(Debug, clap::Args)]

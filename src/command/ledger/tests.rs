@@ -55,13 +55,13 @@ impl Site {
     fn open(&self) -> Store {
         let data = self.path("data");
         let (entries, last) = match Reading::open(&data) {
-            Ok(reading) => (reading.entries().collect(), reading.checkpoints().last()),
+            Ok(reading) => (reading.entries().collect(), reading.checkpoint().unwrap()),
             Err(_) => (Vec::new(), None),
         };
         let key = SigningKey::load(&self.path("ledger.key"), "ledger").unwrap();
         let bytes = entries.iter().map(|(_, bytes)| bytes);
         let mut sealer = Sealer::restore(key, bytes, last.as_deref()).unwrap();
-        let seal = Box::new(move |first, entries: &[&[u8]]| sealer.seal(first, entries).unwrap());
+        let seal = Box::new(move |first, entries: &[&[u8]]| sealer.seal(first, entries).ok());
         let settings = store::Settings { folder: data, ..store::Settings::default() };
         Store::open(settings, &MASTER, seal).unwrap()
     }
