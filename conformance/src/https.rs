@@ -53,7 +53,8 @@ impl Link {
     /// certificate shows here, since the client speaks first.
     pub fn post(&mut self, path: &str, media: &str, body: &[u8]) -> io::Result<Reply> {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {media}\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {media}\r\n\
+             content-length: {}\r\n\r\n",
             self.host,
             body.len()
         );
