@@ -22,5 +22,4 @@ test: packages ## everything: style, lints, unit, property, sockets, browser, cr
 	else echo "SKIPPED cargo deny: it is not installed"; fi
 
 bench: ## throughput, latency, memory and start-up as ratios; writes target/bench.json
-	$(CARGO) build --locked --release
 	$(CARGO) bench --locked --bench gateway

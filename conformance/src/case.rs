@@ -138,4 +138,14 @@ mod tests {
         assert!(check("hl7 = [\"MSH|\"]\nask = \"{}\"\nsilent = true").is_err());
         assert!(toml::from_str::<Step>("expects = 1").is_err());
     }
+
+    #[test]
+    fn every_case_of_the_folder_is_in_order() {
+        let cases = load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))).unwrap();
+        assert!(cases.len() >= 25);
+        for case in cases {
+            assert_eq!(case.path.components().count(), 3, "{}", case.path.display());
+            assert!(!case.clause.is_empty() && !case.demands.is_empty() && !case.step.is_empty());
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Push: what a hospital sends is kept and acknowledged, whatever the event, the characters, the way.
+//! Push: what a hospital sends is kept and acknowledged, whatever event, characters and way.
 
 use std::time::Duration;
 

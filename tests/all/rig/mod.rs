@@ -62,6 +62,8 @@ pub struct Rig {
     pub platform: Upstream,
     /// 老年人信息登记, the simulated elderly registry.
     pub registry: Upstream,
+    /// More words for `serve`.
+    pub words: Vec<&'static str>,
     child: Mutex<Option<Child>>,
     printed: Arc<Mutex<Vec<u8>>>,
 }
@@ -74,7 +76,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(Instant::now() < end, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -116,14 +118,15 @@ impl Rig {
         };
         let text = configuration(&ports, platform.port, registry.port, more);
         std::fs::write(folder.path().join("kangqiao.toml"), text).unwrap();
-        let (child, printed) = Default::default();
-        Self { folder, ports, platform, registry, child, printed }
+        let (words, child, printed) = Default::default();
+        Self { folder, ports, platform, registry, words, child, printed }
     }
 
     /// Starts the process, or starts it again, and waits until it is ready.
     pub fn resume(&self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
-        command.args(["serve", "--config"]).arg(self.config()).current_dir(self.path());
+        command.args(["serve", "--config"]).arg(self.config()).args(&self.words);
+        command.current_dir(self.path());
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         self.collect(child.stdout.take().unwrap());
