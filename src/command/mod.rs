@@ -1,5 +1,7 @@
 //! The commands of `kangqiao`, one file each.
 
+pub mod certs;
+
 /// Why a command ended with exit code 1: one line for the operator, no personal data.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -14,15 +14,12 @@ use serde::Deserialize;
 use crate::inbound::{mllp, tls};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
-use crate::{outbound, store, wire};
+use crate::{audit, outbound, store, wire};
 
 /// `kangqiao.toml`. Paths are relative to the folder the file is in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Folder of the store; made if missing. Default `data`.
-    #[serde(default = "default_data")]
-    pub data: PathBuf,
     /// Folder of the mapping pack. Default `mappings`.
     #[serde(default = "default_mappings")]
     pub mappings: PathBuf,
@@ -32,13 +29,15 @@ pub struct Config {
     /// File of the master key, 32 bytes; made at the first start. Default `keys/master.key`.
     #[serde(default = "default_master_key")]
     pub master_key: PathBuf,
-    /// File of the ledger's signing key; made at the first start. Default `keys/ledger.key`.
-    #[serde(default = "default_ledger_key")]
-    pub ledger_key: PathBuf,
-    /// Name of this ledger in its checkpoints (C2SP tlog-checkpoint origin). Required.
-    pub origin: String,
-    /// Certificate of the gateway, and the authority of its clients.
+    /// The ledger: its name and its signing key, which is made at the first start.
+    #[serde(default)]
+    pub ledger: audit::Settings,
+    /// The certificate the gateway shows.
+    #[serde(default)]
     pub tls: tls::Settings,
+    /// Which client certificates it accepts.
+    #[serde(default)]
+    pub clients: tls::ClientSettings,
     /// 消息监听, the MLLP listeners.
     #[serde(default)]
     pub mllp: Vec<Mllp>,
@@ -53,7 +52,7 @@ pub struct Config {
     pub sender: Vec<Sender>,
     /// 上游系统, who is asked for an answer.
     #[serde(default)]
-    pub upstream: Vec<Upstream>,
+    pub upstream: Vec<outbound::Settings>,
     /// The embedded store.
     #[serde(default)]
     pub store: store::Settings,
@@ -127,23 +126,6 @@ pub struct Sender {
     pub certificate: Option<String>,
 }
 
-/// One upstream system.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Upstream {
-    /// Its name in answers, and in the purposes that gather from it.
-    pub name: Source,
-    /// The mapping dialect of its replies. Default `platform-json`.
-    #[serde(default = "default_dialect")]
-    pub dialect: String,
-    /// How it is reached.
-    #[serde(flatten)]
-    pub link: outbound::Settings,
-}
-
-fn default_data() -> PathBuf {
-    "data".into()
-}
 fn default_mappings() -> PathBuf {
     "mappings".into()
 }
@@ -153,14 +135,8 @@ fn default_policies() -> PathBuf {
 fn default_master_key() -> PathBuf {
     "keys/master.key".into()
 }
-fn default_ledger_key() -> PathBuf {
-    "keys/ledger.key".into()
-}
 fn default_users() -> PathBuf {
     "users.toml".into()
-}
-fn default_dialect() -> String {
-    "platform-json".to_owned()
 }
 const fn default_drain() -> u64 {
     20
@@ -212,24 +188,23 @@ impl Config {
         {
             complain(&operation.address.to_string(), "metrics are served on loopback only");
         }
-        if self.origin.is_empty() || self.origin.contains(['\n', '+', ' ']) {
-            complain("origin", "an origin is one word without + or blanks");
-        }
         faults
     }
 
     fn relocate(&mut self, folder: &Path) {
         let mut paths = vec![
-            &mut self.data,
+            &mut self.store.folder,
             &mut self.mappings,
             &mut self.policies,
             &mut self.master_key,
-            &mut self.ledger_key,
+            &mut self.ledger.key,
         ];
-        paths.extend(self.tls.paths());
+        paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
+        paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
         paths.extend(self.console.as_mut().map(|console| &mut console.users));
         for upstream in &mut self.upstream {
-            paths.extend(upstream.link.paths());
+            let files = &mut upstream.tls;
+            paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);
         }
         for path in paths {
             *path = folder.join(&*path);

@@ -1,0 +1,224 @@
+//! 脱敏, the treatments themselves: a value in, a less telling value out.
+//!
+//! Each is idempotent (treating twice is treating once) and shows nothing the
+//! value did not. One that cannot take a value says so with `None`; the caller
+//! then goes to the next more protective tier.
+//!
+//! Masks after GB/T 35273-2020 and GB/T 39725-2020 annex G as our notes give them:
+//! name by surname, number by its first six and last four, telephone by 3 + 4,
+//! address to the district.
+
+use super::treatment::Treatment;
+use crate::identity::Keys;
+use crate::vocabulary::value::{Composite, Quantity};
+use crate::vocabulary::{CodeTables, Coding, Identifier, Value};
+
+/// 复姓, double surnames in use.
+const DOUBLE_SURNAMES: [&str; 24] = [
+    "欧阳", "司马", "上官", "诸葛", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "令狐", "宇文", "长孙",
+    "司徒", "司空", "端木", "东方", "南宫", "独孤", "轩辕", "呼延", "申屠", "钟离", "闻人", "澹台",
+];
+
+/// A value after treatment: what may be written out.
+#[derive(Clone, PartialEq)]
+pub enum Treated {
+    /// That there is a value.
+    Present,
+    /// A stand-in.
+    Pseudonym(String),
+    /// The value, perhaps coarser.
+    Value(Value),
+}
+
+/// Shows the form alone, so that a log line cannot disclose the content.
+impl std::fmt::Debug for Treated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Present => "Present",
+            Self::Pseudonym(_) => "Pseudonym(<masked>)",
+            Self::Value(_) => "Value(<masked>)",
+        })
+    }
+}
+
+/// What treatments need beside the value.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    /// Keys of the pseudonyms.
+    pub(super) keys: &'a Keys,
+    /// Who is to join them.
+    pub(super) department: &'a str,
+    /// The tables codes go up in.
+    pub(super) tables: &'a CodeTables,
+    /// The element's own table.
+    pub(super) domain: Option<&'a str>,
+}
+
+/// Treats one value.
+pub(super) fn treat(
+    treatment: Treatment,
+    value: &Value,
+    around: Surroundings<'_>,
+) -> Option<Treated> {
+    let coarser = match (treatment, value) {
+        (Treatment::Keep, Value::Code(coding)) => Value::Code(named(coding, around)),
+        (Treatment::Keep, value) => value.clone(),
+        (Treatment::Present, _) => return Some(Treated::Present),
+        (Treatment::Pseudonym, value) => return pseudonym(value, around),
+        (Treatment::Day, Value::Date(date)) => Value::Date(date.truncated(8)),
+        (Treatment::Decade, Value::Quantity(quantity)) => Value::Quantity(decade(quantity)?),
+        (Treatment::District, Value::Address(address)) => {
+            Value::Address(Composite::line(district(address)?))
+        }
+        (Treatment::Icd10Category, Value::Code(coding)) => {
+            Value::Code(bare(coding.code.as_deref().and_then(category)?))
+        }
+        (Treatment::Mask, Value::Identifier(identifier)) => {
+            Value::Identifier(mask_identifier(identifier)?)
+        }
+        (Treatment::Mask, Value::Telecom(number)) => {
+            Value::Telecom(Composite::line(mask(&number.text, 3, 4)?))
+        }
+        (Treatment::Month, Value::Date(date)) => Value::Date(date.truncated(6)),
+        (Treatment::Parent, Value::Code(coding)) => Value::Code(parent(coding, around)?),
+        (Treatment::Surname, Value::Name(name)) => {
+            Value::Name(Composite::line(surname(&name.text)?))
+        }
+        (Treatment::Year, Value::Date(date)) => Value::Date(date.truncated(4)),
+        _ => return None,
+    };
+    Some(Treated::Value(coarser))
+}
+
+/// A code that came without its meaning, with the meaning its own table gives.
+fn named(coding: &Coding, around: Surroundings<'_>) -> Coding {
+    let mut named = coding.clone();
+    if named.display.is_none() {
+        let table = around.domain.and_then(|domain| around.tables.table(domain));
+        let row = table.zip(coding.code.as_deref()).and_then(|(table, code)| table.row(code));
+        named.display = row.map(|row| row.zh.clone()).filter(|zh| !zh.is_empty());
+    }
+    named
+}
+
+fn pseudonym(value: &Value, around: Surroundings<'_>) -> Option<Treated> {
+    let spelled = match value {
+        Value::Code(coding) => coding.code.clone()?,
+        Value::Identifier(identifier) => identifier.normalised().ok()?,
+        Value::Name(name) => name.text.clone(),
+        Value::Telecom(number) => number.text.chars().filter(|sign| !separates(*sign)).collect(),
+        _ => return None,
+    };
+    Some(Treated::Pseudonym(around.keys.pseudonym_of_value(around.department, &spelled)))
+}
+
+/// 74 becomes `>= 70`; a number with another comparator has no decade.
+fn decade(quantity: &Quantity) -> Option<Quantity> {
+    if quantity.comparator.as_deref().is_some_and(|sign| sign != ">=") {
+        return None;
+    }
+    let number = quantity.number().filter(|number| (0.0..100_000.0).contains(number))?;
+    Some(Quantity {
+        number: format!("{:.0}", (number / 10.0).floor() * 10.0),
+        comparator: Some(">=".to_owned()),
+        unit: quantity.unit.clone(),
+    })
+}
+
+/// The surname and two stars, however long the given name is.
+fn surname(name: &str) -> Option<String> {
+    let name = name.trim();
+    let double = DOUBLE_SURNAMES.into_iter().find(|double| name.starts_with(*double));
+    let kept = match double {
+        Some(double) => double.to_owned(),
+        None => name.chars().next().filter(|sign| *sign != '*')?.to_string(),
+    };
+    Some(kept + "**")
+}
+
+/// Keeps the first six and last four of a national number; of any other the last four.
+fn mask_identifier(identifier: &Identifier) -> Option<Identifier> {
+    use crate::vocabulary::IdentifierKind as Kind;
+    let head = match identifier.kind {
+        Kind::CitizenId | Kind::RecordNumber => 6,
+        Kind::HealthCard if identifier.value.len() == 18 => 6,
+        Kind::HealthCard | Kind::Local | Kind::Other => 0,
+    };
+    Some(Identifier {
+        kind: identifier.kind,
+        value: mask(&identifier.value, head, 4)?,
+        authority: None,
+        type_code: None,
+    })
+}
+
+/// The first `head` and last `tail` characters; at least four between them become stars.
+fn mask(text: &str, head: usize, tail: usize) -> Option<String> {
+    let signs: Vec<char> = text.chars().filter(|sign| !separates(*sign)).collect();
+    let hidden = signs.len().checked_sub(head + tail).filter(|hidden| *hidden >= 4)?;
+    let stars = std::iter::repeat_n('*', hidden);
+    let (first, last) = (signs.iter().take(head), signs.iter().skip(head + hidden));
+    Some(first.copied().chain(stars).chain(last.copied()).collect())
+}
+
+fn separates(sign: char) -> bool {
+    sign.is_whitespace() || matches!(sign, '-' | '(' | ')' | '（' | '）')
+}
+
+/// As far as the district: from the parts of an XAD where they name one, else from the line.
+fn district(address: &Composite) -> Option<String> {
+    // HL7 v2.4 section 2.A.84 (XAD): 3 is the city, 4 the province, 9 the county.
+    let part = |index: usize| address.parts.get(index).map(|part| part.trim()).unwrap_or_default();
+    let parts = format!("{}{}{}", part(3), part(2), part(8));
+    let whole = district_of_line(&parts).filter(|found| *found == parts);
+    whole.or_else(|| district_of_line(address.text.trim()))
+}
+
+fn district_of_line(line: &str) -> Option<String> {
+    let signs: Vec<char> = line.chars().collect();
+    let end = (0..signs.len())
+        .find(|at| county_ends(&signs, *at))
+        .or_else(|| signs.iter().position(|sign| *sign == '市'))
+        .or_else(|| signs.iter().position(|sign| *sign == '省'))?;
+    Some(signs.into_iter().take(end + 1).collect())
+}
+
+/// Whether a county's name ends here: not a housing estate, a campus or 自治区.
+fn county_ends(signs: &[char], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| signs.get(before));
+    let (Some(sign), Some(before)) = (signs.get(at), before) else { return false };
+    let since = signs.iter().take(at).rposition(|sign| matches!(sign, '市' | '省' | '州' | '盟'));
+    let length = at - since.map_or(0, |since| since + 1);
+    let estate = matches!(before, '小' | '社' | '园' | '校' | '院' | '厂' | '景' | '期' | '治');
+    matches!(sign, '区' | '县' | '旗') && (1..=8).contains(&length) && !estate && !before.is_ascii()
+}
+
+/// The category of an ICD-10 code: one letter, two digits.
+fn category(code: &str) -> Option<String> {
+    let category = code.trim().get(..3)?.to_ascii_uppercase();
+    let (letter, digits) = category.split_at_checked(1)?;
+    let shaped = letter.bytes().all(|byte| byte.is_ascii_uppercase())
+        && digits.bytes().all(|byte| byte.is_ascii_digit());
+    shaped.then_some(category)
+}
+
+/// The topmost code above this one, so that going up twice is going up once.
+fn parent(coding: &Coding, around: Surroundings<'_>) -> Option<Coding> {
+    let table = around.tables.table(around.domain?)?;
+    let mut row = table.row(coding.code.as_deref()?)?;
+    // A table is a forest some levels deep; a ring in it must not hold us.
+    for _ in 0..8 {
+        match table.row(&row.parent) {
+            Some(above) => row = above,
+            None => {
+                let display = (!row.zh.is_empty()).then(|| row.zh.clone());
+                return Some(Coding { code: Some(row.code.clone()), display, original: None });
+            }
+        }
+    }
+    None
+}
+
+fn bare(code: String) -> Coding {
+    Coding { code: Some(code), display: None, original: None }
+}

@@ -1,0 +1,290 @@
+//! 查询缓存, the look-up cache: what a source said about a person, unfiltered.
+//!
+//! Filtering happens on every hit, under the asker's own scope, and not here. Need
+//! not survive a crash. Three promises:
+//!
+//! - One flight for each source and person: who asks meanwhile waits for it.
+//! - What was loaded before an invalidation is not served after it, also if the load
+//!   was under way: every copy bears the generation read before its load began.
+//!   (moka alone loses an invalidation during a load.)
+//! - A source that fails is not asked again at once; until then, and no longer than
+//!   `stale_seconds_max`, the last good copy is given, named as such.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::future::Cache as Moka;
+use serde::Deserialize;
+
+use crate::identity::PersonId;
+use crate::vocabulary::{Record, Source, Value};
+
+/// Settings of the cache.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How long an answer is good, in seconds, for sources not named below. Default 300.
+    pub seconds: u64,
+    /// How long an answer is good, in seconds, by source. Default none.
+    pub sources: BTreeMap<Source, u64>,
+    /// How long "nothing known" is good, in seconds. Default 10.
+    pub empty_seconds: u64,
+    /// How long a source that failed is left alone, in milliseconds. Default 1000.
+    pub failed_ms: u64,
+    /// Age up to which a copy may stand in for a source that fails, in seconds.
+    /// Default 86400.
+    pub stale_seconds_max: u64,
+    /// Memory for copies, in bytes, as estimated from their content. Default 64 MiB.
+    pub bytes_max: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seconds: 300,
+            sources: BTreeMap::new(),
+            empty_seconds: 10,
+            failed_ms: 1000,
+            stale_seconds_max: 86_400,
+            bytes_max: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Records with the time each arrived, in milliseconds since 1970.
+pub type Records = Vec<(Record, i64)>;
+
+/// Where an answer of the cache comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Out of the cache, still good.
+    Cached,
+    /// Loaded for this question.
+    Fresh,
+    /// The source fails; the last good copy.
+    Stale,
+    /// The source fails and there is no copy that may be given.
+    Unavailable,
+}
+
+/// What the cache answers.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// Where it comes from.
+    pub state: Freshness,
+    /// The records; empty if unavailable.
+    pub records: Arc<Records>,
+    /// When they were asked for, in milliseconds since 1970; `None` if unavailable.
+    pub as_of_ms: Option<i64>,
+}
+
+/// One copy.
+#[derive(Clone)]
+struct Copy {
+    records: Arc<Records>,
+    /// When its load began; `None` if no load ever succeeded.
+    loaded_at_ms: Option<i64>,
+    /// When a later load failed.
+    failed_at_ms: Option<i64>,
+    /// The generation of its person when its load began.
+    stamp: u64,
+    bytes: u32,
+}
+
+type Key = (Source, PersonId);
+
+/// Persons share generations: an invalidation of one may cost another a reload.
+const STRIPES: usize = 4096;
+/// Loads that one question may wait for. After the second, what it gets was asked for
+/// after the question itself; more only chase a person who changes all the time.
+const TRIES_MAX: usize = 4;
+
+/// The cache.
+pub struct Cache {
+    settings: Settings,
+    copies: Moka<Key, Copy>,
+    generations: Box<[AtomicU64]>,
+}
+
+impl Cache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let good = settings.sources.values().copied().max().unwrap_or(0).max(settings.seconds);
+        let kept = Duration::from_secs(good.max(settings.stale_seconds_max));
+        let copies = Moka::builder()
+            .max_capacity(settings.bytes_max)
+            .weigher(|_: &Key, copy: &Copy| copy.bytes)
+            .time_to_live(kept)
+            .build();
+        let generations = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
+        Self { settings, copies, generations }
+    }
+
+    /// What a source says about a person: a good copy, or else what `load` brings.
+    ///
+    /// `now_ms` is the time of the question. An error of `load` is not told apart here;
+    /// whoever loads has seen it.
+    pub async fn get<F, L, E>(&self, key: (Source, PersonId), now_ms: i64, load: F) -> Fetched
+    where
+        F: Fn() -> L + Send + Sync,
+        L: Future<Output = Result<Records, E>> + Send,
+        E: Send,
+    {
+        let found = self.copies.get(&key).await;
+        if let Some(copy) = found.filter(|copy| self.is_good(&key, copy, now_ms)) {
+            return self.answer(&copy, now_ms, false);
+        }
+        let mut tries = 1;
+        loop {
+            let entry = self
+                .copies
+                .entry(key)
+                .or_insert_with_if(self.fly(key, now_ms, &load), |copy| {
+                    !self.is_good(&key, copy, now_ms)
+                })
+                .await;
+            let (own, copy) = (entry.is_fresh(), entry.into_value());
+            if copy.stamp == self.generation(key.1) || tries == TRIES_MAX {
+                return self.answer(&copy, now_ms, own);
+            }
+            tries += 1;
+        }
+    }
+
+    /// Makes every copy about a person too old, those still being loaded included.
+    pub fn invalidate(&self, person: PersonId) {
+        self.stripe(person).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Makes every copy too old and frees them.
+    pub fn invalidate_all(&self) {
+        for generation in &self.generations {
+            generation.fetch_add(1, Ordering::SeqCst);
+        }
+        self.copies.invalidate_all();
+    }
+
+    /// Copies held and their bytes, both as last counted.
+    #[must_use]
+    pub fn size(&self) -> (u64, u64) {
+        (self.copies.entry_count(), self.copies.weighted_size())
+    }
+
+    /// Lets pending evictions happen now.
+    #[cfg(test)]
+    pub(super) async fn settle(&self) {
+        self.copies.run_pending_tasks().await;
+    }
+
+    /// One load. Never fails: what comes back may be the copy before, or none.
+    async fn fly<F, L, E>(&self, key: Key, now_ms: i64, load: &F) -> Copy
+    where
+        F: Fn() -> L + Send + Sync,
+        L: Future<Output = Result<Records, E>> + Send,
+        E: Send,
+    {
+        let stamp = self.generation(key.1);
+        if let Ok(records) = load().await {
+            let bytes = weigh(&records);
+            let records = Arc::new(records);
+            return Copy { records, loaded_at_ms: Some(now_ms), failed_at_ms: None, stamp, bytes };
+        }
+        // A copy from before an invalidation is no stand-in either.
+        let before = self.copies.get(&key).await.filter(|copy| copy.stamp == stamp);
+        let none = Copy {
+            records: Arc::default(),
+            loaded_at_ms: None,
+            failed_at_ms: None,
+            stamp,
+            bytes: weigh(&[]),
+        };
+        Copy { failed_at_ms: Some(now_ms), ..before.unwrap_or(none) }
+    }
+
+    /// Whether a copy may be given without asking the source.
+    fn is_good(&self, key: &Key, copy: &Copy, now_ms: i64) -> bool {
+        if copy.stamp != self.generation(key.1) {
+            return false;
+        }
+        if let Some(failed_at_ms) = copy.failed_at_ms {
+            return within(failed_at_ms, now_ms, self.settings.failed_ms);
+        }
+        let seconds = if copy.records.is_empty() {
+            self.settings.empty_seconds
+        } else {
+            self.settings.sources.get(&key.0).copied().unwrap_or(self.settings.seconds)
+        };
+        copy.loaded_at_ms.is_some_and(|at| within(at, now_ms, seconds.saturating_mul(1000)))
+    }
+
+    fn answer(&self, copy: &Copy, now_ms: i64, own: bool) -> Fetched {
+        let stale_ms_max = self.settings.stale_seconds_max.saturating_mul(1000);
+        let state = match (copy.failed_at_ms, copy.loaded_at_ms) {
+            (None, Some(_)) if own => Freshness::Fresh,
+            (None, Some(_)) => Freshness::Cached,
+            (Some(_), Some(at)) if within(at, now_ms, stale_ms_max) => Freshness::Stale,
+            _ => Freshness::Unavailable,
+        };
+        if state == Freshness::Unavailable {
+            return Fetched { state, records: Arc::default(), as_of_ms: None };
+        }
+        Fetched { state, records: Arc::clone(&copy.records), as_of_ms: copy.loaded_at_ms }
+    }
+
+    fn generation(&self, person: PersonId) -> u64 {
+        self.stripe(person).load(Ordering::SeqCst)
+    }
+
+    fn stripe(&self, person: PersonId) -> &AtomicU64 {
+        let index = usize::try_from(person.0.rem_euclid(4096)).unwrap_or(0);
+        // `rem_euclid` by the number of stripes is always inside them.
+        #[allow(clippy::indexing_slicing)]
+        &self.generations[index % STRIPES]
+    }
+}
+
+/// Shows counts alone.
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("copies", &self.copies.entry_count()).finish_non_exhaustive()
+    }
+}
+
+/// A clock that was set back makes nothing older.
+fn within(then_ms: i64, now_ms: i64, span_ms: u64) -> bool {
+    now_ms.saturating_sub(then_ms) < i64::try_from(span_ms).unwrap_or(i64::MAX)
+}
+
+/// About how many bytes a copy takes.
+fn weigh(records: &[(Record, i64)]) -> u32 {
+    let mut bytes = 256;
+    for (record, _) in records {
+        bytes += 256 + record.carried.iter().map(|leaf| 80 + leaf.text.len()).sum::<usize>();
+        bytes += record.groups.len() * 64;
+        bytes += record.fields().map(|field| 160 + value_bytes(&field.value)).sum::<usize>();
+    }
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::Address(whole) | Value::Name(whole) | Value::Telecom(whole) => {
+            whole.text.len() + whole.parts.iter().map(|part| 24 + part.len()).sum::<usize>()
+        }
+        Value::Boolean(_) => 0,
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Code(coding) => {
+            let texts = [&coding.code, &coding.display];
+            64 + texts.into_iter().flatten().map(String::len).sum::<usize>()
+        }
+        Value::Date(date) => date.as_str().len(),
+        Value::Identifier(identifier) => 64 + identifier.value.len(),
+        Value::Quantity(quantity) => 48 + quantity.number.len(),
+        Value::Text(text) => text.len(),
+    }
+}

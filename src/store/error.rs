@@ -1,0 +1,58 @@
+//! Why the store did not do what it was asked.
+
+use crate::vocabulary::Fault;
+
+/// Why the store did not do what it was asked. Holds no content of any row.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Two persons cannot be joined or told apart as asked.
+    #[error("the identifiers belong to different persons")]
+    Conflict,
+    /// A row does not open under its key or does not read as what it should be.
+    #[error("a stored row is damaged")]
+    Damaged,
+    /// The folder or file cannot be used.
+    #[error("the store's folder cannot be used")]
+    Folder(#[source] std::io::Error),
+    /// Another process has the folder open.
+    #[error("the store's folder is in use by another process")]
+    InUse,
+    /// The file was written under another master key.
+    #[error("the store was written under another master key")]
+    MasterKey,
+    /// The file was written by a later version of the gateway.
+    #[error("the store has schema {found}, this gateway knows up to {known}")]
+    Newer {
+        /// Version in the file.
+        found: i64,
+        /// Version this build knows.
+        known: i64,
+    },
+    /// The message was applied already.
+    #[error("the message is kept already")]
+    Settled,
+    /// The database failed while it was opened or read.
+    #[error("the database failed")]
+    Sql(#[from] rusqlite::Error),
+    /// Nothing can be written now: the disk is full, the writer is gone or too far
+    /// behind. A write that was given up while it waited may still happen, once;
+    /// sending the same message again is answered from what was stored.
+    #[error("the store cannot be written now")]
+    Unavailable,
+    /// There is no such person or message.
+    #[error("there is no such row")]
+    Unknown,
+}
+
+impl StoreError {
+    /// What the peer is told.
+    #[must_use]
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Conflict => Fault::IdentityConflict,
+            Self::Unavailable | Self::Sql(_) => Fault::Unavailable,
+            _ => Fault::Internal,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The folder and the file: permissions, lock, schema, connections.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::error::StoreError;
+use super::seal::{Place, StoreKeys};
+use super::settings::Settings;
+
+/// What this build writes.
+const SCHEMA: i64 = 1;
+const PROOF: &[u8] = b"kangqiao";
+/// SQLite's page, in bytes.
+const PAGE_BYTES: u64 = 4096;
+
+/// The database of a folder that is held against other processes while this lives.
+#[derive(Debug)]
+pub struct StoreFile {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StoreFile {
+    /// Makes or checks the folder, takes its lock, makes or checks the schema.
+    pub fn open(settings: &Settings, keys: &StoreKeys) -> Result<Self, StoreError> {
+        let folder = &settings.folder;
+        private_folder(folder).map_err(StoreError::Folder)?;
+        let lock = private_file(&folder.join("lock")).map_err(StoreError::Folder)?;
+        lock.try_lock().map_err(|refused| match refused {
+            TryLockError::WouldBlock => StoreError::InUse,
+            TryLockError::Error(cause) => StoreError::Folder(cause),
+        })?;
+        let file = Self { path: database(folder), _lock: lock };
+        // SQLite gives its log files the mode of the database.
+        private_file(&file.path).map_err(StoreError::Folder)?;
+        let mut connection = Connection::open(&file.path)?;
+        prepare(&mut connection, keys)?;
+        Ok(file)
+    }
+
+    /// The connection that writes.
+    pub fn writer(&self, settings: &Settings) -> Result<Connection, StoreError> {
+        let connection = Connection::open(&self.path)?;
+        tune(&connection, settings.writer_cache_kib)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // What is deleted is overwritten, so that a destroyed key is gone.
+        connection.pragma_update(None, "secure_delete", true)?;
+        if settings.file_bytes_max > 0 {
+            let pages = i64::try_from(settings.file_bytes_max / PAGE_BYTES).unwrap_or(i64::MAX);
+            connection.pragma_update(None, "max_page_count", pages)?;
+        }
+        Ok(connection)
+    }
+
+    /// A connection that copies the log into the database.
+    pub fn checkpointer(&self) -> Result<Connection, StoreError> {
+        let connection = Connection::open(&self.path)?;
+        tune(&connection, 1024)?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        Ok(connection)
+    }
+
+    /// A connection that can only read.
+    pub fn reader(&self, settings: &Settings) -> Result<Connection, StoreError> {
+        reader(&self.path, settings.reader_cache_kib)
+    }
+
+    /// Size of the write-ahead log, in bytes.
+    pub fn wal_bytes(&self) -> u64 {
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        fs::metadata(name).map_or(0, |found| found.len())
+    }
+}
+
+/// The database inside a folder.
+pub fn database(folder: &Path) -> PathBuf {
+    folder.join("kangqiao.db")
+}
+
+/// A connection that can only read; needs neither lock nor key.
+pub fn reader(path: &Path, cache_kib: u32) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    tune(&connection, cache_kib)?;
+    let found = version(&connection)?;
+    if found > SCHEMA { Err(StoreError::Newer { found, known: SCHEMA }) } else { Ok(connection) }
+}
+
+fn tune(connection: &Connection, cache_kib: u32) -> Result<(), StoreError> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn version(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn prepare(connection: &mut Connection, keys: &StoreKeys) -> Result<(), StoreError> {
+    let found = version(connection)?;
+    if found > SCHEMA {
+        return Err(StoreError::Newer { found, known: SCHEMA });
+    }
+    if found == 0 {
+        connection.pragma_update(None, "page_size", PAGE_BYTES.cast_signed())?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        let mut sealed = Vec::new();
+        keys.wrap().seal(Place::proof(), PROOF, &mut sealed)?;
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.execute("INSERT INTO proof VALUES (?1)", [sealed])?;
+        transaction.pragma_update(None, "user_version", SCHEMA)?;
+        transaction.commit()?;
+    }
+    let sealed: Option<Vec<u8>> =
+        connection.query_row("SELECT sealed FROM proof", [], |row| row.get(0)).optional()?;
+    let proof = keys.wrap().open(Place::proof(), &sealed.unwrap_or_default());
+    if proof.is_ok_and(|text| text == PROOF) { Ok(()) } else { Err(StoreError::MasterKey) }
+}
+
+fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}

@@ -1,0 +1,228 @@
+//! 账本, the ledger's rows: numbered from 0, appended once, found again by whom and about whom.
+//!
+//! What the rows say and what the checkpoints prove is the business of `audit`.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
+use super::error::StoreError;
+use super::file;
+use super::writer::{Stop, Writer};
+use crate::identity::Pseudonym;
+use crate::vocabulary::Department;
+
+/// Rows the search tables move forward in one step, so that no write waits long.
+const PROJECT_ROWS_MAX: i64 = 2048;
+
+impl Writer {
+    /// Appends one entry; its checkpoint is written at the end of the transaction.
+    pub(super) fn append(&mut self, row: &LedgerRow) -> Result<Appended, Stop> {
+        let number = self.next.ledger;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO ledger (number, at_ms, person, department, bytes) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                number,
+                row.at_ms,
+                row.person.as_ref().map(|person| person.0.as_str()),
+                row.department.as_ref().map(Department::as_str),
+                &row.bytes[..],
+            ))?;
+        self.next.ledger += 1;
+        self.entries.push(row.bytes.clone());
+        Ok(Appended { number: number.cast_unsigned(), checkpoint: bytes::Bytes::new() })
+    }
+
+    /// Fills the search tables a step further, in the order of their keys.
+    pub(super) fn project(&mut self) -> Result<(), Stop> {
+        let from = projected(&self.connection)?;
+        let until = self.next.ledger.min(from + PROJECT_ROWS_MAX);
+        if until == from {
+            return Ok(());
+        }
+        for column in ["person", "department"] {
+            let sql = format!(
+                "INSERT INTO ledger_{column} SELECT {column}, number FROM ledger \
+                 WHERE number >= ?1 AND number < ?2 AND {column} IS NOT NULL ORDER BY 1, 2"
+            );
+            self.connection.prepare_cached(&sql)?.execute((from, until))?;
+        }
+        self.connection.prepare_cached("UPDATE projected SET until = ?1")?.execute([until])?;
+        self.next.projected = until;
+        Ok(())
+    }
+}
+
+/// A ledger to read, beside a running gateway or without one; needs no key.
+#[derive(Debug)]
+pub struct LedgerFile(Connection);
+
+impl LedgerFile {
+    /// Opens the ledger of a store's folder.
+    ///
+    /// # Errors
+    /// [`StoreError`] if there is no store or it is of a later version.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        file::reader(&file::database(folder), 4096).map(Self)
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn size(&self) -> Result<u64, StoreError> {
+        Ok(size(&self.0)?)
+    }
+
+    /// Entries from a number on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn entries(&self, from: u64, limit: usize) -> Result<Vec<LedgerEntry>, StoreError> {
+        Ok(entries(&self.0, from, limit)?)
+    }
+
+    /// Entries that match, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn search(&self, search: &LedgerSearch) -> Result<Vec<LedgerEntry>, StoreError> {
+        Ok(find(&self.0, search)?)
+    }
+
+    /// Checkpoints over more than `above` entries, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn checkpoints(&self, above: u64, limit: usize) -> Result<Vec<Checkpoint>, StoreError> {
+        Ok(checkpoints(&self.0, above, limit)?)
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        Ok(checkpoint(&self.0)?)
+    }
+}
+
+/// What to look for in the ledger; what is `None` matches all.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerSearch {
+    /// About whom.
+    pub person: Option<Pseudonym>,
+    /// Who saw it.
+    pub department: Option<Department>,
+    /// Only entries below this number: the last of one page begins the next.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// How many entries there are.
+pub fn size(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT coalesce(max(number) + 1, 0) FROM ledger";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(i64::cast_unsigned)
+}
+
+/// Entries from a number on.
+pub fn entries(
+    connection: &Connection,
+    from: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<LedgerEntry>> {
+    connection
+        .prepare_cached(
+            "SELECT number, at_ms, bytes FROM ledger WHERE number >= ?1 ORDER BY number LIMIT ?2",
+        )?
+        .query_map((bound(from), limited(limit)), read_entry)?
+        .collect()
+}
+
+/// Entries that match, newest first: the projected part by its index, the tail by reading it.
+pub fn find(connection: &Connection, search: &LedgerSearch) -> rusqlite::Result<Vec<LedgerEntry>> {
+    // One snapshot, so that no entry falls between index and tail.
+    let snapshot = connection.unchecked_transaction()?;
+    let (table, key) = match (&search.person, &search.department) {
+        (Some(_), _) => ("ledger_person", "found.person = ?1"),
+        (None, Some(_)) => ("ledger_department", "found.department = ?2"),
+        (None, None) => ("ledger", "TRUE"),
+    };
+    let until = projected(&snapshot)?;
+    let mut rows = page(&snapshot, search, ("ledger", "found.number >= ?5", until))?;
+    let rest = LedgerSearch { limit: search.limit.saturating_sub(rows.len()), ..search.clone() };
+    let key = format!("{key} AND found.number < ?5");
+    rows.extend(page(&snapshot, &rest, (table, &key, until))?);
+    Ok(rows)
+}
+
+fn page(
+    connection: &Connection,
+    search: &LedgerSearch,
+    (table, key, until): (&str, &str, i64),
+) -> rusqlite::Result<Vec<LedgerEntry>> {
+    let sql = format!(
+        "SELECT ledger.number, ledger.at_ms, ledger.bytes FROM {table} AS found \
+         JOIN ledger ON ledger.number = found.number \
+         WHERE {key} AND found.number < ?3 AND (?1 IS NULL OR ledger.person = ?1) \
+         AND (?2 IS NULL OR ledger.department = ?2) ORDER BY found.number DESC LIMIT ?4"
+    );
+    let given = (
+        search.person.as_ref().map(|person| person.0.as_str()),
+        search.department.as_ref().map(Department::as_str),
+        bound(search.before.unwrap_or(u64::MAX)),
+        limited(search.limit),
+        until,
+    );
+    connection.prepare_cached(&sql)?.query_map(given, read_entry)?.collect()
+}
+
+/// Checkpoints over more than `above` entries, in order.
+pub fn checkpoints(
+    connection: &Connection,
+    above: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Checkpoint>> {
+    connection
+        .prepare_cached(
+            "SELECT size, bytes FROM checkpoint WHERE size > ?1 ORDER BY size LIMIT ?2",
+        )?
+        .query_map((bound(above), limited(limit)), read_checkpoint)?
+        .collect()
+}
+
+/// The newest checkpoint.
+pub fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<Checkpoint>> {
+    connection
+        .prepare_cached("SELECT size, bytes FROM checkpoint ORDER BY size DESC LIMIT 1")?
+        .query_row([], read_checkpoint)
+        .optional()
+}
+
+fn projected(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT until FROM projected")?.query_row([], |row| row.get(0))
+}
+
+fn read_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<LedgerEntry> {
+    let number = row.get::<_, i64>(0)?.cast_unsigned();
+    Ok(LedgerEntry { number, at_ms: row.get(1)?, bytes: row.get(2)? })
+}
+
+fn read_checkpoint(row: &rusqlite::Row<'_>) -> rusqlite::Result<Checkpoint> {
+    Ok(Checkpoint { size: row.get::<_, i64>(0)?.cast_unsigned(), bytes: row.get(1)? })
+}
+
+/// A number of ours as SQLite counts; none of ours reaches its end.
+pub fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A limit as SQLite counts.
+pub fn limited(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

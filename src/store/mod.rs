@@ -1,0 +1,369 @@
+//! 存储, the store: journal, persons, records and ledger rows in one SQLite file.
+//!
+//! ```text
+//! keep, append, merge … → bounded queue → one writing thread → one commit for many → answers
+//! person, records, counts … → a pool of reading connections
+//! write-ahead log → database file, search tables: a thread of low priority
+//! ```
+//!
+//! What is answered is durable (WAL, `synchronous=FULL`): a kill at any point loses
+//! nothing that was answered and keeps every sum. Does not know what a message, a
+//! ledger entry or a checkpoint says. Nothing about a person is in the file in clear:
+//! identifiers are keyed tokens, messages and records are sealed under a key for each
+//! person. In clear stand times, sources, control ids, names of datasets, faults with
+//! their positions, and the ledger's own text.
+
+pub mod arrival;
+pub mod cache;
+mod error;
+mod file;
+mod index;
+mod journal;
+mod ledger;
+mod read;
+mod recent;
+mod seal;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tide;
+mod writer;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use arrival::{
+    Appended, Arrival, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent, Proposed,
+    Reason, Replay, Seal, State, WriteEntry,
+};
+pub use error::StoreError;
+pub use ledger::{LedgerFile, LedgerSearch};
+pub use settings::Settings;
+
+use crate::identity::{PersonId, Token};
+use crate::vocabulary::Record;
+use file::StoreFile;
+use journal::{Message, Outcome};
+use read::Readers;
+use seal::StoreKeys;
+use tide::{Empty, Tide};
+use writer::{Answer, Job, Request, Shared, Writer};
+
+/// Tokens whose person is remembered for reading.
+const TOKENS_REMEMBERED_MAX: u64 = 65_536;
+
+/// The store of one gateway. Dropping it finishes what was begun.
+pub struct Store {
+    settings: Settings,
+    keys: Arc<StoreKeys>,
+    readers: Arc<Readers>,
+    shared: Arc<Shared>,
+    tokens: moka::sync::Cache<Token, (PersonId, u64)>,
+    jobs: Option<mpsc::Sender<Job>>,
+    empty: Option<std::sync::mpsc::Sender<Empty>>,
+    threads: Vec<JoinHandle<()>>,
+    file: StoreFile,
+}
+
+impl Store {
+    /// Opens or makes the store and starts its threads.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the folder cannot be used or is in use, the file is of a
+    /// later version or under another master key, or the database fails.
+    pub fn open(settings: Settings, master: &[u8; 32], seal: Seal) -> Result<Self, StoreError> {
+        let keys = Arc::new(StoreKeys::derive(master)?);
+        let file = StoreFile::open(&settings, &keys)?;
+        let shared = Arc::new(Shared::default());
+        let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
+        let (empty, orders) = std::sync::mpsc::channel();
+        let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
+        let writer_keys = StoreKeys::derive(master)?;
+        let writer = Writer::new(file.writer(&settings)?, writer_keys, seal, remembered)?;
+        let tide = Tide {
+            connection: file.checkpointer()?,
+            shared: Arc::clone(&shared),
+            jobs: jobs.downgrade(),
+            every: Duration::from_millis(settings.checkpoint_ms.max(1)),
+            wal_bytes_max: settings.wal_bytes_max,
+        };
+        let readers: Result<Vec<_>, _> =
+            (0..settings.readers.max(1)).map(|_| file.reader(&settings)).collect();
+        let readers = Readers::new(readers?);
+        let batch_max = settings.batch_requests_max.max(1);
+        let threads = vec![
+            thread("store-tide", move || tide.run(&orders))?,
+            thread("store-writer", move || writer.run(queue, batch_max))?,
+        ];
+        let tokens = moka::sync::Cache::new(TOKENS_REMEMBERED_MAX);
+        let (jobs, empty) = (Some(jobs), Some(empty));
+        Ok(Self { settings, keys, readers, shared, tokens, jobs, empty, threads, file })
+    }
+
+    /// Keeps a message: journal, identity, record and counts in one commit, durable
+    /// when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot be written: nothing may be acknowledged.
+    pub async fn keep(&self, arrival: Arrival) -> Result<Kept, StoreError> {
+        let message = Message::new(arrival, &self.keys)?;
+        kept(self.write(Request::Keep(Box::new(message))).await?)
+    }
+
+    /// Gives a quarantined or refused message a new outcome, in one commit.
+    ///
+    /// # Errors
+    /// [`StoreError::Settled`] if it is applied already, [`StoreError::Unknown`] if
+    /// there is none of that number, [`StoreError::Unavailable`].
+    pub async fn set_outcome(&self, number: u64, proposed: Proposed) -> Result<Kept, StoreError> {
+        let outcome = Box::new(Outcome::new(proposed)?);
+        let number = ledger::bound(number);
+        kept(self.write(Request::Settle { number, outcome }).await?)
+    }
+
+    /// Appends an entry to the ledger; durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot be written: nothing may be released.
+    pub async fn append(&self, row: LedgerRow) -> Result<Appended, StoreError> {
+        match self.write(Request::Append(row)).await? {
+            Answer::Appended(appended) => Ok(appended),
+            _ => Err(StoreError::Damaged),
+        }
+    }
+
+    /// Joins one person to another; the answer is everybody whose records changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if both have a citizen id, [`StoreError::Unknown`],
+    /// [`StoreError::Unavailable`].
+    pub async fn merge(
+        &self,
+        from: PersonId,
+        into: PersonId,
+        at_ms: i64,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Merge { from, into, at_ms }).await?)
+    }
+
+    /// Undoes the join of a person; the answer is everybody whose records changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if it is not joined, [`StoreError::Unavailable`].
+    pub async fn unmerge(&self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Unmerge { person, at_ms }).await?)
+    }
+
+    /// Erases a person and everybody merged with it, by destroying their keys. The
+    /// identifiers are unlinked: a later message makes a new person.
+    ///
+    /// A message in quarantine belongs to no person yet and is not reached.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Unavailable`].
+    pub async fn erase(&self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
+        let erased = persons(self.write(Request::Erase { person, at_ms }).await?)?;
+        // The log still holds pages with the keys; at the next emptying they are gone.
+        self.empty_log().await;
+        Ok(erased)
+    }
+
+    /// Copies the write-ahead log into the database and empties it; `false` if a
+    /// reader stood in the way.
+    pub async fn empty_log(&self) -> bool {
+        let (answer, emptied) = oneshot::channel();
+        let asked = self.empty.as_ref().is_some_and(|empty| empty.send(answer).is_ok());
+        asked && emptied.await.unwrap_or(false)
+    }
+
+    /// The person these identifiers lead to, after merges; those nobody knows are passed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if they lead to different persons, [`StoreError::Sql`].
+    pub async fn person(&self, tokens: &[Token]) -> Result<Option<PersonId>, StoreError> {
+        // Read before the lookup: a join that happens meanwhile makes its result too old.
+        let links = self.shared.links.load(Ordering::SeqCst);
+        if let [token] = tokens
+            && let Some((person, stamp)) = self.tokens.get(token)
+            && stamp == links
+        {
+            return Ok(Some(person));
+        }
+        let wanted = tokens.to_vec();
+        let found = self.readers.read(move |connection| read::person(connection, &wanted)).await?;
+        if let ([token], Some(person)) = (tokens, found) {
+            self.tokens.insert(*token, (person, links));
+        }
+        Ok(found)
+    }
+
+    /// Records of a person and of everybody merged with it, newest first, each with the
+    /// time it arrived in milliseconds; at most `limit`, and at most `records_max`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Sql`].
+    pub async fn records(
+        &self,
+        person: PersonId,
+        limit: usize,
+    ) -> Result<Vec<(Record, i64)>, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        let wanted = (person, limit.min(self.settings.records_max));
+        self.readers.read(move |connection| read::records(connection, &keys, wanted)).await
+    }
+
+    /// Everything that joined a person to another or set it free, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn merges(&self, person: PersonId) -> Result<Vec<MergeEvent>, StoreError> {
+        self.readers.read(move |connection| read::merges(connection, person)).await
+    }
+
+    /// The counts of every source, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn counts(&self) -> Result<Vec<Count>, StoreError> {
+        self.readers.read(read::counts).await
+    }
+
+    /// Messages in one state with a number above `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn held(
+        &self,
+        state: State,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Held>, StoreError> {
+        self.readers.read(move |connection| read::held(connection, state, (after, limit))).await
+    }
+
+    /// A message as it came, to be run again; `None` if there is none or it is erased.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Sql`].
+    pub async fn replay(&self, number: u64) -> Result<Option<Replay>, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        self.readers.read(move |connection| read::replay(connection, &keys, number)).await
+    }
+
+    /// How many entries the ledger has.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn ledger_size(&self) -> Result<u64, StoreError> {
+        self.readers.read(|connection| Ok(ledger::size(connection)?)).await
+    }
+
+    /// Ledger entries from a number on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn ledger(&self, from: u64, limit: usize) -> Result<Vec<LedgerEntry>, StoreError> {
+        self.readers.read(move |connection| Ok(ledger::entries(connection, from, limit)?)).await
+    }
+
+    /// Ledger entries that match, newest first; complete at every moment.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn search(&self, search: LedgerSearch) -> Result<Vec<LedgerEntry>, StoreError> {
+        self.readers.read(move |connection| Ok(ledger::find(connection, &search)?)).await
+    }
+
+    /// Checkpoints over more than `above` entries, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn checkpoints(
+        &self,
+        above: u64,
+        limit: usize,
+    ) -> Result<Vec<Checkpoint>, StoreError> {
+        self.readers.read(move |reader| Ok(ledger::checkpoints(reader, above, limit)?)).await
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        self.readers.read(|connection| Ok(ledger::checkpoint(connection)?)).await
+    }
+
+    /// Writes that wait now, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (usize, usize) {
+        self.jobs
+            .as_ref()
+            .map_or((0, 0), |jobs| (jobs.max_capacity() - jobs.capacity(), jobs.max_capacity()))
+    }
+
+    /// Whether the writer is alive.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
+    }
+
+    /// Size of the write-ahead log, in bytes.
+    #[must_use]
+    pub fn wal_bytes(&self) -> u64 {
+        self.file.wal_bytes()
+    }
+
+    async fn write(&self, request: Request) -> Result<Answer, StoreError> {
+        let (answer, outcome) = oneshot::channel();
+        let written = async {
+            let jobs = self.jobs.as_ref().ok_or(StoreError::Unavailable)?;
+            let sent = jobs.send(Job { request, answer }).await;
+            sent.map_err(|_| StoreError::Unavailable)?;
+            outcome.await.map_err(|_| StoreError::Unavailable)?
+        };
+        let wait = Duration::from_millis(self.settings.wait_ms_max);
+        tokio::time::timeout(wait, written).await.map_err(|_| StoreError::Unavailable)?
+    }
+}
+
+/// Waits for the threads: the last commit ends, then the lock is given back.
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.jobs = None;
+        self.empty = None;
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing more to finish.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("folder", &self.settings.folder).finish_non_exhaustive()
+    }
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StoreError::Folder)
+}
+
+fn kept(answer: Answer) -> Result<Kept, StoreError> {
+    match answer {
+        Answer::Kept(kept) => Ok(kept),
+        _ => Err(StoreError::Damaged),
+    }
+}
+
+fn persons(answer: Answer) -> Result<Vec<PersonId>, StoreError> {
+    match answer {
+        Answer::Persons(persons) => Ok(persons),
+        _ => Err(StoreError::Damaged),
+    }
+}

@@ -1,0 +1,224 @@
+//! 读取, reading: a small pool of connections, away from the threads that serve sockets.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::arrival::{Count, Held, MergeEvent, Replay, State};
+use super::error::StoreError;
+use super::index;
+use super::journal::read_reason;
+use super::ledger::{bound, limited};
+use super::seal::{Place, StoreKeys};
+use crate::identity::{PersonId, Token};
+use crate::vocabulary::{Record, Source};
+
+/// Connections that read; who finds none free waits in line.
+pub struct Readers {
+    free: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+/// A connection that goes back to its pool however the reading ends, also if whoever
+/// asked has gone or the reading panics.
+struct Lent {
+    connection: Option<Connection>,
+    readers: Arc<Readers>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut free = self.readers.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.connection.take());
+    }
+}
+
+impl Readers {
+    /// A pool of these.
+    pub fn new(connections: Vec<Connection>) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(connections.len()));
+        Arc::new(Self { free: Mutex::new(connections), permits })
+    }
+
+    /// Reads on a thread that may block.
+    pub async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        what: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let lent = Lent {
+            _permit: permit.map_err(|_| StoreError::Unavailable)?,
+            connection: self.free.lock().unwrap_or_else(PoisonError::into_inner).pop(),
+            readers: Arc::clone(self),
+        };
+        let reading = tokio::task::spawn_blocking(move || match &lent.connection {
+            Some(connection) => what(connection),
+            None => Err(StoreError::Unavailable),
+        });
+        reading.await.map_err(|_| StoreError::Unavailable)?
+    }
+}
+
+/// The one person all of these lead to; none if any leads nowhere.
+pub fn person(connection: &Connection, tokens: &[Token]) -> Result<Option<PersonId>, StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let mut found = None;
+    for token in tokens {
+        let Some(holder) = index::holder(&snapshot, token)? else { continue };
+        let root = index::root(&snapshot, holder)?;
+        if found.is_some_and(|other| other != root) {
+            return Err(StoreError::Conflict);
+        }
+        found = Some(root);
+    }
+    Ok(found)
+}
+
+/// Records of a person and of everybody merged with it, newest first, with their arrival.
+pub fn records(
+    connection: &Connection,
+    keys: &StoreKeys,
+    (person, limit): (PersonId, usize),
+) -> Result<Vec<(Record, i64)>, StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let root = index::root(&snapshot, person)?;
+    let mut sealed = Vec::new();
+    for each in index::set(&snapshot, root)? {
+        let wrapped: Option<Option<Vec<u8>>> = snapshot
+            .prepare_cached("SELECT wrapped FROM person WHERE id = ?1")?
+            .query_row([each.0], |row| row.get(0))
+            .optional()?;
+        let Some(Some(wrapped)) = wrapped else { continue };
+        let key = Arc::new(keys.unwrap(Place::person_key(each.0), &wrapped)?);
+        let mut select = snapshot.prepare_cached(
+            "SELECT number, sealed, received_at_ms FROM record WHERE person = ?1 \
+             ORDER BY number DESC LIMIT ?2",
+        )?;
+        let rows = select.query_map((each.0, limited(limit)), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+        })?;
+        for row in rows {
+            let (number, bytes, received_at_ms) = row?;
+            sealed.push((number, Arc::clone(&key), each, bytes, received_at_ms));
+        }
+    }
+    sealed.sort_by_key(|row| std::cmp::Reverse(row.0));
+    sealed.truncate(limit);
+    let open = |(number, key, owner, bytes, received_at_ms): (_, Arc<_>, PersonId, Vec<u8>, _)| {
+        let key: &super::seal::DataKey = &key;
+        let json = key.open(Place::record(owner.0, number), &bytes)?;
+        let record = serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)?;
+        Ok((record, received_at_ms))
+    };
+    sealed.into_iter().map(open).collect()
+}
+
+/// A message as it came.
+pub fn replay(
+    connection: &Connection,
+    keys: &StoreKeys,
+    number: u64,
+) -> Result<Option<Replay>, StoreError> {
+    let number = bound(number);
+    let snapshot = connection.unchecked_transaction()?;
+    let row = snapshot
+        .prepare_cached(
+            "SELECT source, state, received_at_ms, journal.person, \
+             coalesce(journal.wrapped, person.wrapped), raw \
+             FROM journal LEFT JOIN person ON person.id = journal.person WHERE number = ?1",
+        )?
+        .query_row([number], |row| {
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, i64>(2)?,
+                row.get::<_, Option<i64>>(3)?,
+                row.get::<_, Option<Vec<u8>>>(4)?,
+                row.get::<_, Vec<u8>>(5)?,
+            ))
+        })
+        .optional()?;
+    let Some((source, state, received_at_ms, person, Some(wrapped), sealed)) = row else {
+        return Ok(None);
+    };
+    let place = person.map_or(Place::row_key(number), Place::person_key);
+    let key = keys.unwrap(place, &wrapped)?;
+    let raw = key.open(Place::raw(person.unwrap_or(0), number), &sealed)?;
+    Ok(Some(Replay {
+        source: source_of(&source)?,
+        state: State::from_code(state),
+        received_at_ms,
+        raw: Bytes::from(raw),
+    }))
+}
+
+/// The counts of every source, by name.
+pub fn counts(connection: &Connection) -> Result<Vec<Count>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT source, received, kept, quarantined, refused, repeated, reused FROM count",
+    )?;
+    let mut counts = Vec::new();
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let sum = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        counts.push(Count {
+            source: source_of(&row.get::<_, String>(0)?)?,
+            received: sum(1)?,
+            kept: sum(2)?,
+            quarantined: sum(3)?,
+            refused: sum(4)?,
+            repeated: sum(5)?,
+            reused: sum(6)?,
+        });
+    }
+    Ok(counts)
+}
+
+/// Messages in a state above number `after`, in order.
+pub fn held(
+    connection: &Connection,
+    state: State,
+    (after, limit): (u64, usize),
+) -> Result<Vec<Held>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT number, source, control_id, received_at_ms, fault, at FROM journal \
+         WHERE state > 0 AND state = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+    )?;
+    let mut found = Vec::new();
+    let mut rows = select.query((state.code(), bound(after), limited(limit)))?;
+    while let Some(row) = rows.next()? {
+        found.push(Held {
+            number: row.get::<_, i64>(0)?.cast_unsigned(),
+            source: source_of(&row.get::<_, String>(1)?)?,
+            control_id: row.get(2)?,
+            received_at_ms: row.get(3)?,
+            state,
+            reason: read_reason(row.get(4)?, row.get(5)?),
+        });
+    }
+    Ok(found)
+}
+
+/// Everything that ever joined a person to another or set it free, oldest first.
+pub fn merges(connection: &Connection, person: PersonId) -> Result<Vec<MergeEvent>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT person, target, at_ms, journal FROM merge \
+         WHERE person = ?1 OR target = ?1 ORDER BY event",
+    )?;
+    let rows = select.query_map([person.0], |row| {
+        Ok(MergeEvent {
+            person: PersonId(row.get(0)?),
+            into: row.get::<_, Option<i64>>(1)?.map(PersonId),
+            at_ms: row.get(2)?,
+            journal: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn source_of(name: &str) -> Result<Source, StoreError> {
+    Source::parse(name).map_err(|_| StoreError::Damaged)
+}

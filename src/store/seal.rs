@@ -1,0 +1,194 @@
+//! 封存, sealing at rest: a key for each person, wrapped by a key of the deployment.
+//!
+//! AES-256-GCM, NIST SP 800-38D, random 96-bit nonces. Destroying a wrapped key is
+//! erasing what it sealed. Where a blob stands is authenticated with it, so that no
+//! row opens in the place of another.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{hmac, rand};
+use zeroize::Zeroize;
+
+use super::error::StoreError;
+use crate::identity::index::derive;
+
+/// First byte of every blob: which algorithm and layout made it.
+const LAYOUT: u8 = 1;
+
+/// Where a blob stands: what it is, whose it is, and the number of its row.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    what: u8,
+    owner: i64,
+    number: i64,
+}
+
+impl Place {
+    /// The bytes of a message; owner 0 where no person is known.
+    pub const fn raw(owner: i64, number: i64) -> Self {
+        Self { what: b'j', owner, number }
+    }
+
+    /// A record.
+    pub const fn record(owner: i64, number: i64) -> Self {
+        Self { what: b'r', owner, number }
+    }
+
+    /// A person's key.
+    pub const fn person_key(owner: i64) -> Self {
+        Self { what: b'p', owner, number: 0 }
+    }
+
+    /// The key of one message without a person.
+    pub const fn row_key(number: i64) -> Self {
+        Self { what: b'q', owner: 0, number }
+    }
+
+    /// The text that proves the master key.
+    pub const fn proof() -> Self {
+        Self { what: b'm', owner: 0, number: 0 }
+    }
+
+    fn bytes(self) -> [u8; 18] {
+        let mut bytes = [0; 18];
+        let numbers = self.owner.to_be_bytes().into_iter().chain(self.number.to_be_bytes());
+        for (slot, byte) in bytes.iter_mut().zip([LAYOUT, self.what].into_iter().chain(numbers)) {
+            *slot = byte;
+        }
+        bytes
+    }
+}
+
+/// A key that seals: a person's, a row's, or the one that wraps those.
+pub struct DataKey(LessSafeKey);
+
+impl DataKey {
+    fn new(bytes: &[u8]) -> Result<Self, StoreError> {
+        let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| StoreError::Damaged)?;
+        Ok(Self(LessSafeKey::new(key)))
+    }
+
+    /// Seals into `out`, which is emptied first: layout, nonce, ciphertext, tag.
+    pub fn seal(&self, place: Place, plain: &[u8], out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let mut nonce = [0; NONCE_LEN];
+        rand::fill(&mut nonce).map_err(|_| StoreError::Unavailable)?;
+        out.clear();
+        out.reserve(1 + NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+        out.push(LAYOUT);
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(plain);
+        let body = out.get_mut(1 + NONCE_LEN..).unwrap_or_default();
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(place.bytes()), body)
+            .map_err(|_| StoreError::Unavailable)?;
+        out.extend_from_slice(tag.as_ref());
+        Ok(())
+    }
+
+    /// Opens what was sealed for that place.
+    pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (layout, rest) = sealed.split_first().ok_or(StoreError::Damaged)?;
+        let (nonce, body) = rest.split_first_chunk().ok_or(StoreError::Damaged)?;
+        if *layout != LAYOUT {
+            return Err(StoreError::Damaged);
+        }
+        let mut body = body.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let length = self
+            .0
+            .open_in_place(nonce, Aad::from(place.bytes()), &mut body)
+            .map_err(|_| StoreError::Damaged)?
+            .len();
+        body.truncate(length);
+        Ok(body)
+    }
+}
+
+/// What the store derives from the master key.
+pub struct StoreKeys {
+    wrap: DataKey,
+    digest: hmac::Key,
+}
+
+impl StoreKeys {
+    /// Derives them.
+    pub fn derive(master: &[u8; 32]) -> Result<Self, StoreError> {
+        let mut wrap = derive(master, b"kangqiao store wrap v1");
+        let mut digest = derive(master, b"kangqiao store digest v1");
+        let keys =
+            Self { wrap: DataKey::new(&wrap)?, digest: hmac::Key::new(hmac::HMAC_SHA256, &digest) };
+        wrap.zeroize();
+        digest.zeroize();
+        Ok(keys)
+    }
+
+    /// The wrapping key itself.
+    pub const fn wrap(&self) -> &DataKey {
+        &self.wrap
+    }
+
+    /// A new random key, and its wrapped form for the file.
+    pub fn fresh(&self, place: Place) -> Result<(DataKey, Vec<u8>), StoreError> {
+        let mut bytes = [0; 32];
+        rand::fill(&mut bytes).map_err(|_| StoreError::Unavailable)?;
+        let mut wrapped = Vec::new();
+        let made = self
+            .wrap
+            .seal(place, &bytes, &mut wrapped)
+            .and_then(|()| DataKey::new(&bytes))
+            .map(|key| (key, wrapped));
+        bytes.zeroize();
+        made
+    }
+
+    /// A key out of the file.
+    pub fn unwrap(&self, place: Place, wrapped: &[u8]) -> Result<DataKey, StoreError> {
+        let mut bytes = self.wrap.open(place, wrapped)?;
+        let key = DataKey::new(&bytes);
+        bytes.zeroize();
+        key
+    }
+
+    /// What the file keeps of a message's digest: nobody can try a guessed message on it.
+    pub fn fingerprint(&self, digest: &[u8; 32]) -> [u8; 16] {
+        let tag = hmac::sign(&self.digest, digest);
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_opens_only_in_its_own_place_and_under_its_own_key() {
+        let keys = StoreKeys::derive(&[1; 32]).unwrap();
+        let (key, wrapped) = keys.fresh(Place::person_key(7)).unwrap();
+        let mut sealed = Vec::new();
+        key.seal(Place::record(7, 1), b"canary", &mut sealed).unwrap();
+        assert!(!sealed.windows(6).any(|window| window == b"canary"));
+
+        let again = keys.unwrap(Place::person_key(7), &wrapped).unwrap();
+        assert_eq!(again.open(Place::record(7, 1), &sealed).unwrap(), b"canary");
+        for place in [Place::record(7, 2), Place::record(8, 1), Place::raw(7, 1)] {
+            assert!(again.open(place, &sealed).is_err());
+        }
+        assert!(keys.unwrap(Place::person_key(8), &wrapped).is_err());
+        let other = StoreKeys::derive(&[2; 32]).unwrap();
+        assert!(other.unwrap(Place::person_key(7), &wrapped).is_err());
+    }
+
+    #[test]
+    fn a_changed_or_cut_blob_is_damaged() {
+        let keys = StoreKeys::derive(&[1; 32]).unwrap();
+        let mut sealed = Vec::new();
+        keys.wrap().seal(Place::proof(), b"canary", &mut sealed).unwrap();
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(keys.wrap().open(Place::proof(), &changed).is_err());
+            assert!(keys.wrap().open(Place::proof(), &sealed[..at]).is_err());
+        }
+    }
+}

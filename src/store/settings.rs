@@ -1,0 +1,59 @@
+//! What of the store can be configured; every limit has a default.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// Settings of the store.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Folder of the database, for the gateway alone: made, and kept, at mode 0700.
+    /// Default `kangqiao-data`.
+    pub folder: PathBuf,
+    /// Writes that may wait for the writer, in requests. When it is full, senders
+    /// wait: nothing is dropped. Default 4096.
+    pub queue_requests_max: usize,
+    /// Writes that may share one commit, in requests. Default 512.
+    pub batch_requests_max: usize,
+    /// How long a write may wait for its commit, in milliseconds. Default 10000.
+    pub wait_ms_max: u64,
+    /// Connections that read, beside the one that writes. Default 4.
+    pub readers: usize,
+    /// Page cache of the writing connection, in KiB. Default 32768.
+    pub writer_cache_kib: u32,
+    /// Page cache of each reading connection, in KiB. Default 4096.
+    pub reader_cache_kib: u32,
+    /// How often the write-ahead log is copied into the database, in milliseconds.
+    /// Default 1000.
+    pub checkpoint_ms: u64,
+    /// Size of the write-ahead log from which writers wait until it is emptied, in
+    /// bytes. Default 256 MiB.
+    pub wal_bytes_max: u64,
+    /// Size at which the database is full, in bytes; 0 is the size of the disk.
+    /// Default 0.
+    pub file_bytes_max: u64,
+    /// Records that one read may return. Default 1000.
+    pub records_max: usize,
+    /// Persons whose key and identifiers the writer remembers. Default 16384.
+    pub persons_remembered_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::from("kangqiao-data"),
+            queue_requests_max: 4096,
+            batch_requests_max: 512,
+            wait_ms_max: 10_000,
+            readers: 4,
+            writer_cache_kib: 32 * 1024,
+            reader_cache_kib: 4 * 1024,
+            checkpoint_ms: 1000,
+            wal_bytes_max: 256 * 1024 * 1024,
+            file_bytes_max: 0,
+            records_max: 1000,
+            persons_remembered_max: 16_384,
+        }
+    }
+}

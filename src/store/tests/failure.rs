@@ -1,0 +1,196 @@
+//! What goes wrong: full disks, panics, waiting in vain, files that are not ours.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::PoisonError;
+
+use super::*;
+use writer::Stumble;
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_recovers_when_there_is_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    store.append(row("before", None, None)).await.unwrap();
+    keep(&store, "before", vec![local(1)]).await;
+    let before = store.counts().await.unwrap();
+    store.write(Request::Pages(1)).await.unwrap();
+    let big = "x".repeat(50_000);
+    for text in ["a", "b"] {
+        let refused = store.keep(arrival(text, &big, apply(&big, vec![local(2)]))).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable)));
+        let refused = store.append(row(&big, None, None)).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable)));
+        assert_eq!(store.counts().await.unwrap(), before);
+    }
+    assert_eq!(store.person(&[local(2).token]).await.unwrap(), None);
+    store.write(Request::Pages(1_000_000)).await.unwrap();
+    let kept = store.keep(arrival("a", &big, apply(&big, vec![local(2)]))).await.unwrap();
+    assert_eq!((kept.number, kept.persons), (2, vec![PersonId(2)]));
+    let appended = store.append(row("after", None, None)).await.unwrap();
+    assert_eq!(appended.number, 1);
+    assert_eq!(appended.checkpoint, head([&b"before"[..], b"after"]));
+}
+
+#[tokio::test]
+async fn a_file_at_its_configured_size_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Settings { file_bytes_max: 400_000, ..settings(folder.path()) };
+    let store = Store::open(small, &MASTER, chain()).unwrap();
+    let mut kept = 0;
+    let refused = loop {
+        let text = format!("{kept} {}", "x".repeat(20_000));
+        match store.keep(arrival(&text, &text, quarantine())).await {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Unavailable) && (5..20).contains(&kept));
+    drop(store);
+    assert_eq!(open(&folder).counts().await.unwrap()[0].received, kept);
+}
+
+/// Three good requests and one bad one in the same commit.
+async fn check(stumble: Stumble) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&folder));
+    let (first, second, bad, third) = {
+        // The writer waits for its turn until all four stand in the queue.
+        let turn = store.shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let send = |text: &'static str| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                store.append(row(text, None, None)).await.unwrap();
+                keep(&store, text, vec![local(1)]).await
+            })
+        };
+        let (first, second) = (send("1"), send("2"));
+        let bad = {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.write(Request::Stumble(stumble)).await })
+        };
+        let third = send("3");
+        drop(turn);
+        (first, second, bad, third)
+    };
+    for (good, number) in [(first, 1), (second, 2), (third, 3)] {
+        assert_eq!(good.await.unwrap().number, number);
+    }
+    assert!(matches!(bad.await.unwrap(), Err(StoreError::Unavailable)));
+    assert!(store.is_alive());
+    let entries = store.ledger(0, 9).await.unwrap();
+    assert_eq!(entries.len(), 3);
+    let newest = store.checkpoint().await.unwrap().unwrap();
+    assert_eq!(newest.bytes, head(entries.iter().map(|entry| &entry.bytes[..])));
+}
+
+#[tokio::test]
+async fn a_request_that_fails_does_not_spoil_the_commit_of_others() {
+    check(Stumble::Constraint).await;
+    check(Stumble::Panic).await;
+}
+
+#[tokio::test]
+async fn who_waits_too_long_is_told_and_finds_what_was_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let hasty = Settings { wait_ms_max: 50, ..settings(folder.path()) };
+    let store = Arc::new(Store::open(hasty, &MASTER, chain()).unwrap());
+    let (held, release) = (Arc::clone(&store), std::sync::mpsc::channel::<()>());
+    let (taken, waits) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let _turn = held.shared.turn.lock().unwrap();
+        taken.send(()).unwrap();
+        release.1.recv().unwrap();
+    });
+    waits.recv().unwrap();
+    let message = || arrival("1", "one", apply("one", vec![local(1)]));
+    assert!(matches!(store.keep(message()).await, Err(StoreError::Unavailable)));
+    release.0.send(()).unwrap();
+    holder.join().unwrap();
+    let kept = store.keep(message()).await.unwrap();
+    assert_eq!((kept.number, kept.state), (1, State::Kept), "once, whether it is a repeat or not");
+}
+
+#[tokio::test]
+async fn a_reader_is_never_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = Settings { readers: 1, ..settings(folder.path()) };
+    let store = Store::open(one, &MASTER, chain()).unwrap();
+    for _ in 0..3 {
+        let panics = store.readers.read::<()>(|_| panic!("asked to")).await;
+        assert!(matches!(panics, Err(StoreError::Unavailable)));
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let (release, waits) = std::sync::mpsc::channel::<()>();
+        let leaves = store.readers.read(move |_| {
+            begun.send(()).unwrap();
+            waits.recv().unwrap();
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            _ = leaves => panic!("it waits"),
+            began = begins => began.unwrap(),
+        }
+        let next = store.counts();
+        release.send(()).unwrap();
+        assert_eq!(next.await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_senders_wait_and_drops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let short =
+        Settings { queue_requests_max: 2, batch_requests_max: 2, ..settings(folder.path()) };
+    let store = Arc::new(Store::open(short, &MASTER, chain()).unwrap());
+    assert_eq!(store.queue(), (0, 2));
+    let send = |number: u64| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { keep(&store, &number.to_string(), vec![local(number)]).await })
+    };
+    for sender in (0..50).map(send).collect::<Vec<_>>() {
+        assert_eq!(sender.await.unwrap().state, State::Kept);
+    }
+    assert_eq!(store.counts().await.unwrap()[0].kept, 50);
+}
+
+#[test]
+fn a_store_opens_for_one_process_and_its_own_key_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let again = Store::open(settings(folder.path()), &MASTER, chain());
+    assert!(matches!(again, Err(StoreError::InUse)));
+    drop(store);
+    let other = Store::open(settings(folder.path()), &[8; 32], chain());
+    assert!(matches!(other, Err(StoreError::MasterKey)));
+    drop(open(&folder));
+}
+
+#[test]
+fn a_file_of_a_later_version_does_not_open() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder));
+    let connection = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    connection.pragma_update(None, "user_version", 2).unwrap();
+    drop(connection);
+    for refused in [
+        Store::open(settings(folder.path()), &MASTER, chain()).map(|_| ()),
+        LedgerFile::open(folder.path()).map(|_| ()),
+    ] {
+        assert!(matches!(refused, Err(StoreError::Newer { found: 2, known: 1 })));
+    }
+}
+
+#[test]
+fn nobody_else_may_read_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("data");
+    std::fs::create_dir(&inside).unwrap();
+    std::fs::set_permissions(&inside, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let _store = Store::open(settings(&inside), &MASTER, chain()).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&inside), 0o700);
+    let files: Vec<_> =
+        std::fs::read_dir(&inside).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 3, "the database, its log and the lock");
+    assert!(files.iter().all(|file| mode(file) == 0o600));
+}

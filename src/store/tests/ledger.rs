@@ -1,0 +1,81 @@
+//! The ledger's rows, found by whom and about whom at every moment.
+
+use super::*;
+use crate::identity::Pseudonym;
+use crate::vocabulary::Department;
+
+/// Which entries a search finds.
+async fn numbers(store: &Store, search: &LedgerSearch) -> Vec<u64> {
+    let found = store.search(search.clone()).await.unwrap();
+    found.iter().map(|entry| entry.number).collect()
+}
+
+fn search(person: &str, department: &str) -> LedgerSearch {
+    LedgerSearch {
+        person: (!person.is_empty()).then(|| Pseudonym(person.to_owned())),
+        department: Department::parse(department).ok(),
+        before: None,
+        limit: 100,
+    }
+}
+
+#[tokio::test]
+async fn a_search_is_complete_before_and_after_the_tables_are_filled() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = Settings { checkpoint_ms: 1, ..settings(folder.path()) };
+    let store = Store::open(slow, &MASTER, chain()).unwrap();
+    for round in 0..3 {
+        for (person, department) in [("a", "x"), ("a", "y"), ("b", "x")] {
+            let entry = row(&format!("{round}"), Some(person), Some(department));
+            store.append(entry).await.unwrap();
+        }
+        store.append(row("nobody", None, None)).await.unwrap();
+        if round == 1 {
+            // What the low-priority thread asks for, now.
+            assert!(matches!(store.write(Request::Project).await, Ok(Answer::Done)));
+        }
+    }
+    for _ in 0..2 {
+        assert_eq!(numbers(&store, &search("a", "")).await, [9, 8, 5, 4, 1, 0]);
+        assert_eq!(numbers(&store, &search("", "x")).await, [10, 8, 6, 4, 2, 0]);
+        assert_eq!(numbers(&store, &search("a", "y")).await, [9, 5, 1]);
+        assert_eq!(numbers(&store, &search("c", "")).await, [0; 0]);
+        assert_eq!(numbers(&store, &search("", "")).await.len(), 12);
+        let page = LedgerSearch { before: Some(8), limit: 2, ..search("a", "") };
+        assert_eq!(numbers(&store, &page).await, [5, 4]);
+        let across = LedgerSearch { limit: 3, ..search("a", "") };
+        assert_eq!(numbers(&store, &across).await, [9, 8, 5]);
+        assert!(matches!(store.write(Request::Project).await, Ok(Answer::Done)));
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_can_be_read_beside_a_running_store() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(LedgerFile::open(folder.path()).is_err());
+    let store = open(&folder);
+    let file = LedgerFile::open(folder.path()).unwrap();
+    assert_eq!((file.size().unwrap(), file.checkpoint().unwrap()), (0, None));
+    for text in ["one", "two"] {
+        let appended = store.append(row(text, Some("a"), None)).await.unwrap();
+        let newest = file.checkpoint().unwrap().unwrap();
+        assert_eq!(
+            (newest.size, &newest.bytes[..]),
+            (appended.number + 1, &appended.checkpoint[..])
+        );
+    }
+    assert_eq!(file.size().unwrap(), 2);
+    assert_eq!(file.entries(1, 9).unwrap()[0].bytes, b"two");
+    assert_eq!(file.search(&search("a", "")).unwrap().len(), 2);
+    assert_eq!(file.checkpoints(1, 9).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn numbers_go_on_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        let store = open(&folder);
+        assert_eq!(store.append(row("x", None, None)).await.unwrap().number, number);
+        assert_eq!(keep(&store, &number.to_string(), vec![local(1)]).await.number, number + 1);
+    }
+}

@@ -1,0 +1,174 @@
+//! The store as its callers see it, on real files in folders of their own.
+
+mod cache;
+mod failure;
+mod journal;
+mod law;
+mod ledger;
+mod persons;
+
+use std::path::Path;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::*;
+use crate::identity::{Indexed, Keys};
+use crate::vocabulary::{
+    Dataset, ElementId, Fault, Field, Group, GroupName, Identifier, IdentifierKind, Position,
+    Source, Value,
+};
+
+const MASTER: [u8; 32] = [7; 32];
+
+/// What stands for a checkpoint here: the chained digest of all entries so far.
+fn chain() -> Seal {
+    let mut heads: Vec<[u8; 32]> = Vec::new();
+    Box::new(move |first, entries| {
+        // A number seen before: what came since did not happen.
+        heads.resize(usize::try_from(first).unwrap(), [0; 32]);
+        for entry in entries {
+            let before = heads.last().copied().unwrap_or_default();
+            heads.push(Sha256::new().chain_update(before).chain_update(entry).finalize().into());
+        }
+        heads.last().unwrap().to_vec()
+    })
+}
+
+/// The checkpoint [`chain`] must have made over these.
+fn head<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let first = [0_u8; 32];
+    let chained = entries.into_iter().fold(first, |before, entry| {
+        Sha256::new().chain_update(before).chain_update(entry).finalize().into()
+    });
+    chained.to_vec()
+}
+
+fn settings(folder: &Path) -> Settings {
+    Settings { folder: folder.to_owned(), ..Settings::default() }
+}
+
+fn open(folder: &TempDir) -> Store {
+    Store::open(settings(folder.path()), &MASTER, chain()).unwrap()
+}
+
+fn indexed(kind: IdentifierKind, value: &str) -> Indexed {
+    let token = Keys::derive(&MASTER).token(&Identifier::new(kind, value)).unwrap();
+    Indexed { token, kind, at: Some(Position::Pointer(format!("/{}", kind.as_str()))) }
+}
+
+fn local(number: u64) -> Indexed {
+    indexed(IdentifierKind::Local, &format!("local-{number}"))
+}
+
+/// An invented resident of that running number.
+fn citizen(number: u64) -> Indexed {
+    indexed(IdentifierKind::CitizenId, &format!("110105491231{number:03}"))
+}
+
+fn source(name: &str) -> Source {
+    Source::parse(name).unwrap()
+}
+
+fn record(text: &str) -> Record {
+    let field = Field {
+        element: ElementId::parse("DE02.01.039.00").unwrap(),
+        value: Value::Text(text.to_owned()),
+        at: None,
+    };
+    let name = GroupName::parse("record").unwrap();
+    Record {
+        dataset: Dataset::parse("admission").unwrap(),
+        source: source("hospital-a"),
+        time: None,
+        groups: vec![Group { name, parent: None, fields: vec![field] }],
+        carried: Vec::new(),
+        mappings: "test".to_owned(),
+    }
+}
+
+fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
+    let record = Box::new(record(text));
+    Proposed::Apply { record, identifiers, merge_from: Vec::new(), entry: None }
+}
+
+/// ADT^A40: `old` is the same person as `new`.
+fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
+    let entry: WriteEntry = Box::new(|persons| row(&format!("merge {persons:?}"), None, None));
+    let record = Box::new(record("merge"));
+    Proposed::Apply { record, identifiers: new, merge_from: old, entry: Some(entry) }
+}
+
+fn quarantine() -> Proposed {
+    Proposed::Quarantine(Reason { fault: Fault::RequiredMissing, at: Some(Position::Byte(3)) })
+}
+
+fn refuse() -> Proposed {
+    Proposed::Refuse(Reason { fault: Fault::Malformed, at: None })
+}
+
+/// A message whose bytes are `control_id` and `text`.
+fn arrival(control_id: &str, text: &str, proposed: Proposed) -> Arrival {
+    let raw = Bytes::from(format!("MSH|{control_id}|{text}"));
+    Arrival {
+        source: source("hospital-a"),
+        control_id: control_id.to_owned(),
+        digest: Sha256::digest(&raw).into(),
+        received_at_ms: 1_795_000_000_000,
+        raw,
+        proposed,
+    }
+}
+
+/// Keeps a message of its own number that says `text` about one person.
+async fn keep(store: &Store, text: &str, identifiers: Vec<Indexed>) -> Kept {
+    store.keep(arrival(text, text, apply(text, identifiers))).await.unwrap()
+}
+
+fn row(text: &str, person: Option<&str>, department: Option<&str>) -> LedgerRow {
+    LedgerRow {
+        bytes: Bytes::from(text.to_owned()),
+        person: person.map(|name| crate::identity::Pseudonym(name.to_owned())),
+        department: department.map(|name| crate::vocabulary::Department::parse(name).unwrap()),
+        at_ms: 1_795_000_000_000,
+    }
+}
+
+/// What the records of a person say, newest first.
+async fn texts(store: &Store, person: PersonId) -> Vec<String> {
+    let records = store.records(person, 100).await.unwrap();
+    let values = records.iter().flat_map(|(record, _)| record.fields());
+    let text = |field: &Field| match &field.value {
+        Value::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    values.map(text).collect()
+}
+
+/// Every byte of every file of the folder. Read by another process: closing a
+/// database file here would drop SQLite's locks on it.
+fn bytes_on_disk(folder: &Path) -> Vec<u8> {
+    let find = std::process::Command::new("find")
+        .arg(folder)
+        .args(["-type", "f", "-exec", "cat", "{}", "+"])
+        .output();
+    find.unwrap().stdout
+}
+
+fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Copies the folder as a crash would leave it: database and log, no lock, no memory.
+fn wreck(folder: &TempDir) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    // The log last: it may hold more than the database knows, never less.
+    for name in ["kangqiao.db", "kangqiao.db-wal"] {
+        let copied = std::process::Command::new("cp")
+            .args([folder.path().join(name), copy.path().join(name)])
+            .status();
+        assert!(copied.unwrap().success());
+    }
+    copy
+}

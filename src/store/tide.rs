@@ -1,0 +1,95 @@
+//! 归档, the low-priority thread: copies the write-ahead log into the database and asks
+//! the writer to fill the search tables, so that neither stands in the way of a commit.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::writer::{Job, Request, Shared};
+
+/// How often the writer is asked to fill the search tables a step further.
+const PROJECT_EVERY: Duration = Duration::from_millis(50);
+/// SQLite's page and its header in the log, in bytes.
+const FRAME_BYTES: u64 = 4096 + 24;
+
+/// Asks for the log to be copied and emptied now; the answer is whether it is empty.
+pub type Empty = oneshot::Sender<bool>;
+
+/// The state of the thread.
+pub struct Tide {
+    /// Its own connection.
+    pub connection: Connection,
+    /// What it shares with the writer.
+    pub shared: Arc<Shared>,
+    /// The way to the writer; does not keep it alive.
+    pub jobs: mpsc::WeakSender<Job>,
+    /// How often the log is copied.
+    pub every: Duration,
+    /// Size from which the writer waits until the log starts anew.
+    pub wal_bytes_max: u64,
+}
+
+impl Tide {
+    /// Works until the store is closed.
+    pub fn run(self, orders: &Receiver<Empty>) {
+        let mut copied = Instant::now();
+        loop {
+            match orders.recv_timeout(PROJECT_EVERY.min(self.every)) {
+                Ok(answer) => {
+                    let _ = answer.send(self.empty());
+                }
+                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.project();
+            if copied.elapsed() >= self.every {
+                self.copy();
+                copied = Instant::now();
+            }
+        }
+    }
+
+    fn project(&self) {
+        if !self.shared.lagging.load(Ordering::Relaxed) {
+            return;
+        }
+        let Some(jobs) = self.jobs.upgrade() else { return };
+        // A full queue has better things to do; the answer says no more than "done".
+        let (answer, outcome) = oneshot::channel();
+        if jobs.try_send(Job { request: Request::Project, answer }).is_ok() {
+            drop(jobs);
+            let _ = outcome.blocking_recv();
+        }
+    }
+
+    /// Copies what it can beside the writer. Only a long log makes the writer wait, and
+    /// then for what it wrote since the copy before.
+    fn copy(&self) {
+        if self.checkpoint("PASSIVE").1 * FRAME_BYTES <= self.wal_bytes_max {
+            return;
+        }
+        self.checkpoint("PASSIVE");
+        let _turn = self.shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.checkpoint("RESTART");
+    }
+
+    fn empty(&self) -> bool {
+        self.checkpoint("PASSIVE");
+        let _turn = self.shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.checkpoint("TRUNCATE").0
+    }
+
+    /// Whether it went through, and how many pages the log holds.
+    fn checkpoint(&self, mode: &str) -> (bool, u64) {
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let ended = self.connection.query_row(&sql, [], |row| {
+            Ok((row.get::<_, i64>(0)? == 0, row.get::<_, i64>(1)?.max(0).cast_unsigned()))
+        });
+        // A full disk shows where it matters: at the next write.
+        ended.unwrap_or((false, 0))
+    }
+}

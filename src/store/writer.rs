@@ -1,0 +1,328 @@
+//! 提交, the one thread that writes: many requests, one commit, then their answers.
+//!
+//! Numbers are gapless because nobody else draws them. A request that is refused
+//! writes nothing; a request the database stumbles over is run again alone, so that
+//! it cannot spoil the commit of the others.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::arrival::{Appended, Kept, LedgerRow, Seal};
+use super::error::StoreError;
+use super::index::Person;
+use super::journal::{Message, Outcome, Tally};
+use super::recent::Recent;
+use super::seal::StoreKeys;
+use crate::identity::{PersonId, Token};
+use crate::vocabulary::Source;
+
+/// What the writer is asked.
+pub enum Request {
+    /// Put an entry in the ledger.
+    Append(LedgerRow),
+    /// Destroy the keys of a person.
+    Erase { person: PersonId, at_ms: i64 },
+    /// Keep a message.
+    Keep(Box<Message>),
+    /// Join one person to another.
+    Merge { from: PersonId, into: PersonId, at_ms: i64 },
+    /// Give a held message a new outcome.
+    Settle { number: i64, outcome: Box<Outcome> },
+    /// Undo a join.
+    Unmerge { person: PersonId, at_ms: i64 },
+    /// Fill the search tables a little further.
+    Project,
+    /// Let the file grow to so many pages.
+    #[cfg(test)]
+    Pages(i64),
+    /// Fail inside the transaction.
+    #[cfg(test)]
+    Stumble(Stumble),
+}
+
+/// Ways for a test to make one request fail.
+#[cfg(test)]
+#[derive(Clone, Copy)]
+pub enum Stumble {
+    /// The database refuses the statement.
+    Constraint,
+    /// The code panics.
+    Panic,
+}
+
+/// What the writer answers once the commit is durable.
+#[derive(Debug)]
+pub enum Answer {
+    Appended(Appended),
+    Done,
+    Kept(Kept),
+    Persons(Vec<PersonId>),
+}
+
+/// A request and who waits for it.
+pub struct Job {
+    pub request: Request,
+    pub answer: oneshot::Sender<Result<Answer, StoreError>>,
+}
+
+/// Why a request did not go through.
+pub enum Stop {
+    /// It alone is refused, and has written nothing.
+    Refused(StoreError),
+    /// The transaction cannot go on.
+    Broken(Failed),
+}
+
+/// Why a whole transaction did not happen.
+pub enum Failed {
+    /// Something about one of the requests.
+    Request,
+    /// Space or the disk: trying each request alone would fail the same way.
+    Storage,
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Sql(error) => Self::Broken(error.into()),
+            StoreError::Unavailable => Self::Broken(Failed::Request),
+            other => Self::Refused(other),
+        }
+    }
+}
+
+/// The next number of each kind.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Next {
+    pub journal: i64,
+    pub ledger: i64,
+    pub person: i64,
+    /// Up to where the search tables are filled.
+    pub projected: i64,
+}
+
+/// What writer and readers share.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// Held by whoever writes: the writer's transactions, and the emptying of the log.
+    pub turn: Mutex<()>,
+    /// Rises whenever a token may lead to another person than before.
+    pub links: AtomicU64,
+    /// Whether the search tables lag behind the ledger.
+    pub lagging: AtomicBool,
+}
+
+/// The state of the writing thread.
+pub struct Writer {
+    pub(super) connection: Connection,
+    pub(super) keys: StoreKeys,
+    pub(super) next: Next,
+    pub(super) tokens: Recent<Token, PersonId>,
+    pub(super) persons: Recent<PersonId, Person>,
+    pub(super) tallies: HashMap<Source, Tally>,
+    pub(super) entries: Vec<Bytes>,
+    pub(super) relinked: bool,
+    /// Whether what is remembered is what the file says.
+    sound: bool,
+    pub(super) scratch: Vec<u8>,
+    seal: Seal,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    /// Reads where the numbers stand.
+    pub fn new(
+        connection: Connection,
+        keys: StoreKeys,
+        seal: Seal,
+        (shared, remembered_max): (Arc<Shared>, usize),
+    ) -> Result<Self, StoreError> {
+        let mut writer = Self {
+            connection,
+            keys,
+            next: Next::default(),
+            tokens: Recent::new(remembered_max.saturating_mul(4)),
+            persons: Recent::new(remembered_max),
+            tallies: HashMap::new(),
+            entries: Vec::new(),
+            relinked: false,
+            sound: false,
+            scratch: Vec::new(),
+            seal,
+            shared,
+        };
+        writer.forget()?;
+        Ok(writer)
+    }
+
+    /// Serves until the last sender is gone.
+    pub fn run(mut self, mut jobs: mpsc::Receiver<Job>, batch_max: usize) {
+        let mut batch = Vec::with_capacity(batch_max);
+        while jobs.blocking_recv_many(&mut batch, batch_max) > 0 {
+            self.serve(&mut batch);
+        }
+    }
+
+    fn serve(&mut self, batch: &mut Vec<Job>) {
+        // Whoever stopped waiting will ask again; nothing of it is begun.
+        batch.retain(|job| !job.answer.is_closed());
+        let outcomes = match self.together(batch) {
+            Ok(outcomes) => outcomes,
+            Err(Failed::Request) if batch.len() > 1 => {
+                batch.chunks(1).flat_map(|one| self.alone(one)).collect()
+            }
+            Err(_) => unavailable(batch.len()),
+        };
+        for (job, outcome) in batch.drain(..).zip(outcomes) {
+            // Nobody waits any more: a repeat will find what was stored.
+            let _ = job.answer.send(outcome);
+        }
+    }
+
+    fn alone(&mut self, one: &[Job]) -> Vec<Result<Answer, StoreError>> {
+        self.together(one).unwrap_or_else(|_| unavailable(one.len()))
+    }
+
+    /// One transaction. A panic inside it is one more way to fail.
+    fn together(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
+        let shared = Arc::clone(&self.shared);
+        let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.sound {
+            self.forget().map_err(|_| Failed::Storage)?;
+        }
+        let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));
+        let failed = match ended {
+            Ok(Ok(outcomes)) => return Ok(outcomes),
+            Ok(Err(failed)) => failed,
+            Err(_) => Failed::Request,
+        };
+        if !self.connection.is_autocommit() {
+            // What cannot be rolled back now is rolled back when the next BEGIN fails.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        self.sound = false;
+        drop(turn);
+        Err(failed)
+    }
+
+    fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match self.work(&job.request) {
+                Ok(answer) => outcomes.push(Ok(answer)),
+                Err(Stop::Refused(error)) => outcomes.push(Err(error)),
+                Err(Stop::Broken(failed)) => return Err(failed),
+            }
+        }
+        self.write_tallies()?;
+        let checkpoint = self.write_checkpoint()?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        if std::mem::take(&mut self.relinked) {
+            self.shared.links.fetch_add(1, Ordering::SeqCst);
+        }
+        let lagging = self.next.projected < self.next.ledger;
+        self.shared.lagging.store(lagging, Ordering::Relaxed);
+        for outcome in &mut outcomes {
+            if let Ok(Answer::Appended(appended)) = outcome {
+                appended.checkpoint = checkpoint.clone();
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn work(&mut self, request: &Request) -> Result<Answer, Stop> {
+        match request {
+            Request::Append(row) => self.append(row).map(Answer::Appended),
+            Request::Erase { person, at_ms } => self.erase(*person, *at_ms).map(Answer::Persons),
+            Request::Keep(message) => self.keep(message).map(Answer::Kept),
+            Request::Merge { from, into, at_ms } => {
+                self.merge(*from, *into, *at_ms).map(Answer::Persons)
+            }
+            Request::Settle { number, outcome } => self.settle(*number, outcome).map(Answer::Kept),
+            Request::Unmerge { person, at_ms } => {
+                self.unmerge(*person, *at_ms).map(Answer::Persons)
+            }
+            Request::Project => self.project().map(|()| Answer::Done),
+            #[cfg(test)]
+            Request::Pages(pages) => {
+                self.connection.pragma_update(None, "max_page_count", pages)?;
+                Ok(Answer::Done)
+            }
+            #[cfg(test)]
+            Request::Stumble(Stumble::Panic) => panic!("asked to"),
+            #[cfg(test)]
+            Request::Stumble(Stumble::Constraint) => {
+                self.connection.execute("INSERT INTO person (id) VALUES (NULL)", [])?;
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    /// Signs what this transaction added to the ledger, if anything.
+    fn write_checkpoint(&mut self) -> rusqlite::Result<Bytes> {
+        if self.entries.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let entries = std::mem::take(&mut self.entries);
+        let first = self.next.ledger - i64::try_from(entries.len()).unwrap_or(0);
+        let slices: Vec<&[u8]> = entries.iter().map(|entry| &entry[..]).collect();
+        let checkpoint = Bytes::from((self.seal)(first.cast_unsigned(), &slices));
+        self.connection
+            .prepare_cached("INSERT INTO checkpoint (size, bytes) VALUES (?1, ?2)")?
+            .execute((self.next.ledger, &checkpoint[..]))?;
+        Ok(checkpoint)
+    }
+
+    /// Drops everything remembered and reads the numbers again: after a rollback the
+    /// file alone is right.
+    fn forget(&mut self) -> Result<(), StoreError> {
+        self.tokens.clear();
+        self.persons.clear();
+        self.tallies.clear();
+        self.entries.clear();
+        self.relinked = false;
+        self.sound = false;
+        let last = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        self.next = Next {
+            journal: last("SELECT coalesce(max(number), 0) + 1 FROM journal")?,
+            ledger: last("SELECT coalesce(max(number), -1) + 1 FROM ledger")?,
+            person: last("SELECT coalesce(max(id), 0) + 1 FROM person")?,
+            projected: last("SELECT until FROM projected")?,
+        };
+        self.sound = true;
+        Ok(())
+    }
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ReadOnly,
+            ) => Self::Storage,
+            _ => Self::Request,
+        }
+    }
+}
+
+fn unavailable(count: usize) -> Vec<Result<Answer, StoreError>> {
+    (0..count).map(|_| Err(StoreError::Unavailable)).collect()
+}

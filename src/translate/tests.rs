@@ -1,0 +1,1 @@
+//! The engine from outside: files in, records, bins and refusals out.
