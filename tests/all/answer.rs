@@ -30,10 +30,14 @@ fn text(reply: &Reply) -> String {
 
 /// The tier of an element in an answer, if it was released.
 fn tier(reply: &Reply, element: &str) -> Option<String> {
+    released(reply, element)?["tier"].as_str().map(str::to_owned)
+}
+
+/// The row of a released element.
+fn released(reply: &Reply, element: &str) -> Option<Value> {
     let body = reply.json();
     let rows = body["elements"].as_array()?.clone();
-    let row = rows.into_iter().find(|row| row["element"] == element)?;
-    row["tier"].as_str().map(str::to_owned)
+    rows.into_iter().find(|row| row["element"] == element)
 }
 
 /// An admitted resident with a diagnosis and an allergy.
@@ -253,6 +257,53 @@ fn a_person_is_found_by_the_record_number_and_the_card_too() {
     assert!(text(&reply).contains("青霉素"));
 }
 
+/// GB/T 42195-2022: level and date of the assessment are for the clerk, the 26 items are not.
+#[test]
+fn the_clerk_gets_the_level_of_the_assessment_and_none_of_its_items() {
+    let rig = Rig::shared();
+    let resident = admitted(&rig, LUNG);
+    let person = json!({ "citizenId": resident.citizen });
+    let assessment = json!({
+        "dataset": "ability-assessment", "time": "2026-08-15", "person": person,
+        "scale": "GB/T 42195-2022", "assessedOn": "2026-08-15",
+        "institution": "测试评估中心", "assessor": "测试丙",
+        "items": { "B1.1": 3, "B2.4": 2, "B3.1": 4 },
+        "scores": { "selfCare": 28, "total": 7531 },
+        "levels": { "preliminary": "1", "final": "2" },
+        "adjustments": { "coma": false, "riskEvents": true },
+    });
+    rig.platform.knows(&resident.citizen, vec![assessment]);
+    let reply = rig.ask(CLERK, &inquiry(&resident.citizen, "subsidy-eligibility"));
+    assert_eq!(tier(&reply, "MZ.ability.final-level").as_deref(), Some("full"), "{}", text(&reply));
+    let row = released(&reply, "MZ.ability.final-level").unwrap();
+    assert_eq!((&row["value"]["code"], &row["source"]), (&json!("2"), &json!("record-platform")));
+    assert_eq!(released(&reply, "MZ.ability.assessed-on").unwrap()["value"], "2026-08-15");
+    for hidden in ["MZ.ability.b1.1", "MZ.ability.total", "MZ.ability.assessor"] {
+        assert_eq!(tier(&reply, hidden), None);
+    }
+    assert!(!text(&reply).contains("7531") && !text(&reply).contains("测试丙"));
+}
+
+#[test]
+fn the_living_check_says_that_somebody_died_and_not_of_what() {
+    let rig = Rig::shared();
+    let resident = Resident::new();
+    let death = json!({
+        "dataset": "death", "time": "2026-09-02", "person": { "citizenId": resident.citizen },
+        "diedAt": "2026-09-01T04:05:00+08:00", "source": "1", "place": "测试医院",
+        "cause": { "code": "I21.900", "text": "急性心肌梗死" },
+    });
+    rig.platform.knows(&resident.citizen, vec![death]);
+    let reply = rig.ask(CLERK, &inquiry(&resident.citizen, "living-check"));
+    assert_eq!(reply.status, 200, "{}", text(&reply));
+    assert_eq!(released(&reply, "MZ.person.deceased").unwrap()["value"], true, "{}", text(&reply));
+    let day = released(&reply, "DE02.01.036.00").unwrap();
+    assert_eq!((&day["value"], &day["tier"]), (&json!("2026-09-01"), &json!("generalised")));
+    for hidden in ["I21", "心肌", "测试医院", "04:05"] {
+        assert!(!text(&reply).contains(hidden), "{hidden}: {}", text(&reply));
+    }
+}
+
 #[test]
 fn an_upstream_that_is_down_is_said_to_be_or_the_question_is_refused() {
     let rig = Rig::start();
@@ -284,7 +335,7 @@ fn without_a_ledger_no_answer_leaves_and_nothing_is_acknowledged() {
     let size: u64 =
         files(rig.path().join("data")).iter().map(|(_, bytes)| bytes.len() as u64).sum();
     let config = std::fs::read_to_string(rig.config()).unwrap();
-    let full = format!("{config}\n[store]\nfile_bytes_max = {size}\n");
+    let full = config.replace("[store]\n", &format!("[store]\nfile_bytes_max = {size}\n"));
     std::fs::write(rig.config(), full).unwrap();
     rig.resume();
     let question = inquiry(&resident.citizen, "institution-admission");

@@ -353,7 +353,6 @@ fn configuration(ports: &Ports, platform: u16, registry: u16, more: &str) -> Str
     let Ports { mllp, mllps, https, console, operation } = ports;
     format!(
         r#"
-origin = "kangqiao.test.example"
 {more}
 
 [tls]
@@ -390,17 +389,22 @@ certificate = "{TLS_SENDER}"
 
 [[upstream]]
 name = "record-platform"
+department = "record-platform"
 url = "https://127.0.0.1:{platform}"
-certificate = "certs/gateway.pem"
-key = "certs/gateway.key"
-authorities = "certs/ca.pem"
+tls = {{ authority = "certs/ca.pem", certificate = "certs/gateway.pem", key = "certs/gateway.key" }}
 
 [[upstream]]
 name = "elder-registry"
+department = "elder-registry"
 url = "https://127.0.0.1:{registry}"
-certificate = "certs/gateway.pem"
-key = "certs/gateway.key"
-authorities = "certs/ca.pem"
+tls = {{ authority = "certs/ca.pem", certificate = "certs/gateway.pem", key = "certs/gateway.key" }}
+
+[ledger]
+name = "kangqiao.test.example"
+key = "keys/ledger.key"
+
+[store]
+folder = "data"
 "#
     )
 }
