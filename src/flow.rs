@@ -4,11 +4,11 @@
 //! nothing leaves that is not in the ledger. Every branch a message or a question
 //! can take is on this page; what it calls are straight lines.
 
+mod counters;
 mod gather;
 mod ledger;
 mod question;
 mod rules;
-mod sight;
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use sha2::{Digest, Sha256};
 
 pub use question::{Question, Refused};
 pub use rules::{Asker, Rules};
-pub use sight::{Instruments, Watch};
 
 use crate::audit::Entry;
-use crate::identity::{Keys, resident};
+use crate::identity::{Keys, Subject, resident};
 use crate::inbound::http::Answered;
 use crate::inbound::mllp::{self, Received};
 use crate::outbound::Upstream;
+use crate::policy;
 use crate::registry::answer::{AnswerMeta, RefusalMeta, write_answer, write_refusal};
 use crate::store::cache::Cache;
 use crate::store::{self, Proposed, Reason, State, Store, StoreError};
@@ -33,6 +33,11 @@ use crate::wire::hl7v2::{self, Header, Message, ack};
 
 /// Media type of what goes to civil-affairs systems.
 const JSON: &str = "application/json";
+
+/// The gateway itself, as a source of records.
+pub const OWN: Source = Source::fixed("gateway");
+/// Whoever sends over a connection that belongs to nobody.
+const NOBODY: Source = Source::fixed("unknown");
 
 /// Everything both flows stand on.
 pub struct Gateway {
@@ -48,8 +53,6 @@ pub struct Gateway {
     pub keys: Keys,
     /// Limits of one message.
     pub limits: hl7v2::Limits,
-    /// What the overview shows beside the store.
-    pub watch: Watch,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
 }
@@ -71,18 +74,17 @@ impl Gateway {
             (None, None, _) => {
                 Proposed::Refuse(Reason { fault: Fault::CertificateUnknown, at: None })
             }
-            (None, Some(_), Err(error)) => Proposed::Refuse(Reason {
-                fault: error.fault(),
-                at: error.position().cloned(),
-            }),
+            (None, Some(_), Err(error)) => {
+                Proposed::Refuse(Reason { fault: error.fault(), at: error.position().cloned() })
+            }
             (None, Some(sender), Ok(message)) => self.propose(&rules, sender, message),
         };
-        let source = sender.unwrap_or(rules.nobody);
+        let source = sender.unwrap_or(NOBODY);
         let arrival = self.arrival(source, header.as_ref(), received.body, proposed);
         let received_at_ms = arrival.received_at_ms;
         let kept = self.store.keep(arrival).await;
         self.forget_copies(&kept);
-        rules::count(source, &kept);
+        counters::kept(source, &kept);
         acknowledge(header.as_ref(), kept, received_at_ms)
     }
 
@@ -97,7 +99,7 @@ impl Gateway {
                 });
             }
         };
-        rules::observe(sender, message.header(), &translation.bins);
+        counters::read(sender, message.header(), &translation.bins);
         let identifiers = resident::index(&self.keys, translation.record.identifiers());
         let merge_from = match &translation.merge {
             Some(merge) => {
@@ -129,11 +131,7 @@ impl Gateway {
     }
 
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
-    async fn disclose(
-        &self,
-        rules: &Arc<Rules>,
-        question: &Question,
-    ) -> Result<Answered, Refused> {
+    async fn disclose(&self, rules: &Arc<Rules>, question: &Question) -> Result<Answered, Refused> {
         let at_ms = (self.clock)();
         let asker = rules.asker(question.certificate.as_ref())?;
         let inquiry = question.inquiry.as_ref()?;
@@ -142,29 +140,27 @@ impl Gateway {
         let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
         let resident = self.resident(&inquiry.identifier).await?;
         let gathered = self.gather(rules, &scope, &resident, at_ms).await?;
-        let release = rules.policies.decide(&scope, wanted, &gathered.records(), &self.keys);
+        let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
         let entry = Entry::disclosure(
             &release,
             self.circumstances(rules, at_ms, Some(&resident), gathered.states()),
         );
-        let body = write_answer(&release, &AnswerMeta {
-            receipt: &entry.receipt.to_string(),
-            answered_at: at_ms / 1000,
-            mappings: rules.pack.version(),
-            sources: &gathered.reports(),
-        });
+        let body = write_answer(
+            &release,
+            &AnswerMeta {
+                receipt: &entry.receipt.to_string(),
+                answered_at: at_ms / 1000,
+                mappings: rules.pack.version(),
+                sources: &gathered.reports(),
+            },
+        );
         let appended = self.append(&entry.with_answer(&body)).await?;
-        rules::answered(&scope);
+        counters::answered(&scope);
         Ok(Answered { status: 200, media: JSON, body, entry: Some(appended) })
     }
 
     /// Enters a refusal in the ledger, and says why, where and what can be done.
-    async fn refuse(
-        &self,
-        rules: &Arc<Rules>,
-        question: &Question,
-        refused: Refused,
-    ) -> Answered {
+    async fn refuse(&self, rules: &Arc<Rules>, question: &Question, refused: Refused) -> Answered {
         let entry = self.refusal_entry(rules, question, &refused).await;
         let appended = self.append(&entry).await.ok();
         // A refusal nobody can prove is no refusal: then the gateway is unavailable.
@@ -177,7 +173,7 @@ impl Gateway {
             receipt: appended.as_ref().map(|_| receipt.as_str()),
             remedy: refused.remedy.as_ref(),
         });
-        rules::refused(fault);
+        counters::refused(fault);
         Answered { status: fault.row().http_status, media: JSON, body, entry: appended }
     }
 
@@ -192,19 +188,12 @@ impl Gateway {
         let named = header.map(|header| header.control_id.clone()).filter(|id| !id.is_empty());
         // A message without a number of its own is known by its bytes.
         let control_id = named.unwrap_or_else(|| crate::audit::Hash::digest(&raw).to_string());
-        store::Arrival {
-            source,
-            control_id,
-            digest,
-            received_at_ms: (self.clock)(),
-            raw,
-            proposed,
-        }
+        store::Arrival { source, control_id, digest, received_at_ms: (self.clock)(), raw, proposed }
     }
 
     fn forget_copies(&self, kept: &Result<store::Kept, StoreError>) {
         for person in kept.iter().flat_map(|kept| &kept.persons) {
-            self.cache.invalidate(*person);
+            self.cache.invalidate(Subject::Person(*person));
         }
     }
 }

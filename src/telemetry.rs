@@ -38,7 +38,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ("kangqiao_messages_total", "messages by source and state: kept, quarantined, refused"),
     ("kangqiao_inquiries_total", "inquiries by department, purpose and outcome"),
     ("kangqiao_control_id_reused_total", "messages whose MSH-10 was used before for other bytes"),
-    ("kangqiao_charset_mismatch_total", "messages whose bytes are not in the character set of MSH-18"),
+    (
+        "kangqiao_charset_mismatch_total",
+        "messages whose bytes are not in the character set of MSH-18",
+    ),
     ("kangqiao_unmapped_leaves_total", "leaves no mapping names, by source"),
     ("kangqiao_reloads_total", "reloads by outcome"),
 ];

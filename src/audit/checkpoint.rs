@@ -43,6 +43,12 @@ pub enum CheckpointError {
     Unsigned,
 }
 
+/// A signed note as one line of base 64, as answers carry it in a header.
+#[must_use]
+pub fn one_line(note: &[u8]) -> String {
+    STANDARD.encode(note)
+}
+
 impl Checkpoint {
     /// The signed note, ready to be kept or shown.
     #[must_use]
@@ -132,6 +138,19 @@ fn signature(line: &str) -> Option<(&str, Vec<u8>)> {
     (!name.is_empty() && blob.len() > 4).then_some((name, blob))
 }
 
+/// A note on one line, base64 of its bytes: the form in which it travels in a header,
+/// and which [`Checkpoint::open_all`] reads too.
+#[must_use]
+pub fn one_line(note: &[u8]) -> String {
+    STANDARD.encode(note)
+}
+
+/// The note a line holds, if it is one of [`one_line`]'s.
+fn unfold(line: &str) -> Option<String> {
+    let note = String::from_utf8(STANDARD.decode(line.trim()).ok()?).ok()?;
+    note.contains(&format!("\n\n{SIGNATURE_MARK}")).then_some(note)
+}
+
 /// A note ends where a signature line is followed by none.
 fn separate(notes: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
@@ -140,6 +159,11 @@ fn separate(notes: &str) -> Vec<String> {
         let mark = line.starts_with(SIGNATURE_MARK);
         let ended = found.last().is_none_or(|note| ends_signed(note)) && !mark;
         if ended && line.is_empty() {
+            continue;
+        }
+        if let Some(note) = unfold(line).filter(|_| ended) {
+            found.push(note);
+            open = true;
             continue;
         }
         if ended || !open {

@@ -113,6 +113,10 @@ fn collected_checkpoints_are_read_one_by_one() {
     assert_eq!(sizes(""), Ok(vec![]));
     assert_eq!(sizes(&format!("{}{}", note(3), note(5))), Ok(vec![3, 5]));
     assert_eq!(sizes(&format!("\n{}\n\n{}\n", note(3), note(5))), Ok(vec![3, 5]));
+    let (three, five) = (one_line(note(3).as_bytes()), one_line(note(5).as_bytes()));
+    assert_eq!(sizes(&format!("{three}\n{five}\n")), Ok(vec![3, 5]));
+    assert_eq!(sizes(&format!("{three}\n{}{three}", note(5))), Ok(vec![3, 5, 3]));
+    assert_eq!(sizes(&three[1..]), Err((1, CheckpointError::Form)));
     let broken = note(5).replace("\n5\n", "\n6\n");
     assert_eq!(sizes(&format!("{}{broken}", note(3))), Err((2, CheckpointError::Signature)));
     assert_eq!(sizes("nonsense"), Err((1, CheckpointError::Form)));

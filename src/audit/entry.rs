@@ -8,7 +8,7 @@ use super::receipt::Receipt;
 use super::reference::Reference;
 use super::tree::Hash;
 use crate::identity::Pseudonym;
-use crate::vocabulary::{Department, ElementId, Fault, Purpose, Role, Source, Tier};
+use crate::vocabulary::{Department, ElementId, Fault, Freshness, Purpose, Role, Source, Tier};
 
 /// The version of the entry's form.
 pub const VERSION: u8 = 1;
@@ -77,18 +77,6 @@ impl Kind {
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|row| row.1 == name).map(|row| row.0)
     }
-}
-
-/// How current a source's part of an answer was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SourceState {
-    /// From a copy kept earlier.
-    Cached,
-    /// Asked just now, or held by the gateway itself.
-    Fresh,
-    /// It did not answer.
-    Unavailable,
 }
 
 /// The elements that left, by tier; in the order of the keys in the entry.
@@ -203,7 +191,7 @@ pub struct Entry {
     pub rules: BTreeSet<String>,
     /// The systems whose records were drawn on, and how current each was.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub sources: BTreeMap<Source, SourceState>,
+    pub sources: BTreeMap<Source, Freshness>,
     /// What it is about where that is no person: a journal number, a user, a search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Reference>,

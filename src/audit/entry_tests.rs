@@ -29,8 +29,8 @@ fn full() -> Entry {
         role: Some(Role::parse("clerk").unwrap()),
         rules: ["b".to_owned(), "a".to_owned()].into(),
         sources: [
-            (Source::parse("hospital-a").unwrap(), SourceState::Fresh),
-            (Source::parse("elder-registry").unwrap(), SourceState::Cached),
+            (Source::parse("hospital-a").unwrap(), Freshness::Fresh),
+            (Source::parse("elder-registry").unwrap(), Freshness::Cached),
         ]
         .into(),
         subject: Some(Reference::new("journal 7")),

@@ -23,7 +23,7 @@ pub mod verify;
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use entry::{Disclosed, Entry, EntryError, Kind, SourceState};
+pub use entry::{Disclosed, Entry, EntryError, Kind};
 pub use export::EXPORTS;
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use receipt::Receipt;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Entry, Kind, SourceState};
+use super::entry::{Entry, Kind};
 use super::reference::Reference;
 use super::tree::Hash;
 use crate::identity::Pseudonym;
 use crate::policy::{Evidence, Release};
-use crate::vocabulary::{Department, Fault, Role, Source};
+use crate::vocabulary::{Department, Fault, Freshness, Role, Source};
 
 /// What an entry needs that no decision knows.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Circumstances<'a> {
     /// Version of the mappings.
     pub mappings: &'a str,
     /// How current each source that was asked is; one that is not here is the gateway's own store.
-    pub sources: BTreeMap<Source, SourceState>,
+    pub sources: BTreeMap<Source, Freshness>,
 }
 
 impl Entry {
@@ -38,19 +38,20 @@ impl Entry {
         Self::of(Kind::Location, release, circumstances)
     }
 
-    /// A question is refused. The purpose is added by the caller if it is one of the closed list:
-    /// what a peer wrote in its place may be anything.
+    /// A question is refused; `asker` is `None` if the certificate is nobody's.
+    ///
+    /// The purpose is added by the caller if it is one of the closed list: what a peer
+    /// wrote in its place may be anything.
     #[must_use]
     pub fn refusal(
         fault: Fault,
-        (department, role): (Department, Role),
+        asker: Option<(Department, Role)>,
         evidence: &Evidence,
         circumstances: Circumstances<'_>,
     ) -> Self {
         let mut entry = Self::at(Kind::Refusal, circumstances);
         entry.fault = Some(fault);
-        entry.department = Some(department);
-        entry.role = Some(role);
+        (entry.department, entry.role) = asker.unzip();
         entry.bring(evidence);
         entry
     }
@@ -60,7 +61,7 @@ impl Entry {
     pub fn merge(from: Pseudonym, source: Source, circumstances: Circumstances<'_>) -> Self {
         let mut entry = Self::at(Kind::Merge, circumstances);
         entry.merged = Some(from);
-        entry.sources.insert(source, SourceState::Fresh);
+        entry.sources.insert(source, Freshness::Fresh);
         entry
     }
 
@@ -89,7 +90,7 @@ impl Entry {
         for released in release.released() {
             entry.elements.insert(released.tier(), released.element().id);
             entry.rules.extend(released.rules().iter().map(|rule| rule.to_string()));
-            entry.sources.entry(released.origin()).or_insert(SourceState::Fresh);
+            entry.sources.entry(released.origin()).or_insert(Freshness::Fresh);
         }
         for withheld in release.withheld() {
             entry.withheld.insert(withheld.element);

@@ -82,7 +82,7 @@ fn circumstances() -> Circumstances<'static> {
         random: [4; 16],
         person: Some(Pseudonym("ab".repeat(16))),
         mappings: "0011223344556677",
-        sources: [(Source::parse("record-platform").unwrap(), SourceState::Unavailable)].into(),
+        sources: [(Source::parse("record-platform").unwrap(), Freshness::Unavailable)].into(),
     }
 }
 
@@ -99,7 +99,7 @@ fn an_entry_says_what_left_and_never_what_it_said() {
     let states: Vec<_> =
         entry.sources.iter().map(|(name, state)| (name.as_str(), *state)).collect();
     let expected =
-        [("elder-registry", SourceState::Fresh), ("record-platform", SourceState::Unavailable)];
+        [("elder-registry", Freshness::Fresh), ("record-platform", Freshness::Unavailable)];
     assert_eq!(states, expected);
     let text = String::from_utf8(entry.to_bytes()).unwrap();
     for secret in SECRETS {
@@ -136,9 +136,11 @@ fn what_is_sent_to_an_upstream_is_an_entry_of_its_own_kind() {
 fn a_refusal_says_who_was_refused_and_why() {
     let evidence = Evidence { case: Some(SECRETS[0].to_owned()), ..Evidence::default() };
     let who = (Department::parse("community").unwrap(), Role::parse("worker").unwrap());
-    let entry = Entry::refusal(Fault::PurposeNotGranted, who, &evidence, circumstances());
+    let entry = Entry::refusal(Fault::PurposeNotGranted, Some(who), &evidence, circumstances());
     assert_eq!((entry.kind, entry.fault), (Kind::Refusal, Some(Fault::PurposeNotGranted)));
     assert_eq!((entry.department, entry.role), (Some(who.0), Some(who.1)));
+    let nobody = Entry::refusal(Fault::CertificateUnknown, None, &evidence, circumstances());
+    assert_eq!((nobody.department, nobody.role), (None, None));
     assert!(entry.elements.is_empty() && entry.answer_sha256.is_none());
     assert_eq!(entry.case.as_ref().map(Reference::as_str), Some("<citizen-id>"));
 }

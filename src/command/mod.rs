@@ -1,6 +1,10 @@
 //! The commands of `kangqiao`, one file each.
 
 pub mod certs;
+pub mod ledger;
+pub mod send;
+pub mod translate;
+pub mod user;
 
 /// Why a command ended with exit code 1: one line for the operator, no personal data.
 #[derive(Debug, thiserror::Error)]

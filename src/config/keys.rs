@@ -51,7 +51,8 @@ fn make(path: &Path) -> Result<(), KeyError> {
         fs::create_dir_all(folder).map_err(KeyError::Io)?;
     }
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path).map_err(KeyError::Io)?;
+    let mut file =
+        options.write(true).create_new(true).mode(0o600).open(path).map_err(KeyError::Io)?;
     file.write_all(key.as_ref()).and_then(|()| file.sync_all()).map_err(KeyError::Io)
 }
 

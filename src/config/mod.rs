@@ -184,7 +184,8 @@ impl Config {
                 _ => (),
             }
         }
-        if let Some(operation) = self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
+        if let Some(operation) =
+            self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
         {
             complain(&operation.address.to_string(), "metrics are served on loopback only");
         }

@@ -9,14 +9,20 @@ use futures_util::future::join_all;
 
 use super::question::Refused;
 use super::rules::Rules;
-use super::Gateway;
-use crate::audit::{self, Entry};
-use crate::identity::{PersonId, Token};
+use super::{Gateway, OWN};
+use crate::audit::Entry;
+use crate::identity::{PersonId, Subject, Token};
 use crate::outbound::Upstream;
-use crate::policy::{self, Evidence, Scope, purpose::Stale};
+use crate::policy::{self, Evidence, Scope, Stale};
 use crate::registry::{self, answer::SourceReport, platform};
-use crate::store::cache::{Fetched, Freshness, Records, Subject};
-use crate::vocabulary::{Fault, Identifier, Record, Role, Source};
+use crate::store::cache::{Fetched, Records};
+use crate::vocabulary::{Fault, Freshness, Identifier, Record, Role, Source};
+
+/// The role in which an upstream system is told whom a question is about.
+const SYSTEM: Role = Role::fixed("system");
+
+/// Records of one person that an answer looks at, newest first.
+const RECORDS_MAX: usize = 500;
 
 /// About whom a question is.
 #[derive(Debug, Clone)]
@@ -46,7 +52,7 @@ impl Gathered {
     }
 
     /// How current each source is, for the ledger.
-    pub(super) fn states(&self) -> BTreeMap<Source, audit::SourceState> {
+    pub(super) fn states(&self) -> BTreeMap<Source, Freshness> {
         self.parts.iter().map(|(source, part)| (*source, part.state)).collect()
     }
 
@@ -82,7 +88,8 @@ impl Gateway {
         let asked = upstreams.iter().filter(|upstream| terms.upstreams.contains(&upstream.name()));
         let asked = asked.map(|upstream| self.from_upstream(rules, upstream, resident, at_ms));
         let (own, theirs) =
-            futures_util::future::join(self.from_store(rules, resident, at_ms), join_all(asked)).await;
+            futures_util::future::join(self.from_store(resident, at_ms), join_all(asked))
+                .await;
         let parts: Vec<_> = std::iter::once(own).chain(theirs).collect();
         let down = parts.iter().any(|(_, part)| match part.state {
             Freshness::Cached | Freshness::Fresh => false,
@@ -99,16 +106,15 @@ impl Gateway {
 
     async fn from_store(
         &self,
-        rules: &Rules,
         resident: &Resident,
         at_ms: i64,
     ) -> (Source, Fetched) {
         let load = async || match resident.person {
-            Some(person) => self.store.records(person, None).await,
+            Some(person) => self.store.records(person, RECORDS_MAX).await,
             None => Ok(Records::new()),
         };
         let subject = resident.person.map_or(Subject::Token(resident.token), Subject::Person);
-        (rules.own, self.cache.get((rules.own, subject), at_ms, load).await)
+        (OWN, self.cache.get((OWN, subject), at_ms, load).await)
     }
 
     async fn from_upstream(
@@ -138,14 +144,15 @@ impl Gateway {
         resident: &Resident,
         at_ms: i64,
     ) -> Result<Records, Fault> {
-        let asker = (upstream.department(), rules.system);
+        let asker = (upstream.department(), SYSTEM);
         let dialect = registry::find(upstream.dialect()).ok_or(Fault::Internal)?;
-        let subject = platform::subject(&resident.identifier).map_err(|_| Fault::Internal)?;
-        let Some(subject) = subject else { return Ok(Records::new()) };
-        let admitted = rules.policies.admit(asker, platform::PURPOSE, Evidence::default());
+        let Some(subject) = platform::subject(&resident.identifier) else {
+            return Ok(Records::new());
+        };
+        let admitted = rules.policies.admit(asker, platform::PURPOSE.as_str(), Evidence::default());
         let scope = admitted.map_err(|refusal| refusal.fault)?;
         let subject = [policy::Gathered { record: &subject, as_of: at_ms / 1000 }];
-        let release = rules.policies.decide(&scope, None, &subject, &self.keys);
+        let release = policy::decide(&scope, None, &subject, &self.keys);
         let circumstances = self.circumstances(rules, at_ms, Some(resident), BTreeMap::new());
         let entry = Entry::location(&release, circumstances);
         self.append(&entry).await.map_err(|_| Fault::Unavailable)?;

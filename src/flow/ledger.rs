@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Gateway;
 use super::gather::Resident;
 use super::question::{Question, Refused};
 use super::rules::Rules;
-use super::Gateway;
 use crate::audit::statement::Circumstances;
-use crate::audit::{Entry, Kind, Reference, SourceState};
+use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{PersonId, Pseudonym};
 use crate::store::{LedgerRow, StoreError, WriteEntry};
-use crate::vocabulary::{Purpose, Source};
+use crate::vocabulary::{Freshness, Purpose, Source};
 
 impl Gateway {
     /// Makes an entry durable; returns its number and the signed checkpoint that covers it.
@@ -42,7 +42,7 @@ impl Gateway {
         rules: &'a Rules,
         at_ms: i64,
         resident: Option<&Resident>,
-        sources: BTreeMap<Source, SourceState>,
+        sources: BTreeMap<Source, Freshness>,
     ) -> Circumstances<'a> {
         let person = resident.map(|resident| match resident.person {
             Some(person) => self.keys.pseudonym(person),

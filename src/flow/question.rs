@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use super::rules::Asker;
 use crate::identity::Certificate;
 use crate::policy::{Bilingual, Refusal, RuleId};
 use crate::registry::civil::{self, Inquiry, InquiryError};
@@ -71,6 +70,3 @@ impl From<StoreError> for Refused {
         Fault::Unavailable.into()
     }
 }
-
-/// Who asked, as far as the certificate says.
-pub type MaybeAsker = Option<Asker>;

@@ -117,8 +117,7 @@ fn door(door: &Door) -> actix_web::Route {
 }
 
 fn respond(answered: Answered) -> HttpResponse {
-    let status =
-        StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response
         .insert_header((header::CONTENT_TYPE, answered.media))

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::super::circuit::CircuitState;
 use super::*;
 use crate::audit::statement::tests::release;
+use crate::registry::{Reply, ReplyError};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -127,6 +128,7 @@ fn settings(address: SocketAddr, folder: &Path) -> Settings {
         name: Source::parse("record-platform").unwrap(),
         url: format!("https://{address}/gate/"),
         department: Department::parse("record-platform").unwrap(),
+        dialect: "counting".to_owned(),
         tls: TlsFiles {
             authority: folder.join("authority.pem"),
             certificate: folder.join("client.pem"),
@@ -183,19 +185,32 @@ async fn an_answer_comes_back_whole() {
     check(GOOD, Ok(b"{}"), 0).await;
 }
 
+/// A dialect that asks the question the server waits for.
+struct Counting;
+
+impl Registry for Counting {
+    fn name(&self) -> &'static str {
+        "counting"
+    }
+
+    fn encode(&self, release: &Release) -> Vec<u8> {
+        format!("{{\"q\":{}}}", release.released().len()).into_bytes()
+    }
+
+    fn decode(&self, _: &[u8]) -> Result<Vec<Reply>, ReplyError> {
+        Ok(Vec::new())
+    }
+}
+
 #[tokio::test]
 async fn a_release_for_another_department_is_not_sent() {
     let authority = authority();
     let server = serve(&authority, &authority, GOOD).await;
     let upstream = client(server.address, &authority, &authority, |_| ());
-    let encode: fn(&Release) -> Vec<u8> = |release| {
-        assert_eq!(release.released().len(), 1);
-        b"{\"q\":1}".to_vec()
-    };
     let ours = release("record-platform", "system", "record-location");
-    assert_eq!(upstream.look_up(&ours, encode, 0).await, Ok(b"{}".to_vec()));
+    assert_eq!(upstream.look_up(&ours, &Counting, 0).await, Ok(b"{}".to_vec()));
     let other = release("civil-affairs", "clerk", "living-check");
-    assert_eq!(upstream.look_up(&other, encode, 0).await, Err(UpstreamError::Misdirected));
+    assert_eq!(upstream.look_up(&other, &Counting, 0).await, Err(UpstreamError::Misdirected));
     assert_eq!(server.asked.load(Ordering::SeqCst), 1);
 }
 

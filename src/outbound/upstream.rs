@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::circuit::{Circuit, Reading, Refused};
 use super::tls::TlsFiles;
 use crate::policy::Release;
+use crate::registry::Registry;
 use crate::vocabulary::{Department, Fault, Source};
 
 /// Settings of one upstream. Name, url, department and files have no default.
@@ -24,6 +25,9 @@ pub struct Settings {
     pub url: String,
     /// As which department it is told whom a question is about.
     pub department: Department,
+    /// Its dialect, one of `registry::REGISTRIES`. Default `platform-json`.
+    #[serde(default = "default::dialect")]
+    pub dialect: String,
     /// Certificates and key.
     pub tls: TlsFiles,
     /// How long one look-up may take in all, in milliseconds. Default 2000.
@@ -48,6 +52,9 @@ pub struct Settings {
 
 /// The defaults of [`Settings`], as serde asks for them.
 mod default {
+    pub fn dialect() -> String {
+        "platform-json".to_owned()
+    }
     pub const fn timeout_ms() -> u64 {
         2_000
     }
@@ -196,6 +203,12 @@ impl Upstream {
         self.settings.department
     }
 
+    /// The name of its dialect.
+    #[must_use]
+    pub fn dialect(&self) -> &str {
+        &self.settings.dialect
+    }
+
     /// Its state now, for the overview.
     #[must_use]
     pub fn reading(&self, now_ms: i64) -> Reading {
@@ -204,21 +217,20 @@ impl Upstream {
 
     /// Asks what the upstream has about the person of a release that was decided for it.
     ///
-    /// `encode` is the upstream's dialect; `now_ms` is the clock when the question
-    /// begins. The answer's bytes are not yet read.
+    /// `now_ms` is the clock when the question begins. The answer is for `dialect` to read.
     ///
     /// # Errors
     /// [`UpstreamError`]; with all but [`UpstreamError::Misdirected`] an older answer may do.
     pub async fn look_up(
         &self,
         release: &Release,
-        encode: fn(&Release) -> Vec<u8>,
+        dialect: &dyn Registry,
         now_ms: i64,
     ) -> Result<Vec<u8>, UpstreamError> {
         if release.scope().department() != self.settings.department {
             return Err(UpstreamError::Misdirected);
         }
-        self.post(encode(release), now_ms).await
+        self.post(dialect.encode(release), now_ms).await
     }
 
     /// Sends a body and returns the answer's. `now_ms` is the clock when the question began.

@@ -107,12 +107,6 @@ impl Rules {
         }
     }
 
-    /// As [`Rules::judge`], asking every rule there is.
-    #[cfg(test)]
-    pub(super) fn judge_whole(&self, asker: Asker<'_>, about: About<'_>) -> Verdict {
-        self.judge_by(&self.whole, asker, about)
-    }
-
     /// How many rules there are.
     pub(super) fn len(&self) -> usize {
         self.whole.num_of_policies()
@@ -158,9 +152,10 @@ impl Rules {
     }
 }
 
-fn verdict(tier: Tier, notes: Vec<&Note>) -> Verdict {
+/// Cedar gives reasons in no order; ours is by id, so that answers are reproducible.
+fn verdict(tier: Tier, mut notes: Vec<&Note>) -> Verdict {
+    notes.sort_unstable_by(|left, right| left.id.cmp(&right.id));
     let mut rules: Vec<RuleId> = notes.iter().map(|note| Arc::clone(&note.id)).collect();
-    rules.sort_unstable();
     rules.dedup();
     let remedy = notes.iter().find_map(|note| note.remedy.clone());
     Verdict { tier, rules, hidden: notes.iter().any(|note| note.hidden), remedy }
@@ -223,6 +218,42 @@ fn matches_class(policy: &Policy, classes: &[Class], lists: Lists<'_>) -> bool {
         ResourceConstraint::In(uid)
         | ResourceConstraint::Eq(uid)
         | ResourceConstraint::IsIn(_, uid) => within(&uid),
+    }
+}
+
+#[cfg(test)]
+impl Rules {
+    /// As [`Rules::judge`], asking every rule there is.
+    pub(super) fn judge_whole(&self, asker: Asker<'_>, about: About<'_>) -> Verdict {
+        self.judge_by(&self.whole, asker, about)
+    }
+
+    /// The head of every rule, made a permit of every tier without conditions.
+    pub(super) fn heads(&self) -> CedarSet {
+        CedarSet::from_policies(self.whole.policies().map(|policy| {
+            let mut json = policy.to_json().unwrap();
+            json["conditions"] = serde_json::json!([]);
+            json["effect"] = serde_json::json!("permit");
+            json["action"] = serde_json::json!({ "op": "All" });
+            Policy::from_json(Some(policy.id().clone()), json).unwrap()
+        }))
+        .unwrap()
+    }
+
+    /// Those heads whose rules a slice leaves out.
+    pub(super) fn outside(&self, heads: &CedarSet, kind: &str, about: About<'_>) -> CedarSet {
+        let key = (kind.to_owned(), slice_classes(about.element.class, about.special));
+        let slice = self.slices.get(&key).unwrap();
+        let outside = heads.policies().filter(|policy| slice.policy(policy.id()).is_none());
+        CedarSet::from_policies(outside.cloned()).unwrap()
+    }
+
+    /// Whether a set of rules without conditions permits anything.
+    pub(super) fn permits(&self, set: &CedarSet, asker: Asker<'_>, about: About<'_>) -> bool {
+        let resource = self.types.element(about.element, about.special);
+        let request = self.request(asker, Tier::Full, resource).unwrap();
+        let response = self.authorizer.is_authorized(&request, set, &self.entities);
+        response.decision() == Decision::Allow
     }
 }
 

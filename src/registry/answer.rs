@@ -7,19 +7,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::policy::{Bilingual, LegalBasis, Release, Released, Treated, Withheld};
-use crate::vocabulary::{Coding, Date, ElementId, Fault, Position, Source, Value};
-
-/// How an answer came by what one source says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SourceState {
-    /// From the cache.
-    Cached,
-    /// Asked now.
-    Fresh,
-    /// Not reached, and nothing cached.
-    Unavailable,
-}
+use crate::vocabulary::{Coding, Date, ElementId, Fault, Freshness, Position, Source, Value};
 
 /// One source of the answer. What stands here depends on the purpose and on what is up,
 /// not on whether the source knows the person.
@@ -28,7 +16,7 @@ pub struct SourceReport {
     /// The source.
     pub source: Source,
     /// How it was come by.
-    pub state: SourceState,
+    pub state: Freshness,
     /// When the source said so, seconds since 1970.
     pub as_of: Option<i64>,
 }
@@ -105,7 +93,7 @@ struct WithheldElement<'a> {
 #[derive(Serialize)]
 struct AnsweredSource {
     source: Source,
-    state: SourceState,
+    state: Freshness,
     as_of: Option<String>,
     age_seconds: Option<i64>,
 }

@@ -13,11 +13,10 @@ use serde_json::Value as Json;
 
 use super::{Registry, Reply, ReplyError};
 use crate::policy::{Release, Treated};
-use crate::vocabulary::name::NameError;
 use crate::vocabulary::record::{Field, Group};
 use crate::vocabulary::{
-    Dataset, ElementId, Fault, GroupName, Identifier, IdentifierKind, Position, Record, Source,
-    Value,
+    Dataset, ElementId, Fault, GroupName, Identifier, IdentifierKind, Position, Purpose, Record,
+    Source, Value,
 };
 use crate::wire::json::{self, Limits};
 
@@ -27,11 +26,14 @@ const RECORDS_MAX: usize = 2_000;
 const LIMITS: Limits = Limits { bytes_max: 4 * 1_048_576, depth_max: 16, values_max: 200_000 };
 
 /// 居民健康卡号, 城乡居民健康档案编号, 公民身份号码: what upstream systems know a person by.
-const IDENTIFIERS: [(IdentifierKind, &str); 3] = [
-    (IdentifierKind::CitizenId, "DE02.01.030.00"),
-    (IdentifierKind::HealthCard, "DE01.00.021.00"),
-    (IdentifierKind::RecordNumber, "DE01.00.009.00"),
+const IDENTIFIERS: [(IdentifierKind, ElementId); 3] = [
+    (IdentifierKind::CitizenId, ElementId::fixed("DE02.01.030.00")),
+    (IdentifierKind::HealthCard, ElementId::fixed("DE01.00.021.00")),
+    (IdentifierKind::RecordNumber, ElementId::fixed("DE01.00.009.00")),
 ];
+
+/// The purpose under which an upstream is told whom a question is about.
+pub const PURPOSE: Purpose = Purpose::fixed("record-location");
 
 /// The dialect.
 #[derive(Debug, Clone, Copy)]
@@ -66,26 +68,19 @@ struct Named {
 /// The person somebody asks about, as a record, so that telling an upstream whom we
 /// look for is decided on like any other disclosure. `None` for a kind of identifier
 /// upstream systems do not know.
-///
-/// # Errors
-/// [`NameError`] never, unless a name above is misspelled.
-pub fn subject(identifier: &Identifier) -> Result<Option<Record>, NameError> {
-    let known = IDENTIFIERS.iter().find(|(kind, _)| *kind == identifier.kind);
-    let Some((_, element)) = known else { return Ok(None) };
-    let field = Field {
-        element: ElementId::parse(element)?,
-        value: Value::Identifier(identifier.clone()),
-        at: None,
-    };
-    let group = Group { name: GroupName::parse("record")?, parent: None, fields: vec![field] };
-    Ok(Some(Record {
-        dataset: Dataset::parse("inquiry")?,
-        source: Source::parse("gateway")?,
+#[must_use]
+pub fn subject(identifier: &Identifier) -> Option<Record> {
+    let (_, element) = IDENTIFIERS.into_iter().find(|(kind, _)| *kind == identifier.kind)?;
+    let field = Field { element, value: Value::Identifier(identifier.clone()), at: None };
+    let name = GroupName::fixed("record");
+    Some(Record {
+        dataset: Dataset::fixed("inquiry"),
+        source: Source::fixed("gateway"),
         time: None,
-        groups: vec![group],
+        groups: vec![Group { name, parent: None, fields: vec![field] }],
         carried: Vec::new(),
         mappings: String::new(),
-    }))
+    })
 }
 
 /// Writes a look-up: the identifiers that were released, and nothing else.

@@ -19,6 +19,9 @@ use crate::vocabulary::{IdentifierKind, Position};
 const SET: &str = "WITH RECURSIVE one(id) AS (VALUES (?1) UNION \
      SELECT person.id FROM person JOIN one ON person.merged_into = one.id) ";
 
+/// Joins that may lead one to another up to a root; more is a damaged file.
+const JOINS_DEEP_MAX: usize = 10_000;
+
 /// What the writer remembers of a person.
 #[derive(Clone)]
 pub struct Person {
@@ -227,10 +230,13 @@ impl Writer {
     fn root(&mut self, person: PersonId) -> Result<PersonId, Stop> {
         let mut root = person;
         // Joins are made between roots alone, so the way up has no circle.
-        while let Some(next) = self.recall(root)?.merged_into {
-            root = next;
+        for _ in 0..JOINS_DEEP_MAX {
+            match self.recall(root)?.merged_into {
+                Some(next) => root = next,
+                None => return Ok(root),
+            }
         }
-        Ok(root)
+        Err(StoreError::Damaged.into())
     }
 
     fn recall(&mut self, person: PersonId) -> Result<Person, Stop> {
@@ -281,15 +287,16 @@ pub fn holder(connection: &Connection, token: &Token) -> rusqlite::Result<Option
 }
 
 /// The root a person is merged into.
-pub fn root(connection: &Connection, person: PersonId) -> rusqlite::Result<PersonId> {
+pub fn root(connection: &Connection, person: PersonId) -> Result<PersonId, StoreError> {
     let mut select = connection.prepare_cached("SELECT merged_into FROM person WHERE id = ?1")?;
     let mut root = person.0;
-    while let Some(Some(next)) =
-        select.query_row([root], |row| row.get::<_, Option<i64>>(0)).optional()?
-    {
-        root = next;
+    for _ in 0..JOINS_DEEP_MAX {
+        match select.query_row([root], |row| row.get::<_, Option<i64>>(0)).optional()? {
+            Some(Some(next)) => root = next,
+            _ => return Ok(PersonId(root)),
+        }
     }
-    Ok(PersonId(root))
+    Err(StoreError::Damaged)
 }
 
 /// A root and everybody merged into it, the root first.

@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
-use super::file;
 use super::writer::{Stop, Writer};
-use crate::identity::Pseudonym;
+use super::{file, index};
+use crate::identity::{PersonId, Pseudonym, Token};
 use crate::vocabulary::Department;
 
 /// Rows the search tables move forward in one step, so that no write waits long.
@@ -108,6 +108,29 @@ impl LedgerFile {
     /// [`StoreError::Sql`].
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         Ok(checkpoint(&self.0)?)
+    }
+
+    /// Whom a token leads to: the person with all that are merged into one, and every
+    /// token linked to any of them, the asked one first. Entries may name each of these.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn known_as(&self, token: &Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+        let snapshot = self.0.unchecked_transaction()?;
+        let Some(holder) = index::holder(&snapshot, token)? else {
+            return Ok((Vec::new(), vec![*token]));
+        };
+        let persons = index::set(&snapshot, index::root(&snapshot, holder)?)?;
+        let mut tokens = vec![*token];
+        let mut select = snapshot.prepare_cached(
+            "SELECT token FROM identifier WHERE person = ?1 AND token <> ?2 ORDER BY token",
+        )?;
+        for person in &persons {
+            let rows = select.query_map((person.0, token.as_bytes()), |row| row.get(0))?;
+            let linked: rusqlite::Result<Vec<[u8; 32]>> = rows.collect();
+            tokens.extend(linked?.into_iter().map(Token::from_bytes));
+        }
+        Ok((persons, tokens))
     }
 }
 

@@ -246,7 +246,7 @@ impl Compiler<'_> {
 
 impl Facts {
     /// Every fact that follows, as one record of the gateway itself.
-    pub(super) fn derive(&self, pack: &Pack, records: &[Record], now: i64) -> Option<Record> {
+    pub(super) fn derive(&self, pack: &Pack, records: &[&Record], now: i64) -> Option<Record> {
         let mut fields = Vec::new();
         for fact in &self.0 {
             if let Some(value) = fact.value(records, now) {
@@ -269,7 +269,7 @@ impl Facts {
     /// The rows of the facts that follow, for the check of the examples.
     pub(super) fn rows<'a>(
         &'a self,
-        records: &'a [Record],
+        records: &'a [&'a Record],
         now: i64,
     ) -> impl Iterator<Item = RowId> + 'a {
         let following = self.0.iter().filter(move |fact| fact.value(records, now).is_some());
@@ -278,7 +278,7 @@ impl Facts {
 }
 
 impl Fact {
-    fn value(&self, records: &[Record], now: i64) -> Option<Value> {
+    fn value(&self, records: &[&Record], now: i64) -> Option<Value> {
         let values = || self.newest_first(records).flat_map(|record| self.of(record));
         let date = || values().find_map(as_date);
         match &self.function {
@@ -319,9 +319,10 @@ impl Fact {
     }
 
     /// The records this row may use.
-    fn newest_first<'a>(&self, records: &'a [Record]) -> impl Iterator<Item = &'a Record> {
+    fn newest_first<'a>(&self, records: &[&'a Record]) -> impl Iterator<Item = &'a Record> {
         let mut used: Vec<_> = records
             .iter()
+            .copied()
             .filter(|record| self.datasets.is_empty() || self.datasets.contains(&record.dataset))
             .filter(|record| self.sources.is_empty() || self.sources.contains(&record.source))
             .filter(|record| self.fits(record))
@@ -342,13 +343,13 @@ impl Fact {
     }
 
     /// Each source's stays by themselves: one hospital's discharge closes no other's stay.
-    fn open_stay(&self, records: &[Record], now: i64) -> Option<bool> {
+    fn open_stay(&self, records: &[&Record], now: i64) -> Option<bool> {
         let Function::OpenStay { days, opens, closes, reopens } = &self.function else {
             return None;
         };
         let trusted =
             |record: &&Record| self.sources.is_empty() || self.sources.contains(&record.source);
-        let mut events: Vec<_> = records.iter().filter(trusted).collect();
+        let mut events: Vec<_> = records.iter().copied().filter(trusted).collect();
         events.reverse();
         events.sort_by_key(|record| moment(record));
         let mut stays: Vec<(Source, Option<i64>, bool)> = Vec::new();

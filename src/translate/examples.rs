@@ -307,6 +307,7 @@ fn derived(
         .map(|json| record_from_json(pack.catalogue(), json))
         .collect();
     let records = records?;
+    let records: Vec<_> = records.iter().collect();
     for row in pack.derived.rows(&records, now) {
         if let Some(fired) = fired.get_mut(row) {
             *fired = true;

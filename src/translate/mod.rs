@@ -193,7 +193,7 @@ impl Pack {
 
     /// The facts that follow from a person's records at a moment (seconds since 1970).
     #[must_use]
-    pub fn derive(&self, records: &[Record], now: i64) -> Option<Record> {
+    pub fn derive(&self, records: &[&Record], now: i64) -> Option<Record> {
         self.derived.derive(self, records, now)
     }
 

@@ -106,6 +106,8 @@ async fn who_waits_too_long_is_told_and_finds_what_was_stored() {
     assert!(matches!(store.keep(message()).await, Err(StoreError::Unavailable)));
     release.0.send(()).unwrap();
     holder.join().unwrap();
+    drop(store);
+    let store = open(&folder);
     let kept = store.keep(message()).await.unwrap();
     assert_eq!((kept.number, kept.state), (1, State::Kept), "once, whether it is a repeat or not");
 }

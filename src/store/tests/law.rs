@@ -98,7 +98,9 @@ async fn agree(store: &Store, model: &Model, repeats: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig {
+        cases: 24, failure_persistence: None, ..ProptestConfig::default()
+    })]
 
     #[test]
     fn received_is_kept_and_quarantined_and_refused(

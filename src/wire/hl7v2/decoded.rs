@@ -90,7 +90,7 @@ fn is_doubtful(bytes: &[u8], charset: Charset) -> bool {
 }
 
 /// UTF-16 by its byte order mark, or by the zero byte beside the first letter.
-fn sniff_utf16(bytes: &[u8]) -> Option<Charset> {
+pub(super) fn sniff_utf16(bytes: &[u8]) -> Option<Charset> {
     match bytes.first_chunk()? {
         [0xFE, 0xFF] | [0, b'M' | b'F' | b'B'] => Some(Charset::Utf16Be),
         [0xFF, 0xFE] | [b'M' | b'F' | b'B', 0] => Some(Charset::Utf16Le),

@@ -12,6 +12,7 @@ pub mod header;
 pub mod message;
 mod segments;
 pub mod separators;
+pub mod stored;
 mod structure;
 
 use serde::{Deserialize, Serialize};
