@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 #[test]
 fn the_demo_plays_once_and_ends_well() {
+    let _demo = crate::readme::DEMO.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
     let output = command
