@@ -116,19 +116,24 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
         }
     }
     let known = std::mem::take(&mut *known.lock().unwrap());
-    let kept = || rig.counted("kangqiao_messages_total", &[("state", "kept")]);
     // One more than the load sent: the resident asked about.
-    assert_eq!(kept(), known.acknowledged.len() as u64 + 1, "messages kept, not as acknowledged");
+    let wanted = known.acknowledged.len() as u64 + 1;
+    let stored = || {
+        assert_eq!(rig.stored("SELECT count(*) FROM journal"), wanted, "rows, not as acknowledged");
+        assert_eq!(rig.stored("SELECT count(DISTINCT control_id) FROM journal"), wanted);
+        assert_eq!(rig.stored("SELECT sum(kept) FROM count"), wanted, "the count is not the rows");
+        assert_eq!(rig.stored("SELECT count(*) FROM record"), wanted, "a record is not there");
+    };
+    stored();
     let mut link = rig.mllp();
     for (control, (bytes, reply)) in &known.acknowledged {
         assert!(link.exchange(bytes).unwrap() == *reply, "{control}: another acknowledgement");
     }
-    assert_eq!(kept(), known.acknowledged.len() as u64 + 1, "a resend was kept twice");
+    stored();
     assert!(!known.receipts.is_empty(), "nothing was asked");
     rig.stop();
-    let config = rig.config().display().to_string();
-    rig.succeed(&["ledger", "verify", "--config", &config]);
-    let ledger = rig.succeed(&["ledger", "export", "--config", &config]);
+    rig.ledger(&["verify"]);
+    let ledger = rig.ledger(&["export"]);
     for receipt in &known.receipts {
         assert_eq!(
             ledger.matches(receipt.as_str()).count(),

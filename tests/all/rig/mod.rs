@@ -255,6 +255,20 @@ impl Rig {
         rows.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
     }
 
+    /// `kangqiao ledger …` on the ledger of this gateway; what it printed.
+    pub fn ledger(&self, words: &[&str]) -> String {
+        let config = self.config().display().to_string();
+        self.succeed(&[&["ledger"], words, &["--config", &config]].concat())
+    }
+
+    /// A number out of the store, read beside the running gateway.
+    pub fn stored(&self, question: &str) -> u64 {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let path = self.path().join("data/kangqiao.db");
+        let store = rusqlite::Connection::open_with_flags(path, flags).unwrap();
+        store.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap().cast_unsigned()
+    }
+
     /// Runs a command of the binary in the folder of this gateway.
     pub fn run(&self, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));

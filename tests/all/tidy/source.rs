@@ -31,6 +31,14 @@ impl Source {
         tokens(&self.text)
     }
 
+    /// Whether it is compiled for tests alone, as its name says.
+    pub fn is_test(&self) -> bool {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        stem == "tests"
+            || stem.ends_with("_tests")
+            || self.path.iter().any(|folder| folder == "tests")
+    }
+
     /// Its modules from the top: `src/wire/ack.rs` is `wire`, `ack`.
     pub fn modules(&self) -> Vec<String> {
         let below = self.path.strip_prefix("src").unwrap_or(&self.path).with_extension("");
