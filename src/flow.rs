@@ -9,6 +9,8 @@ mod gather;
 mod ledger;
 mod question;
 mod rules;
+mod sight;
+mod watch;
 
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use sha2::{Digest, Sha256};
 
 pub use question::{Question, Refused};
 pub use rules::{Asker, Rules};
+pub use sight::Sights;
+pub use watch::Watch;
 
 use crate::audit::Entry;
 use crate::identity::{Keys, Subject, resident};
@@ -53,6 +57,8 @@ pub struct Gateway {
     pub keys: Keys,
     /// Limits of one message.
     pub limits: hl7v2::Limits,
+    /// What the overview shows beside the store.
+    pub watch: Watch,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
 }

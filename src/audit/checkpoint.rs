@@ -43,12 +43,6 @@ pub enum CheckpointError {
     Unsigned,
 }
 
-/// A signed note as one line of base 64, as answers carry it in a header.
-#[must_use]
-pub fn one_line(note: &[u8]) -> String {
-    STANDARD.encode(note)
-}
-
 impl Checkpoint {
     /// The signed note, ready to be kept or shown.
     #[must_use]

@@ -3,7 +3,7 @@
 //! Standard: RFC 9162 sections 2.1.3.1 and 2.1.4.1. They let a department check
 //! its receipt, or a witness the next checkpoint, without being shown the ledger.
 
-use super::tree::{Frontier, Hash};
+use super::tree::{Frontier, Hash, node};
 
 /// The audit path of the leaf at `index`, counted from 0; `None` if there is no such leaf.
 #[must_use]
@@ -12,6 +12,29 @@ pub fn inclusion(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     (index < leaves.len()).then(|| descend(leaves, index, &mut path))?;
     path.reverse();
     Some(path)
+}
+
+/// The root an audit path leads to from the leaf at `index` of `size`: RFC 9162 section
+/// 2.1.3.2. `None` if the path is not as long as such a tree is high.
+#[must_use]
+pub fn root_of(leaf: &Hash, (index, size): (u64, u64), path: &[Hash]) -> Option<Hash> {
+    let (mut place, mut last) = (index, size.checked_sub(1)?);
+    let mut root = *leaf;
+    for sibling in path {
+        if last == 0 {
+            return None;
+        }
+        if place & 1 == 1 || place == last {
+            root = node(sibling, &root);
+            while place & 1 == 0 && place != 0 {
+                (place, last) = (place >> 1, last >> 1);
+            }
+        } else {
+            root = node(&root, sibling);
+        }
+        (place, last) = (place >> 1, last >> 1);
+    }
+    (last == 0 && index < size).then_some(root)
 }
 
 /// The proof that the first `size` leaves are the beginning of all of them.

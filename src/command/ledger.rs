@@ -18,7 +18,7 @@ use serde_json::json;
 use super::Failure;
 use crate::audit::{self, Checkpoint, Found, Report, Tampering, VerifyingKey, search};
 use filter::Filter;
-use reading::Reading;
+pub use reading::Reading;
 
 /// 账本 Verify, search or export the ledger.
 #[derive(Debug, clap::Args)]

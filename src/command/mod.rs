@@ -1,8 +1,14 @@
 //! The commands of `kangqiao`, one file each.
 
+pub mod ask;
 pub mod certs;
+pub mod check;
+pub mod compile;
+pub mod demo;
+pub mod explain;
 pub mod ledger;
 pub mod send;
+pub mod serve;
 pub mod translate;
 pub mod user;
 

@@ -22,6 +22,8 @@ use crate::wire::mllp::Codec;
 
 /// Longest acknowledgement that is read.
 const REPLY_BYTES_MAX: usize = 1_048_576;
+/// Room made for each read.
+const READ_BYTES: usize = 4_096;
 /// How long an answer is waited for that may rightly never come.
 const OPTIONAL_MS_MAX: u64 = 500;
 /// From how many messages on a terminal shows progress.
@@ -277,6 +279,7 @@ impl Link {
                 Ok(None) => (),
                 Err(_) => return None,
             }
+            self.buffer.reserve(READ_BYTES);
             if !matches!(self.stream.read_buf(&mut self.buffer).await, Ok(1..)) {
                 return None;
             }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::inbound::{mllp, tls};
+use crate::inbound::{console, mllp, tls};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
 use crate::{audit, outbound, store, wire};
@@ -44,7 +44,7 @@ pub struct Config {
     /// The HTTPS port for inquiries and messages.
     pub https: Https,
     /// The console's own port; none if absent.
-    pub console: Option<Console>,
+    pub console: Option<console::Settings>,
     /// The loopback port of metrics and health; none if absent.
     pub operation: Option<Operation>,
     /// 发送方, who pushes.
@@ -97,17 +97,6 @@ pub struct Https {
     pub connections_max: usize,
 }
 
-/// The console's port.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Console {
-    /// Address and port.
-    pub address: SocketAddr,
-    /// File of the users, written by `kangqiao user`. Default `users.toml`.
-    #[serde(default = "default_users")]
-    pub users: PathBuf,
-}
-
 /// The port of metrics and health.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,9 +123,6 @@ fn default_policies() -> PathBuf {
 }
 fn default_master_key() -> PathBuf {
     "keys/master.key".into()
-}
-fn default_users() -> PathBuf {
-    "users.toml".into()
 }
 const fn default_drain() -> u64 {
     20
@@ -202,7 +188,9 @@ impl Config {
         ];
         paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
         paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
-        paths.extend(self.console.as_mut().map(|console| &mut console.users));
+        if let Some(console) = &mut self.console {
+            paths.extend([&mut console.users, &mut console.tls.certificate, &mut console.tls.key]);
+        }
         for upstream in &mut self.upstream {
             let files = &mut upstream.tls;
             paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);

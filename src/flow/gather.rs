@@ -88,8 +88,7 @@ impl Gateway {
         let asked = upstreams.iter().filter(|upstream| terms.upstreams.contains(&upstream.name()));
         let asked = asked.map(|upstream| self.from_upstream(rules, upstream, resident, at_ms));
         let (own, theirs) =
-            futures_util::future::join(self.from_store(resident, at_ms), join_all(asked))
-                .await;
+            futures_util::future::join(self.from_store(resident, at_ms), join_all(asked)).await;
         let parts: Vec<_> = std::iter::once(own).chain(theirs).collect();
         let down = parts.iter().any(|(_, part)| match part.state {
             Freshness::Cached | Freshness::Fresh => false,
@@ -104,11 +103,7 @@ impl Gateway {
         Ok(Gathered { parts, derived, at: at_ms / 1000 })
     }
 
-    async fn from_store(
-        &self,
-        resident: &Resident,
-        at_ms: i64,
-    ) -> (Source, Fetched) {
+    async fn from_store(&self, resident: &Resident, at_ms: i64) -> (Source, Fetched) {
         let load = async || match resident.person {
             Some(person) => self.store.records(person, RECORDS_MAX).await,
             None => Ok(Records::new()),

@@ -28,12 +28,17 @@ impl Gateway {
     /// # Errors
     /// [`StoreError`] if it cannot be written.
     pub async fn record(&self, kind: Kind, subject: &str) -> Result<(), StoreError> {
-        let rules = self.rules.load_full();
+        self.append(&self.event(kind, subject)).await.map(drop)
+    }
+
+    /// An entry about something that is no disclosure.
+    pub(super) fn event(&self, kind: Kind, subject: &str) -> Entry {
+        let rules = self.rules.load();
         let mut entry = Entry::new(kind, (self.clock)(), random());
         entry.subject = Some(Reference::new(subject));
         entry.mappings = Some(rules.pack.version().to_owned());
         entry.policy = Some(rules.policies.version().to_owned());
-        self.append(&entry).await.map(drop)
+        entry
     }
 
     /// What an entry needs that no decision knows.

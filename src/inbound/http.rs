@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct Asked {
     pub certificate: Option<Certificate>,
     /// The body, within the size limit.
     pub body: Bytes,
+    /// The other end.
+    pub remote: SocketAddr,
 }
 
 /// What goes out by this door.
@@ -111,7 +113,9 @@ fn door(door: &Door) -> actix_web::Route {
     let door = Arc::clone(door);
     web::post().to(move |request: HttpRequest, body: Bytes| {
         let certificate = request.conn_data::<Certificate>().cloned();
-        let answering = door(Asked { certificate, body });
+        // An address is missing only where the connection is already gone.
+        let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+        let answering = door(Asked { certificate, body, remote });
         async move { respond(answering.await) }
     })
 }

@@ -25,7 +25,7 @@ pub struct Settings {
     pub url: String,
     /// As which department it is told whom a question is about.
     pub department: Department,
-    /// Its dialect, one of `registry::REGISTRIES`. Default `platform-json`.
+    /// The dialect it speaks, and that its records are mapped by. Default `platform-json`.
     #[serde(default = "default::dialect")]
     pub dialect: String,
     /// Certificates and key.
@@ -203,7 +203,7 @@ impl Upstream {
         self.settings.department
     }
 
-    /// The name of its dialect.
+    /// The dialect it speaks.
     #[must_use]
     pub fn dialect(&self) -> &str {
         &self.settings.dialect
@@ -217,7 +217,8 @@ impl Upstream {
 
     /// Asks what the upstream has about the person of a release that was decided for it.
     ///
-    /// `now_ms` is the clock when the question begins. The answer is for `dialect` to read.
+    /// `dialect` writes the question; `now_ms` is the clock when the question
+    /// begins. The answer's bytes are not yet read.
     ///
     /// # Errors
     /// [`UpstreamError`]; with all but [`UpstreamError::Misdirected`] an older answer may do.

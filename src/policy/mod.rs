@@ -25,7 +25,11 @@ mod treat;
 mod treatment;
 
 #[cfg(test)]
-mod tests;
+mod choose_tests;
+#[cfg(test)]
+mod special_tests;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};

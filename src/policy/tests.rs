@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::vocabulary::{Class, Element};
+use crate::vocabulary::record::{Field, Group};
+use crate::vocabulary::{Class, Coding, Dataset, Date, Element, GroupName, Record, Source, Value};
 
 /// A folder of the tree, as the product reads it.
 pub(crate) fn folder(name: &str) -> Files {
@@ -49,15 +50,45 @@ fn the_shipped_policies_hold_their_own_examples() {
     assert!(shipped().rules.len() > 15);
 }
 
-fn element(id: &str) -> ElementId {
+/// A record of groups: name, and its elements with their values.
+pub(crate) fn record(
+    (dataset, source): (&str, &str),
+    day: &str,
+    groups: Vec<(&str, Vec<(&str, Value)>)>,
+) -> Record {
+    let field = |(id, value): (&str, Value)| Field { element: element(id), value, at: None };
+    let groups = groups.into_iter().enumerate().map(|(index, (name, fields))| Group {
+        name: GroupName::parse(name).unwrap(),
+        parent: (index > 0).then_some(0),
+        fields: fields.into_iter().map(field).collect(),
+    });
+    Record {
+        dataset: Dataset::parse(dataset).unwrap(),
+        source: Source::parse(source).unwrap(),
+        time: Some(Date::parse(day).unwrap()),
+        groups: groups.collect(),
+        carried: Vec::new(),
+        mappings: "m".to_owned(),
+    }
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+pub(crate) fn code(code: &str) -> Value {
+    Value::Code(Coding { code: Some(code.to_owned()), display: None, original: None })
+}
+
+pub(crate) fn element(id: &str) -> ElementId {
     ElementId::parse(id).unwrap()
 }
 
-fn names(asker: (&str, &str)) -> (Department, Role) {
+pub(crate) fn names(asker: (&str, &str)) -> (Department, Role) {
     (Department::parse(asker.0).unwrap(), Role::parse(asker.1).unwrap())
 }
 
-fn with_call() -> Evidence {
+pub(crate) fn with_call() -> Evidence {
     Evidence { call: Some("call-1".to_owned()), ..Evidence::default() }
 }
 
@@ -91,14 +122,14 @@ fn a_file_that_does_not_fit_is_refused_where_it_is_wrong() {
     check((departments, "\"living-check\"", "\"living-chek\""), "there is no purpose living-chek");
     check((departments, "hotline-12349-agent", "care-home-clerk"), "subject is bound twice");
     let rules = "hotline.cedar";
-    check((rules, "Purpose::\"emergency-card\"", "Purpose::\"emergency\""), "hotline.cedar:8:2");
+    check((rules, "Purpose::\"emergency-card\"", "Purpose::\"emergency\""), "hotline.cedar:7:");
     check((rules, "Kind::\"hotline\"", "Kind::\"hot-line\""), "hotline.cedar:4:");
     check((rules, "Role::\"agent\"", "Role::\"agnet\""), "hotline.cedar:6:");
-    check((rules, "Class::\"guardian\"", "Class::\"guard\""), "hotline.cedar:12:");
-    check((rules, "evidence.call", "evidence.caal"), "hotline.cedar:9:");
+    check((rules, "Class::\"guardian\"", "Class::\"guard\""), "hotline.cedar:11:");
+    check((rules, "evidence.call", "evidence.caal"), "hotline.cedar:8:");
     check((rules, "@id(\"hotline-emergency-card\")\n", ""), "a rule needs an @id");
     check((rules, "hotline-emergency-card", "never-mental"), "rule never-mental stands twice");
-    check((rules, "&&\n", "&& &&\n"), "hotline.cedar:7:");
+    check((rules, "&&\n", "&& &&\n"), "hotline.cedar:6:36: unexpected token");
     let rules = "care-institution.cedar";
     check((rules, "MZ.fitness.conclusion", "MZ.fitness.concluded"), "there is no Element::\"MZ.fi");
     check(("never.cedar", "@clause(\"AIDS", "@note(\"AIDS"), "a forbid needs a @clause");

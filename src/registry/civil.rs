@@ -162,3 +162,82 @@ fn required(given: &Map<String, Json>, at: &str, key: &str) -> Result<String, In
     let found = optional(given, at, key)?.filter(|text| !text.trim().is_empty());
     found.ok_or_else(|| InquiryError::new(Fault::RequiredMissing, format!("{at}/{key}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERSON: &str = r#""identifier":{"kind":"citizen-id","value":"11010519491231002X"}"#;
+
+    fn check(body: &str, expect: Result<(), (Fault, &str)>) {
+        let read = read_inquiry(body.as_bytes());
+        let found = read.map(|_| ()).map_err(|error| (error.fault, error.at.to_string()));
+        assert_eq!(found, expect.map_err(|(fault, at)| (fault, at.to_owned())), "{body}");
+    }
+
+    #[test]
+    fn an_inquiry_is_read_whole() {
+        let body = format!(
+            r#"{{{PERSON},"purpose":"emergency-card","elements":["DE04.50.001.00","DE04.50.001.00"],
+            "asker":"agent-7","evidence":{{"call":"c-1","reason":"fall"}}}}"#
+        );
+        let inquiry = read_inquiry(body.as_bytes()).unwrap();
+        assert_eq!(inquiry.identifier.kind, IdentifierKind::CitizenId);
+        assert_eq!(inquiry.purpose, "emergency-card");
+        assert_eq!(inquiry.elements.as_deref().map(<[ElementId]>::len), Some(1));
+        let Evidence { call, case, reason, asker } = inquiry.evidence;
+        let given = [call, case, reason, asker].map(Option::unwrap_or_default);
+        assert_eq!(given, ["c-1", "", "fall", "agent-7"]);
+    }
+
+    #[test]
+    fn a_faulty_inquiry_is_refused_by_place() {
+        use Fault as F;
+        let with = |rest: &str| format!("{{{PERSON},{rest}}}");
+        check(&with(r#""purpose":"p""#), Ok(()));
+        check("", Err((F::Malformed, "byte 0")));
+        check("[]", Err((F::DataType, "/")));
+        check("{}", Err((F::RequiredMissing, "/identifier")));
+        check(&format!("{{{PERSON}}}"), Err((F::RequiredMissing, "/purpose")));
+        check(&with(r#""purpose":" ""#), Err((F::RequiredMissing, "/purpose")));
+        check(&with(r#""purpose":1"#), Err((F::DataType, "/purpose")));
+        check(&with(r#""purpose":"p","x":1"#), Err((F::Malformed, "/")));
+        check(&with(r#""purpose":"p","asker":"a\u0007""#), Err((F::DataType, "/asker")));
+        check(&with(r#""purpose":"p","evidence":[]"#), Err((F::DataType, "/evidence")));
+        check(&with(r#""purpose":"p","evidence":{"x":1}"#), Err((F::Malformed, "/evidence")));
+        check(
+            &with(r#""purpose":"p","evidence":{"call":1}"#),
+            Err((F::DataType, "/evidence/call")),
+        );
+        check(&with(r#""purpose":"p","elements":"x""#), Err((F::DataType, "/elements")));
+        check(
+            &with(r#""purpose":"p","elements":["a","姓"]"#),
+            Err((F::UnknownElement, "/elements/1")),
+        );
+        check(&with(r#""purpose":"p","elements":[1]"#), Err((F::DataType, "/elements/0")));
+        let id = |kind: &str, value: &str| {
+            format!(r#"{{"identifier":{{"kind":"{kind}","value":"{value}"}},"purpose":"p"}}"#)
+        };
+        check(&id("citizen-id", "11010519491231002X"), Ok(()));
+        check(&id("record-number", "41010500100100001"), Ok(()));
+        let wrong = Err((F::IdentifierInvalid, "/identifier/value"));
+        check(&id("citizen-id", "110105194912310021"), wrong);
+        check(&id("local", "1001"), Err((F::TableValue, "/identifier/kind")));
+        check(&id("citizen-id", ""), Err((F::RequiredMissing, "/identifier/value")));
+        let long = "x".repeat(TEXT_BYTES_MAX + 1);
+        check(&id("citizen-id", &long), Err((F::Limit, "/identifier/value")));
+        let many = vec!["\"a\""; ELEMENTS_MAX + 1].join(",");
+        let many = format!(r#""purpose":"p","elements":[{many}]"#);
+        check(&with(&many), Err((F::Limit, "/elements")));
+    }
+
+    #[test]
+    fn neither_an_error_nor_a_debug_line_repeats_what_was_sent() {
+        let body = r#"{"identifier":{"kind":"citizen-id","value":"secret","secret":1},"secret":2}"#;
+        let error = read_inquiry(body.as_bytes()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("secret"));
+        let body = format!(r#"{{{PERSON},"purpose":"secret","asker":"secret"}}"#);
+        let shown = format!("{:?}", read_inquiry(body.as_bytes()).unwrap());
+        assert!(!shown.contains("secret") && !shown.contains("1949"));
+    }
+}

@@ -140,8 +140,9 @@ pub struct Appended {
 ///
 /// Called inside the transaction that holds the entries. If that commit fails, it
 /// is called again with a `first` it has seen already: what it took in from that
-/// number on never happened and must be forgotten.
-pub type Seal = Box<dyn FnMut(u64, &[&[u8]]) -> Vec<u8> + Send>;
+/// number on never happened and must be forgotten. `None` says that they cannot be
+/// signed: then they are not kept either.
+pub type Seal = Box<dyn FnMut(u64, &[&[u8]]) -> Option<Vec<u8>> + Send>;
 
 /// Messages of one source, counted in the same commits that keep them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +163,7 @@ pub struct Count {
     pub reused: u64,
 }
 
-/// A message that is not applied, as the work list shows it.
+/// A message as the work lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// Journal number.
@@ -173,9 +174,9 @@ pub struct Held {
     pub control_id: String,
     /// When it arrived, in milliseconds since 1970.
     pub received_at_ms: i64,
-    /// Quarantined or refused.
+    /// What became of it.
     pub state: State,
-    /// Why.
+    /// Why, unless it was applied.
     pub reason: Option<Reason>,
 }
 

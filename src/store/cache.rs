@@ -96,6 +96,29 @@ pub struct Cache {
     settings: Settings,
     copies: Moka<Key, Copy>,
     generations: Box<[AtomicU64]>,
+    tally: Tally,
+}
+
+/// What the cache holds and how often it helped, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Copies held, as last counted.
+    pub entries: u64,
+    /// Their bytes, as estimated.
+    pub bytes: u64,
+    /// Questions answered from a good copy.
+    pub hits: u64,
+    /// Questions a source was asked for, with or without an answer.
+    pub misses: u64,
+    /// Questions answered from an old copy because the source failed.
+    pub stale: u64,
+}
+
+#[derive(Default)]
+struct Tally {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    stale: AtomicU64,
 }
 
 impl Cache {
@@ -110,7 +133,7 @@ impl Cache {
             .time_to_live(kept)
             .build();
         let generations = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
-        Self { settings, copies, generations }
+        Self { settings, copies, generations, tally: Tally::default() }
     }
 
     /// What a source says about a person: a good copy, or else what `load` brings.
@@ -157,10 +180,17 @@ impl Cache {
         self.copies.invalidate_all();
     }
 
-    /// Copies held and their bytes, both as last counted.
+    /// What it holds and how often it helped.
     #[must_use]
-    pub fn size(&self) -> (u64, u64) {
-        (self.copies.entry_count(), self.copies.weighted_size())
+    pub fn reading(&self) -> Reading {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Reading {
+            entries: self.copies.entry_count(),
+            bytes: self.copies.weighted_size(),
+            hits: count(&self.tally.hits),
+            misses: count(&self.tally.misses),
+            stale: count(&self.tally.stale),
+        }
     }
 
     /// Lets pending evictions happen now.
@@ -218,6 +248,12 @@ impl Cache {
             (Some(_), Some(at)) if within(at, now_ms, stale_ms_max) => Freshness::Stale,
             _ => Freshness::Unavailable,
         };
+        let counter = match state {
+            Freshness::Cached => &self.tally.hits,
+            Freshness::Fresh | Freshness::Unavailable => &self.tally.misses,
+            Freshness::Stale => &self.tally.stale,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
         if state == Freshness::Unavailable {
             return Fetched { state, records: Arc::default(), as_of_ms: None };
         }

@@ -152,6 +152,10 @@ impl Writer {
                 &self.scratch[..],
             ))?;
         self.next.journal += 1;
+        if earlier.is_some() {
+            let sql = "INSERT INTO alarm (number) VALUES (?1)";
+            self.connection.prepare_cached(sql)?.execute([number])?;
+        }
         let tally = self.tally(message.source);
         tally.received += 1;
         tally.reused += i64::from(earlier.is_some());

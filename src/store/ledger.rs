@@ -62,6 +62,12 @@ impl Writer {
 pub struct LedgerFile(Connection);
 
 impl LedgerFile {
+    /// Whether a folder holds a store at all.
+    #[must_use]
+    pub fn exists(folder: &Path) -> bool {
+        file::database(folder).exists()
+    }
+
     /// Opens the ledger of a store's folder.
     ///
     /// # Errors
@@ -116,21 +122,7 @@ impl LedgerFile {
     /// # Errors
     /// [`StoreError::Sql`].
     pub fn known_as(&self, token: &Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-        let snapshot = self.0.unchecked_transaction()?;
-        let Some(holder) = index::holder(&snapshot, token)? else {
-            return Ok((Vec::new(), vec![*token]));
-        };
-        let persons = index::set(&snapshot, index::root(&snapshot, holder)?)?;
-        let mut tokens = vec![*token];
-        let mut select = snapshot.prepare_cached(
-            "SELECT token FROM identifier WHERE person = ?1 AND token <> ?2 ORDER BY token",
-        )?;
-        for person in &persons {
-            let rows = select.query_map((person.0, token.as_bytes()), |row| row.get(0))?;
-            let linked: rusqlite::Result<Vec<[u8; 32]>> = rows.collect();
-            tokens.extend(linked?.into_iter().map(Token::from_bytes));
-        }
-        Ok((persons, tokens))
+        known_as(&self.0, token)
     }
 }
 
@@ -145,6 +137,32 @@ pub struct LedgerSearch {
     pub before: Option<u64>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// Whom a token leads to: the person with all that are merged into one, and every
+/// token linked to any of them, the asked one first. Entries may name each of these.
+///
+/// # Errors
+/// [`StoreError::Sql`].
+pub fn known_as(
+    connection: &Connection,
+    token: &Token,
+) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let Some(holder) = index::holder(&snapshot, token)? else {
+        return Ok((Vec::new(), vec![*token]));
+    };
+    let persons = index::set(&snapshot, index::root(&snapshot, holder)?)?;
+    let mut tokens = vec![*token];
+    let mut select = snapshot.prepare_cached(
+        "SELECT token FROM identifier WHERE person = ?1 AND token <> ?2 ORDER BY token",
+    )?;
+    for person in &persons {
+        let rows = select.query_map((person.0, token.as_bytes()), |row| row.get(0))?;
+        let linked: rusqlite::Result<Vec<[u8; 32]>> = rows.collect();
+        tokens.extend(linked?.into_iter().map(Token::from_bytes));
+    }
+    Ok((persons, tokens))
 }
 
 /// How many entries there are.

@@ -1,7 +1,7 @@
 //! 存储, the store: journal, persons, records and ledger rows in one SQLite file.
 //!
 //! ```text
-//! keep, append, merge … → bounded queue → one writing thread → one commit for many → answers
+//! keep, append, merge … → queue → one writing thread → one commit for many → answers
 //! person, records, counts … → a pool of reading connections
 //! write-ahead log → database file, search tables: a thread of low priority
 //! ```
@@ -246,6 +246,15 @@ impl Store {
         self.readers.read(move |connection| read::held(connection, state, (after, limit))).await
     }
 
+    /// Messages whose control id other bytes had before, with a number above `after`, in
+    /// order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn alarms(&self, after: u64, limit: usize) -> Result<Vec<Held>, StoreError> {
+        self.readers.read(move |connection| read::alarms(connection, (after, limit))).await
+    }
+
     /// A message as it came, to be run again; `None` if there is none or it is erased.
     ///
     /// # Errors
@@ -277,6 +286,14 @@ impl Store {
     /// [`StoreError::Sql`].
     pub async fn search(&self, search: LedgerSearch) -> Result<Vec<LedgerEntry>, StoreError> {
         self.readers.read(move |connection| Ok(ledger::find(connection, &search)?)).await
+    }
+
+    /// Everybody whom an identifier led to or leads to, and every identifier of theirs.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn known_as(&self, token: Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+        self.readers.read(move |connection| ledger::known_as(connection, &token)).await
     }
 
     /// Checkpoints over more than `above` entries, in order, at most `limit`.

@@ -184,18 +184,33 @@ pub fn held(
     (after, limit): (u64, usize),
 ) -> Result<Vec<Held>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT number, source, control_id, received_at_ms, fault, at FROM journal \
-         WHERE state > 0 AND state = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+        "SELECT number, source, control_id, received_at_ms, fault, at, state FROM journal \
+         WHERE state > 0 AND state = ?3 AND number > ?1 ORDER BY number LIMIT ?2",
     )?;
+    listed(select.query((bound(after), limited(limit), state.code()))?)
+}
+
+/// Messages whose control id other bytes had before, above number `after`, in order.
+pub fn alarms(
+    connection: &Connection,
+    (after, limit): (u64, usize),
+) -> Result<Vec<Held>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT number, source, control_id, received_at_ms, fault, at, state \
+         FROM alarm JOIN journal USING (number) WHERE number > ?1 ORDER BY number LIMIT ?2",
+    )?;
+    listed(select.query((bound(after), limited(limit)))?)
+}
+
+fn listed(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Held>, StoreError> {
     let mut found = Vec::new();
-    let mut rows = select.query((state.code(), bound(after), limited(limit)))?;
     while let Some(row) = rows.next()? {
         found.push(Held {
             number: row.get::<_, i64>(0)?.cast_unsigned(),
             source: source_of(&row.get::<_, String>(1)?)?,
             control_id: row.get(2)?,
             received_at_ms: row.get(3)?,
-            state,
+            state: State::from_code(row.get(6)?),
             reason: read_reason(row.get(4)?, row.get(5)?),
         });
     }

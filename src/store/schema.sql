@@ -18,6 +18,11 @@ CREATE TABLE journal (
 CREATE INDEX journal_control_id ON journal (source, control_id, digest);
 CREATE INDEX journal_held ON journal (number) WHERE state > 0;
 
+-- Messages whose control id other bytes had before.
+CREATE TABLE alarm (
+    number INTEGER PRIMARY KEY
+) STRICT;
+
 -- Sums that are true in every commit.
 CREATE TABLE count (
     source      TEXT PRIMARY KEY,

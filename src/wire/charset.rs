@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 
 use encoding_rs::{DecoderResult, EncoderResult};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A character set the gateway reads and writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+///
+/// In files an operator writes, any spelling [`Charset::from_hl7`] knows will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum Charset {
     /// Seven bits.
     #[serde(rename = "ASCII")]
@@ -30,6 +32,17 @@ pub enum Charset {
     /// UTF-8, with or without a byte order mark.
     #[serde(rename = "UTF-8")]
     Utf8,
+}
+
+impl<'de> Deserialize<'de> for Charset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        Self::from_hl7(&name).ok_or_else(|| {
+            serde::de::Error::custom(
+                "not a supported character set: UTF-8, GB18030, GBK, GB2312, 8859/1, ASCII, UTF-16",
+            )
+        })
+    }
 }
 
 /// Why bytes are not text, or text cannot be written.
@@ -271,6 +284,18 @@ mod tests {
         }
         for charset in [Charset::Ascii, Charset::Gb18030, Charset::Latin1, Charset::Utf8] {
             assert_eq!(Charset::from_hl7(charset.hl7_name()), Some(charset));
+        }
+    }
+
+    #[test]
+    fn an_operator_may_spell_a_character_set_as_a_sender_may() {
+        let read = |name: &str| serde_json::from_value::<Charset>(name.into());
+        assert_eq!(read("GB2312").unwrap(), Charset::Gb18030);
+        assert_eq!(read("UTF-16LE").unwrap(), Charset::Utf16Le);
+        assert!(read("BIG-5").unwrap_err().to_string().starts_with("not a supported"));
+        for charset in [Charset::Ascii, Charset::Gb18030, Charset::Latin1, Charset::Utf16Be] {
+            let name = serde_json::to_value(charset).unwrap();
+            assert_eq!(serde_json::from_value::<Charset>(name).unwrap(), charset);
         }
     }
 

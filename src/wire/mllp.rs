@@ -62,6 +62,7 @@ impl Codec {
     /// Looks for the end of the body that follows the start block at index 0.
     ///
     /// UTF-16 is looked at by pairs, since the bytes of 下 (U+4E0B) hold a start block.
+    /// There U+1C0D or U+0D1C would end a frame: Lepcha and Malayalam, not Chinese.
     fn end(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
         let wide = is_utf16(buffer.get(1..).unwrap_or_default());
         let from = self.searched.max(1);

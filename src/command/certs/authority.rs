@@ -162,6 +162,7 @@ impl Authority {
     /// [`Failure`] if any of them is there already or cannot be written.
     pub fn init(&self, title: &str, days: u32) -> Result<(), Failure> {
         fs::create_dir_all(&self.dir).map_err(|error| self.during("create", "", error))?;
+        self.vacant(&["ca.key", "ca.pem", "index.csv", "crl.pem"])?;
         let key = KeyPair::generate().map_err(|error| Failure::during("make a key", error))?;
         let mut params = self.params(title, days)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -182,7 +183,9 @@ impl Authority {
     /// [`Failure`] if the name cannot be a file's, or a file of that name is there.
     pub fn issue(&self, request: &Request) -> Result<Issued, Failure> {
         let name = file_stem(&request.name)?;
+        let (pem_name, key_name) = (format!("{name}.pem"), format!("{name}.key"));
         let (issuer, _lock) = self.issuer()?;
+        self.vacant(&[&pem_name, &key_name])?;
         let mut lines = self.lines()?;
         let mut params = self.params(name, request.days)?;
         params.use_authority_key_identifier_extension = true;
@@ -200,7 +203,6 @@ impl Authority {
             .map_err(|error| Failure::during("sign the certificate", error))?;
         let serial = params.serial_number.map(|serial| hex(&serial.to_bytes()));
         let serial = serial.unwrap_or_default();
-        let (pem_name, key_name) = (format!("{name}.pem"), format!("{name}.key"));
         self.create(&key_name, key.serialize_pem().as_bytes())?;
         self.create(&pem_name, certificate.pem().as_bytes())?;
         lines.push(Line {
@@ -357,6 +359,14 @@ impl Authority {
 
     fn read(&self, name: &str) -> Result<String, Failure> {
         fs::read_to_string(self.dir.join(name)).map_err(|error| self.during("read", name, error))
+    }
+
+    /// Looked at before anything is written, so that a refusal leaves nothing behind.
+    fn vacant(&self, names: &[&str]) -> Result<(), Failure> {
+        match names.iter().find(|name| self.dir.join(name).exists()) {
+            Some(name) => Err(self.during("create", name, "it is there already")),
+            None => Ok(()),
+        }
     }
 
     /// A new file that only its owner may read; one that is there stays as it is.

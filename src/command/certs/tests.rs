@@ -26,6 +26,50 @@ fn nothing_that_exists_is_overwritten() {
     assert_eq!(authority.list().unwrap().len(), 1);
 }
 
+#[test]
+fn a_refused_issue_leaves_nothing_behind() {
+    let (_dir, authority) = authority();
+    std::fs::write(authority.dir().join("hospital-a.pem"), "kept").unwrap();
+    assert!(authority.issue(&client("hospital-a")).is_err());
+    assert!(!authority.dir().join("hospital-a.key").exists());
+    assert!(authority.list().unwrap().is_empty());
+}
+
+#[test]
+fn the_command_line_says_what_is_issued() {
+    use clap::Parser;
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let play = |words: &str| {
+        let folder = ["--dir", dir.path().to_str().unwrap()];
+        let words = ["certs"].into_iter().chain(words.split(' ')).chain(folder);
+        Line::try_parse_from(words).map(|line| run(line.args))
+    };
+    for (words, good) in [
+        ("init --days 30", true),
+        ("issue --name gateway --server --dns localhost --ip 127.0.0.1", true),
+        ("issue --name peer --server --client --days 9", true),
+        ("issue --name hospital-a", true),
+        ("issue --name hospital-a", false),
+        ("revoke --name hospital-a", true),
+        ("revoke --serial 00", false),
+        ("crl", true),
+        ("list", true),
+    ] {
+        assert_eq!(play(words).unwrap().is_ok(), good, "{words}");
+    }
+    for words in ["revoke", "issue --name x --client", "revoke --name a --serial 00"] {
+        assert!(play(words).is_err(), "{words}");
+    }
+    let rows = Authority::at(dir.path()).list().unwrap();
+    let usages: Vec<_> = rows.iter().map(|row| row.usage).collect();
+    assert_eq!(usages, [Usage::Server, Usage::Both, Usage::Client]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_key_is_for_its_owner_alone() {

@@ -24,6 +24,9 @@ pub struct Reading {
 
 impl Reading {
     /// Opens the ledger and marks where it ends.
+    ///
+    /// # Errors
+    /// [`Failure`] if there is none or it cannot be read.
     pub fn open(folder: &Path) -> Result<Self, Failure> {
         let open = LedgerFile::open(folder).map_err(failed)?;
         let (size, sealed) = ends(&open).map_err(failed)?;
@@ -38,6 +41,14 @@ impl Reading {
     /// The file itself.
     pub const fn file(&self) -> &LedgerFile {
         &self.file
+    }
+
+    /// The newest checkpoint, if there is one.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.file.checkpoint().map_err(failed)?.map(|last| last.bytes))
     }
 
     /// Every entry with its number, in order.
@@ -64,6 +75,9 @@ impl Reading {
     }
 
     /// Whether everything could be read: an iterator cannot say why it ended.
+    ///
+    /// # Errors
+    /// [`Failure`] if something could not.
     pub fn finish(&self) -> Result<(), Failure> {
         self.trouble.take().map_or(Ok(()), |error| Err(failed(error)))
     }

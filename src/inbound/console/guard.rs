@@ -241,6 +241,10 @@ fn here(request: &HttpRequest) -> String {
         let place = if request.path() == "/sign-in" { "/sign-in" } else { "/ledger" };
         return format!("{place}?");
     }
+    // A browser reads `//name` and `/\name` as another host.
+    if request.path().starts_with("//") || request.path().contains('\\') {
+        return "/?".to_owned();
+    }
     let kept: Vec<_> = request
         .query_string()
         .split('&')

@@ -6,7 +6,7 @@ use actix_web::web::{Form, Path, Query as Asked};
 use serde::Deserialize;
 
 use super::access::Area;
-use super::guard::{Problem, Visit};
+use super::guard::{Problem, Visit, see};
 use super::pages::{EntriesPage, EntryPage, Of, SearchPage, show};
 use super::view::{EntryKey, Query, Whose};
 use crate::vocabulary::{Identifier, IdentifierKind};
@@ -55,6 +55,11 @@ pub(super) async fn latest(visit: Visit, asked: Asked<PageQuery>) -> HttpRespons
 pub(super) async fn department(visit: Visit, asked: Asked<PageQuery>) -> HttpResponse {
     let page = department_page(&visit, asked.into_inner()).await;
     visit.answer(page)
+}
+
+/// The address of an answered form, typed or reloaded: the question was in its body.
+pub(super) async fn again() -> HttpResponse {
+    see("/ledger")
 }
 
 /// Who saw one person.

@@ -11,14 +11,18 @@ mod guard;
 mod ledger;
 mod overview;
 mod pages;
+mod serve;
 mod session;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod text;
 mod throttle;
 pub mod users;
 pub mod view;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,10 +36,13 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use guard::{Problem, Visit};
+pub use serve::serve;
 use session::{Session, Sessions};
 use throttle::{Admission, Key, Throttle};
 use users::{Attempt, Proven, Users, UsersError};
 use view::{Door, Occasion, Sight};
+
+use super::tls;
 
 const FORM_BYTES_MAX: usize = 4096;
 /// Each costs 19 MiB for a moment.
@@ -45,6 +52,10 @@ const HASHES_AT_ONCE: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Where the console listens; on a port of its own. Default `127.0.0.1:8443`.
+    pub listen: SocketAddr,
+    /// The certificate it shows.
+    pub tls: tls::Settings,
     /// File written by `kangqiao user`. Default `users.toml`.
     pub users: PathBuf,
     /// Minutes without a request after which a session ends. Default 15.
@@ -70,6 +81,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            tls: tls::Settings::default(),
             users: "users.toml".into(),
             idle_minutes: 15,
             absolute_hours: 8,
@@ -127,6 +140,7 @@ impl Console {
         clock: Clock,
     ) -> Result<Self, UsersError> {
         let users = Users::read(&settings.users)?;
+        users::prepare();
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| UsersError::Random)?;
         let sessions = session::Limits {
@@ -283,7 +297,9 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger", web::get().to(ledger::begin))
             .route("/ledger/latest", web::get().to(ledger::latest))
             .route("/ledger/department", web::get().to(ledger::department))
+            .route("/ledger/person", web::get().to(ledger::again))
             .route("/ledger/person", web::post().to(ledger::person))
+            .route("/ledger/entry", web::get().to(ledger::again))
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
             .route("/assets/style.css", web::get().to(assets::style))

@@ -81,17 +81,6 @@ impl Frame {
         grouped(*number)
     }
 
-    fn bytes(&self, number: &u64) -> String {
-        let steps = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-        match steps.into_iter().find(|(size, _)| number >= size) {
-            Some((size, unit)) => {
-                let tenths = number.saturating_mul(10) / size;
-                format!("{}.{} {unit}", grouped(tenths / 10), tenths % 10)
-            }
-            None => format!("{number} B"),
-        }
-    }
-
     fn position(&self, at: &Option<Position>) -> String {
         at.as_ref().map_or_else(|| self.t.dash.to_owned(), ToString::to_string)
     }

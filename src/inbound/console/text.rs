@@ -105,11 +105,17 @@ texts! {
     user_name "用户名" "User name";
     password "密码" "Password";
     code "一次性验证码" "One-time code";
-    code_hint "身份验证器应用中的六位数字，每个只能用一次" "Six digits from your authenticator application; each works once";
+    code_hint
+        "身份验证器应用中的六位数字，每个只能用一次"
+        "Six digits from your authenticator application; each works once";
     refused_sign_in "用户名、密码或验证码不正确。" "User name, password or code is not right.";
     wait_sign_in "尝试次数过多，请在 {} 秒后重试。" "Too many attempts. Try again in {} seconds.";
-    sign_in_note "每次登录和每次台账查询都会记入台账。" "Every sign-in and every ledger query is itself written to the ledger.";
-    account_note "账号由管理员用 kangqiao user add 建立，没有默认密码。" "Accounts are made with kangqiao user add. There is no default password.";
+    sign_in_note
+        "每次登录和每次台账查询都会记入台账。"
+        "Every sign-in and every ledger query is itself written to the ledger.";
+    account_note
+        "账号由管理员用 kangqiao user add 建立，没有默认密码。"
+        "Accounts are made with kangqiao user add. There is no default password.";
 
     as_of "截至" "As of";
     refresh "刷新" "Refresh";
@@ -127,11 +133,12 @@ texts! {
     by_sender "按发送方统计，自系统启用起" "By sender, since the gateway was first used";
     sender "发送方" "Sender";
     share "构成" "Share";
-    last_message "最近消息" "Last message";
     balances "相符" "Balanced";
     no_senders "尚未收到任何消息。" "No message has arrived yet.";
     quarantine "隔离区" "Quarantine";
-    quarantine_caption "最近隔离的消息：只显示原因与位置，不显示内容" "Newest quarantined messages: reason and position, never content";
+    quarantine_caption
+        "最近隔离的消息：只显示原因与位置，不显示内容"
+        "Newest quarantined messages: reason and position, never content";
     quarantine_empty "隔离区没有消息。" "Nothing is in quarantine.";
     number "编号" "Number";
     time "时间" "Time";
@@ -140,7 +147,6 @@ texts! {
     queue "写入队列" "Write queue";
     waiting "等待" "Waiting";
     capacity "上限" "Limit";
-    connections "连接" "Connections";
     upstreams "上游系统" "Upstream systems";
     upstreams_caption "上游系统及其状态" "Upstream systems and their state";
     upstreams_empty "没有配置上游系统。" "No upstream system is configured.";
@@ -148,7 +154,7 @@ texts! {
     state "状态" "State";
     answered "已应答" "Answered";
     failed "失败" "Failed";
-    last_took "最近耗时" "Last took";
+    last_answer "最近应答" "Last answer";
     state_up "正常" "answers";
     state_idle "未使用" "not used yet";
     state_open "中断，暂停访问" "down, paused";
@@ -168,7 +174,6 @@ texts! {
     expired "已到期" "expired";
     ledger_state "台账状态" "State of the ledger";
     ledger_entries "条目" "Entries";
-    ledger_bytes "大小" "Size";
     checkpoint "最近检查点" "Newest checkpoint";
     covers "覆盖 {} 条" "covers {} entries";
     verification "完整性" "Integrity";
@@ -180,7 +185,9 @@ texts! {
     ledger_lead "谁、为何、查看了谁的哪些数据元。" "Who saw which elements of whom, and for what.";
     recorded "您的每次查询都会以您的用户名记入台账。" "Each of your queries is written to the ledger under your name.";
     person_search "谁查看过此人" "Who saw this person";
-    person_lead "标识符当场换成假名，不会出现在网址、日志或台账中。" "The identifier becomes a pseudonym at once; it stands in no address, log or ledger.";
+    person_lead
+        "标识符当场换成假名，不会出现在网址、日志或台账中。"
+        "The identifier becomes a pseudonym at once; it stands in no address, log or ledger.";
     identifier_kind "标识符类型" "Kind of identifier";
     identifier "标识符" "Identifier";
     authority "分配机构" "Assigning authority";
@@ -190,10 +197,14 @@ texts! {
     record_number "健康档案编号" "Health record number";
     local_number "机构内编号" "Local number";
     other_document "其他证件" "Other document";
-    identifier_wrong "标识符未通过校验，请核对后重新输入。" "The identifier fails its own check. Compare it and type it again.";
+    identifier_wrong
+        "标识符未通过校验，请核对后重新输入。"
+        "The identifier fails its own check. Compare it and type it again.";
     search "查询" "Search";
     department_search "此部门查看了什么" "What this department read";
-    department_lead "按时间倒序列出一个部门得到和被拒绝的全部内容。" "All that one department was given or refused, newest first.";
+    department_lead
+        "按时间倒序列出一个部门得到和被拒绝的全部内容。"
+        "All that one department was given or refused, newest first.";
     department "部门" "Department";
     receipt_search "按回执查条目" "The entry of a receipt";
     receipt_lead "每份应答都带有回执号，对应一条台账。" "Every answer carries a receipt that leads to one entry.";
@@ -226,8 +237,12 @@ texts! {
     sources "数据来源" "Sources";
     answer_hash "应答摘要" "Digest of the answer";
     proof "入账证明" "Proof of inclusion";
-    proof_holds "哈希路径与检查点签名现已核对，均相符：此条目确在台账之中。" "Path and signature were checked just now and hold: this entry stands in the ledger.";
-    proof_fails "核对不符：台账可能被改动，请立即上报。" "The check fails: the ledger may have been changed. Report this now.";
+    proof_holds
+        "哈希路径与检查点签名现已核对，均相符：此条目确在台账之中。"
+        "Path and signature were checked just now and hold: this entry stands in the ledger.";
+    proof_fails
+        "核对不符：台账可能被改动，请立即上报。"
+        "The check fails: the ledger may have been changed. Report this now.";
     proof_none "尚无检查点覆盖此条目。" "No checkpoint covers this entry yet.";
     leaf "条目哈希" "Hash of the entry";
     path "到树根的路径" "Path to the root";

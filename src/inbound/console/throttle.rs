@@ -1,4 +1,7 @@
 //! How often a password may be tried: counted per name and per address, with growing waits.
+//!
+//! What we give up: whoever reaches the console can make a name wait, at most the longest
+//! wait at a time. So its port belongs on the office network, not on the internet.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -244,8 +244,6 @@ pub struct SenderRow {
     pub quarantined: u64,
     /// Refused.
     pub refused: u64,
-    /// The last message, unix milliseconds.
-    pub last_ms: Option<i64>,
 }
 
 /// One quarantined message.
@@ -270,8 +268,6 @@ pub struct Queue {
     pub waiting: u64,
     /// How many may wait before sockets are no longer read.
     pub capacity: u64,
-    /// Open connections.
-    pub connections: u64,
 }
 
 /// One upstream system.
@@ -285,8 +281,8 @@ pub struct UpstreamRow {
     pub answered: u64,
     /// Requests failed since start.
     pub failed: u64,
-    /// How long the last answer took, milliseconds.
-    pub last_ms: Option<u64>,
+    /// When it last answered, unix milliseconds.
+    pub last_ms: Option<i64>,
 }
 
 /// Whether an upstream system answers.
@@ -331,8 +327,6 @@ pub struct ExpiryRow {
 pub struct Ledger {
     /// Entries.
     pub entries: u64,
-    /// Their bytes.
-    pub bytes: u64,
     /// The newest checkpoint.
     pub checkpoint: Option<Checkpoint>,
     /// What the last check found.

@@ -15,6 +15,8 @@ use crate::wire::mllp::{Codec, FrameError};
 
 /// How much a connection may buffer without asking.
 const FREE_BYTES: usize = 65_536;
+/// Room made for each read: a message and more, so that it takes one call.
+const READ_BYTES: usize = 8_192;
 /// How much of something broken is kept for its refusal.
 const HEAD_BYTES: usize = 4_096;
 /// How long what a refused peer still sends is read, so that it can read its refusal.
@@ -109,6 +111,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             } else {
                 *frame_ends.get_or_insert_with(|| Instant::now() + frame_time)
             };
+            self.make_room();
             let read = tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled(), if between => return Next::End,
@@ -123,6 +126,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             if self.pay_for_buffer().is_err() {
                 return Next::Broken(Fault::Limit, self.reached());
             }
+        }
+    }
+
+    /// Left alone, a full buffer grows by 64 bytes a read.
+    fn make_room(&mut self) {
+        if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 4 {
+            self.buffer.reserve(READ_BYTES);
         }
     }
 

@@ -251,6 +251,45 @@ async fn an_authority_without_a_list_does_not_start() {
     assert!(matches!(refused, Err(TlsError::RevocationMissing(_))));
 }
 
+#[actix_web::test]
+async fn an_actix_connection_knows_whose_it_is() {
+    use actix_web::{App, HttpRequest, HttpServer, web};
+    install_provider();
+    let site = Site::open().await;
+    site.issue("hospital-a");
+    let server = HttpServer::new(|| {
+        let whose = |request: HttpRequest| async move {
+            request.conn_data::<Certificate>().map(|named| named.subject.clone())
+        };
+        App::new().route(
+            "/",
+            web::get().to(move |request| async move { whose(request).await.unwrap_or_default() }),
+        )
+    })
+    .workers(1)
+    .disable_signals()
+    .on_connect(|connection, extensions| {
+        if let Some(named) = peer_of(connection) {
+            extensions.insert(named);
+        }
+    })
+    .bind_rustls_0_23("127.0.0.1:0", site.tls.server_config().unwrap())
+    .unwrap();
+    let address = format!("https://localhost:{}/", server.addrs()[0].port());
+    actix_web::rt::spawn(server.run());
+    let read = |name: &str| std::fs::read(site.dir.path().join(name)).unwrap();
+    let client = || {
+        let root = reqwest::Certificate::from_pem(&read("ca.pem")).unwrap();
+        reqwest::Client::builder().tls_certs_only([root])
+    };
+    let shown = [read("hospital-a.pem"), read("hospital-a.key")].concat();
+    let named = client().identity(reqwest::Identity::from_pem(&shown).unwrap()).build().unwrap();
+    let answer = named.get(&address).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "hospital-a");
+    let nobody = client().build().unwrap();
+    assert!(nobody.get(&address).send().await.is_err());
+}
+
 #[test]
 fn a_listener_for_browsers_asks_for_no_certificate_and_says_when_its_own_ends() {
     let dir = tempfile::tempdir().unwrap();

@@ -38,6 +38,9 @@ async fn other_bytes_under_a_used_number_are_kept_and_counted() {
     assert!(!store.keep(elsewhere).await.unwrap().control_id_reused);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts[0].reused, counts[1].reused), (1, 0));
+    let alarms = store.alarms(0, 9).await.unwrap();
+    assert_eq!((alarms.len(), alarms[0].number, alarms[0].state), (1, 2, State::Kept));
+    assert_eq!(store.alarms(2, 9).await.unwrap(), []);
 }
 
 #[tokio::test]

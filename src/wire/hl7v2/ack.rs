@@ -330,6 +330,23 @@ mod tests {
         assert_eq!(said.text(), Fault::TableValue.row().zh);
     }
 
+    #[test]
+    fn a_utf16_sender_is_answered_in_utf16_of_its_own_byte_order() {
+        for charset in [Charset::Utf16Be, Charset::Utf16Le] {
+            let text = "MSH|^~\\&|上下|A|KQ|B|2026||ADT^A01|1|P|2.5\r";
+            let body = charset.encode(text).unwrap();
+            let message = Message::read(&body, Charset::Utf8, &Limits::default()).unwrap();
+            let at = Date::parse("2026").unwrap();
+            let stamp = Stamp { control_id: "K9", at: &at };
+            let header = Some(message.header());
+            let bytes = acknowledge(header, Kind::Application, &Outcome::Accepted, stamp);
+            assert_eq!(charset.decode(bytes.first_chunk::<2>().unwrap()).unwrap(), "", "a mark");
+            let back = Message::read(&bytes, Charset::Utf8, &Limits::default()).unwrap();
+            let back = back.header();
+            assert_eq!((back.receiving_application.as_str(), back.charset), ("上下", charset));
+        }
+    }
+
     /// The codes sent for a message applied, quarantined and refused.
     fn check_modes(modes: &str, applied: &str, quarantined: &str, refused: &str) {
         let header = header("2.4", modes);

@@ -86,7 +86,7 @@ pub(super) fn candidates(bytes: &[u8], fallback: Charset) -> Vec<Charset> {
 fn is_doubtful(bytes: &[u8], charset: Charset) -> bool {
     // Three characters of three bytes: GBK text all of which is UTF-8 too is very rare.
     let wide = |text: &str| text.chars().filter(|sign| sign.len_utf8() == 3).nth(2).is_some();
-    charset == Charset::Gb18030 && std::str::from_utf8(bytes).is_ok_and(wide)
+    charset == Charset::Gb18030 && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok_and(wide)
 }
 
 /// UTF-16 by its byte order mark, or by the zero byte beside the first letter.
@@ -123,7 +123,8 @@ fn declared_names(text: &str) -> Vec<&str> {
     let segment = text.split(['\r', '\n']).next().unwrap_or_default();
     let Some(separator) = segment.chars().nth(3) else { return Vec::new() };
     let field = segment.split(separator).nth(17).unwrap_or_default();
-    if field.trim().is_empty() { Vec::new() } else { field.split('~').collect() }
+    let silent = !segment.starts_with("MSH") || matches!(field.trim(), "" | "\"\"");
+    if silent { Vec::new() } else { field.split('~').collect() }
 }
 
 fn mark_bytes(bytes: &[u8], charset: Charset) -> usize {

@@ -32,11 +32,12 @@ pub struct Limits {
     pub message_bytes_max: usize,
     /// Segments; default 10,000.
     pub segments_max: usize,
-    /// Fields of one segment; default 1,000.
+    /// Fields of one segment, at most 60,000; default 1,000.
     pub fields_max: u16,
-    /// Repetitions of one field; default 1,000.
+    /// Repetitions of one field, at most 60,000; default 1,000.
     pub repetitions_max: u16,
-    /// Components and subcomponents of one field, all repetitions together; default 10,000.
+    /// Components and subcomponents of one field, all repetitions together, at most
+    /// 60,000; default 10,000.
     pub parts_max: u16,
     /// Leaves that are not empty; default 100,000.
     pub leaves_max: usize,

@@ -34,6 +34,9 @@ pub(super) struct Structure<'a> {
     pub leaves: Vec<Leaf>,
 }
 
+/// What a limit may be set to at most, so that a `u16` counts it and one more.
+const COUNT_MAX: u16 = 60_000;
+
 type Refused = (Fault, Hl7Position);
 
 impl<'a> Structure<'a> {
@@ -72,7 +75,7 @@ impl<'a> Structure<'a> {
     }
 
     fn field(&mut self, raw: &str, start: usize, at: Hl7Position) -> Result<(), Refused> {
-        if at.field > self.limits.fields_max {
+        if at.field > self.limits.fields_max.min(COUNT_MAX) {
             return Err((Fault::Limit, at));
         }
         let (repetitions, parts) = self.count(raw);
@@ -81,8 +84,8 @@ impl<'a> Structure<'a> {
         }
         // Counted first, so that a field of bare separators cannot make the parser
         // allocate a thousand times its size.
-        if repetitions > usize::from(self.limits.repetitions_max)
-            || parts > usize::from(self.limits.parts_max)
+        if repetitions > usize::from(self.limits.repetitions_max.min(COUNT_MAX))
+            || parts > usize::from(self.limits.parts_max.min(COUNT_MAX))
         {
             return Err((Fault::Limit, at));
         }

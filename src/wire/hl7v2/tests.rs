@@ -41,6 +41,7 @@ fn the_declared_character_set_decides_and_the_senders_default_stands_in() {
     check_charset(&gbk(&with_charset("GBK", pid)), Ok(("億東", false, gb)));
     check_charset(&gbk(&with_charset("GB 18030-2000~UNICODE UTF-8", pid)), Ok(("億東", false, gb)));
     check_charset(&gbk(&with_charset("", pid)), Ok(("億東", false, gb)));
+    check_charset(&gbk(&with_charset("\"\"", pid)), Ok(("億東", false, gb)));
     check_charset(&gbk(&with_charset("UNICODE UTF-8", pid)), Ok(("億東", true, gb)));
     check_charset(&gbk(&with_charset("ASCII", pid)), Ok(("億東", true, gb)));
     check_charset(
@@ -97,6 +98,7 @@ fn what_is_no_message_is_refused_by_position() {
     check_bad("", Fault::Malformed, "byte 0");
     check_bad("PID|1\r", Fault::Malformed, "byte 0");
     check_bad("\rMSH|^~\\&|", Fault::Malformed, "byte 0");
+    check_bad(&format!("PID{}张三", "|x".repeat(20)), Fault::Malformed, "byte 0");
     check_bad("MSH", Fault::Malformed, "MSH-1");
     check_bad("MSHA^~\\&A", Fault::Malformed, "MSH-1");
     check_bad("MSH|^~&|A", Fault::Malformed, "MSH-2");
@@ -151,6 +153,21 @@ fn limits_are_met_by_position_and_quickly() {
     check(&format!("PID|{}", "x".repeat(21)), "PID-1.1.1");
     check(&format!("PID|{}\rPV1|{}", "1|".repeat(16), "1|".repeat(5)), "PV1-2.1.1");
     check(&"x".repeat(400), "byte 400");
+
+    let widest = u16::MAX;
+    let open = Limits {
+        fields_max: widest,
+        repetitions_max: widest,
+        parts_max: widest,
+        leaves_max: 1_000_000,
+        ..Limits::default()
+    };
+    for (separator, at) in [("|", "PID-65535"), ("~", "PID-1"), ("^", "PID-1"), ("&", "PID-1")] {
+        let body = format!("{MSH}\rPID|{}x", separator.repeat(70_000));
+        let error = Message::read(body.as_bytes(), Charset::Utf8, &open).unwrap_err();
+        let place = error.position().unwrap().to_string();
+        assert_eq!((error.fault(), place.as_str()), (Fault::Limit, at), "the widest limits");
+    }
 
     let started = Instant::now();
     let many = format!("{MSH}\r{}", "NTE|1\r".repeat(100_000));
