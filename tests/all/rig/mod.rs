@@ -389,7 +389,9 @@ tls = true
 address = "127.0.0.1:{https}"
 
 [console]
-address = "127.0.0.1:{console}"
+listen = "127.0.0.1:{console}"
+users = "users.toml"
+tls = {{ certificate = "certs/gateway.pem", key = "certs/gateway.key" }}
 
 [operation]
 address = "127.0.0.1:{operation}"
