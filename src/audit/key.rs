@@ -70,7 +70,8 @@ impl SigningKey {
         Self::new(name, Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Form)?)
     }
 
-    /// Makes a new key and writes it to a file that must not exist, readable by its owner alone.
+    /// Makes a new key and writes it to a file that must not exist, readable by its owner
+    /// alone; the public key goes beside it, under the extension `pub`.
     ///
     /// # Errors
     /// [`KeyError`] if the file exists or cannot be written.
@@ -86,6 +87,7 @@ impl SigningKey {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(pem.as_bytes())?;
         file.sync_all()?;
+        fs::write(path.with_extension("pub"), format!("{}\n", key.public))?;
         Ok(key)
     }
 
@@ -226,6 +228,8 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let read = SigningKey::load_or_create(&path, "ledger").unwrap();
         assert_eq!(made.public(), read.public());
+        let beside = fs::read_to_string(folder.path().join("ledger.pub")).unwrap();
+        assert_eq!(&VerifyingKey::parse(&beside).unwrap(), made.public());
         assert!(made.public().verifies(b"text", &read.sign(b"text")));
         assert!(!made.public().verifies(b"Text", &read.sign(b"text")));
         assert!(matches!(SigningKey::create(&path, "ledger"), Err(KeyError::File(_))));

@@ -40,12 +40,21 @@ pub use verify::{Report, Tampering, verify};
 pub struct Settings {
     /// Name of the ledger in its checkpoints; no spaces and no `+`. Default `kangqiao-ledger`.
     pub name: String,
-    /// File of the signing key, PKCS#8 in PEM, readable by its owner alone. Default `ledger.key`.
+    /// File of the signing key, PKCS#8 in PEM, readable by its owner alone; the public key
+    /// is beside it under the extension `pub`. Default `ledger.key`.
     pub key: std::path::PathBuf,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into() }
+    }
+}
+
+impl Settings {
+    /// File of the public key: what an auditor or a witness should have a copy of.
+    #[must_use]
+    pub fn public_key(&self) -> std::path::PathBuf {
+        self.key.with_extension("pub")
     }
 }

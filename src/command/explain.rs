@@ -169,11 +169,9 @@ mod tests {
         args: Args,
     }
 
-    fn check(line: &str, expect: Result<&str, &str>) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let set = load(&root.join("mappings"), &root.join("policies")).unwrap();
+    fn check(set: &PolicySet, line: &str, expect: Result<&str, &str>) {
         let args = Line::parse_from(format!("explain {line}").split(' ')).args;
-        let found = explain(&set, &args);
+        let found = explain(set, &args);
         let found = found.map(|found| found.iter().map(table).collect::<String>());
         match (found, expect) {
             (Ok(found), Ok(expect)) => assert!(found.contains(expect), "{found}"),
@@ -184,9 +182,13 @@ mod tests {
 
     #[test]
     fn every_element_is_explained_with_its_rule() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let set = load(&root.join("mappings"), &root.join("policies")).unwrap();
+        let check = |line: &str, expect| check(&set, line, expect);
         let clerk = "--department civil-affairs --role clerk --purpose";
         let death = "--element DE02.01.036.00";
-        let expect = "generalised  DE02.01.036.00               死亡日期时间 died at\n               day ← civil-affairs-death-day";
+        let expect = "generalised  DE02.01.036.00               死亡日期时间 died at\n  \
+                      \u{20}            day ← civil-affairs-death-day";
         check(&format!("{clerk} living-check {death}"), Ok(expect));
         check(&format!("{clerk} living-check"), Ok("MZ.death.source"));
         check(&format!("{clerk} contract-status {death}"), Ok("← outside-purpose"));

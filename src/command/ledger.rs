@@ -4,11 +4,12 @@
 //! not signed, so a row left out of them would be a row nobody finds.
 
 mod filter;
+mod place;
 mod reading;
 mod table;
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -18,6 +19,7 @@ use serde_json::json;
 use super::Failure;
 use crate::audit::{self, Checkpoint, Found, Report, Tampering, VerifyingKey, search};
 use filter::Filter;
+use place::{Place, Where};
 pub use reading::Reading;
 
 /// 账本 Verify, search or export the ledger.
@@ -37,21 +39,13 @@ enum Action {
     Export(Export),
 }
 
-/// Where the ledger is.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// Folder of the store.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-}
-
 #[derive(Debug, clap::Args)]
 struct Verify {
     #[command(flatten)]
-    place: Place,
-    /// File with the ledger's public key, `name+hash+key`; best one kept elsewhere than the ledger.
-    #[arg(long, value_name = "FILE")]
-    public_key: PathBuf,
+    place: Where,
+    /// File with the ledger's public key, `name+hash+key`: best one kept elsewhere than the ledger.
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    public_key: Option<PathBuf>,
     /// File of checkpoints that others hold: finds a ledger put back to an earlier day.
     #[arg(long, value_name = "FILE")]
     held: Option<PathBuf>,
@@ -63,7 +57,7 @@ struct Verify {
 #[derive(Debug, clap::Args)]
 struct Search {
     #[command(flatten)]
-    place: Place,
+    place: Where,
     #[command(flatten)]
     filter: Filter,
     /// Print JSON lines instead of a table.
@@ -74,7 +68,7 @@ struct Search {
 #[derive(Debug, clap::Args)]
 struct Export {
     #[command(flatten)]
-    place: Place,
+    place: Where,
     #[command(flatten)]
     filter: Filter,
     /// csv or jsonl.
@@ -100,9 +94,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
 
 impl Verify {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let key = self.key()?;
+        let place = self.place.find()?;
+        let key = self.key(&place)?;
         let held = self.held(&key)?;
-        let reading = Reading::open(&self.place.data)?;
+        let reading = Reading::open(&place.data)?;
         let bar = bar(reading.size());
         let entries = reading.entries().inspect(|_| bar.inc(1));
         let proven = audit::verify(&key, entries, reading.checkpoints(), &held);
@@ -114,9 +109,11 @@ impl Verify {
         }
     }
 
-    fn key(&self) -> Result<VerifyingKey, Failure> {
-        let text = fs::read_to_string(&self.public_key)
-            .map_err(|error| Failure::during("public key", error))?;
+    fn key(&self, place: &Place) -> Result<VerifyingKey, Failure> {
+        let path = self.public_key.as_ref().or(place.public_key.as_ref());
+        let path = path.ok_or_else(|| Failure("public key: none was given".to_owned()))?;
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| Failure::during("public key", error))?;
         VerifyingKey::parse(&text).map_err(|error| Failure::during("public key", error))
     }
 
@@ -167,46 +164,65 @@ impl Verify {
 
 impl Search {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let reading = Reading::open(&self.place.data)?;
-        let found = find(&reading, &self.filter)?;
+        let place = self.place.find()?;
         if self.json {
-            return export("jsonl", found, out).map(|_| ());
+            return export(&place, &self.filter, (form("jsonl")?, out)).map(drop);
         }
-        table::print(&found, out).map_err(written)
+        // Columns are as wide as their widest cell, so a table is whole before it is shown.
+        let rows: Vec<_> = with_found(&place, &self.filter, |found| Ok(found.collect()))?;
+        table::print(&rows, out).map_err(written)
     }
 }
 
 impl Export {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        let reading = Reading::open(&self.place.data)?;
-        let found = find(&reading, &self.filter)?;
+        let place = self.place.find()?;
+        let form = form(&self.format)?;
         let Some(path) = &self.output else {
-            return export(&self.format, found, out).map(|_| ());
+            return export(&place, &self.filter, (form, out)).map(drop);
         };
-        let mut file = File::create_new(path).map_err(|error| Failure::during("output", error))?;
-        let written = export(&self.format, found, &mut file)?;
-        file.sync_all().map_err(|error| Failure::during("output", error))?;
-        writeln!(out, "已导出 exported {written}").map_err(self::written)
+        let file = File::create_new(path).map_err(|error| Failure::during("output", error))?;
+        let mut file = BufWriter::new(file);
+        let count = export(&place, &self.filter, (form, &mut file))?;
+        file.get_ref().sync_all().map_err(written)?;
+        writeln!(out, "已导出 exported {count}").map_err(written)
     }
 }
 
-/// The entries that answer a filter; one that cannot be read ends the search.
-fn find(reading: &Reading, filter: &Filter) -> Result<Vec<Found>, Failure> {
-    let question = filter.question(reading.file())?;
-    let bar = bar(reading.size());
-    let entries = reading.entries().inspect(|_| bar.inc(1));
-    let found: Result<Vec<_>, _> = search::search(entries, &question).collect();
-    bar.finish_and_clear();
-    reading.finish()?;
-    found.map_err(|error| Failure(error.to_string()))
-}
-
-fn export(format: &str, found: Vec<Found>, out: &mut dyn Write) -> Result<u64, Failure> {
-    let export = audit::export::export(format).ok_or_else(|| {
+fn form(name: &str) -> Result<&'static dyn audit::export::Export, Failure> {
+    audit::export::export(name).ok_or_else(|| {
         let known: Vec<_> = audit::EXPORTS.iter().map(|export| export.name()).collect();
         Failure(format!("no such format; there are {}", known.join(", ")))
-    })?;
-    export.write(&mut found.into_iter(), out).map_err(written)
+    })
+}
+
+/// Writes the entries that answer a filter, one by one.
+fn export(
+    place: &Place,
+    filter: &Filter,
+    (form, out): (&dyn audit::export::Export, &mut dyn Write),
+) -> Result<u64, Failure> {
+    with_found(place, filter, |found| form.write(found, out).map_err(written))
+}
+
+/// Hands on the entries that answer a filter; one that cannot be read fails the search.
+fn with_found<T>(
+    place: &Place,
+    filter: &Filter,
+    then: impl FnOnce(&mut dyn Iterator<Item = Found>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let reading = Reading::open(&place.data)?;
+    let question = filter.question(reading.file(), place)?;
+    let bar = bar(reading.size());
+    let entries = reading.entries().inspect(|_| bar.inc(1));
+    let mut unreadable = None;
+    let mut found = search::search(entries, &question)
+        .map_while(|found| found.map_err(|error| unreadable = Some(error)).ok());
+    let ended = then(&mut found);
+    drop(found);
+    bar.finish_and_clear();
+    reading.finish()?;
+    unreadable.map_or(ended, |error| Err(Failure(error.to_string())))
 }
 
 /// Shown on a terminal only.

@@ -121,3 +121,83 @@ fn input(path: &Path) -> Result<Vec<u8>, Failure> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pack that ships, with its files.
+    fn shipped() -> (Pack, crate::vocabulary::Files) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+        let files = read_folder(&folder).unwrap();
+        let pack = Pack::load(&files).unwrap_or_else(|faults| panic!("{}", listed(&faults)));
+        (pack, files)
+    }
+
+    #[test]
+    fn the_shipped_mappings_load_and_every_row_has_an_example_that_holds() {
+        let (pack, files) = shipped();
+        let faults = pack.check_examples(&files);
+        assert!(faults.is_empty(), "{}", listed(&faults));
+    }
+
+    /// Public messages of real systems stand beside the repository, not in it.
+    #[test]
+    fn every_corpus_message_is_counted_leaf_by_leaf_or_refused_by_position() {
+        let beside = ["../shared/corpus/hl7v2", "../../shared/corpus/hl7v2"];
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = beside.iter().map(|path| root.join(path)).find(|path| path.is_dir());
+        let Some(folder) = found else {
+            eprintln!("SKIPPED: no corpus beside the repository, so no corpus message was read");
+            return;
+        };
+        let (pack, _) = shipped();
+        let files = read_folder(&folder).unwrap();
+        let sender = Source::parse("corpus").unwrap();
+        let (mut applied, mut refused) = (0, 0);
+        for path in files.under("", "hl7") {
+            let bytes = files.bytes(path).unwrap();
+            let limits = hl7v2::Limits::default();
+            let Ok(message) = hl7v2::Message::read(bytes, wire::Charset::Utf8, &limits) else {
+                continue;
+            };
+            match pack.read_hl7(sender, &message) {
+                Ok(found) => {
+                    let leaves = usize::try_from(found.bins.leaves()).unwrap();
+                    assert_eq!(leaves, message.leaves().count(), "{path}");
+                    applied += 1;
+                }
+                Err(error) => {
+                    assert!(!error.at().to_string().is_empty(), "{path}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(applied > 0 && refused > 0, "{applied} applied, {refused} refused");
+    }
+
+    #[test]
+    fn a_report_accounts_for_every_leaf() {
+        let (pack, files) = shipped();
+        let args = |report, to: &str| Args {
+            from: "hl7v2".to_owned(),
+            to: to.to_owned(),
+            sender: "example".to_owned(),
+            mappings: PathBuf::new(),
+            report,
+            file: PathBuf::new(),
+        };
+        let bytes = files.bytes("hl7v2/adt_a01.examples/01.hl7").unwrap();
+        let report = translate(&pack, &args(true, "elements"), bytes).unwrap();
+        let bins = &report["bins"];
+        let count = |key: &str| bins[key].as_u64().unwrap();
+        let sum: u64 = ["mapped", "carried", "dropped", "unmapped"].map(count).iter().sum();
+        assert_eq!(sum, count("leaves"));
+        assert_eq!(report["mappings"], pack.version());
+        assert_eq!(report["records"][0]["dataset"], "admission");
+        let civil = translate(&pack, &args(false, "civil-json"), bytes).unwrap();
+        assert!(civil.as_object().is_some_and(|members| !members.is_empty()), "{civil}");
+        let refused = translate(&pack, &args(false, "elements"), b"MSH|^~\\&|").unwrap_err();
+        assert!(refused.to_string().starts_with("read: "), "{refused}");
+    }
+}

@@ -7,7 +7,8 @@
 //!    we had it from the source); of equally late ones the first handed in; in a
 //!    record the first.
 //! 4. Of a class that repeats (`repeats` in `purposes.toml`), every group, newest
-//!    record first; what a group holds stays together under one number.
+//!    record first; what a group holds stays together under one number. A yes or no
+//!    speaks of the whole (has allergies), so it is a single fact there too.
 //!
 //! Groups that say the same after treatment are given once; [`super::release`] does
 //! that, because only there it is known what they say.
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 
 use super::plan::{Plan, Planned, Ruling};
 use super::special::Marks;
-use crate::vocabulary::{ElementId, Record, Value};
+use crate::vocabulary::{ElementId, Record, Value, ValueType};
 
 /// A record, and when its source last said so.
 #[derive(Debug, Clone, Copy)]
@@ -116,7 +117,8 @@ impl<'a> Seen<'a, '_> {
             value,
             from: self.from,
             time: self.from.time(),
-            group: planned.repeats.then_some((self.record_index, group_index)),
+            group: (planned.repeats && value.value_type() != ValueType::Boolean)
+                .then_some((self.record_index, group_index)),
         })
     }
 }

@@ -37,7 +37,7 @@ fn row(id: &str, group: Option<u32>, text: &str) -> (String, Option<u32>, String
 #[test]
 fn of_a_single_fact_the_latest_is_given() {
     let set = shipped();
-    let scope = scope(&set, ("hotline-12349", "agent"), "emergency-card");
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
     let key = "MZ.emergency.key-location";
     let at = |day, place| {
         record(
@@ -58,7 +58,7 @@ fn of_a_single_fact_the_latest_is_given() {
 #[test]
 fn a_withheld_newer_value_does_not_hide_an_older_one() {
     let set = shipped();
-    let scope = scope(&set, ("hotline-12349", "agent"), "emergency-card");
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
     let key = "MZ.communication.needs";
     let at = |day, need| {
         record(("elder-registry", "elder-registry"), day, vec![("record", vec![(key, text(need))])])
@@ -71,7 +71,7 @@ fn a_withheld_newer_value_does_not_hide_an_older_one() {
 #[test]
 fn every_group_of_a_repeating_class_is_given_once_and_kept_together() {
     let set = shipped();
-    let scope = scope(&set, ("hotline-12349", "agent"), "emergency-card");
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
     let (what, how) = ("DE05.01.022.00", "MZ.allergy.reaction");
     let allergy = |what_code: &str, reaction: &str| {
         ("allergy", vec![(what, code(what_code)), (how, text(reaction))])
@@ -101,9 +101,22 @@ fn every_group_of_a_repeating_class_is_given_once_and_kept_together() {
 }
 
 #[test]
+fn a_flag_of_a_repeating_class_is_the_latest_one() {
+    let set = shipped();
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
+    let flag = "DE02.10.023.00";
+    let said = |day, yes| {
+        let fields = vec![(flag, Value::Boolean(yes))];
+        record(("allergy", "record-platform"), day, vec![("record", fields)])
+    };
+    let found = release(&scope, &[&said("20240101", false), &said("20260101", true)]);
+    assert_eq!(shown(&found), [row(flag, None, "true")]);
+}
+
+#[test]
 fn only_the_authoritative_source_is_believed_about_a_death() {
     let set = shipped();
-    let scope = scope(&set, ("civil-affairs", "clerk"), "living-check");
+    let scope = scope(set, ("civil-affairs", "clerk"), "living-check");
     let dead = "MZ.person.deceased";
     let said = |dataset, yes| {
         record(
@@ -176,7 +189,7 @@ fn a_tier_without_a_treatment_gives_way_to_a_more_protective_one() {
 #[test]
 fn with_a_wanted_list_only_that_is_given() {
     let set = shipped();
-    let scope = scope(&set, ("civil-affairs", "clerk"), "subsidy-eligibility");
+    let scope = scope(set, ("civil-affairs", "clerk"), "subsidy-eligibility");
     let both = vec![("MZ.ability.final-level", code("3")), ("MZ.ability.institution", text("甲"))];
     let level =
         record(("ability-assessment", "elder-registry"), "20260101", vec![("record", both)]);

@@ -173,11 +173,11 @@ impl Plan {
         }
     }
 
-    /// What a source is called to the asker.
-    pub(super) fn name_source<'a>(&self, source: &'a Source) -> &'a str {
+    /// Whether the asker may know a source by its name; else it is called `gateway`.
+    pub(super) fn names(&self, source: Source) -> bool {
         match self.terms.naming {
-            Naming::Upstreams if !self.terms.upstreams.contains(source) => "gateway",
-            Naming::All | Naming::Upstreams => source.as_str(),
+            Naming::All => true,
+            Naming::Upstreams => self.terms.upstreams.contains(&source),
         }
     }
 }

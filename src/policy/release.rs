@@ -19,7 +19,7 @@ pub struct Released {
     element: Arc<Element>,
     tier: Tier,
     value: Treated,
-    source: String,
+    named: bool,
     origin: Source,
     dataset: Dataset,
     as_of: i64,
@@ -49,7 +49,7 @@ impl Released {
     /// The source as the asker may know it.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        if self.named { self.origin.as_str() } else { "gateway" }
     }
 
     /// The true source, for the ledger.
@@ -84,6 +84,15 @@ impl Released {
 }
 
 /// What one asker gets of one person, for one purpose.
+///
+/// There is no other way to one than [`decide`]:
+///
+/// ```compile_fail,E0451
+/// use kangqiao::policy::{Release, Scope};
+/// fn forged(scope: Scope) -> Release {
+///     Release { scope, released: Vec::new(), withheld: Vec::new() }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Release {
     scope: Scope,
@@ -157,7 +166,7 @@ fn release(scope: &Scope, choice: &Choice<'_>, keys: &Keys) -> Option<Released> 
         element: Arc::clone(element),
         tier,
         value,
-        source: scope.plan.name_source(&record.source).to_owned(),
+        named: scope.plan.names(record.source),
         origin: record.source,
         dataset: record.dataset,
         as_of: choice.time,

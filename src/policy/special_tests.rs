@@ -21,7 +21,7 @@ fn code(code: &str) -> Value {
 fn a_value_is_special_by_its_code_or_its_words() {
     let set = shipped();
     let check = |value: Value, expect: &[&str]| {
-        assert_eq!(classes(set.shared.special.mark_value(&value), &set), expect);
+        assert_eq!(classes(set.shared.special.mark_value(&value), set), expect);
     };
     let text = |text: &str| Value::Text(text.to_owned());
     check(code("B20.100"), &["protected-infection"]);
@@ -65,6 +65,6 @@ fn a_special_value_marks_its_group_and_what_stands_below_it() {
         mappings: String::new(),
     };
     let marks = set.shared.special.mark(&record);
-    let found: Vec<_> = marks.into_iter().map(|marks| classes(marks, &set).len()).collect();
+    let found: Vec<_> = marks.into_iter().map(|marks| classes(marks, set).len()).collect();
     assert_eq!(found, [0, 1, 1, 0]);
 }

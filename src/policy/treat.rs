@@ -405,7 +405,8 @@ mod tests {
         /// treatment of a line shows was in it, or stands for one that is hidden.
         #[test]
         fn a_treatment_shows_nothing_the_value_did_not(value in any_value()) {
-            around(|around| for treatment in [Treatment::Mask, Treatment::Surname, Treatment::District] {
+            let lines = [Treatment::Mask, Treatment::Surname, Treatment::District];
+            around(|around| for treatment in lines {
                 let Some(treated) = treat(treatment, &value, around) else { continue };
                 let whole = text(Treated::Value(value.clone()));
                 assert!(text(treated).chars().all(|sign| sign == '*' || whole.contains(sign)));
@@ -413,7 +414,10 @@ mod tests {
         }
 
         #[test]
-        fn a_coarser_date_is_the_same_for_all_days_it_covers(year in 1900..2030i32, days in (1..29u8, 1..29u8)) {
+        fn a_coarser_date_is_the_same_for_all_days_it_covers(
+            year in 1900..2030i32,
+            days in (1..29u8, 1..29u8),
+        ) {
             let day = |day: u8| Value::Date(Date::parse(&format!("{year}07{day:02}")).unwrap());
             around(|around| for treatment in [Treatment::Month, Treatment::Year] {
                 let (left, right) = (day(days.0), day(days.1));

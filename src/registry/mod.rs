@@ -1,10 +1,11 @@
-//! Dialects of the systems beside the gateway: what is written to them, how they answer. No sockets.
+//! Dialects of the systems beside the gateway: what is written, how they answer. No sockets.
 //!
 //! Everything here takes a [`crate::policy::Release`]; there is no other way to write
 //! an element out.
 
 pub mod answer;
 pub mod civil;
+pub mod elder_registry;
 pub mod platform;
 
 #[cfg(test)]
@@ -28,7 +29,8 @@ pub trait Registry: Sync {
 
 /// Every dialect the gateway speaks to upstreams.
 pub static REGISTRIES: &[&dyn Registry] = &[
-    &platform::Platform, // 区域电子健康档案平台、老年人基本信息档案
+    &elder_registry::ElderRegistry, // 老年人基本信息档案
+    &platform::Platform,            // 区域电子健康档案平台
 ];
 
 /// The dialect with that name.

@@ -8,9 +8,10 @@ use crate::policy::{Evidence, Gathered, PolicySet, Release, Scope, decide};
 use crate::vocabulary::record::Carried;
 use crate::vocabulary::value::{Composite, Quantity};
 use crate::vocabulary::{
-    Date, Element, ElementId, Fault, Identifier, IdentifierKind, Position, Record, Tier, Value,
-    ValueType,
+    Date, Element, ElementId, Fault, Identifier, IdentifierKind, Position, Record, Source, Tier,
+    Value, ValueType,
 };
+use crate::wire::json::Limits;
 
 const META: AnswerMeta<'_> =
     AnswerMeta { receipt: "r-1", answered_at: 1_795_000_000, mappings: "m", sources: &[] };
@@ -102,7 +103,7 @@ fn an_answer_holds_only_the_canaries_its_scope_allows() {
     let records = [plain, record(("derived", "hospital-a"), "20260202", special)];
     let all: Vec<ElementId> = elements.iter().map(|element| element.id).collect();
     let mut held = 0;
-    for scope in scopes(&shipped()) {
+    for scope in scopes(shipped()) {
         for wanted in [None, Some(all.as_slice())] {
             let release = release(&scope, wanted, &records);
             let full = |id: ElementId| {
@@ -167,7 +168,7 @@ fn a_protected_disease_changes_no_byte_of_any_answer() {
     let wanted = ["MZ.infection.hiv", "MZ.fitness.conclusion", "MZ.mental.alert", "DE05.01.024.00"]
         .map(element);
     let mut sizes = Vec::new();
-    for scope in scopes(&shipped()) {
+    for scope in scopes(shipped()) {
         for wanted in [None, Some(wanted.as_slice())] {
             let without = answer(&scope, wanted, &check(false));
             assert_eq!(without, answer(&scope, wanted, &check(true)), "{scope:?}");
@@ -186,7 +187,7 @@ fn a_protected_disease_changes_no_byte_of_any_answer() {
 
 #[test]
 fn who_is_unknown_has_no_data_or_nothing_to_show_gets_the_same_answer() {
-    for scope in scopes(&shipped()) {
+    for scope in scopes(shipped()) {
         let hidden = record(
             ("admission", "a"),
             "20260101",
@@ -240,4 +241,32 @@ fn an_upstream_answer_is_read_record_by_record_or_refused_by_place() {
     check(r#"{"records":[{"dataset":"死亡"}]}"#, Err((Fault::TableValue, "/records/0/dataset")));
     let many = format!(r#"{{"records":[{}{{}}]}}"#, "{},".repeat(2_000));
     check(&many, Err((Fault::Limit, "/records")));
+}
+
+/// From an upstream's JSON to the purposes: everything a purpose lists can be answered
+/// from what the mappings read, so neither side names an element the other does not know.
+#[test]
+fn what_a_purpose_lists_can_be_answered_from_what_upstreams_say() {
+    let files = crate::policy::tests::folder("mappings");
+    let pack = crate::translate::Pack::load(&files).unwrap();
+    let source = Source::parse("record-platform").unwrap();
+    let mut records = Vec::new();
+    for (folder, dialect) in [("platform", "platform-json"), ("civil", "civil-json")] {
+        for path in files.under(folder, "json") {
+            let document = crate::wire::json::read(files.bytes(path).unwrap(), &Limits::default());
+            // Some examples are there to be refused, and some are what is expected of others.
+            let read = pack.read_json(dialect, source, &document.unwrap());
+            records.extend(read.into_iter().flatten().map(|found| found.record));
+        }
+    }
+    records.extend(pack.derive(&records, META.answered_at));
+    let mut missing = Vec::new();
+    for scope in scopes(shipped()) {
+        let release = release(&scope, None, &records);
+        let found = |id| release.released().any(|one| one.element().id == id);
+        let listed = shipped().explain(&scope, None).into_iter();
+        let listed = listed.filter(|one| one.tier != Tier::Withheld && !found(one.element));
+        missing.extend(listed.map(|one| one.element.to_string()));
+    }
+    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -25,10 +25,10 @@ pub struct Settings {
     /// Page cache of each reading connection, in KiB. Default 4096.
     pub reader_cache_kib: u32,
     /// How often the write-ahead log is copied into the database, in milliseconds.
-    /// Default 1000.
+    /// Default 250.
     pub checkpoint_ms: u64,
     /// Size of the write-ahead log from which writers wait until it is emptied, in
-    /// bytes. Default 256 MiB.
+    /// bytes. Default 64 MiB.
     pub wal_bytes_max: u64,
     /// Size at which the database is full, in bytes; 0 is the size of the disk.
     /// Default 0.
@@ -49,8 +49,8 @@ impl Default for Settings {
             readers: 4,
             writer_cache_kib: 32 * 1024,
             reader_cache_kib: 4 * 1024,
-            checkpoint_ms: 1000,
-            wal_bytes_max: 256 * 1024 * 1024,
+            checkpoint_ms: 250,
+            wal_bytes_max: 64 * 1024 * 1024,
             file_bytes_max: 0,
             records_max: 1000,
             persons_remembered_max: 16_384,

@@ -46,6 +46,11 @@ impl Compiler<'_> {
             let compiled = self.document_row(file, &plan, row);
             plan.rows.extend(self.note(compiled));
         }
+        // Both are kept in the record itself; see `read_json`.
+        plan.root.reach(&Pattern(vec![Step::Name("dataset".to_owned())]));
+        if let Some(time) = &plan.time {
+            plan.root.reach(time);
+        }
         for (index, group) in plan.groups.iter().enumerate() {
             plan.root.reach(&group.pattern).group = Some(index);
         }

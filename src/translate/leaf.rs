@@ -30,6 +30,13 @@ impl<'m> Leaves<'m> {
         start..start + tail.partition_point(|leaf| leaf.at.field == number)
     }
 
+    /// Where the field that begins at a leaf ends.
+    pub fn end_of_field(&self, start: usize) -> usize {
+        let tail = self.0.get(start..).unwrap_or_default();
+        let number = tail.first().map_or(0, |leaf| leaf.at.field);
+        start + tail.iter().take_while(|leaf| leaf.at.field == number).count()
+    }
+
     /// The first repetition inside a range, and what is left of it.
     pub fn repetition(&self, within: &Range<usize>) -> Option<Range<usize>> {
         let leaves = self.slice(within);

@@ -9,7 +9,8 @@ use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
 use super::examples::{Example, Kind};
 use super::file::{DialectFile, EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
-use super::plan::{DialectPlan, Hl7Plan};
+use super::path::segment_id;
+use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
 use super::{Overlay, Pack};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
@@ -70,16 +71,22 @@ impl Gathered {
                 self.hl7.kinds.extend(read.into_iter().flat_map(|(_, file)| file.kinds));
                 continue;
             }
-            let Some((text, file)) = parsed::<SegmentFile>(compiler, files, path) else { continue };
-            let plan = compiler.segment(text, &file);
-            let Some(plan) = plan else { continue };
-            self.keep_examples(compiler, text, Kind::Segment(plan.id), file.example);
+            let read = parsed::<SegmentFile>(compiler, files, path);
+            let plan = read.as_ref().and_then(|(text, file)| compiler.segment(*text, file));
+            let (Some((text, file)), Some(plan)) = (read, plan) else {
+                // Its faults are told; that events miss it would only repeat them.
+                let id = segment_id(&stem(path).to_ascii_uppercase());
+                let empty = |id| (id, SegmentPlan::empty(id).into());
+                self.hl7.segments.extend(id.map(empty));
+                continue;
+            };
+            self.keep_examples(compiler, (text, &Kind::Segment(plan.id)), &file.example);
             self.hl7.segments.insert(plan.id, plan.into());
         }
         for path in events {
             let Some((text, file)) = parsed::<EventFile>(compiler, files, path) else { continue };
             compiler.event(text, &file, &mut self.hl7);
-            self.keep_examples(compiler, text, Kind::Event, file.example);
+            self.keep_examples(compiler, (text, &Kind::Event), &file.example);
         }
     }
 
@@ -100,7 +107,7 @@ impl Gathered {
                 compiler.faults.push(text.fault(file.record.span(), message));
             }
             let kind = Kind::Dialect(plan.name.clone());
-            self.keep_examples(compiler, text, kind, file.example);
+            self.keep_examples(compiler, (text, &kind), &file.example);
             self.dialects.push(plan);
         }
     }
@@ -109,7 +116,7 @@ impl Gathered {
         for path in files.under("derived", "toml") {
             let Some((text, file)) = parsed::<DerivedFile>(compiler, files, path) else { continue };
             compiler.facts(text, &file, &mut self.derived);
-            self.keep_examples(compiler, text, Kind::Derived, file.example);
+            self.keep_examples(compiler, (text, &Kind::Derived), &file.example);
         }
     }
 
@@ -124,12 +131,11 @@ impl Gathered {
     fn keep_examples(
         &mut self,
         compiler: &mut Compiler<'_>,
-        file: Text<'_>,
-        kind: Kind,
-        examples: Vec<Spanned<ExampleText>>,
+        (file, kind): (Text<'_>, &Kind),
+        examples: &[Spanned<ExampleText>],
     ) {
         for example in examples {
-            let example = Example::compile(file, &kind, &example);
+            let example = Example::compile(file, kind, example);
             self.examples.extend(compiler.note(example));
         }
     }

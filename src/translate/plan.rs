@@ -105,6 +105,11 @@ pub(super) struct SegmentRow {
 }
 
 impl SegmentRow {
+    /// Whether it reads identifiers.
+    pub const fn is_identifier(&self) -> bool {
+        matches!(self.meaning.read, Read::Identifier(_))
+    }
+
     /// What tells identifier rows of one field apart.
     pub const fn kind(&self) -> Option<IdentifierKind> {
         match self.meaning.read {
@@ -140,11 +145,19 @@ pub(super) struct SegmentPlan {
     pub parents: Vec<[u8; 3]>,
     /// By field number, ascending.
     pub fields: Vec<FieldPlan>,
+    /// Numbers of the fields with a required row.
+    pub required: Vec<u16>,
     /// `carries` and `drops`, by field number, ascending.
     pub rest: Vec<(Hl7Path, Bin)>,
 }
 
 impl SegmentPlan {
+    /// A table without rows, whose values would go to the top group.
+    pub fn empty(id: [u8; 3]) -> Self {
+        let (parents, fields) = (Vec::new(), Vec::new());
+        Self { id, group: None, parents, fields, required: Vec::new(), rest: Vec::new() }
+    }
+
     /// The bin of a leaf that no row took.
     pub fn rest(&self, at: &crate::vocabulary::position::Hl7Position) -> Bin {
         let start = self.rest.partition_point(|(path, _)| path.field < at.field);

@@ -10,7 +10,7 @@ use super::error::{TranslateError, header};
 use super::leaf::{Leaf, Leaves};
 use super::overlay::Overlay;
 use super::path::{Hl7Path, segment_id};
-use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, Read, SegmentPlan, SegmentRow};
+use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, SegmentPlan, SegmentRow};
 use super::reading::{Reading, accepted, identifier, with_authority};
 use super::value::{self, Wrong};
 use super::{Bins, FIRST_UNMAPPED_MAX, Merge, Pack, Translation};
@@ -139,10 +139,18 @@ impl<'p, 'f> Reader<'p, 'f> {
         self.note_time(leaves, id);
         self.note_merge(leaves, id);
         let group = self.group(plan);
-        for field in &plan.fields {
-            self.field(leaves, field, (group, segment.occurrence()))?;
+        let mut next = 0;
+        while let Some(leaf) = leaves.0.get(next) {
+            let number = leaf.at.field;
+            let run = next..leaves.end_of_field(next);
+            next = run.end;
+            if let Ok(at) = plan.fields.binary_search_by_key(&number, |field| field.number)
+                && let Some(field) = plan.fields.get(at)
+            {
+                self.field(leaves, field, (&run, group))?;
+            }
         }
-        Ok(())
+        missing(leaves, plan, segment.occurrence())
     }
 
     /// The index of the group a segment's values go to.
@@ -202,19 +210,15 @@ impl<'p, 'f> Reader<'p, 'f> {
         &mut self,
         leaves: &mut Leaves<'_>,
         plan: &FieldPlan,
-        (group, occurrence): (u32, u32),
+        (field, group): (&Range<usize>, u32),
     ) -> Result<(), TranslateError> {
-        let field = leaves.field(plan.number);
+        let identifiers = plan.rows.iter().any(SegmentRow::is_identifier);
         let mut took = 0_u64;
         let mut rest = field.clone();
         while let Some(repetition) = leaves.repetition(&rest) {
             rest.start = repetition.end;
             let mut unread = 0..0;
-            let known =
-                match plan.rows.iter().any(|row| matches!(row.meaning.read, Read::Identifier(_))) {
-                    true => self.kind_of(leaves, &repetition),
-                    false => None,
-                };
+            let known = if identifiers { self.kind_of(leaves, &repetition) } else { None };
             for (index, row) in plan.rows.iter().enumerate() {
                 let part = leaves.part(&repetition, &row.path);
                 if leaves.taken(&part) || !holds(leaves, row, &repetition) {
@@ -236,17 +240,15 @@ impl<'p, 'f> Reader<'p, 'f> {
             // What its row could not read is kept as text.
             leaves.take_all(&unread, Bin::Carried);
         }
-        let empty = |(index, row): &(usize, &SegmentRow)| {
+        let empty = |(_, row): &(usize, &SegmentRow)| {
             let same = plan.rows.iter().enumerate().filter(|(_, other)| other.path == row.path);
-            row.meaning.required
-                && took & (1 << index) == 0
-                && same.fold(0, |bits, (other, _)| bits | (took & (1 << other))) == 0
-                && holds(leaves, row, &field)
+            let bits = same.fold(0, |bits, (other, _)| bits | (took & (1 << other)));
+            row.meaning.required && bits == 0 && holds(leaves, row, field)
         };
         match plan.rows.iter().enumerate().find(empty) {
             Some((_, row)) => {
-                let at = row.path.position(occurrence, 1);
-                Err(TranslateError::Missing(at.into()))
+                let at = place(leaves, field, &row.path);
+                Err(TranslateError::Missing(Hl7Position { repetition: 1, ..at }.into()))
             }
             None => Ok(()),
         }
@@ -322,6 +324,17 @@ impl<'p, 'f> Reader<'p, 'f> {
         }
         self.record.time = self.time.map(|(_, date)| date);
         Ok(Translation { record: self.record, merge: self.merge, bins: self.bins })
+    }
+}
+
+/// A required field in which nothing stands at all.
+fn missing(leaves: &Leaves<'_>, plan: &SegmentPlan, occurrence: u32) -> Result<(), TranslateError> {
+    let absent = plan.required.iter().filter(|number| leaves.field(**number).is_empty());
+    let mut rows = absent.flat_map(|number| plan.fields.iter().filter(|f| f.number == *number));
+    let wanted = |row: &&SegmentRow| row.meaning.required && holds(leaves, row, &(0..0));
+    match rows.find_map(|field| field.rows.iter().find(wanted)) {
+        Some(row) => Err(TranslateError::Missing(row.path.position(occurrence, 1).into())),
+        None => Ok(()),
     }
 }
 

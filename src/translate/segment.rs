@@ -34,12 +34,15 @@ impl Compiler<'_> {
                 }
             }
         }
-        let mut plan = SegmentPlan { id, group, parents, fields: Vec::new(), rest: Vec::new() };
+        let mut plan = SegmentPlan { group, parents, ..SegmentPlan::empty(id) };
         for (row, written) in rows {
             let at = plan.fields.partition_point(|field| field.number < row.path.field);
             if plan.fields.get(at).is_none_or(|field| field.number != row.path.field) {
                 let field = FieldPlan { number: row.path.field, rows: Vec::new() };
                 plan.fields.insert(at, field);
+            }
+            if row.meaning.required {
+                plan.required.push(row.path.field);
             }
             let Some(field) = plan.fields.get_mut(at) else { continue };
             if field.rows.len() == ROWS_OF_A_FIELD_MAX {

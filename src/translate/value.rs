@@ -106,10 +106,8 @@ pub(super) fn coding(
     }
     let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
     let differs = found != sent || system.is_some();
-    let original = match text(code).filter(|_| differs) {
-        Some(code) => Some(Original { code, system: text(system) }),
-        None => None,
-    };
+    let original =
+        text(code).filter(|_| differs).map(|code| Original { code, system: text(system) });
     let kept = [code, display, system.filter(|_| original.is_some())];
     let coding = Coding { code: found.map(str::to_owned), display: text(display), original };
     for index in kept.into_iter().flatten() {
@@ -136,7 +134,7 @@ pub(super) fn composite(
         parts.drain(..parts.len().saturating_sub(1));
     }
     let text = match (component, parts.first()) {
-        (1.., Some(only)) => plain(only),
+        (1.., Some(only)) => plain(only).into_owned(),
         _ => line(&parts),
     };
     leaves.take_all(part, Bin::Mapped);
@@ -169,9 +167,17 @@ fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {
 }
 
 /// The first subcomponent of a part, as a person reads it.
-fn plain(part: &str) -> String {
+fn plain(part: &str) -> Cow<'_, str> {
     let first = part.split('&').find(|text| !text.is_empty()).unwrap_or_default();
-    first.replace("\\T\\", "&").replace("\\E\\", "\\")
+    if first.contains('\\') {
+        return first.replace("\\T\\", "&").replace("\\E\\", "\\").into();
+    }
+    first.into()
+}
+
+/// A component as a person reads it, empty if there is none.
+fn part(parts: &[String], index: usize) -> Cow<'_, str> {
+    parts.get(index).map_or(Cow::Borrowed(""), |part| plain(part))
 }
 
 /// Which line a name is, by its form.
@@ -184,35 +190,33 @@ pub(super) const fn name_line(form: NameForm) -> fn(&[String]) -> String {
 
 /// Family, given, further: joined without space if written in Han characters.
 fn name_of(parts: &[String], skip: usize) -> String {
-    let part = |index: usize| parts.get(skip + index).map_or(String::new(), |part| plain(part));
-    let (family, given, further) = (part(0), part(1), part(2));
+    let [family, given, further] = [0, 1, 2].map(|index| part(parts, skip + index));
     if family.chars().chain(given.chars()).any(is_han) {
-        return family + &given + &further;
+        return [family, given, further].concat();
     }
     joined(&[given, further, family], " ")
 }
 
 /// Postal address (XAD): in Han characters from the large to the small.
 pub(super) fn address_line(parts: &[String]) -> String {
-    let part = |index: usize| parts.get(index).map_or(String::new(), |part| plain(part));
-    let (street, other, city) = (part(0), part(1), part(2));
-    let (state, zip, country, county) = (part(3), part(4), part(5), part(8));
+    let [street, other, city, state, zip, country, county] =
+        [0, 1, 2, 3, 4, 5, 8].map(|index| part(parts, index));
     if [&street, &other, &city, &state].iter().any(|text| text.chars().any(is_han)) {
-        return state + &city + &county + &street + &other;
+        return [state, city, county, street, other].concat();
     }
     joined(&[street, other, city, county, state, zip, country], ", ")
 }
 
 /// Contact point (XTN): the number, else the unformatted one, else its pieces, else the mail.
 pub(super) fn telecom_line(parts: &[String]) -> String {
-    let part = |index: usize| parts.get(index).map_or(String::new(), |part| plain(part));
-    let pieces = joined(&[part(4), part(5), part(6), part(7)], "-");
-    let candidates = [part(0), part(11), pieces, part(3)];
-    candidates.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+    let pieces = || joined(&[4, 5, 6, 7].map(|index| part(parts, index)), "-");
+    let candidates = [0, 11].map(|index| part(parts, index).into_owned());
+    let lines = candidates.into_iter().chain([pieces(), part(parts, 3).into_owned()]);
+    lines.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
 }
 
-fn joined(parts: &[String], between: &str) -> String {
-    let filled: Vec<_> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+fn joined(parts: &[Cow<'_, str>], between: &str) -> String {
+    let filled: Vec<_> = parts.iter().map(AsRef::as_ref).filter(|part| !part.is_empty()).collect();
     filled.join(between)
 }
 

@@ -126,7 +126,7 @@ fn written(row: &DocumentRow, field: &Field) -> Option<Json> {
         (Read::Date, Value::Date(date)) => date.to_iso().into(),
         (Read::Identifier(kind), Value::Identifier(identifier)) => kind
             .is_none_or(|kind| kind == identifier.kind)
-            .then(|| identifier.value.as_str())?
+            .then_some(identifier.value.as_str())?
             .into(),
         (Read::Quantity, Value::Quantity(value)) => quantity(value),
         (Read::Text, Value::Text(text)) => text.as_str().into(),

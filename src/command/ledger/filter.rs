@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::place::Place;
 use crate::audit::{Kind, Question, Receipt};
 use crate::command::Failure;
+use crate::config::keys;
 use crate::identity::{Keys, Pseudonym};
 use crate::store::LedgerFile;
 use crate::vocabulary::{Date, Department, ElementId, Identifier, IdentifierKind, Purpose};
@@ -40,22 +42,22 @@ pub struct Filter {
     #[arg(long)]
     pub person: Option<String>,
     /// A citizen id; `-` reads it from standard input, so that no process list shows it.
-    #[arg(long, group = "number", requires = "master_key")]
+    #[arg(long, group = "number")]
     pub citizen_id: Option<String>,
     /// A health-card number, or `-`.
-    #[arg(long, group = "number", requires = "master_key")]
+    #[arg(long, group = "number")]
     pub card: Option<String>,
     /// A health-record number, or `-`.
-    #[arg(long, group = "number", requires = "master_key")]
+    #[arg(long, group = "number")]
     pub record: Option<String>,
-    /// File of the master key: without it no number leads to a person.
+    /// File of the master key, if not the configuration's: without it no number leads to a person.
     #[arg(long, value_name = "FILE")]
     pub master_key: Option<PathBuf>,
 }
 
 impl Filter {
     /// The question the options ask of a ledger.
-    pub fn question(&self, file: &LedgerFile) -> Result<Question, Failure> {
+    pub fn question(&self, file: &LedgerFile, place: &Place) -> Result<Question, Failure> {
         let kind = |name: &String| {
             let known: Vec<_> = Kind::ALL.iter().map(|row| row.1).collect();
             let unknown = || Failure(format!("--kind: there are {}", known.join(", ")));
@@ -65,7 +67,7 @@ impl Filter {
             department: read("--department", &self.department, Department::parse)?,
             element: read("--element", &self.element, ElementId::parse)?,
             kinds: self.kind.iter().map(kind).collect::<Result<_, _>>()?,
-            persons: self.persons(file)?,
+            persons: self.persons(file, place)?,
             purpose: read("--purpose", &self.purpose, Purpose::parse)?,
             receipt: read("--receipt", &self.receipt, Receipt::parse)?,
             since_ms: read("--since", &self.since, moment)?,
@@ -74,12 +76,14 @@ impl Filter {
     }
 
     /// Every pseudonym under which entries may name the person.
-    fn persons(&self, file: &LedgerFile) -> Result<Vec<Pseudonym>, Failure> {
+    fn persons(&self, file: &LedgerFile, place: &Place) -> Result<Vec<Pseudonym>, Failure> {
         let mut persons: Vec<_> = self.person.iter().cloned().map(Pseudonym).collect();
-        let (Some(identifier), Some(master)) = (self.identifier()?, &self.master_key) else {
+        let Some(identifier) = self.identifier()? else {
             return Ok(persons);
         };
-        let keys = Keys::derive(&*master_key(master)?);
+        let path = self.master_key.as_ref().or(place.master_key.as_ref());
+        let path = path.ok_or_else(|| Failure("a number needs --master-key".to_owned()))?;
+        let keys = Keys::derive(&*master_key(path)?);
         let token = keys.token(&identifier);
         let token = token.map_err(|error| Failure::during("identifier", error))?;
         let (known, tokens) =
@@ -125,8 +129,8 @@ fn moment(text: &str) -> Result<i64, &'static str> {
     date.timestamp().map(|seconds| seconds.saturating_mul(1000)).ok_or("no such moment")
 }
 
+/// Reads the key, and never makes one: a new key leads to nobody.
 fn master_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
-    let bytes = Zeroizing::new(fs::read(path).map_err(|e| Failure::during("master key", e))?);
-    let key = <[u8; 32]>::try_from(bytes.as_slice());
-    key.map(Zeroizing::new).map_err(|_| Failure("master key: not 32 bytes".to_owned()))
+    fs::metadata(path).map_err(|error| Failure::during("master key", error))?;
+    keys::master(path).map_err(|error| Failure::during("master key", error))
 }

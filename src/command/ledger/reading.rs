@@ -26,7 +26,7 @@ impl Reading {
     /// Opens the ledger and marks where it ends.
     ///
     /// # Errors
-    /// [`Failure`] if there is none or it cannot be read.
+    /// [`Failure`] if there is no ledger that can be read.
     pub fn open(folder: &Path) -> Result<Self, Failure> {
         let open = LedgerFile::open(folder).map_err(failed)?;
         let (size, sealed) = ends(&open).map_err(failed)?;
@@ -34,11 +34,23 @@ impl Reading {
     }
 
     /// How many entries it has.
+    #[must_use]
     pub const fn size(&self) -> u64 {
         self.size
     }
 
+    /// The newest checkpoint, signed text and all.
+    ///
+    /// # Errors
+    /// [`Failure`] if the file cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let above = self.sealed.saturating_sub(1);
+        let last = self.file.checkpoints(above, 1).map_err(failed)?;
+        Ok(last.into_iter().next().map(|last| last.bytes))
+    }
+
     /// The file itself.
+    #[must_use]
     pub const fn file(&self) -> &LedgerFile {
         &self.file
     }
@@ -77,7 +89,7 @@ impl Reading {
     /// Whether everything could be read: an iterator cannot say why it ended.
     ///
     /// # Errors
-    /// [`Failure`] if something could not.
+    /// [`Failure`] if it could not.
     pub fn finish(&self) -> Result<(), Failure> {
         self.trouble.take().map_or(Ok(()), |error| Err(failed(error)))
     }

@@ -1,5 +1,6 @@
 //! The command over a real store: what it proves, finds and writes.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -16,6 +17,14 @@ use crate::vocabulary::{
 const MASTER: [u8; 32] = [7; 32];
 const CITIZEN: &str = "11010519491231002X";
 
+/// What of a configuration the ledger needs, and no more than a configuration must have.
+const CONFIG: &str = r#"
+master_key = "master.key"
+https = { address = "127.0.0.1:0" }
+ledger = { name = "ledger", key = "ledger.key" }
+store = { folder = "data" }
+"#;
+
 #[derive(Parser)]
 struct Line {
     #[command(flatten)]
@@ -30,9 +39,11 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
-        let key = SigningKey::create(&site.path("ledger.key"), "ledger").unwrap();
-        fs::write(site.path("ledger.pub"), format!("{}\n", key.public())).unwrap();
-        fs::write(site.path("master.key"), MASTER).unwrap();
+        SigningKey::create(&site.path("ledger.key"), "ledger").unwrap();
+        let master = site.path("master.key");
+        fs::write(&master, MASTER).unwrap();
+        fs::set_permissions(&master, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(site.path("kangqiao.toml"), CONFIG).unwrap();
         site
     }
 
@@ -44,25 +55,26 @@ impl Site {
     fn open(&self) -> Store {
         let data = self.path("data");
         let (entries, last) = match Reading::open(&data) {
-            Ok(reading) => (reading.entries().collect(), reading.checkpoints().last()),
+            Ok(reading) => (reading.entries().collect(), reading.checkpoint().unwrap()),
             Err(_) => (Vec::new(), None),
         };
         let key = SigningKey::load(&self.path("ledger.key"), "ledger").unwrap();
         let bytes = entries.iter().map(|(_, bytes)| bytes);
         let mut sealer = Sealer::restore(key, bytes, last.as_deref()).unwrap();
-        let seal = Box::new(move |first, entries: &[&[u8]]| sealer.seal(first, entries).unwrap());
+        let seal = Box::new(move |first, entries: &[&[u8]]| sealer.seal(first, entries).ok());
         let settings = store::Settings { folder: data, ..store::Settings::default() };
         Store::open(settings, &MASTER, seal).unwrap()
     }
 
     /// Runs the command and gives what it printed.
     fn run(&self, line: &str) -> Result<String, String> {
-        let data = self.path("data");
-        let place = ["--data", data.to_str().unwrap()];
-        let words: Vec<String> =
-            line.split(' ').map(|word| word.replace("@", &format!("{}/", self.root()))).collect();
-        let line = std::iter::once("ledger").chain(words.iter().map(String::as_str)).chain(place);
-        let args = Line::try_parse_from(line).map_err(|error| error.to_string())?.args;
+        let root = format!("{}/", self.root());
+        let mut words = vec!["ledger".to_owned()];
+        words.extend(line.split(' ').map(|word| word.replace('@', &root)));
+        if !line.contains("--config") {
+            words.extend(["--data".to_owned(), format!("{root}data")]);
+        }
+        let args = Line::try_parse_from(words).map_err(|error| error.to_string())?.args;
         let mut out = Vec::new();
         let ended = match args.action {
             Action::Verify(verify) => verify.run(&mut out),
@@ -243,6 +255,21 @@ async fn a_search_finds_a_person_under_every_pseudonym() {
 }
 
 #[tokio::test]
+async fn the_configuration_leads_to_the_ledger_and_its_keys() {
+    let site = filled().await;
+    let at = "--config @kangqiao.toml";
+    assert!(site.run(&format!("verify {at}")).unwrap().contains("entries          5"));
+    let found = site.run(&format!("search --citizen-id {CITIZEN} {at}")).unwrap();
+    assert!(found.contains("共 3 条 entries"), "{found}");
+    fs::remove_file(site.path("master.key")).unwrap();
+    assert!(site.run(&format!("search --citizen-id {CITIZEN} {at}")).is_err());
+    assert!(!site.path("master.key").exists(), "a search never makes a key");
+    fs::write(site.path("kangqiao.toml"), "ledgre = 1").unwrap();
+    let failure = site.run(&format!("verify {at}")).unwrap_err();
+    assert!(failure.contains("kangqiao.toml:1:1"), "{failure}");
+}
+
+#[tokio::test]
 async fn a_table_has_both_languages_and_never_a_number() {
     let site = filled().await;
     let by = format!("search --citizen-id {CITIZEN} --master-key @master.key");
@@ -272,6 +299,16 @@ async fn an_export_is_written_once() {
 }
 
 #[tokio::test]
+async fn an_entry_that_cannot_be_read_fails_a_search() {
+    let site = filled().await;
+    site.sql("UPDATE ledger SET bytes = x'00' WHERE number = 2");
+    for line in ["search --kind start", "search --json", "export --format csv"] {
+        let failure = site.run(line).unwrap_err();
+        assert_eq!(failure, "entry 2: not a ledger entry; run `kangqiao ledger verify`");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_said() {
     let site = filled().await;
     let complains = |line: &str, part: &str| {
@@ -284,8 +321,10 @@ async fn what_cannot_be_asked_is_said() {
     complains("search --kind gossip", "disclosure, erase");
     complains("search --since yesterday", "--since: not a date");
     complains("search --receipt 1", "--receipt: a receipt is 26");
-    complains("export --format pdf", "csv, jsonl");
+    complains("export --format pdf --output @out", "csv, jsonl");
+    assert!(!site.path("out").exists());
     complains("verify --public-key @nothing", "public key");
+    complains("verify", "--public-key");
     fs::write(site.path("held"), "nonsense").unwrap();
     complains(&format!("{VERIFY} --held @held"), "held checkpoint 1: not a signed checkpoint");
     assert!(Reading::open(Path::new("/nonexistent")).is_err());
