@@ -1,0 +1,25 @@
+# What a person types. `make help` lists it.
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+CARGO  := cargo
+
+.PHONY: help demo test bench packages
+help: ## these lines
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+
+demo: ## the whole story with real sockets; stays up until Ctrl-C
+	$(CARGO) build --locked
+	$(TARGET)/debug/kangqiao demo
+
+packages: ## Debian packages and foreign clients the tests use
+	@scripts/packages
+	@scripts/clients $(TARGET)/clients
+
+test: packages ## everything: style, lints, unit, property, sockets, browser, crash, demo, README
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	KANGQIAO_CLIENTS=$(TARGET)/clients $(CARGO) test --locked --workspace
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; \
+	else echo "SKIPPED cargo deny: it is not installed"; fi
+
+bench: ## throughput, latency, memory and start-up as ratios; writes target/bench.json
+	$(CARGO) bench --locked --bench gateway

@@ -1,0 +1,202 @@
+//! `make bench`: the real gateway under load, beside what the same machine can do at most.
+//!
+//! Everything is switched on: durability, translation, privacy, ledger. Figures are
+//! ratios to a floor measured in the same run, since bare rates say more about the
+//! machine than about the gateway. The clients share the machine, so they do little.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot measure stops"
+)]
+
+mod load;
+#[allow(dead_code, reason = "a benchmark needs less of it than the tests do")]
+#[path = "../tests/all/rig/mod.rs"]
+mod rig;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use load::{Load, inquiry, mllp};
+use rig::Rig;
+use serde_json::{Value, json};
+
+/// Residents the messages are about.
+const RESIDENTS: usize = 2_000;
+/// Residents who are asked about once, so that nothing about them is cached.
+const STRANGERS: usize = 6_000;
+/// Connections of the runs.
+const CONNECTIONS: [usize; 3] = [1, 8, 64];
+
+/// What the gateway should reach, and what it reached.
+struct Aim {
+    what: &'static str,
+    reached: f64,
+    wanted: f64,
+    at_most: bool,
+}
+
+fn main() {
+    let seconds = std::env::var("KANGQIAO_BENCH_SECONDS").ok().and_then(|text| text.parse().ok());
+    let span = Duration::from_secs(seconds.unwrap_or(6));
+    // One thread for the clients: the gateway has the other core, and what is left of this one.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut rig = Rig::prepare("");
+    rig.words = vec!["--echo"];
+    let first = started(&rig);
+    rig.stop();
+    let again = started(&rig);
+    let (idle, _) = rig.memory_kib();
+
+    let residents = mllp::messages(RESIDENTS);
+    let strangers = mllp::messages(STRANGERS);
+    let address = rig::at(rig.ports.mllp);
+    let fill = |messages: &[mllp::Template]| {
+        runtime.block_on(mllp::once(&address, messages, CONNECTIONS[2]));
+    };
+    fill(&residents);
+    fill(&strangers);
+    let mut rows = Vec::new();
+    for connections in CONNECTIONS {
+        let bare = runtime.block_on(load::bare(rig.path(), &residents, connections, span));
+        let load = runtime.block_on(mllp::run(&address, &residents, connections, span));
+        rows.push((connections, bare, load));
+    }
+
+    let door = inquiry::Door::new(&rig);
+    let citizens = |messages: &[mllp::Template]| -> Vec<String> {
+        messages.iter().map(|message| message.citizen.clone()).collect()
+    };
+    let (asked, fresh) = (citizens(&residents), citizens(&strangers));
+    runtime.block_on(inquiry::once(&door, &asked));
+    let echo = runtime.block_on(inquiry::run(&door, "/v1/echo", &asked, span));
+    let hit = runtime.block_on(inquiry::run(&door, "/v1/inquiries", &asked, span));
+    let miss = runtime.block_on(inquiry::once(&door, &fresh));
+    let (rss, peak) = rig.memory_kib();
+
+    let (_, bare, widest) = &rows[CONNECTIONS.len() - 1];
+    let mib = |kib: u64| kib as f64 / 1024.0;
+    let aims = [
+        aim("messages at 64 connections / bare append", widest.rate() / bare.rate(), 0.2, false),
+        aim("cached inquiry / trivial handler", hit.rate() / echo.rate(), 0.35, false),
+        aim("highest resident memory, MiB", mib(peak), 256.0, true),
+        aim("start to ready, seconds", first.max(again).as_secs_f64(), 1.0, true),
+    ];
+    print_table(&rows, [("trivial handler", &echo), ("cached", &hit), ("not cached", &miss)]);
+    println!(
+        "memory MiB: idle {:.0}, after load {:.0}, highest {:.0}; start to ready ms: {} then {}\n",
+        mib(idle),
+        mib(rss),
+        mib(peak),
+        first.as_millis(),
+        again.as_millis()
+    );
+    for aim in &aims {
+        println!(
+            "{:<44} {:>8.3}   aim {} {}   {}",
+            aim.what,
+            aim.reached,
+            aim.sign(),
+            aim.wanted,
+            if aim.met() { "met" } else { "MISSED" }
+        );
+    }
+    let start_ms = [first, again].map(|took| took.as_millis() as u64);
+    let report = json!({
+        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        "seconds_per_run": span.as_secs(),
+        "message_bytes": residents[0].bytes.len(),
+        "mllp": rows.iter().map(row_json).collect::<Vec<_>>(),
+        "inquiry": inquiry_json(&echo, &hit, &miss),
+        "memory_kib": { "idle": idle, "after_load": rss, "highest": peak },
+        "start_ms": { "first": start_ms[0], "again": start_ms[1] },
+        "aims": aims.iter().map(Aim::json).collect::<Vec<_>>(),
+    });
+    write(&report);
+}
+
+fn row_json((connections, bare, load): &(usize, Load, Load)) -> Value {
+    json!({
+        "connections": connections,
+        "gateway": load.json(),
+        "bare_append": bare.json(),
+        "ratio": load.rate() / bare.rate(),
+    })
+}
+
+fn inquiry_json(echo: &Load, hit: &Load, miss: &Load) -> Value {
+    json!({
+        "connections": inquiry::CONNECTIONS,
+        "trivial_handler": echo.json(),
+        "cached": hit.json(),
+        "not_cached": miss.json(),
+        "ratio_cached": hit.rate() / echo.rate(),
+        "ratio_not_cached": miss.rate() / echo.rate(),
+    })
+}
+
+/// Starts the gateway; how long until it said it was ready.
+fn started(rig: &Rig) -> Duration {
+    let begun = Instant::now();
+    rig.resume();
+    begun.elapsed()
+}
+
+fn aim(what: &'static str, reached: f64, wanted: f64, at_most: bool) -> Aim {
+    Aim { what, reached, wanted, at_most }
+}
+
+impl Aim {
+    fn met(&self) -> bool {
+        if self.at_most { self.reached <= self.wanted } else { self.reached >= self.wanted }
+    }
+
+    const fn sign(&self) -> &'static str {
+        if self.at_most { "at most" } else { "at least" }
+    }
+
+    fn json(&self) -> Value {
+        let (reached, wanted) = (self.reached, self.wanted);
+        json!({ "what": self.what, "reached": reached, self.sign(): wanted, "met": self.met() })
+    }
+}
+
+fn print_table(rows: &[(usize, Load, Load)], inquiries: [(&str, &Load); 3]) {
+    println!("\nMLLP        messages/s    p50 ms    p99 ms   bare append/s     ratio");
+    for (connections, bare, load) in rows {
+        println!(
+            "{connections:>4} conn. {:>12.0} {:>9.2} {:>9.2} {:>15.0} {:>9.3}",
+            load.rate(),
+            load.percentile(50),
+            load.percentile(99),
+            bare.rate(),
+            load.rate() / bare.rate()
+        );
+    }
+    let trivial = inquiries[0].1.rate();
+    println!(
+        "\nmutual TLS, {} connections   requests/s    p50 ms    p99 ms     ratio",
+        inquiry::CONNECTIONS
+    );
+    for (name, load) in inquiries {
+        println!(
+            "{name:<27} {:>12.0} {:>9.2} {:>9.2} {:>9.3}",
+            load.rate(),
+            load.percentile(50),
+            load.percentile(99),
+            load.rate() / trivial
+        );
+    }
+    println!();
+}
+
+/// Beside the build, as `target/bench.json`.
+fn write(report: &Value) {
+    let binary = Path::new(env!("CARGO_BIN_EXE_kangqiao"));
+    let target = binary.parent().and_then(Path::parent).unwrap();
+    let path = target.join("bench.json");
+    std::fs::write(&path, format!("{report:#}\n")).unwrap();
+    println!("\nwritten to {}", path.display());
+}

@@ -1,0 +1,225 @@
+//! The console in a real Chromium, by keyboard alone.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::hmac;
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use kangqiao_conformance::https;
+use serde_json::json;
+
+use crate::rig::message::{Message, Resident};
+use crate::rig::{AGENT, PLAIN_SENDER, Rig, at, free_port, skipped, until};
+
+/// A browser driver of our own, ended with the test.
+struct Driver {
+    child: Child,
+    port: u16,
+}
+
+impl Driver {
+    fn start() -> Option<Self> {
+        let exists = |name: &str| {
+            let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).output();
+            found.is_ok_and(|output| output.status.success())
+        };
+        if !exists("chromium") || !exists("chromedriver") {
+            return None;
+        }
+        let port = free_port();
+        let mut command = Command::new("chromedriver");
+        command.arg(format!("--port={port}")).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let driver = Self { child, port };
+        until("chromedriver is ready", || {
+            let mut link = https::Link::connect(&at(port), None).ok()?;
+            link.get("/status").ok().filter(|reply| reply.status == 200)
+        });
+        Some(driver)
+    }
+
+    async fn browser(&self) -> Client {
+        let options =
+            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+        let wanted = json!({
+            "acceptInsecureCerts": true,
+            "goog:chromeOptions": { "args": options },
+        });
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(wanted.as_object().unwrap().clone());
+        builder.connect(&format!("http://{}", at(self.port))).await.unwrap()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// RFC 6238 with SHA-1, six digits, thirty seconds: written here a second time, so that
+/// the console's own is compared with something.
+fn one_time_code(secret: &str, seconds: u64) -> String {
+    let mut bits = String::new();
+    for letter in secret.bytes() {
+        let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == letter);
+        bits += &format!("{:05b}", value.unwrap());
+    }
+    let bytes: Vec<u8> = bits
+        .as_bytes()
+        .chunks_exact(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
+        .collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &bytes);
+    let tag = hmac::sign(&key, &(seconds / 30).to_be_bytes());
+    let tag = tag.as_ref();
+    let at = usize::from(tag[19] & 15);
+    let number = u32::from_be_bytes(tag[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+    format!("{:06}", number % 1_000_000)
+}
+
+#[test]
+fn the_code_of_the_standard_is_ours() {
+    // RFC 6238 appendix B, last six digits.
+    assert_eq!(one_time_code("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 59), "287082");
+}
+
+struct Enrolled {
+    password: String,
+    secret: String,
+}
+
+fn enrol(rig: &Rig, name: &str, role: &str) -> Enrolled {
+    let printed =
+        rig.succeed(&["user", "--users", "users.toml", "add", "--name", name, "--role", role]);
+    let word = |key: &str| {
+        let line = printed.lines().find(|line| line.starts_with(key)).unwrap();
+        line[key.len()..].trim().to_owned()
+    };
+    let secret = word("code").split_once("secret=").unwrap().1.to_owned();
+    let secret = secret.split('&').next().unwrap().to_owned();
+    Enrolled { password: word("password"), secret }
+}
+
+/// Types where the focus is.
+async fn type_in(browser: &Client, text: &str) {
+    browser.active_element().await.unwrap().send_keys(text).await.unwrap();
+}
+
+async fn tab_to(browser: &Client, wanted: &str) {
+    for _ in 0..60 {
+        type_in(browser, &Key::Tab.to_string()).await;
+        let script = "const e = document.activeElement; return (e.getAttribute('href') || e.id)";
+        let here = browser.execute(script, Vec::new()).await.unwrap();
+        if here == wanted {
+            return;
+        }
+    }
+    panic!("the keyboard does not reach {wanted}");
+}
+
+async fn shows(browser: &Client, text: &str) {
+    let found = browser.wait().at_most(Duration::from_secs(30));
+    let path = format!("//main[contains(., '{text}')]");
+    if found.for_element(Locator::XPath(&path)).await.is_err() {
+        panic!("the page does not show {text}: {}", browser.source().await.unwrap());
+    }
+}
+
+async fn sign_in(browser: &Client, rig: &Rig, name: &str, enrolled: &Enrolled) {
+    browser.goto(&format!("https://{}/sign-in", at(rig.ports.console))).await.unwrap();
+    let tab = Key::Tab.to_string();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    type_in(browser, &format!("{name}{tab}")).await;
+    type_in(browser, &format!("{}{tab}", enrolled.password)).await;
+    let code = one_time_code(&enrolled.secret, now);
+    type_in(browser, &format!("{code}{}", Key::Enter)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_finds_who_saw_a_person_by_keyboard_alone() {
+    let Some(driver) = Driver::start() else {
+        return skipped("no chromium with chromedriver");
+    };
+    let rig = Rig::start();
+    let auditor = enrol(&rig, "lin", "auditor");
+    let resident = Resident::new();
+    rig.mllp().exchange(&Message::new("A01", &resident).bytes()).unwrap();
+    let answer = rig.ask(
+        AGENT,
+        &json!({
+            "identifier": { "kind": "citizen-id", "value": resident.citizen },
+            "purpose": "emergency-card",
+            "evidence": { "call": "CALL-9" },
+        }),
+    );
+    let receipt = answer.json()["receipt"].as_str().unwrap().to_owned();
+
+    let browser = driver.browser().await;
+    sign_in(&browser, &rig, "lin", &auditor).await;
+    // Overview: received = kept + quarantined + refused, by sender.
+    shows(&browser, PLAIN_SENDER).await;
+    let figure = browser.find(Locator::Css(".equation .kept dd")).await.unwrap();
+    assert_eq!(figure.text().await.unwrap(), "1");
+
+    tab_to(&browser, "/ledger").await;
+    type_in(&browser, &Key::Enter.to_string()).await;
+    browser.wait().for_element(Locator::Css("#value")).await.unwrap();
+    tab_to(&browser, "value").await;
+    type_in(&browser, &format!("{}{}", resident.citizen, Key::Enter)).await;
+    shows(&browser, &receipt).await;
+    let page = browser.source().await.unwrap();
+    assert!(!page.contains(&resident.citizen), "the page names the person");
+    assert!(page.contains("emergency-card") || page.contains("紧急"), "{page}");
+
+    // The language switch, still by keyboard.
+    assert_eq!(language(&browser).await, "zh-CN");
+    browser.goto(&format!("https://{}/ledger", at(rig.ports.console))).await.unwrap();
+    tab_to(&browser, "/ledger?lang=en").await;
+    type_in(&browser, &Key::Enter.to_string()).await;
+    browser.wait().for_element(Locator::Css("html[lang=en]")).await.unwrap();
+    let log = browser.execute("return document.styleSheets.length", Vec::new()).await.unwrap();
+    assert_eq!(log, 1, "the style sheet was refused by the content security policy");
+    browser.close().await.unwrap();
+}
+
+async fn language(browser: &Client) -> String {
+    let found = browser.execute("return document.documentElement.lang", Vec::new()).await;
+    found.unwrap().as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_no_ledger_and_a_wrong_code_opens_nothing() {
+    let Some(driver) = Driver::start() else {
+        return skipped("no chromium with chromedriver");
+    };
+    let rig = Rig::start();
+    let operator = enrol(&rig, "wei", "operator");
+    let browser = driver.browser().await;
+    let stolen = Enrolled { secret: "A".repeat(32), password: operator.password.clone() };
+    sign_in(&browser, &rig, "wei", &stolen).await;
+    browser.wait().for_element(Locator::Css("[role=alert]")).await.unwrap();
+    sign_in(&browser, &rig, "wei", &operator).await;
+    browser.wait().for_element(Locator::Css(".equation")).await.unwrap();
+    browser.goto(&format!("https://{}/ledger", at(rig.ports.console))).await.unwrap();
+    assert!(browser.find(Locator::Css("#value")).await.is_err(), "an operator sees the ledger");
+    browser.close().await.unwrap();
+}
+
+#[test]
+fn the_console_is_strict_about_what_a_browser_may_do() {
+    let rig = Rig::shared();
+    let mut link = https::Link::connect(&at(rig.ports.console), Some(&rig.tls(""))).unwrap();
+    let reply = link.get("/sign-in").unwrap();
+    assert_eq!(reply.status, 200);
+    let policy = reply.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    for path in ["/overview", "/ledger", "/ledger/latest", "/ledger/entry/1"] {
+        let reply = link.get(path).unwrap();
+        assert!(reply.status != 200, "{path} is open to everybody");
+    }
+}

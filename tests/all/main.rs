@@ -1,0 +1,25 @@
+//! Black-box tests through the sockets, and `tidy`, which reminds of STYLE.
+//!
+//! One binary, since each further one would link the world again. `rig` starts the
+//! real gateway; the clients are those of the conformance runner.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that panics says where"
+)]
+
+mod answer;
+mod badinput;
+mod canary;
+mod conformance;
+mod console;
+mod corpus;
+mod crash;
+mod demo;
+mod push;
+mod readme;
+mod realclients;
+mod reload;
+mod rig;
+mod tidy;

@@ -1,0 +1,119 @@
+//! Reload: a good change serves at once and without a restart, a broken one never.
+
+use serde_json::json;
+
+use crate::rig::message::{Message, Resident, field};
+use crate::rig::{AGENT, Rig, TLS_SENDER, until};
+
+fn change(rig: &Rig, path: &str, edit: impl Fn(String) -> String) {
+    let path = rig.path().join(path);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let edited = edit(text.clone());
+    assert_ne!(text, edited, "the edit changed nothing");
+    std::fs::write(path, edited).unwrap();
+}
+
+/// Sends SIGHUP and waits until the gateway says how it went.
+fn reload(rig: &Rig, outcome: &str) {
+    let count = |rig: &Rig| rig.counted("kangqiao_reloads_total", &[("outcome", outcome)]);
+    let before = count(rig);
+    rig.signal("HUP");
+    until(&format!("a reload was {outcome}"), || (count(rig) > before).then_some(()));
+}
+
+fn card(rig: &Rig, resident: &Resident) -> kangqiao_conformance::https::Reply {
+    let question = json!({
+        "identifier": { "kind": "citizen-id", "value": resident.citizen },
+        "purpose": "emergency-card",
+        "evidence": { "call": "CALL-1" },
+    });
+    rig.ask(AGENT, &question)
+}
+
+#[test]
+fn a_broken_mapping_never_serves_and_a_good_one_does() {
+    let rig = Rig::start();
+    let pushed = |sex: &str| {
+        let mut message = Message::new("A01", &Resident::new());
+        message.segments[1] = message.segments[1].replace("|M", &format!("|{sex}"));
+        field(&rig.mllp().exchange(&message.bytes()).unwrap(), "MSA-1")
+    };
+    let before = card(&rig, &Resident::new()).json()["mappings"].clone();
+    assert_eq!((pushed("M").as_str(), pushed("male").as_str()), ("AA", "AE"));
+    let overlay = rig.path().join("mappings/senders/hospital-a.toml");
+    std::fs::create_dir_all(overlay.parent().unwrap()).unwrap();
+    let kept = std::fs::read_to_string(&overlay).unwrap_or_default();
+    std::fs::write(&overlay, "title = \"broken\"\ncodez = {}\n").unwrap();
+    reload(&rig, "refused");
+    assert_eq!(pushed("M"), "AA");
+    assert_eq!(card(&rig, &Resident::new()).json()["mappings"], before);
+    let good = "title = \"spells the sex out\"\ncodes = { \"PID-8\" = { \"male\" = \"M\" } }\n";
+    std::fs::write(&overlay, good).unwrap();
+    reload(&rig, "applied");
+    assert_eq!((pushed("M").as_str(), pushed("male").as_str()), ("AA", "AA"));
+    assert_ne!(card(&rig, &Resident::new()).json()["mappings"], before);
+    drop(kept);
+}
+
+#[test]
+fn a_broken_policy_never_serves_and_a_withdrawn_grant_works_at_once() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    rig.mllp().exchange(&Message::new("A01", &resident).bytes()).unwrap();
+    assert_eq!(card(&rig, &resident).status, 200);
+    let policy = "policies/hotline.cedar";
+    change(&rig, policy, |text| text + "\npermit (principal, action");
+    reload(&rig, "refused");
+    assert_eq!(card(&rig, &resident).status, 200);
+    change(&rig, policy, |text| text.replace("\npermit (principal, action", ""));
+    change(&rig, "policies/departments.toml", |text| {
+        text.replace(
+            r#"grants = [{ purpose = "emergency-card", roles = ["agent"] }]"#,
+            "grants = []",
+        )
+    });
+    // The examples beside the policies say what the agent sees; without the grant they go too.
+    std::fs::write(
+        rig.path().join("policies/hotline.examples.toml"),
+        "title = \"nothing is granted\"\nexample = []\n",
+    )
+    .unwrap();
+    reload(&rig, "applied");
+    assert_eq!(card(&rig, &resident).status, 403);
+}
+
+#[test]
+fn a_revoked_certificate_is_refused_after_a_reload_even_on_an_open_connection() {
+    let rig = Rig::start();
+    let mut open = rig.mllps(TLS_SENDER).unwrap();
+    let push = |link: &mut kangqiao_conformance::mllp::Link| {
+        let message = Message::new("A01", &Resident::new());
+        link.exchange(&message.bytes()).map(|reply| field(&reply, "MSA-1"))
+    };
+    assert_eq!(push(&mut open).unwrap(), "AA");
+    let key = rig.path().join("certs/gateway.key");
+    let good = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "not a key").unwrap();
+    reload(&rig, "refused");
+    assert_eq!(push(&mut rig.mllps(TLS_SENDER).unwrap()).unwrap(), "AA");
+    std::fs::write(&key, good).unwrap();
+    rig.succeed(&["certs", "--dir", "certs", "revoke", "--name", TLS_SENDER]);
+    reload(&rig, "applied");
+    assert!(push(&mut open).map_or(true, |code| code != "AA"), "still open to the revoked");
+    let fresh = rig.mllps(TLS_SENDER).and_then(|mut link| push(&mut link));
+    assert!(fresh.map_or(true, |code| code != "AA"), "open anew to the revoked");
+}
+
+#[test]
+fn a_stop_answers_what_is_in_hand_and_ends_well() {
+    let rig = Rig::start();
+    let mut link = rig.mllp();
+    let message = Message::new("A01", &Resident::new());
+    link.send(&message.bytes()).unwrap();
+    // The message is in hand once it is counted or answered; the reply is read afterwards.
+    until("it is kept", || {
+        (rig.counted("kangqiao_messages_total", &[("state", "kept")]) == 1).then_some(())
+    });
+    assert!(rig.stop().success());
+    assert_eq!(field(&link.receive().unwrap(), "MSA-1"), "AA");
+}
