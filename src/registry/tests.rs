@@ -12,6 +12,7 @@ use crate::vocabulary::{
     Value, ValueType,
 };
 use crate::wire::json::Limits;
+use crate::wire::{Charset, hl7v2};
 
 const META: AnswerMeta<'_> =
     AnswerMeta { receipt: "r-1", answered_at: 1_795_000_000, mappings: "m", sources: &[] };
@@ -243,10 +244,10 @@ fn an_upstream_answer_is_read_record_by_record_or_refused_by_place() {
     check(&many, Err((Fault::Limit, "/records")));
 }
 
-/// From an upstream's JSON to the purposes: everything a purpose lists can be answered
+/// From a hospital's message and an upstream's JSON to the purposes: everything a purpose lists can be answered
 /// from what the mappings read, so neither side names an element the other does not know.
 #[test]
-fn what_a_purpose_lists_can_be_answered_from_what_upstreams_say() {
+fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
     let files = crate::policy::tests::folder("mappings");
     let pack = crate::translate::Pack::load(&files).unwrap();
     let source = Source::parse("record-platform").unwrap();
@@ -258,6 +259,15 @@ fn what_a_purpose_lists_can_be_answered_from_what_upstreams_say() {
             let read = pack.read_json(dialect, source, &document.unwrap());
             records.extend(read.into_iter().flatten().map(|found| found.record));
         }
+    }
+    for path in files.under("hl7v2", "hl7") {
+        // One is in its sender's character set; there are enough others.
+        let Ok(text) = files.text(path) else { continue };
+        let lines = text.replace("\r\n", "\r").replace('\n', "\r");
+        let limits = hl7v2::Limits::default();
+        let message = hl7v2::Message::read(lines.as_bytes(), Charset::Utf8, &limits);
+        let read = message.ok().and_then(|message| pack.read_hl7(source, &message).ok());
+        records.extend(read.map(|found| found.record));
     }
     records.extend(pack.derive(&records, META.answered_at));
     let mut missing = Vec::new();
