@@ -1,2 +1,65 @@
-//! x
-fn main() {}
+//! The `kangqiao` binary: reads the command line and runs one command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use kangqiao::command::{
+    Failure, ask, certs, check, demo, explain, ledger, send, serve, translate, user,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// 康桥 Kangqiao, a gateway between health and civil affairs.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// 查询 Ask as a department and print the answer.
+    Ask(ask::Args),
+    /// 证书 A certificate authority for development and small sites.
+    Certs(certs::Args),
+    /// 检查 Read configuration, mappings and policies; answer with file, line and column.
+    Check(check::Args),
+    /// 演示 The whole story over real sockets, on simulated systems.
+    Demo(demo::Args),
+    /// 解释 What would be released to a department, and by which rule.
+    Explain(explain::Args),
+    /// 账本 Verify, search or export the ledger.
+    Ledger(ledger::Args),
+    /// 发送 Send messages as a hospital and print the acknowledgements.
+    Send(send::Args),
+    /// 运行 Run the gateway.
+    Serve(serve::Args),
+    /// 翻译 What a message becomes.
+    Translate(translate::Args),
+    /// 用户 Who may sign in to the console.
+    User(user::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome: Result<(), Failure> = match Line::parse().command {
+        Command::Ask(args) => ask::run(args),
+        Command::Certs(args) => certs::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Ledger(args) => ledger::run(args),
+        Command::Send(args) => send::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Translate(args) => translate::run(args),
+        Command::User(args) => user::run(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,5 +1,17 @@
 //! The commands of `kangqiao`, one file each.
 
+pub mod ask;
+pub mod certs;
+pub mod check;
+pub mod compile;
+pub mod demo;
+pub mod explain;
+pub mod ledger;
+pub mod send;
+pub mod serve;
+pub mod translate;
+pub mod user;
+
 /// Why a command ended with exit code 1: one line for the operator, no personal data.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -38,6 +38,16 @@ impl fmt::Debug for Token {
     }
 }
 
+/// Whose records a look-up is about: a person of the index, or somebody the index need
+/// not know, by an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A person of the index.
+    Person(PersonId),
+    /// Whoever has this identifier.
+    Token(Token),
+}
+
 /// What stands for a person in the ledger: 32 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

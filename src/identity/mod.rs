@@ -6,6 +6,6 @@ pub mod index;
 pub mod peer;
 pub mod resident;
 
-pub use index::{Keys, PersonId, Pseudonym, Token};
+pub use index::{Keys, PersonId, Pseudonym, Subject, Token};
 pub use peer::{Bindings, Certificate, Peer};
 pub use resident::{IdentityError, Indexed, Resolution};

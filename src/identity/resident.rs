@@ -46,6 +46,15 @@ impl IdentityError {
             Self::Missing => Fault::IdentityMissing,
         }
     }
+
+    /// Where it is wrong, if at one place.
+    #[must_use]
+    pub const fn at(&self) -> Option<&Position> {
+        match self {
+            Self::Invalid { at, .. } => at.as_ref(),
+            Self::Conflict | Self::Missing => None,
+        }
+    }
 }
 
 /// What the index says about a set of identifiers.

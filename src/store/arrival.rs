@@ -140,8 +140,9 @@ pub struct Appended {
 ///
 /// Called inside the transaction that holds the entries. If that commit fails, it
 /// is called again with a `first` it has seen already: what it took in from that
-/// number on never happened and must be forgotten.
-pub type Seal = Box<dyn FnMut(u64, &[&[u8]]) -> Vec<u8> + Send>;
+/// number on never happened and must be forgotten. `None` says that they cannot be
+/// signed: then they are not kept either.
+pub type Seal = Box<dyn FnMut(u64, &[&[u8]]) -> Option<Vec<u8>> + Send>;
 
 /// Messages of one source, counted in the same commits that keep them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,8 +21,8 @@ use std::time::Duration;
 use moka::future::Cache as Moka;
 use serde::Deserialize;
 
-use crate::identity::PersonId;
-use crate::vocabulary::{Record, Source, Value};
+use crate::identity::Subject;
+use crate::vocabulary::{Freshness, Record, Source, Value};
 
 /// Settings of the cache.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,19 +59,6 @@ impl Default for Settings {
 /// Records with the time each arrived, in milliseconds since 1970.
 pub type Records = Vec<(Record, i64)>;
 
-/// Where an answer of the cache comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
-    /// Out of the cache, still good.
-    Cached,
-    /// Loaded for this question.
-    Fresh,
-    /// The source fails; the last good copy.
-    Stale,
-    /// The source fails and there is no copy that may be given.
-    Unavailable,
-}
-
 /// What the cache answers.
 #[derive(Debug, Clone)]
 pub struct Fetched {
@@ -95,7 +83,7 @@ struct Copy {
     bytes: u32,
 }
 
-type Key = (Source, PersonId);
+type Key = (Source, Subject);
 
 /// Persons share generations: an invalidation of one may cost another a reload.
 const STRIPES: usize = 4096;
@@ -108,6 +96,29 @@ pub struct Cache {
     settings: Settings,
     copies: Moka<Key, Copy>,
     generations: Box<[AtomicU64]>,
+    tally: Tally,
+}
+
+/// What the cache holds and how often it helped, since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Copies held, as last counted.
+    pub entries: u64,
+    /// Their bytes, as estimated.
+    pub bytes: u64,
+    /// Questions answered from a good copy.
+    pub hits: u64,
+    /// Questions a source was asked for, with or without an answer.
+    pub misses: u64,
+    /// Questions answered from an old copy because the source failed.
+    pub stale: u64,
+}
+
+#[derive(Default)]
+struct Tally {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    stale: AtomicU64,
 }
 
 impl Cache {
@@ -122,14 +133,14 @@ impl Cache {
             .time_to_live(kept)
             .build();
         let generations = (0..STRIPES).map(|_| AtomicU64::new(0)).collect();
-        Self { settings, copies, generations }
+        Self { settings, copies, generations, tally: Tally::default() }
     }
 
     /// What a source says about a person: a good copy, or else what `load` brings.
     ///
     /// `now_ms` is the time of the question. An error of `load` is not told apart here;
     /// whoever loads has seen it.
-    pub async fn get<F, L, E>(&self, key: (Source, PersonId), now_ms: i64, load: F) -> Fetched
+    pub async fn get<F, L, E>(&self, key: (Source, Subject), now_ms: i64, load: F) -> Fetched
     where
         F: Fn() -> L + Send + Sync,
         L: Future<Output = Result<Records, E>> + Send,
@@ -157,8 +168,8 @@ impl Cache {
     }
 
     /// Makes every copy about a person too old, those still being loaded included.
-    pub fn invalidate(&self, person: PersonId) {
-        self.stripe(person).fetch_add(1, Ordering::SeqCst);
+    pub fn invalidate(&self, subject: Subject) {
+        self.stripe(subject).fetch_add(1, Ordering::SeqCst);
     }
 
     /// Makes every copy too old and frees them.
@@ -169,10 +180,17 @@ impl Cache {
         self.copies.invalidate_all();
     }
 
-    /// Copies held and their bytes, both as last counted.
+    /// What it holds and how often it helped.
     #[must_use]
-    pub fn size(&self) -> (u64, u64) {
-        (self.copies.entry_count(), self.copies.weighted_size())
+    pub fn reading(&self) -> Reading {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Reading {
+            entries: self.copies.entry_count(),
+            bytes: self.copies.weighted_size(),
+            hits: count(&self.tally.hits),
+            misses: count(&self.tally.misses),
+            stale: count(&self.tally.stale),
+        }
     }
 
     /// Lets pending evictions happen now.
@@ -230,21 +248,29 @@ impl Cache {
             (Some(_), Some(at)) if within(at, now_ms, stale_ms_max) => Freshness::Stale,
             _ => Freshness::Unavailable,
         };
+        let counter = match state {
+            Freshness::Cached => &self.tally.hits,
+            Freshness::Fresh | Freshness::Unavailable => &self.tally.misses,
+            Freshness::Stale => &self.tally.stale,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
         if state == Freshness::Unavailable {
             return Fetched { state, records: Arc::default(), as_of_ms: None };
         }
         Fetched { state, records: Arc::clone(&copy.records), as_of_ms: copy.loaded_at_ms }
     }
 
-    fn generation(&self, person: PersonId) -> u64 {
-        self.stripe(person).load(Ordering::SeqCst)
+    fn generation(&self, subject: Subject) -> u64 {
+        self.stripe(subject).load(Ordering::SeqCst)
     }
 
-    fn stripe(&self, person: PersonId) -> &AtomicU64 {
-        let index = usize::try_from(person.0.rem_euclid(4096)).unwrap_or(0);
-        // `rem_euclid` by the number of stripes is always inside them.
+    fn stripe(&self, subject: Subject) -> &AtomicU64 {
+        let mut hasher = DefaultHasher::new();
+        subject.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() & 0xfff).unwrap_or(0);
+        // Twelve bits always name one of the 4096 stripes.
         #[allow(clippy::indexing_slicing)]
-        &self.generations[index % STRIPES]
+        &self.generations[index]
     }
 }
 

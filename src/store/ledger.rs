@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
-use super::file;
 use super::writer::{Stop, Writer};
-use crate::identity::Pseudonym;
+use super::{file, index};
+use crate::identity::{PersonId, Pseudonym, Token};
 use crate::vocabulary::Department;
 
 /// Rows the search tables move forward in one step, so that no write waits long.
@@ -62,6 +62,12 @@ impl Writer {
 pub struct LedgerFile(Connection);
 
 impl LedgerFile {
+    /// Whether a folder holds a store at all.
+    #[must_use]
+    pub fn exists(folder: &Path) -> bool {
+        file::database(folder).exists()
+    }
+
     /// Opens the ledger of a store's folder.
     ///
     /// # Errors
@@ -109,6 +115,15 @@ impl LedgerFile {
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         Ok(checkpoint(&self.0)?)
     }
+
+    /// Whom a token leads to: the person with all that are merged into one, and every
+    /// token linked to any of them, the asked one first. Entries may name each of these.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn known_as(&self, token: &Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+        known_as(&self.0, token)
+    }
 }
 
 /// What to look for in the ledger; what is `None` matches all.
@@ -122,6 +137,32 @@ pub struct LedgerSearch {
     pub before: Option<u64>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// Whom a token leads to: the person with all that are merged into one, and every
+/// token linked to any of them, the asked one first. Entries may name each of these.
+///
+/// # Errors
+/// [`StoreError::Sql`].
+pub fn known_as(
+    connection: &Connection,
+    token: &Token,
+) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let Some(holder) = index::holder(&snapshot, token)? else {
+        return Ok((Vec::new(), vec![*token]));
+    };
+    let persons = index::set(&snapshot, index::root(&snapshot, holder)?)?;
+    let mut tokens = vec![*token];
+    let mut select = snapshot.prepare_cached(
+        "SELECT token FROM identifier WHERE person = ?1 AND token <> ?2 ORDER BY token",
+    )?;
+    for person in &persons {
+        let rows = select.query_map((person.0, token.as_bytes()), |row| row.get(0))?;
+        let linked: rusqlite::Result<Vec<[u8; 32]>> = rows.collect();
+        tokens.extend(linked?.into_iter().map(Token::from_bytes));
+    }
+    Ok((persons, tokens))
 }
 
 /// How many entries there are.

@@ -289,6 +289,14 @@ impl Store {
         self.readers.read(move |connection| Ok(ledger::find(connection, &search)?)).await
     }
 
+    /// Everybody whom an identifier led to or leads to, and every identifier of theirs.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn known_as(&self, token: Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+        self.readers.read(move |connection| ledger::known_as(connection, &token)).await
+    }
+
     /// Checkpoints over more than `above` entries, in order, at most `limit`.
     ///
     /// # Errors

@@ -272,14 +272,15 @@ impl Writer {
     }
 
     /// Signs what this transaction added to the ledger, if anything.
-    fn write_checkpoint(&mut self) -> rusqlite::Result<Bytes> {
+    fn write_checkpoint(&mut self) -> Result<Bytes, Failed> {
         if self.entries.is_empty() {
             return Ok(Bytes::new());
         }
         let entries = std::mem::take(&mut self.entries);
         let first = self.next.ledger - i64::try_from(entries.len()).unwrap_or(0);
         let slices: Vec<&[u8]> = entries.iter().map(|entry| &entry[..]).collect();
-        let checkpoint = Bytes::from((self.seal)(first.cast_unsigned(), &slices));
+        let signed = (self.seal)(first.cast_unsigned(), &slices).ok_or(Failed::Storage)?;
+        let checkpoint = Bytes::from(signed);
         self.connection
             .prepare_cached("INSERT INTO checkpoint (size, bytes) VALUES (?1, ?2)")?
             .execute((self.next.ledger, &checkpoint[..]))?;

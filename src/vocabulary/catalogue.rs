@@ -185,4 +185,19 @@ mod tests {
             r#"{ id = "DE02.01.040.00", zh = "性别", en = "sex", value = "code", domain = "x" },"#;
         check(coded, Err("there is no code table x"));
     }
+
+    #[test]
+    fn the_shipped_catalogue_loads_and_names_at_least_two_hundred_elements() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+        let mut files = Files::default();
+        for folder in ["codes", "elements"] {
+            for entry in std::fs::read_dir(root.join(folder)).unwrap().flatten() {
+                let name = entry.file_name().into_string().unwrap();
+                files.insert(format!("{folder}/{name}"), std::fs::read(entry.path()).unwrap());
+            }
+        }
+        let tables = CodeTables::load(&files).unwrap();
+        let found = Catalogue::load(&files, &tables).unwrap();
+        assert!(found.len() >= 200, "{}", found.len());
+    }
 }

@@ -74,6 +74,11 @@ impl CodeTable {
         self.rows.get(code)
     }
 
+    /// Every code, in no order.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(String::as_str)
+    }
+
     /// How many codes it has.
     #[must_use]
     pub fn len(&self) -> usize {

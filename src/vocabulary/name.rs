@@ -19,14 +19,20 @@ struct Name([u8; NAME_BYTES_MAX]);
 pub struct NameError;
 
 impl Name {
-    fn parse(text: &str) -> Result<Self, NameError> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-        if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(allowed) {
+    // Slices are taken apart here because `const` knows no iterators yet.
+    const fn parse(text: &str) -> Result<Self, NameError> {
+        if text.is_empty() || text.len() > NAME_BYTES_MAX {
             return Err(NameError);
         }
         let mut bytes = [0; NAME_BYTES_MAX];
-        for (slot, byte) in bytes.iter_mut().zip(text.bytes()) {
-            *slot = byte;
+        let mut from = text.as_bytes();
+        let mut to = bytes.as_mut_slice();
+        while let ([byte, left @ ..], [slot, room @ ..]) = (from, to) {
+            if !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
+                return Err(NameError);
+            }
+            *slot = *byte;
+            (from, to) = (left, room);
         }
         Ok(Self(bytes))
     }
@@ -45,6 +51,18 @@ macro_rules! names {
         pub struct $name(Name);
 
         impl $name {
+            /// A name the program itself uses, checked when it is compiled.
+            ///
+            /// # Panics
+            /// If it is none; in a `const` that is a compile error.
+            #[must_use]
+            pub const fn fixed(text: &'static str) -> Self {
+                match Name::parse(text) {
+                    Ok(name) => Self(name),
+                    Err(_) => panic!("not a configured name"),
+                }
+            }
+
             /// Reads a name.
             ///
             /// # Errors

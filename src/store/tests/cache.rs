@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
 
-use super::super::cache::{Cache, Fetched, Freshness, Records, Settings};
+use super::super::cache::{Cache, Fetched, Records, Settings};
 use super::{keep, local, open, record, source};
-use crate::identity::PersonId;
-use crate::vocabulary::{Source, Value};
+use crate::identity::{PersonId, Subject};
+use crate::vocabulary::{Freshness, Source, Value};
 
-const PERSON: PersonId = PersonId(1);
+const PERSON: Subject = Subject::Person(PersonId(1));
 
-fn key() -> (Source, PersonId) {
+fn key() -> (Source, Subject) {
     (source("registry"), PERSON)
 }
 
@@ -142,7 +142,7 @@ async fn what_was_invalidated_is_no_stand_in() {
 #[tokio::test]
 async fn an_invalidation_reaches_its_person_and_all_reach_all() {
     let (cache, upstream) = (cache(), upstream());
-    let other = (source("registry"), PersonId(2));
+    let other = (source("registry"), Subject::Person(PersonId(2)));
     for key in [key(), other] {
         cache.get(key, 0, || upstream.load()).await;
     }
@@ -253,10 +253,10 @@ async fn memory_is_bounded_by_bytes() {
     for person in 0..200 {
         let text = "x".repeat(5_000);
         let load = || async { Ok::<_, ()>(vec![(record(&text), 0)]) };
-        cache.get((source("registry"), PersonId(person)), 0, load).await;
+        cache.get((source("registry"), Subject::Person(PersonId(person))), 0, load).await;
     }
     cache.settle().await;
-    let (copies, bytes) = cache.size();
+    let (copies, bytes) = (cache.reading().entries, cache.reading().bytes);
     assert!((1..=20).contains(&copies) && bytes <= 100_000, "{copies} copies, {bytes} bytes");
 }
 

@@ -1,0 +1,32 @@
+//! Exports of ledger entries. A new one is a new file and one line in [`EXPORTS`].
+
+mod csv_table;
+mod json_lines;
+
+use std::io::{self, Write};
+
+use super::search::Found;
+
+/// One form in which entries leave the ledger.
+pub trait Export: Sync {
+    /// The name on the command line, and the extension of a file.
+    fn name(&self) -> &'static str;
+    /// Writes all entries.
+    ///
+    /// # Errors
+    /// What the writer says.
+    fn write(
+        &self,
+        entries: &mut dyn Iterator<Item = Found>,
+        out: &mut dyn Write,
+    ) -> io::Result<u64>;
+}
+
+/// Every export, in the order of the documentation.
+pub static EXPORTS: &[&dyn Export] = &[&csv_table::CsvTable, &json_lines::JsonLines];
+
+/// The export of that name.
+#[must_use]
+pub fn export(name: &str) -> Option<&'static dyn Export> {
+    EXPORTS.iter().copied().find(|export| export.name() == name)
+}

@@ -1,0 +1,60 @@
+//! 审计账本, the ledger: who learned what about whom, provably complete and unchanged.
+//!
+//! An entry is one line of canonical JSON; entries are the leaves of a Merkle
+//! tree whose root is signed after every batch. The store keeps the bytes and
+//! knows nothing of trees; this module knows nothing of the store: it is handed
+//! iterators. An entry holds pseudonyms, element ids, rule ids and hashes, and
+//! has no field a value or an identifier would fit in.
+
+pub mod checkpoint;
+mod diagnose;
+pub mod entry;
+pub mod export;
+pub mod key;
+pub mod proof;
+pub mod receipt;
+pub mod reference;
+pub mod sealer;
+pub mod search;
+pub mod statement;
+pub mod tree;
+pub mod verify;
+
+use serde::{Deserialize, Serialize};
+
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use entry::{Disclosed, Entry, EntryError, Kind};
+pub use export::EXPORTS;
+pub use key::{KeyError, SigningKey, VerifyingKey};
+pub use receipt::Receipt;
+pub use reference::Reference;
+pub use sealer::{SealError, Sealer};
+pub use search::{Found, Question};
+pub use statement::Circumstances;
+pub use tree::{Frontier, Hash};
+pub use verify::{Report, Tampering, verify};
+
+/// Settings of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Name of the ledger in its checkpoints; no spaces and no `+`. Default `kangqiao-ledger`.
+    pub name: String,
+    /// File of the signing key, PKCS#8 in PEM, readable by its owner alone; the public key
+    /// is beside it under the extension `pub`. Default `ledger.key`.
+    pub key: std::path::PathBuf,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into() }
+    }
+}
+
+impl Settings {
+    /// File of the public key: what an auditor or a witness should have a copy of.
+    #[must_use]
+    pub fn public_key(&self) -> std::path::PathBuf {
+        self.key.with_extension("pub")
+    }
+}

@@ -1,0 +1,113 @@
+//! From a decision to its entry: what is written is read off the release, never told beside it.
+
+use std::collections::BTreeMap;
+
+use super::entry::{Entry, Kind};
+use super::reference::Reference;
+use super::tree::Hash;
+use crate::identity::Pseudonym;
+use crate::policy::{Evidence, Release};
+use crate::vocabulary::{Department, Fault, Freshness, Role, Source};
+
+/// What an entry needs that no decision knows.
+#[derive(Debug, Clone)]
+pub struct Circumstances<'a> {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Of a random number generator; becomes the receipt number.
+    pub random: [u8; 16],
+    /// About whom, if that is known.
+    pub person: Option<Pseudonym>,
+    /// Version of the mappings.
+    pub mappings: &'a str,
+    /// How current each source that was asked is; one that is not here is the gateway's own store.
+    pub sources: BTreeMap<Source, Freshness>,
+}
+
+impl Entry {
+    /// Elements leave for a department. The answer is written with the entry's
+    /// receipt, and its hash then added by [`Entry::with_answer`].
+    #[must_use]
+    pub fn disclosure(release: &Release, circumstances: Circumstances<'_>) -> Self {
+        Self::of(Kind::Disclosure, release, circumstances)
+    }
+
+    /// An identifier leaves for an upstream, to ask what it has about somebody.
+    #[must_use]
+    pub fn location(release: &Release, circumstances: Circumstances<'_>) -> Self {
+        Self::of(Kind::Location, release, circumstances)
+    }
+
+    /// A question is refused; `asker` is `None` if the certificate is nobody's.
+    ///
+    /// The purpose is added by the caller if it is one of the closed list: what a peer
+    /// wrote in its place may be anything.
+    #[must_use]
+    pub fn refusal(
+        fault: Fault,
+        asker: Option<(Department, Role)>,
+        evidence: &Evidence,
+        circumstances: Circumstances<'_>,
+    ) -> Self {
+        let mut entry = Self::at(Kind::Refusal, circumstances);
+        entry.fault = Some(fault);
+        (entry.department, entry.role) = asker.unzip();
+        entry.bring(evidence);
+        entry
+    }
+
+    /// Two persons become one, because `source` said so.
+    #[must_use]
+    pub fn merge(from: Pseudonym, source: Source, circumstances: Circumstances<'_>) -> Self {
+        let mut entry = Self::at(Kind::Merge, circumstances);
+        entry.merged = Some(from);
+        entry.sources.insert(source, Freshness::Fresh);
+        entry
+    }
+
+    /// The same entry with the hash of the answer's bytes.
+    #[must_use]
+    pub fn with_answer(mut self, answer: &[u8]) -> Self {
+        self.answer_sha256 = Some(Hash::digest(answer));
+        self
+    }
+
+    fn at(kind: Kind, circumstances: Circumstances<'_>) -> Self {
+        let Circumstances { at_ms, random, person, mappings, sources } = circumstances;
+        let mappings = Some(mappings.to_owned()).filter(|version| !version.is_empty());
+        Self { person, mappings, sources, ..Self::new(kind, at_ms, random) }
+    }
+
+    fn of(kind: Kind, release: &Release, circumstances: Circumstances<'_>) -> Self {
+        let mut entry = Self::at(kind, circumstances);
+        let scope = release.scope();
+        entry.department = Some(scope.department());
+        entry.role = Some(scope.role());
+        entry.purpose = Some(scope.purpose());
+        entry.legal_basis = Some(scope.terms().legal_basis.zh.clone());
+        entry.policy = Some(release.version().to_owned());
+        entry.bring(scope.evidence());
+        for released in release.released() {
+            entry.elements.insert(released.tier(), released.element().id);
+            entry.rules.extend(released.rules().iter().map(|rule| rule.to_string()));
+            entry.sources.entry(released.origin()).or_insert(Freshness::Fresh);
+        }
+        for withheld in release.withheld() {
+            entry.withheld.insert(withheld.element);
+            entry.rules.insert(withheld.rule.to_string());
+        }
+        entry
+    }
+
+    fn bring(&mut self, evidence: &Evidence) {
+        let keep = |text: &Option<String>| text.as_deref().map(Reference::new);
+        self.asker = keep(&evidence.asker);
+        self.call = keep(&evidence.call);
+        self.case = keep(&evidence.case);
+        self.reason = keep(&evidence.reason);
+    }
+}
+
+#[cfg(test)]
+#[path = "statement_tests.rs"]
+pub(crate) mod tests;

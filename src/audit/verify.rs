@@ -1,0 +1,272 @@
+//! The proof that the ledger is complete and unchanged, or what is wrong with it and where.
+
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::diagnose::{AFTER, Scene, WINDOW};
+use super::entry::{Entry, EntryError};
+use super::key::VerifyingKey;
+use super::tree::{Frontier, Hash, leaf};
+
+/// What was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// How many entries.
+    pub entries: u64,
+    /// How many checkpoints of the ledger's own.
+    pub checkpoints: u64,
+    /// How many checkpoints that others hold.
+    pub held: u64,
+    /// The root over all entries.
+    pub root: Hash,
+}
+
+/// What is wrong with the ledger; numbers are those of entries, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Tampering {
+    /// The bytes of at least one entry in this range are not those that were signed.
+    #[error("entries {first} to {last} hold something else than what was signed")]
+    Changed {
+        /// First entry after the last good checkpoint.
+        first: u64,
+        /// Last entry before the checkpoint that does not fit.
+        last: u64,
+    },
+    /// A checkpoint that is none, or is not signed by the ledger's key.
+    #[error("checkpoint {number}: {error}")]
+    Checkpoint {
+        /// Which checkpoint, from 1.
+        number: u64,
+        /// What is wrong with it.
+        error: CheckpointError,
+    },
+    /// Entries are missing at the end.
+    #[error("a checkpoint signed {sealed} entries, the ledger ends at {found}")]
+    Cut {
+        /// How many were signed.
+        sealed: u64,
+        /// How many are there.
+        found: u64,
+    },
+    /// Somebody holds a checkpoint that fits another history.
+    #[error("a checkpoint held outside signed other entries than the first {size}")]
+    Forked {
+        /// How many entries it speaks of.
+        size: u64,
+    },
+    /// An entry stands where none was written.
+    #[error("entry {number} was put in")]
+    Inserted {
+        /// The entry.
+        number: u64,
+    },
+    /// An entry is not what a gateway writes.
+    #[error("entry {number}: {error}")]
+    NotCanonical {
+        /// The entry.
+        number: u64,
+        /// What is wrong with it.
+        error: EntryError,
+    },
+    /// A checkpoint stands after one that signed more.
+    #[error("checkpoint {number} is out of order")]
+    Order {
+        /// Which checkpoint, from 1.
+        number: u64,
+    },
+    /// Entries are missing in the middle.
+    #[error("entries {first} to {last} are missing")]
+    Removed {
+        /// First that is missing.
+        first: u64,
+        /// Last that is missing.
+        last: u64,
+    },
+    /// Somebody holds a checkpoint over more entries than there are.
+    #[error("a checkpoint held outside signed {held} entries, the ledger ends at {found}")]
+    RolledBack {
+        /// How many were signed.
+        held: u64,
+        /// How many are there.
+        found: u64,
+    },
+    /// Two entries stand in each other's place.
+    #[error("entries {first} and {second} have changed places")]
+    Swapped {
+        /// The earlier.
+        first: u64,
+        /// The later.
+        second: u64,
+    },
+    /// Entries at the end were never signed.
+    #[error("entries {first} to {last} were never signed")]
+    Unsealed {
+        /// First that is not signed.
+        first: u64,
+        /// Last that is not signed.
+        last: u64,
+    },
+}
+
+impl Tampering {
+    /// The first entry that is known to be wrong or gone, where that can be said.
+    #[must_use]
+    pub const fn first(&self) -> Option<u64> {
+        match *self {
+            Self::Changed { first, last } if first == last => Some(first),
+            Self::Changed { .. }
+            | Self::Checkpoint { .. }
+            | Self::Forked { .. }
+            | Self::Order { .. } => None,
+            Self::Cut { found, .. } | Self::RolledBack { found, .. } => Some(found),
+            Self::Inserted { number } | Self::NotCanonical { number, .. } => Some(number),
+            Self::Removed { first, .. }
+            | Self::Swapped { first, .. }
+            | Self::Unsealed { first, .. } => Some(first),
+        }
+    }
+}
+
+/// Proves a ledger, reading every entry once: `entries` with their numbers, the
+/// ledger's own `checkpoints` in the order they were made, and those `held` by others.
+///
+/// Only a checkpoint held elsewhere can show that the whole file was put back to
+/// an earlier day; without one, a rolled-back ledger is a good one of that day.
+///
+/// # Errors
+/// The first [`Tampering`] found.
+pub fn verify<B: AsRef<[u8]>, C: AsRef<[u8]>>(
+    key: &VerifyingKey,
+    entries: impl IntoIterator<Item = (u64, B)>,
+    checkpoints: impl IntoIterator<Item = C>,
+    held: &[Checkpoint],
+) -> Result<Report, Tampering> {
+    let mut walk = Walk {
+        key,
+        checkpoints: checkpoints.into_iter().peekable(),
+        next: None,
+        opened: 0,
+        held: held.iter().map(|one| (one.size, one.root)).collect(),
+        frontier: Frontier::default(),
+        good: Frontier::default(),
+        batch: Vec::new(),
+    };
+    conflict(held)?;
+    walk.advance()?;
+    let mut entries = entries.into_iter();
+    while let Some((number, bytes)) = entries.next() {
+        if let Some(signed) = walk.step(number, bytes.as_ref())? {
+            let after = entries.take(AFTER).map(|(_, bytes)| leaf(bytes.as_ref())).collect();
+            return Err(walk.explain(signed, after));
+        }
+    }
+    walk.finish(held)
+}
+
+/// Two held checkpoints of one size and different roots prove a fork by themselves.
+fn conflict(held: &[Checkpoint]) -> Result<(), Tampering> {
+    let mut roots = BTreeMap::new();
+    for one in held {
+        if roots.insert(one.size, one.root).is_some_and(|root| root != one.root) {
+            return Err(Tampering::Forked { size: one.size });
+        }
+    }
+    Ok(())
+}
+
+struct Walk<'k, I: Iterator> {
+    key: &'k VerifyingKey,
+    checkpoints: Peekable<I>,
+    /// The next checkpoint that was not yet reached.
+    next: Option<Checkpoint>,
+    opened: u64,
+    held: BTreeMap<u64, Hash>,
+    frontier: Frontier,
+    /// The tree at the last checkpoint that fitted.
+    good: Frontier,
+    /// What came after it.
+    batch: Vec<Hash>,
+}
+
+impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
+    /// Opens the next checkpoint.
+    fn advance(&mut self) -> Result<(), Tampering> {
+        let passed = self.next.take().map(|one| one.size);
+        let Some(note) = self.checkpoints.next() else {
+            return Ok(());
+        };
+        self.opened += 1;
+        let number = self.opened;
+        let opened = Checkpoint::open(note.as_ref(), self.key);
+        let next = opened.map_err(|error| Tampering::Checkpoint { number, error })?;
+        // A batch without entries would sign the same size again; the store makes none.
+        if next.size <= passed.unwrap_or(0) {
+            return Err(Tampering::Order { number });
+        }
+        self.next = Some(next);
+        Ok(())
+    }
+
+    /// Takes one entry; gives the checkpoint it should have led to, if it did not.
+    fn step(&mut self, number: u64, bytes: &[u8]) -> Result<Option<Checkpoint>, Tampering> {
+        let expected = self.frontier.size();
+        if number > expected {
+            return Err(Tampering::Removed { first: expected, last: number - 1 });
+        }
+        if number < expected {
+            return Err(Tampering::Inserted { number });
+        }
+        Entry::from_bytes(bytes).map_err(|error| Tampering::NotCanonical { number, error })?;
+        let leaf = leaf(bytes);
+        self.frontier.append(leaf);
+        let size = self.frontier.size();
+        // A longer batch is not tried, so no more is kept than tells that it is longer.
+        if self.batch.len() <= WINDOW {
+            self.batch.push(leaf);
+        }
+        if let Some(signed) = self.next.as_ref().filter(|next| next.size == size) {
+            if signed.root != self.frontier.root() {
+                return Ok(Some(signed.clone()));
+            }
+            self.good = self.frontier.clone();
+            self.batch.clear();
+            self.advance()?;
+        }
+        match self.held.get(&size) {
+            Some(root) if *root != self.frontier.root() => Err(Tampering::Forked { size }),
+            _ => Ok(None),
+        }
+    }
+
+    /// Says what was done to the batch that does not lead to the signed root.
+    fn explain(mut self, signed: Checkpoint, after: Vec<Hash>) -> Tampering {
+        let last = signed.size - 1;
+        if self.batch.len() > WINDOW {
+            return Tampering::Changed { first: self.good.size(), last };
+        }
+        // A next checkpoint that is broken too cannot help, and is not the first fault.
+        let next = self.advance().ok().and_then(|()| self.next.take());
+        let signed = std::iter::once(signed).chain(next).collect();
+        Scene { base: &self.good, batch: &self.batch, after, signed }.explain()
+    }
+
+    fn finish(self, held: &[Checkpoint]) -> Result<Report, Tampering> {
+        let found = self.frontier.size();
+        if let Some(next) = self.next {
+            return Err(Tampering::Cut { sealed: next.size, found });
+        }
+        if self.good.size() < found {
+            return Err(Tampering::Unsealed { first: self.good.size(), last: found - 1 });
+        }
+        if let Some((&size, _)) = self.held.last_key_value().filter(|(size, _)| **size > found) {
+            return Err(Tampering::RolledBack { held: size, found });
+        }
+        let held = u64::try_from(held.len()).unwrap_or(u64::MAX);
+        Ok(Report { entries: found, checkpoints: self.opened, held, root: self.frontier.root() })
+    }
+}
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -1,0 +1,257 @@
+//! `kangqiao ask`: a department on the command line.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::Failure;
+use crate::outbound::TlsFiles;
+
+/// `kangqiao ask --purpose … --citizen-id …`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the gateway listens
+    #[arg(long, default_value = "https://localhost:8443")]
+    url: String,
+    /// Folder with ca.pem, and certificate and key of who asks
+    #[arg(long, default_value = "certs/dev")]
+    certs: PathBuf,
+    /// Name of the certificate to ask with
+    #[arg(long = "as", value_name = "NAME")]
+    certificate: String,
+    /// What for
+    #[arg(long)]
+    purpose: String,
+    /// 公民身份号码; `-` reads it from standard input, so that no process list shows it
+    #[arg(long, group = "identifier", required = true)]
+    citizen_id: Option<String>,
+    /// 居民健康卡号, or `-`
+    #[arg(long, group = "identifier")]
+    card: Option<String>,
+    /// 健康档案编号, or `-`
+    #[arg(long, group = "identifier")]
+    record: Option<String>,
+    /// Only these elements
+    #[arg(long, value_delimiter = ',')]
+    elements: Vec<String>,
+    /// Who in the department asks
+    #[arg(long)]
+    asker: Option<String>,
+    /// Id of the open call
+    #[arg(long)]
+    call: Option<String>,
+    /// Case number
+    #[arg(long)]
+    case: Option<String>,
+    /// Stated reason
+    #[arg(long)]
+    reason: Option<String>,
+    /// Print the answer as it came
+    #[arg(long)]
+    json: bool,
+}
+
+/// Asks and prints the answer.
+///
+/// # Errors
+/// [`Failure`] if nothing came back, or a refusal did.
+pub fn run(args: Args) -> Result<(), Failure> {
+    crate::inbound::tls::install_provider();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;
+    let reply = runtime.block_on(ask(&args))?;
+    println!("{}", if args.json { reply.body.to_string() } else { reply.table() });
+    match reply.status {
+        200 => Ok(()),
+        status => Err(Failure(format!("refused with status {status}"))),
+    }
+}
+
+/// What the gateway said.
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The answer or the refusal.
+    pub body: Value,
+    /// Number of the ledger entry.
+    pub entry: Option<String>,
+}
+
+/// Who asks, and of which gateway.
+pub struct Asking {
+    client: reqwest::Client,
+    url: String,
+}
+
+impl Asking {
+    /// A client with one certificate of a folder of `kangqiao certs`.
+    ///
+    /// # Errors
+    /// [`Failure`] if the files cannot be used.
+    pub fn new(url: &str, certs: &std::path::Path, name: &str) -> Result<Self, Failure> {
+        let files = TlsFiles {
+            authority: certs.join("ca.pem"),
+            certificate: certs.join(format!("{name}.pem")),
+            key: certs.join(format!("{name}.key")),
+        };
+        let tls = files.load().map_err(|error| Failure::during("certificates", error))?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .build();
+        let client = client.map_err(|error| Failure::during("client", error))?;
+        Ok(Self { client, url: format!("{}/v1/inquiries", url.trim_end_matches('/')) })
+    }
+
+    /// Asks one question.
+    ///
+    /// # Errors
+    /// [`Failure`] if nothing came back.
+    pub async fn ask(&self, inquiry: &Value) -> Result<Reply, Failure> {
+        let sent = self.client.post(&self.url).json(inquiry).send().await;
+        // The error names the address alone: the question is in the body.
+        let response = sent.map_err(|error| Failure::during("ask", chain(&error)))?;
+        let status = response.status().as_u16();
+        let entry = response.headers().get("kangqiao-ledger-entry");
+        let entry = entry.and_then(|number| number.to_str().ok()).map(str::to_owned);
+        let body = response.json().await.map_err(|error| Failure::during("answer", error))?;
+        Ok(Reply { status, body, entry })
+    }
+}
+
+async fn ask(args: &Args) -> Result<Reply, Failure> {
+    let asking = Asking::new(&args.url, &args.certs, &args.certificate)?;
+    asking.ask(&inquiry(args)?).await
+}
+
+fn inquiry(args: &Args) -> Result<Value, Failure> {
+    let given = [
+        ("citizen-id", &args.citizen_id),
+        ("health-card", &args.card),
+        ("record-number", &args.record),
+    ];
+    let given = given.into_iter().find_map(|(kind, value)| value.as_ref().map(|v| (kind, v)));
+    let (kind, value) = given.ok_or_else(|| Failure("an identifier is needed".to_owned()))?;
+    let mut inquiry = json!({
+        "identifier": { "kind": kind, "value": typed(value)?.as_str() },
+        "purpose": args.purpose,
+    });
+    let evidence = [("call", &args.call), ("case", &args.case), ("reason", &args.reason)];
+    let evidence: Map<String, Value> = evidence
+        .into_iter()
+        .filter_map(|(key, text)| text.as_ref().map(|text| (key.to_owned(), json!(text))))
+        .collect();
+    if let Some(whole) = inquiry.as_object_mut() {
+        if !args.elements.is_empty() {
+            whole.insert("elements".to_owned(), json!(args.elements));
+        }
+        if let Some(asker) = &args.asker {
+            whole.insert("asker".to_owned(), json!(asker));
+        }
+        if !evidence.is_empty() {
+            whole.insert("evidence".to_owned(), Value::Object(evidence));
+        }
+    }
+    Ok(inquiry)
+}
+
+/// The identifier as given, or one line of standard input for `-`.
+fn typed(value: &str) -> Result<Zeroizing<String>, Failure> {
+    if value != "-" {
+        return Ok(Zeroizing::new(value.to_owned()));
+    }
+    let mut input = std::io::stdin().lock();
+    if std::io::stdin().is_terminal() {
+        eprint!("标识符 identifier: ");
+    }
+    let mut line = Zeroizing::new(String::new());
+    input.read_line(&mut line).map_err(|error| Failure::during("standard input", error))?;
+    Ok(Zeroizing::new(line.trim().to_owned()))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+impl Reply {
+    /// The answer as lines for people: what came, what did not and why.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut lines = Vec::new();
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Null => "-".to_owned(),
+            other => other.to_string(),
+        };
+        let field = |value: &Value, path: &str| text(value.pointer(path).unwrap_or(&Value::Null));
+        if self.status != 200 {
+            lines.push(format!("拒绝 refused    {}", field(&self.body, "/fault")));
+            lines.push(format!("原因 why        {}", field(&self.body, "/message/zh")));
+            for (name, path) in
+                [("位置 at", "/at"), ("规则 rule", "/rule"), ("办法 remedy", "/remedy/zh")]
+            {
+                if self.body.pointer(path).is_some_and(|value| !value.is_null()) {
+                    lines.push(format!("{name}  {}", field(&self.body, path)));
+                }
+            }
+        }
+        let each = |key: &str| self.body.get(key).and_then(Value::as_array).into_iter().flatten();
+        for element in each("elements") {
+            lines.push(format!(
+                "  {:<12} {}  {} = {}  ({}, {})",
+                field(element, "/tier"),
+                field(element, "/element"),
+                field(element, "/name/zh"),
+                shown(element.get("value").unwrap_or(&Value::Null)),
+                field(element, "/source"),
+                field(element, "/as_of"),
+            ));
+        }
+        for element in each("withheld") {
+            lines.push(format!(
+                "  {:<12} {}  {}  [{}] {}",
+                "withheld",
+                field(element, "/element"),
+                field(element, "/name/zh"),
+                field(element, "/rule"),
+                field(element, "/remedy/zh"),
+            ));
+        }
+        for source in each("sources") {
+            let (name, state) = (field(source, "/source"), field(source, "/state"));
+            lines.push(format!("  来源 source  {name}: {state}"));
+        }
+        let entry = self.entry.as_deref().unwrap_or("-");
+        lines.push(format!("回执 receipt    {}  (账本条目 ledger entry {entry})", field(&self.body, "/receipt")));
+        lines.join("\n")
+    }
+}
+
+/// A value on one line.
+fn shown(value: &Value) -> String {
+    let part = |key: &str| value.get(key).filter(|part| !part.is_null());
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match (part("number"), part("code"), part("value"), part("display")) {
+        (Some(number), ..) => {
+            let unit = part("unit").map(plain).unwrap_or_default();
+            format!("{} {unit}", plain(number)).trim().to_owned()
+        }
+        (_, code, _, Some(display)) => {
+            let code = code.map(plain).unwrap_or_default();
+            format!("{code} {}", plain(display)).trim().to_owned()
+        }
+        (_, Some(code), ..) => plain(code),
+        (_, _, Some(inner), _) => plain(inner),
+        _ => plain(value),
+    }
+}

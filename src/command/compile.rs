@@ -1,0 +1,74 @@
+//! From the files an operator wrote to the rules both flows stand on.
+
+use crate::config::Config;
+use crate::config::files::read_folder;
+use crate::flow::Rules;
+use crate::identity::{Bindings, Peer};
+use crate::policy::PolicySet;
+use crate::translate::Pack;
+use crate::vocabulary::{Diagnostic, Files};
+
+/// Mappings and policies, compiled and proven by their examples.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Elements, code tables and mappings.
+    pub pack: Pack,
+    /// Departments, purposes, treatments and rules.
+    pub policies: PolicySet,
+}
+
+/// Reads and compiles the folders a configuration names.
+///
+/// # Errors
+/// Every fault found, with file, line and column.
+pub fn compile(config: &Config) -> Result<Compiled, Vec<Diagnostic>> {
+    let pack = pack(&config.mappings)?;
+    let folder = config.policies.display().to_string();
+    let files = folder_files(&config.policies)?;
+    let policies = PolicySet::load(&files, pack.catalogue(), pack.tables());
+    let policies = policies.map_err(|faults| inside(&folder, faults))?;
+    Ok(Compiled { pack, policies })
+}
+
+/// Reads and compiles a mapping pack; its examples must hold.
+///
+/// # Errors
+/// As [`compile`].
+pub fn pack(folder: &std::path::Path) -> Result<Pack, Vec<Diagnostic>> {
+    let name = folder.display().to_string();
+    let files = folder_files(folder)?;
+    let pack = Pack::load(&files).map_err(|faults| inside(&name, faults))?;
+    match pack.check_examples(&files) {
+        faults if faults.is_empty() => Ok(pack),
+        faults => Err(inside(&name, faults)),
+    }
+}
+
+impl Compiled {
+    /// Adds who is who: departments by the policies, senders by the configuration.
+    ///
+    /// # Errors
+    /// The certificate that is bound twice.
+    pub fn bind(self, config: &Config, revoked: Vec<Vec<u8>>) -> Result<Rules, String> {
+        let senders = config.sender.iter().filter_map(|sender| {
+            let subject = sender.certificate.clone()?;
+            Some((subject, Peer::Sender(sender.name)))
+        });
+        let bindings = Bindings::new(self.policies.bindings().chain(senders), revoked)
+            .map_err(|subject| format!("certificate {subject} belongs to two peers"))?;
+        Ok(Rules { pack: self.pack, policies: self.policies, bindings })
+    }
+}
+
+fn folder_files(folder: &std::path::Path) -> Result<Files, Vec<Diagnostic>> {
+    let name = folder.display().to_string();
+    read_folder(folder).map_err(|error| vec![Diagnostic::at(&name, "", 0, error.to_string())])
+}
+
+/// The same faults, with paths an operator can open.
+fn inside(folder: &str, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    for fault in &mut faults {
+        fault.file = format!("{folder}/{}", fault.file);
+    }
+    faults
+}

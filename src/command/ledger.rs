@@ -1,0 +1,239 @@
+//! `kangqiao ledger`: prove, search and export the ledger, beside a running gateway or without one.
+//!
+//! Entries are read themselves, never through the store's search tables: those are
+//! not signed, so a row left out of them would be a row nobody finds.
+
+mod filter;
+mod place;
+mod reading;
+mod table;
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Failure;
+use crate::audit::{self, Checkpoint, Found, Report, Tampering, VerifyingKey, search};
+use filter::Filter;
+use place::{Place, Where};
+pub use reading::Reading;
+
+/// 账本 Verify, search or export the ledger.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// 核验 Prove that the ledger is complete and unchanged.
+    Verify(Verify),
+    /// 查询 Who saw this person; what did this department read.
+    Search(Search),
+    /// 导出 The same entries as a file.
+    Export(Export),
+}
+
+#[derive(Debug, clap::Args)]
+struct Verify {
+    #[command(flatten)]
+    place: Where,
+    /// File with the ledger's public key, `name+hash+key`: best one kept elsewhere than the ledger.
+    #[arg(long, value_name = "FILE", required_unless_present = "config")]
+    public_key: Option<PathBuf>,
+    /// File of checkpoints that others hold: finds a ledger put back to an earlier day.
+    #[arg(long, value_name = "FILE")]
+    held: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Search {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    filter: Filter,
+    /// Print JSON lines instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Export {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    filter: Filter,
+    /// csv or jsonl.
+    #[arg(long, default_value = "csv")]
+    format: String,
+    /// A file that must not exist yet; standard output if absent.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] if the ledger cannot be read, or is not what was signed.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match args.action {
+        Action::Verify(verify) => verify.run(&mut out),
+        Action::Search(search) => search.run(&mut out),
+        Action::Export(export) => export.run(&mut out),
+    }
+}
+
+impl Verify {
+    fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let place = self.place.find()?;
+        let key = self.key(&place)?;
+        let held = self.held(&key)?;
+        let reading = Reading::open(&place.data)?;
+        let bar = bar(reading.size());
+        let entries = reading.entries().inspect(|_| bar.inc(1));
+        let proven = audit::verify(&key, entries, reading.checkpoints(), &held);
+        bar.finish_and_clear();
+        reading.finish()?;
+        match proven {
+            Ok(report) => self.print(&report, out),
+            Err(tampering) => self.complain(tampering, out),
+        }
+    }
+
+    fn key(&self, place: &Place) -> Result<VerifyingKey, Failure> {
+        let path = self.public_key.as_ref().or(place.public_key.as_ref());
+        let path = path.ok_or_else(|| Failure("public key: none was given".to_owned()))?;
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| Failure::during("public key", error))?;
+        VerifyingKey::parse(&text).map_err(|error| Failure::during("public key", error))
+    }
+
+    fn held(&self, key: &VerifyingKey) -> Result<Vec<Checkpoint>, Failure> {
+        let Some(path) = &self.held else {
+            return Ok(Vec::new());
+        };
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| Failure::during("held checkpoints", error))?;
+        Checkpoint::open_all(&text, key)
+            .map_err(|(number, error)| Failure(format!("held checkpoint {number}: {error}")))
+    }
+
+    fn print(&self, report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
+        let Report { entries, checkpoints, held, root } = report;
+        let text = if self.json {
+            let all = json!({
+                "entries": entries,
+                "checkpoints": checkpoints,
+                "held": held,
+                "root": root.to_string(),
+            });
+            format!("{all}\n")
+        } else {
+            format!(
+                "账本完整，未被改动 ledger verified\n\
+                 条目 entries          {entries}\n\
+                 检查点 checkpoints    {checkpoints}\n\
+                 外部检查点 held       {held}\n\
+                 根 root               {root}\n"
+            )
+        };
+        out.write_all(text.as_bytes()).map_err(written)
+    }
+
+    fn complain(&self, tampering: Tampering, out: &mut dyn Write) -> Result<(), Failure> {
+        let first = tampering.first();
+        if self.json {
+            let fault = json!({ "fault": tampering.to_string(), "first": first });
+            writeln!(out, "{fault}").map_err(written)?;
+        }
+        let known = first.map(|number| format!("; first wrong entry: {number}"));
+        let known = known.unwrap_or_default();
+        let complaint = "账本已被改动 ledger is not what was signed";
+        Err(Failure(format!("{complaint}: {tampering}{known}")))
+    }
+}
+
+impl Search {
+    fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let place = self.place.find()?;
+        if self.json {
+            return export(&place, &self.filter, (form("jsonl")?, out)).map(drop);
+        }
+        // Columns are as wide as their widest cell, so a table is whole before it is shown.
+        let rows: Vec<_> = with_found(&place, &self.filter, |found| Ok(found.collect()))?;
+        table::print(&rows, out).map_err(written)
+    }
+}
+
+impl Export {
+    fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        let place = self.place.find()?;
+        let form = form(&self.format)?;
+        let Some(path) = &self.output else {
+            return export(&place, &self.filter, (form, out)).map(drop);
+        };
+        let file = File::create_new(path).map_err(|error| Failure::during("output", error))?;
+        let mut file = BufWriter::new(file);
+        let count = export(&place, &self.filter, (form, &mut file))?;
+        file.get_ref().sync_all().map_err(written)?;
+        writeln!(out, "已导出 exported {count}").map_err(written)
+    }
+}
+
+fn form(name: &str) -> Result<&'static dyn audit::export::Export, Failure> {
+    audit::export::export(name).ok_or_else(|| {
+        let known: Vec<_> = audit::EXPORTS.iter().map(|export| export.name()).collect();
+        Failure(format!("no such format; there are {}", known.join(", ")))
+    })
+}
+
+/// Writes the entries that answer a filter, one by one.
+fn export(
+    place: &Place,
+    filter: &Filter,
+    (form, out): (&dyn audit::export::Export, &mut dyn Write),
+) -> Result<u64, Failure> {
+    with_found(place, filter, |found| form.write(found, out).map_err(written))
+}
+
+/// Hands on the entries that answer a filter; one that cannot be read fails the search.
+fn with_found<T>(
+    place: &Place,
+    filter: &Filter,
+    then: impl FnOnce(&mut dyn Iterator<Item = Found>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let reading = Reading::open(&place.data)?;
+    let question = filter.question(reading.file(), place)?;
+    let bar = bar(reading.size());
+    let entries = reading.entries().inspect(|_| bar.inc(1));
+    let mut unreadable = None;
+    let mut found = search::search(entries, &question)
+        .map_while(|found| found.map_err(|error| unreadable = Some(error)).ok());
+    let ended = then(&mut found);
+    drop(found);
+    bar.finish_and_clear();
+    reading.finish()?;
+    unreadable.map_or(ended, |error| Err(Failure(error.to_string())))
+}
+
+/// Shown on a terminal only.
+fn bar(length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}");
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn written(error: io::Error) -> Failure {
+    Failure::during("output", error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What an auditor looks for, from the command line.
+
+use std::fs;
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::place::Place;
+use crate::audit::{Kind, Question, Receipt};
+use crate::command::Failure;
+use crate::config::keys;
+use crate::identity::{Keys, Pseudonym};
+use crate::store::LedgerFile;
+use crate::vocabulary::{Date, Department, ElementId, Identifier, IdentifierKind, Purpose};
+
+/// Each option narrows the search.
+#[derive(Debug, Default, clap::Args)]
+pub struct Filter {
+    /// The receipt number on an answer.
+    #[arg(long)]
+    pub receipt: Option<String>,
+    /// Who saw it.
+    #[arg(long)]
+    pub department: Option<String>,
+    /// What for.
+    #[arg(long)]
+    pub purpose: Option<String>,
+    /// What happened: disclosure, refusal, merge …; may be given several times.
+    #[arg(long)]
+    pub kind: Vec<String>,
+    /// A data element that left or was withheld.
+    #[arg(long)]
+    pub element: Option<String>,
+    /// From this day or moment on, ISO 8601.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Until just before this day or moment.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// The pseudonym of a person, as entries show it.
+    #[arg(long)]
+    pub person: Option<String>,
+    /// A citizen id; `-` reads it from standard input, so that no process list shows it.
+    #[arg(long, group = "number")]
+    pub citizen_id: Option<String>,
+    /// A health-card number, or `-`.
+    #[arg(long, group = "number")]
+    pub card: Option<String>,
+    /// A health-record number, or `-`.
+    #[arg(long, group = "number")]
+    pub record: Option<String>,
+    /// File of the master key, if not the configuration's: without it no number leads to a person.
+    #[arg(long, value_name = "FILE")]
+    pub master_key: Option<PathBuf>,
+}
+
+impl Filter {
+    /// The question the options ask of a ledger.
+    pub fn question(&self, file: &LedgerFile, place: &Place) -> Result<Question, Failure> {
+        let kind = |name: &String| {
+            let known: Vec<_> = Kind::ALL.iter().map(|row| row.1).collect();
+            let unknown = || Failure(format!("--kind: there are {}", known.join(", ")));
+            Kind::parse(name).ok_or_else(unknown)
+        };
+        Ok(Question {
+            department: read("--department", &self.department, Department::parse)?,
+            element: read("--element", &self.element, ElementId::parse)?,
+            kinds: self.kind.iter().map(kind).collect::<Result<_, _>>()?,
+            persons: self.persons(file, place)?,
+            purpose: read("--purpose", &self.purpose, Purpose::parse)?,
+            receipt: read("--receipt", &self.receipt, Receipt::parse)?,
+            since_ms: read("--since", &self.since, moment)?,
+            until_ms: read("--until", &self.until, moment)?,
+        })
+    }
+
+    /// Every pseudonym under which entries may name the person.
+    fn persons(&self, file: &LedgerFile, place: &Place) -> Result<Vec<Pseudonym>, Failure> {
+        let mut persons: Vec<_> = self.person.iter().cloned().map(Pseudonym).collect();
+        let Some(identifier) = self.identifier()? else {
+            return Ok(persons);
+        };
+        let path = self.master_key.as_ref().or(place.master_key.as_ref());
+        let path = path.ok_or_else(|| Failure("a number needs --master-key".to_owned()))?;
+        let keys = Keys::derive(&*master_key(path)?);
+        let token = keys.token(&identifier);
+        let token = token.map_err(|error| Failure::during("identifier", error))?;
+        let (known, tokens) =
+            file.known_as(&token).map_err(|error| Failure::during("ledger", error))?;
+        persons.extend(known.into_iter().map(|person| keys.pseudonym(person)));
+        persons.extend(tokens.iter().map(|token| keys.pseudonym_of_token(token)));
+        Ok(persons)
+    }
+
+    fn identifier(&self) -> Result<Option<Identifier>, Failure> {
+        let given = [
+            (IdentifierKind::CitizenId, &self.citizen_id),
+            (IdentifierKind::HealthCard, &self.card),
+            (IdentifierKind::RecordNumber, &self.record),
+        ];
+        let given =
+            given.into_iter().find_map(|(kind, text)| text.as_ref().map(|text| (kind, text)));
+        let Some((kind, text)) = given else {
+            return Ok(None);
+        };
+        if text != "-" {
+            return Ok(Some(Identifier::new(kind, text.as_str())));
+        }
+        let mut line = Zeroizing::new(String::new());
+        let read = io::stdin().lock().read_line(&mut line);
+        read.map_err(|error| Failure::during("standard input", error))?;
+        Ok(Some(Identifier::new(kind, line.trim())))
+    }
+}
+
+fn read<T, E: std::fmt::Display>(
+    option: &str,
+    text: &Option<String>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, Failure> {
+    let parsed = text.as_deref().map(parse).transpose();
+    parsed.map_err(|error| Failure::during(option, error))
+}
+
+/// The first millisecond a date may mean; China Standard Time where no offset is given.
+fn moment(text: &str) -> Result<i64, &'static str> {
+    let date = Date::parse_iso(text).map_err(|_| "not a date such as 2026-11-21")?;
+    date.timestamp().map(|seconds| seconds.saturating_mul(1000)).ok_or("no such moment")
+}
+
+/// Reads the key, and never makes one: a new key leads to nobody.
+fn master_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    fs::metadata(path).map_err(|error| Failure::during("master key", error))?;
+    keys::master(path).map_err(|error| Failure::during("master key", error))
+}

@@ -1,0 +1,146 @@
+//! The ledger as it stood at one moment, read page by page.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use crate::command::Failure;
+use crate::store::{LedgerFile, StoreError};
+
+/// How many rows are read at once.
+const PAGE_ROWS: usize = 2048;
+/// How often a moment is looked for at which nobody wrote.
+const ATTEMPTS_MAX: usize = 100;
+
+/// A ledger of which the gateway may go on to write the rest.
+pub struct Reading {
+    file: LedgerFile,
+    /// Entries from this number on came later.
+    size: u64,
+    /// Checkpoints over more than this came later.
+    sealed: u64,
+    /// What went wrong while reading; iterators end there.
+    trouble: RefCell<Option<StoreError>>,
+}
+
+impl Reading {
+    /// Opens the ledger and marks where it ends.
+    ///
+    /// # Errors
+    /// [`Failure`] if there is no ledger that can be read.
+    pub fn open(folder: &Path) -> Result<Self, Failure> {
+        let open = LedgerFile::open(folder).map_err(failed)?;
+        let (size, sealed) = ends(&open).map_err(failed)?;
+        Ok(Self { file: open, size, sealed, trouble: RefCell::new(None) })
+    }
+
+    /// How many entries it has.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The newest checkpoint, signed text and all.
+    ///
+    /// # Errors
+    /// [`Failure`] if the file cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let above = self.sealed.saturating_sub(1);
+        let last = self.file.checkpoints(above, 1).map_err(failed)?;
+        Ok(last.into_iter().next().map(|last| last.bytes))
+    }
+
+    /// The file itself.
+    #[must_use]
+    pub const fn file(&self) -> &LedgerFile {
+        &self.file
+    }
+
+    /// The newest checkpoint, if there is one.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be read.
+    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.file.checkpoint().map_err(failed)?.map(|last| last.bytes))
+    }
+
+    /// Every entry with its number, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
+        let page = move |from| {
+            let rows = self.note(self.file.entries(from, PAGE_ROWS))?;
+            let next = rows.last()?.number.checked_add(1)?;
+            Some((next, rows.into_iter().map(|row| (row.number, row.bytes)).collect()))
+        };
+        Pages { page, from: Some(0), rows: Vec::new().into_iter() }
+            .take_while(|(number, _)| *number < self.size)
+    }
+
+    /// Every checkpoint, in order.
+    pub fn checkpoints(&self) -> impl Iterator<Item = Vec<u8>> {
+        let page = move |above| {
+            let rows = self.note(self.file.checkpoints(above, PAGE_ROWS))?;
+            let next = rows.last()?.size;
+            Some((next, rows.into_iter().map(|row| (row.size, row.bytes)).collect()))
+        };
+        Pages { page, from: Some(0), rows: Vec::new().into_iter() }
+            .take_while(|(size, _)| *size <= self.sealed)
+            .map(|(_, bytes)| bytes)
+    }
+
+    /// Whether everything could be read: an iterator cannot say why it ended.
+    ///
+    /// # Errors
+    /// [`Failure`] if it could not.
+    pub fn finish(&self) -> Result<(), Failure> {
+        self.trouble.take().map_or(Ok(()), |error| Err(failed(error)))
+    }
+
+    fn note<T>(&self, read: Result<T, StoreError>) -> Option<T> {
+        read.map_err(|error| *self.trouble.borrow_mut() = Some(error)).ok()
+    }
+}
+
+/// How many entries there are, and how many the last checkpoint signed, at one moment.
+///
+/// Both come in one commit, so if the checkpoint is the same before and after the
+/// entries are counted, they were counted beside it.
+fn ends(file: &LedgerFile) -> Result<(u64, u64), StoreError> {
+    let sealed = || Ok::<_, StoreError>(file.checkpoint()?.map_or(0, |last| last.size));
+    let mut before = sealed()?;
+    for _ in 0..ATTEMPTS_MAX {
+        let size = file.size()?;
+        let after = sealed()?;
+        if before == after {
+            return Ok((size, after));
+        }
+        before = after;
+    }
+    // What a checkpoint signed was there before it.
+    Ok((before, before))
+}
+
+/// Rows that are read a page at a time, each from where the last one ended.
+struct Pages<F> {
+    page: F,
+    from: Option<u64>,
+    rows: std::vec::IntoIter<(u64, Vec<u8>)>,
+}
+
+type Page = (u64, Vec<(u64, Vec<u8>)>);
+
+impl<F: FnMut(u64) -> Option<Page>> Iterator for Pages<F> {
+    type Item = (u64, Vec<u8>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(row) = self.rows.next() {
+            return Some(row);
+        }
+        let (next, rows) = (self.page)(self.from.take()?)?;
+        self.from = Some(next);
+        self.rows = rows.into_iter();
+        self.rows.next()
+    }
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::during("ledger", error)
+}

@@ -1,0 +1,270 @@
+//! Starting: keys, ledger, store, rules, doors, in that order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_web::dev::ServerHandle;
+use arc_swap::ArcSwap;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::{Kind, Sealer, SigningKey};
+use crate::command::Failure;
+use crate::command::check::complain;
+use crate::command::compile::compile;
+use crate::command::ledger::Reading;
+use crate::config::{Config, keys};
+use crate::flow::{Gateway, Question, Sights, Watch};
+use crate::identity::Keys;
+use crate::inbound::console::{self, Console};
+use crate::inbound::http::{self, Answered, Asked, Bounds, Doors};
+use crate::inbound::tls::ReloadableTls;
+use crate::inbound::{mllp, operation, tls};
+use crate::outbound::Upstream;
+use crate::store::cache::Cache;
+use crate::store::{LedgerFile, Store};
+use crate::telemetry;
+
+/// Media type of HL7 v2 over HTTP.
+const HL7: &str = "application/hl7-v2";
+
+/// A gateway that serves.
+pub struct Running {
+    /// The flows.
+    pub gateway: Arc<Gateway>,
+    /// TLS of the doors for machines.
+    pub tls: Arc<ReloadableTls>,
+    /// TLS of the console.
+    pub console_tls: Option<Arc<ReloadableTls>>,
+    ready: Arc<AtomicBool>,
+    stopping: CancellationToken,
+    listeners: Vec<JoinHandle<()>>,
+    servers: Vec<ServerHandle>,
+}
+
+/// Starts everything a configuration names.
+///
+/// # Errors
+/// [`Failure`] naming what cannot be used; nothing is left running.
+pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
+    tls::install_provider();
+    let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
+    let mutual = mutual.map_err(|error| Failure::during("certificates", error))?;
+    let gateway = Arc::new(gateway(config, &mutual)?);
+    gateway
+        .record(Kind::Start, env!("CARGO_PKG_VERSION"))
+        .await
+        .map_err(|error| Failure::during("ledger", error))?;
+    let mut running = Running {
+        gateway,
+        tls: mutual,
+        console_tls: None,
+        ready: Arc::new(AtomicBool::new(false)),
+        stopping: CancellationToken::new(),
+        listeners: Vec::new(),
+        servers: Vec::new(),
+    };
+    running.open_operation(config)?;
+    running.open_mllp(config)?;
+    running.open_https(config, echo)?;
+    running.open_console(config)?;
+    let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
+    running.listeners.push(tokio::spawn(verifying));
+    running.ready.store(true, Ordering::SeqCst);
+    Ok(running)
+}
+
+/// The flows and what they stand on; no door is open yet.
+fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Failure> {
+    let master = keys::master(&config.master_key).map_err(|e| Failure::during("master key", e))?;
+    let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
+    let signing = SigningKey::load_or_create(&config.ledger.key, &config.ledger.name);
+    let signing = signing.map_err(|error| ledger(&error))?;
+    let verifying = signing.public().clone();
+    let mut sealer = sealer(config, signing)?;
+    let seal = move |first, entries: &[&[u8]]| match sealer.seal(first, entries) {
+        Ok(checkpoint) => Some(checkpoint),
+        Err(error) => {
+            tracing::error!(error = %error, "the ledger cannot be sealed");
+            None
+        }
+    };
+    let store = Store::open(config.store.clone(), &master, Box::new(seal));
+    let store = store.map_err(|error| Failure::during("store", error))?;
+    let compiled = compile(config).map_err(complain)?;
+    let rules = compiled.bind(config, mutual.revoked()).map_err(Failure)?;
+    Ok(Gateway {
+        rules: ArcSwap::from_pointee(rules),
+        upstreams: ArcSwap::from_pointee(upstreams(config)?),
+        store,
+        cache: Cache::new(config.cache.clone()),
+        keys: Keys::derive(&master),
+        limits: config.hl7v2.clone(),
+        watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
+        clock: now_ms,
+    })
+}
+
+/// The clients of all upstream systems.
+///
+/// # Errors
+/// [`Failure`] naming the one that cannot be used.
+pub fn upstreams(config: &Config) -> Result<Vec<Arc<Upstream>>, Failure> {
+    let client = |settings: &crate::outbound::Settings| {
+        let during = |error: &dyn std::fmt::Display| {
+            Failure::during(&format!("upstream {}", settings.name), error)
+        };
+        let tls = settings.tls.load().map_err(|error| during(&error))?;
+        Upstream::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
+    };
+    config.upstream.iter().map(client).collect()
+}
+
+/// Continues the ledger where its last checkpoint left it.
+fn sealer(config: &Config, key: SigningKey) -> Result<Sealer, Failure> {
+    let refuse = |error| Failure::during("ledger", error);
+    if !LedgerFile::exists(&config.store.folder) {
+        return Sealer::restore(key, std::iter::empty::<Vec<u8>>(), None).map_err(refuse);
+    }
+    let reading = Reading::open(&config.store.folder)?;
+    let last = reading.checkpoint()?;
+    let entries = reading.entries().map(|(_, bytes)| bytes);
+    let sealer = Sealer::restore(key, entries, last.as_deref()).map_err(refuse)?;
+    reading.finish()?;
+    Ok(sealer)
+}
+
+impl Running {
+    /// Closes the doors, lets what is in hand finish, then closes the store.
+    pub async fn stop(self) {
+        self.ready.store(false, Ordering::SeqCst);
+        self.stopping.cancel();
+        for server in &self.servers {
+            server.stop(true).await;
+        }
+        for listener in self.listeners {
+            // A listener that panicked has been reported; there is nothing left to wait for.
+            let _ = listener.await;
+        }
+    }
+
+    fn open_mllp(&mut self, config: &Config) -> Result<(), Failure> {
+        for listener in &config.mllp {
+            let tls = Arc::clone(&self.tls);
+            let acceptor = move || tls.acceptor().map_err(std::io::Error::other);
+            let tls = listener
+                .tls
+                .then(|| mllp::Tls { acceptor: Arc::new(acceptor), certificate: tls::certificate });
+            let socket = bind(listener.address)?;
+            let during = |error| Failure::during(&listener.address.to_string(), error);
+            socket.set_nonblocking(true).map_err(during)?;
+            let socket = tokio::net::TcpListener::from_std(socket).map_err(during)?;
+            let (sender, settings) = (listener.sender, listener.limits.clone());
+            let gateway = Arc::clone(&self.gateway);
+            let answer = move |arrival| {
+                let gateway = Arc::clone(&gateway);
+                async move { gateway.push(arrival).await }
+            };
+            let door = mllp::Listener { socket, sender, tls, settings };
+            self.listeners.push(tokio::spawn(mllp::serve(door, answer, self.stopping.clone())));
+        }
+        Ok(())
+    }
+
+    fn open_https(&mut self, config: &Config, echo: bool) -> Result<(), Failure> {
+        let bounds = Bounds {
+            body_bytes_max: config.https.body_bytes_max,
+            connections_max: config.https.connections_max,
+            drain_seconds_max: config.drain_seconds_max,
+        };
+        let tls = self.tls.server_config().map_err(|e| Failure::during("certificates", e))?;
+        let server = http::serve(bind(config.https.address)?, tls, bounds, self.doors(echo));
+        self.run(server.map_err(|error| Failure::during("https", error))?);
+        Ok(())
+    }
+
+    fn open_operation(&mut self, config: &Config) -> Result<(), Failure> {
+        let Some(operation) = &config.operation else { return Ok(()) };
+        let handle = telemetry::metrics().map_err(|error| Failure::during("metrics", error))?;
+        let (ready, gateway) = (Arc::clone(&self.ready), Arc::clone(&self.gateway));
+        let gauges = operation::Gauges {
+            metrics: Arc::new(move || handle.render()),
+            ready: Arc::new(move || ready.load(Ordering::SeqCst) && gateway.store.is_alive()),
+        };
+        let server = operation::serve(bind(operation.address)?, gauges);
+        self.run(server.map_err(|error| Failure::during("operation", error))?);
+        Ok(())
+    }
+
+    fn open_console(&mut self, config: &Config) -> Result<(), Failure> {
+        let Some(settings) = &config.console else { return Ok(()) };
+        let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
+        let tls = ReloadableTls::without_clients(settings.tls.clone()).map_err(|e| during(&e))?;
+        let sight = Arc::new(Sights(Arc::clone(&self.gateway)));
+        let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
+        let shown = tls.server_config().map_err(|error| during(&error))?;
+        let server = console::serve(bind(settings.listen)?, shown, console);
+        self.run(server.map_err(|error| during(&error))?);
+        self.console_tls = Some(tls);
+        Ok(())
+    }
+
+    fn run(&mut self, server: actix_web::dev::Server) {
+        self.servers.push(server.handle());
+        self.listeners.push(tokio::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(error = %error, "a door closed by itself");
+            }
+        }));
+    }
+
+    fn doors(&self, echo: bool) -> Doors {
+        let (pushing, answering) = (Arc::clone(&self.gateway), Arc::clone(&self.gateway));
+        let trivial: http::Door =
+            Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
+        Doors {
+            push: Arc::new(move |asked: Asked| {
+                let gateway = Arc::clone(&pushing);
+                Box::pin(async move { acknowledged(gateway.push(message(asked)).await) })
+            }),
+            answer: Arc::new(move |asked: Asked| {
+                let gateway = Arc::clone(&answering);
+                let question = Question::read(asked.certificate, &asked.body);
+                Box::pin(async move { gateway.answer(question).await })
+            }),
+            echo: echo.then_some(trivial),
+        }
+    }
+}
+
+/// A message that came by HTTPS is the same to the flow as one that came by MLLP.
+fn message(asked: Asked) -> mllp::Arrival {
+    mllp::Arrival::Message(mllp::Received {
+        body: asked.body,
+        peer: asked.certificate,
+        sender: None,
+        remote: asked.remote,
+    })
+}
+
+/// The acknowledgements as one body. What became of the message stands in MSA-1; the
+/// HTTP status says only that the gateway speaks, or that no acknowledgement was asked for.
+fn acknowledged(replies: Vec<Vec<u8>>) -> Answered {
+    let status = if replies.is_empty() { 204 } else { 200 };
+    Answered { status, media: HL7, body: replies.concat(), entry: None }
+}
+
+fn repeat(asked: &Asked) -> Answered {
+    Answered { status: 200, media: "application/json", body: asked.body.to_vec(), entry: None }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| Failure::during(&address.to_string(), error))
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

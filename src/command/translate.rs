@@ -1,0 +1,203 @@
+//! `kangqiao translate`: what a message becomes, for whoever writes mappings.
+//!
+//! It prints content. It reads the mapping files and one message, and nothing else.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value as Json, json};
+
+use super::Failure;
+use crate::config::files::read_folder;
+use crate::translate::{Bins, Pack, Translation, record_to_json};
+use crate::vocabulary::{Diagnostic, Record, Source};
+use crate::wire::{self, hl7v2};
+
+/// Translates one message and prints what it becomes.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What the input is: `hl7v2`, or a JSON dialect such as `civil-json`.
+    #[arg(long, default_value = "hl7v2")]
+    from: String,
+    /// What to print: `elements`, or a JSON dialect such as `civil-json`.
+    #[arg(long, default_value = "elements")]
+    to: String,
+    /// Whose habits the message has: a name in `mappings/senders`.
+    #[arg(long, default_value = "example")]
+    sender: String,
+    /// Folder of the mapping files.
+    #[arg(long, default_value = "mappings")]
+    mappings: PathBuf,
+    /// Print records, elements and the four bins as one JSON object.
+    #[arg(long)]
+    report: bool,
+    /// The message, or `-` for standard input. Lines may end with LF.
+    file: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] with every fault of the mapping files, or the place where the message
+/// cannot be read.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let folder = args.mappings.display().to_string();
+    let files = read_folder(&args.mappings).map_err(|error| Failure::during(&folder, error))?;
+    let pack = Pack::load(&files).map_err(|faults| Failure::during(&folder, listed(&faults)))?;
+    let bytes = input(&args.file)?;
+    let printed = translate(&pack, &args, &bytes)?;
+    let text = serde_json::to_string_pretty(&printed);
+    println!("{}", text.map_err(|error| Failure::during("print", error))?);
+    Ok(())
+}
+
+fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Json, Failure> {
+    let sender = Source::parse(&args.sender).map_err(|error| Failure::during("sender", error))?;
+    let found = if args.from == "hl7v2" {
+        let charset = pack.overlay(sender).charset.unwrap_or(wire::Charset::Utf8);
+        let message = hl7v2::Message::read(bytes, charset, &hl7v2::Limits::default())
+            .map_err(|error| Failure::during("read", error))?;
+        pack.read_hl7(sender, &message).map(|found| vec![found])
+    } else {
+        let document = wire::json::read(bytes, &wire::json::Limits::default())
+            .map_err(|error| Failure::during("read", error))?;
+        pack.read_json(&args.from, sender, &document)
+    };
+    let found = found.map_err(|error| {
+        Failure(format!("{} at {}: {error}", error.fault().row().name, error.at()))
+    })?;
+    let write = |record: &Record| match args.to.as_str() {
+        "elements" => record_to_json(record),
+        dialect => pack.write_json(dialect, record),
+    };
+    let mut records: Vec<_> = found.iter().map(|found| write(&found.record)).collect();
+    Ok(match (args.report, records.len()) {
+        (true, _) => report(pack, &found, records),
+        (false, 1) => records.pop().unwrap_or_default(),
+        (false, _) => json!({ "records": records }),
+    })
+}
+
+/// The four bins sum to `leaves`, over all records.
+fn report(pack: &Pack, found: &[Translation], records: Vec<Json>) -> Json {
+    let fields = found.iter().flat_map(|found| found.record.fields());
+    let elements: BTreeSet<_> = fields.map(|field| field.element).collect();
+    let elements: Vec<_> = elements.iter().map(|element| element.as_str()).collect();
+    let sum = |count: fn(&Bins) -> u32| found.iter().map(|found| count(&found.bins)).sum::<u32>();
+    let unmapped = found.iter().flat_map(|found| &found.bins.first_unmapped);
+    let unmapped: Vec<_> = unmapped.map(ToString::to_string).collect();
+    json!({
+        "records": records,
+        "elements": elements,
+        "bins": {
+            "mapped": sum(|bins| bins.mapped),
+            "carried": sum(|bins| bins.carried),
+            "dropped": sum(|bins| bins.dropped),
+            "unmapped": sum(|bins| bins.unmapped),
+            "leaves": sum(Bins::leaves),
+        },
+        "first_unmapped": unmapped,
+        "mappings": pack.version(),
+    })
+}
+
+/// One line for each fault, after one that counts them.
+fn listed(faults: &[Diagnostic]) -> String {
+    let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    format!("{} faults\n{}", faults.len(), lines.join("\n"))
+}
+
+fn input(path: &Path) -> Result<Vec<u8>, Failure> {
+    let limit = u64::try_from(hl7v2::Limits::default().message_bytes_max).unwrap_or(u64::MAX);
+    let during = |error| Failure::during(&path.display().to_string(), error);
+    let mut bytes = Vec::new();
+    // One byte more than a message may have, so that a longer one is refused, not cut.
+    if path.as_os_str() == "-" {
+        std::io::stdin().take(limit + 1).read_to_end(&mut bytes).map_err(during)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(during)?;
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(during)?;
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pack that ships, with its files.
+    fn shipped() -> (Pack, crate::vocabulary::Files) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+        let files = read_folder(&folder).unwrap();
+        let pack = Pack::load(&files).unwrap_or_else(|faults| panic!("{}", listed(&faults)));
+        (pack, files)
+    }
+
+    #[test]
+    fn the_shipped_mappings_load_and_every_row_has_an_example_that_holds() {
+        let (pack, files) = shipped();
+        let faults = pack.check_examples(&files);
+        assert!(faults.is_empty(), "{}", listed(&faults));
+    }
+
+    /// Public messages of real systems stand beside the repository, not in it.
+    #[test]
+    fn every_corpus_message_is_counted_leaf_by_leaf_or_refused_by_position() {
+        let beside = ["../shared/corpus/hl7v2", "../../shared/corpus/hl7v2"];
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = beside.iter().map(|path| root.join(path)).find(|path| path.is_dir());
+        let Some(folder) = found else {
+            eprintln!("SKIPPED: no corpus beside the repository, so no corpus message was read");
+            return;
+        };
+        let (pack, _) = shipped();
+        let files = read_folder(&folder).unwrap();
+        let sender = Source::parse("corpus").unwrap();
+        let (mut applied, mut refused) = (0, 0);
+        for path in files.under("", "hl7") {
+            let bytes = files.bytes(path).unwrap();
+            let limits = hl7v2::Limits::default();
+            let Ok(message) = hl7v2::Message::read(bytes, wire::Charset::Utf8, &limits) else {
+                continue;
+            };
+            match pack.read_hl7(sender, &message) {
+                Ok(found) => {
+                    let leaves = usize::try_from(found.bins.leaves()).unwrap();
+                    assert_eq!(leaves, message.leaves().count(), "{path}");
+                    applied += 1;
+                }
+                Err(error) => {
+                    assert!(!error.at().to_string().is_empty(), "{path}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(applied > 0 && refused > 0, "{applied} applied, {refused} refused");
+    }
+
+    #[test]
+    fn a_report_accounts_for_every_leaf() {
+        let (pack, files) = shipped();
+        let args = |report, to: &str| Args {
+            from: "hl7v2".to_owned(),
+            to: to.to_owned(),
+            sender: "example".to_owned(),
+            mappings: PathBuf::new(),
+            report,
+            file: PathBuf::new(),
+        };
+        let bytes = files.bytes("hl7v2/adt_a01.examples/01.hl7").unwrap();
+        let report = translate(&pack, &args(true, "elements"), bytes).unwrap();
+        let bins = &report["bins"];
+        let count = |key: &str| bins[key].as_u64().unwrap();
+        let sum: u64 = ["mapped", "carried", "dropped", "unmapped"].map(count).iter().sum();
+        assert_eq!(sum, count("leaves"));
+        assert_eq!(report["mappings"], pack.version());
+        assert_eq!(report["records"][0]["dataset"], "admission");
+        let civil = translate(&pack, &args(false, "civil-json"), bytes).unwrap();
+        assert!(civil.as_object().is_some_and(|members| !members.is_empty()), "{civil}");
+        let refused = translate(&pack, &args(false, "elements"), b"MSH|^~\\&|").unwrap_err();
+        assert!(refused.to_string().starts_with("read: "), "{refused}");
+    }
+}

@@ -1,0 +1,135 @@
+//! `kangqiao user`: who may sign in to the console.
+//!
+//! Password and secret of the one-time codes are printed once and can only be
+//! replaced, never shown again. The gateway sees a changed file at the next sign-in.
+
+use std::path::PathBuf;
+
+use chrono::DateTime;
+
+use super::Failure;
+use crate::inbound::console::access::Role;
+use crate::inbound::console::users::{Enrolment, Users};
+
+/// `kangqiao user …`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// File of the console users
+    #[arg(long, global = true, default_value = "users.toml")]
+    users: PathBuf,
+    #[command(subcommand)]
+    step: Step,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Step {
+    /// Add a user; prints the password and the link for an authenticator application, once
+    Add {
+        /// Name: a-z, 0-9, `.`, `-`, `_`
+        #[arg(long)]
+        name: String,
+        /// What the user may see
+        #[arg(long)]
+        role: Role,
+    },
+    /// List the users
+    List,
+    /// Remove a user and end the user's sessions
+    Remove {
+        /// Name of the user
+        #[arg(long)]
+        name: String,
+    },
+    /// Give a user a new password and secret, and end the user's sessions
+    Reset {
+        /// Name of the user
+        #[arg(long)]
+        name: String,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] if the file cannot be used, or the user is there already or not there.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let failed = |error| failure(&error);
+    let now = chrono::Utc::now().timestamp().unsigned_abs();
+    let mut users = Users::read(&args.users).map_err(failed)?;
+    let told = match args.step {
+        Step::Add { name, role } => Some(users.add(&name, role, now).map_err(failed)?),
+        Step::Reset { name } => Some(users.reset(&name, now).map_err(failed)?),
+        Step::Remove { name } => {
+            users.remove(&name).map_err(failed)?;
+            None
+        }
+        Step::List => {
+            print!("{}", table(&users));
+            return Ok(());
+        }
+    };
+    // Written first: what is printed has then become true.
+    users.write(&args.users).map_err(failed)?;
+    if let Some(told) = told {
+        tell(&told);
+    }
+    Ok(())
+}
+
+fn tell(told: &Enrolment) {
+    println!("password  {}", told.password);
+    println!("code      {}", told.uri);
+    println!("Shown this once; `kangqiao user reset` makes new ones.");
+}
+
+fn table(users: &Users) -> String {
+    let mut text = format!("{:<32}  {:<8}  SINCE\n", "NAME", "ROLE");
+    for user in users.iter() {
+        let since = i64::try_from(user.added).unwrap_or_default();
+        let since = DateTime::from_timestamp(since, 0).unwrap_or_default().format("%Y-%m-%d");
+        text += &format!("{:<32}  {:<8}  {since}\n", user.name, user.role.as_str());
+    }
+    text
+}
+
+fn failure(error: &dyn std::error::Error) -> Failure {
+    match error.source() {
+        Some(source) => Failure::during(&error.to_string(), source),
+        None => Failure(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn play(file: &std::path::Path, words: &[&str]) -> Result<(), Failure> {
+        let file = file.to_str().unwrap();
+        let words = ["kangqiao"].into_iter().chain(words.iter().copied());
+        run(Line::parse_from(words.chain(["--users", file])).args)
+    }
+
+    #[test]
+    fn a_user_is_added_reset_and_removed_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("users.toml");
+        let add = ["add", "--name", "lin", "--role", "auditor"];
+        play(&file, &add).unwrap();
+        assert!(play(&file, &add).is_err());
+        let before = Users::read(&file).unwrap();
+        assert!(table(&before).contains("lin") && table(&before).contains("auditor"));
+        play(&file, &["reset", "--name", "lin"]).unwrap();
+        let after = Users::read(&file).unwrap();
+        assert_ne!(before.find("lin").unwrap().stamp(), after.find("lin").unwrap().stamp());
+        play(&file, &["list"]).unwrap();
+        play(&file, &["remove", "--name", "lin"]).unwrap();
+        assert!(play(&file, &["remove", "--name", "lin"]).is_err());
+    }
+}

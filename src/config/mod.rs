@@ -1,0 +1,202 @@
+//! 配置, the one configuration file: strict keys, every key with unit and default.
+//!
+//! Each module owns its settings; this one assembles them and reads the folders
+//! they name. A key nobody knows stops the start.
+
+pub mod files;
+pub mod keys;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::inbound::{console, mllp, tls};
+use crate::vocabulary::catalogue::parse_toml;
+use crate::vocabulary::{Diagnostic, Source};
+use crate::{audit, outbound, store, wire};
+
+/// `kangqiao.toml`. Paths are relative to the folder the file is in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the mapping pack. Default `mappings`.
+    #[serde(default = "default_mappings")]
+    pub mappings: PathBuf,
+    /// Folder of departments, purposes and policies. Default `policies`.
+    #[serde(default = "default_policies")]
+    pub policies: PathBuf,
+    /// File of the master key, 32 bytes; made at the first start. Default `keys/master.key`.
+    #[serde(default = "default_master_key")]
+    pub master_key: PathBuf,
+    /// The ledger: its name and its signing key, which is made at the first start.
+    #[serde(default)]
+    pub ledger: audit::Settings,
+    /// The certificate the gateway shows.
+    #[serde(default)]
+    pub tls: tls::Settings,
+    /// Which client certificates it accepts.
+    #[serde(default)]
+    pub clients: tls::ClientSettings,
+    /// 消息监听, the MLLP listeners.
+    #[serde(default)]
+    pub mllp: Vec<Mllp>,
+    /// The HTTPS port for inquiries and messages.
+    pub https: Https,
+    /// The console's own port; none if absent.
+    pub console: Option<console::Settings>,
+    /// The loopback port of metrics and health; none if absent.
+    pub operation: Option<Operation>,
+    /// 发送方, who pushes.
+    #[serde(default)]
+    pub sender: Vec<Sender>,
+    /// 上游系统, who is asked for an answer.
+    #[serde(default)]
+    pub upstream: Vec<outbound::Settings>,
+    /// The embedded store.
+    #[serde(default)]
+    pub store: store::Settings,
+    /// The look-up cache.
+    #[serde(default)]
+    pub cache: store::cache::Settings,
+    /// Limits of one HL7 v2 message.
+    #[serde(default)]
+    pub hl7v2: wire::hl7v2::Limits,
+    /// How long a stop waits for messages in hand, seconds. Default 20.
+    #[serde(default = "default_drain")]
+    pub drain_seconds_max: u64,
+}
+
+/// One MLLP listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mllp {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Whether clients must show a certificate. Default no.
+    #[serde(default)]
+    pub tls: bool,
+    /// On a port without TLS: whose messages these are. Required there, forbidden with TLS.
+    pub sender: Option<Source>,
+    /// Limits and times of its connections.
+    #[serde(default)]
+    pub limits: mllp::Settings,
+}
+
+/// The HTTPS port.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Https {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Largest body of a message, bytes. Default 1 MiB.
+    #[serde(default = "default_body")]
+    pub body_bytes_max: usize,
+    /// Connections at once. Default 1,024.
+    #[serde(default = "default_connections")]
+    pub connections_max: usize,
+}
+
+/// The port of metrics and health.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// A loopback address and port.
+    pub address: SocketAddr,
+}
+
+/// One sender.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sender {
+    /// Its name in counts, records and `mappings/senders/`.
+    pub name: Source,
+    /// Common name of its client certificate; none for a sender on a plain port.
+    pub certificate: Option<String>,
+}
+
+fn default_mappings() -> PathBuf {
+    "mappings".into()
+}
+fn default_policies() -> PathBuf {
+    "policies".into()
+}
+fn default_master_key() -> PathBuf {
+    "keys/master.key".into()
+}
+const fn default_drain() -> u64 {
+    20
+}
+const fn default_body() -> usize {
+    1 << 20
+}
+const fn default_connections() -> usize {
+    1024
+}
+
+impl Config {
+    /// Reads and checks the file; paths become relative to its folder.
+    ///
+    /// # Errors
+    /// Every fault found, with file, line and column.
+    pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| vec![Diagnostic::at(&name, "", 0, format!("unreadable: {error}"))])?;
+        let mut config: Self = parse_toml(&name, &text).map_err(|fault| vec![fault])?;
+        let faults = config.faults(&name, &text);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        config.relocate(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    /// What the types cannot say.
+    fn faults(&self, name: &str, text: &str) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        let mut complain = |needle: &str, message: &str| {
+            let offset = text.find(needle).unwrap_or(0);
+            faults.push(Diagnostic::at(name, text, offset, message));
+        };
+        for listener in &self.mllp {
+            let address = listener.address.to_string();
+            match (listener.tls, listener.sender) {
+                (false, None) => complain(&address, "a listener without tls needs a sender"),
+                (true, Some(_)) => complain(&address, "with tls the certificate names the sender"),
+                (false, Some(sender)) if self.sender.iter().all(|known| known.name != sender) => {
+                    complain(&address, "this sender has no [[sender]] entry");
+                }
+                _ => (),
+            }
+        }
+        if let Some(operation) =
+            self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
+        {
+            complain(&operation.address.to_string(), "metrics are served on loopback only");
+        }
+        faults
+    }
+
+    fn relocate(&mut self, folder: &Path) {
+        let mut paths = vec![
+            &mut self.store.folder,
+            &mut self.mappings,
+            &mut self.policies,
+            &mut self.master_key,
+            &mut self.ledger.key,
+        ];
+        paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
+        paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
+        if let Some(console) = &mut self.console {
+            paths.extend([&mut console.users, &mut console.tls.certificate, &mut console.tls.key]);
+        }
+        for upstream in &mut self.upstream {
+            let files = &mut upstream.tls;
+            paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);
+        }
+        for path in paths {
+            *path = folder.join(&*path);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The two flows: a message becomes an acknowledgement, a question becomes an answer.
+//!
+//! The order is the contract: nothing is acknowledged that is not in the journal,
+//! nothing leaves that is not in the ledger. Every branch a message or a question
+//! can take is on this page; what it calls are straight lines.
+
+mod counters;
+mod gather;
+mod ledger;
+mod question;
+mod rules;
+mod sight;
+mod watch;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use sha2::{Digest, Sha256};
+
+pub use question::{Question, Refused};
+pub use rules::{Asker, Rules};
+pub use sight::Sights;
+pub use watch::Watch;
+
+use crate::audit::Entry;
+use crate::identity::{Keys, Subject, resident};
+use crate::inbound::http::Answered;
+use crate::inbound::mllp::{self, Received};
+use crate::outbound::Upstream;
+use crate::policy;
+use crate::registry::answer::{AnswerMeta, RefusalMeta, write_answer, write_refusal};
+use crate::store::cache::Cache;
+use crate::store::{self, Proposed, Reason, State, Store, StoreError};
+use crate::vocabulary::{Date, Fault, Source};
+use crate::wire::charset::Charset;
+use crate::wire::hl7v2::{self, Header, Message, ack};
+
+/// Media type of what goes to civil-affairs systems.
+const JSON: &str = "application/json";
+
+/// The gateway itself, as a source of records.
+pub const OWN: Source = Source::fixed("gateway");
+/// Whoever sends over a connection that belongs to nobody.
+const NOBODY: Source = Source::fixed("unknown");
+
+/// Everything both flows stand on.
+pub struct Gateway {
+    /// What operators write, swapped as a whole by a reload.
+    pub rules: ArcSwap<Rules>,
+    /// Upstream systems, in the order of the configuration; swapped with their certificates.
+    pub upstreams: ArcSwap<Vec<Arc<Upstream>>>,
+    /// Journal, persons, records and ledger rows.
+    pub store: Store,
+    /// Unfiltered records by source and person.
+    pub cache: Cache,
+    /// Keys of the blind index.
+    pub keys: Keys,
+    /// Limits of one message.
+    pub limits: hl7v2::Limits,
+    /// What the overview shows beside the store.
+    pub watch: Watch,
+    /// Milliseconds since 1970.
+    pub clock: fn() -> i64,
+}
+
+impl Gateway {
+    /// Carries one message from its socket to its acknowledgements.
+    pub async fn push(&self, arrival: mllp::Arrival) -> Vec<Vec<u8>> {
+        let rules = self.rules.load_full();
+        let (received, broken) = match arrival {
+            mllp::Arrival::Message(received) => (received, None),
+            mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
+        };
+        let sender = rules.sender(received.peer.as_ref(), received.sender);
+        let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
+        let message = Message::read(&received.body, charset.unwrap_or(Charset::Utf8), &self.limits);
+        let header = header(&message, &received, charset.unwrap_or(Charset::Utf8));
+        let proposed = match (broken, sender, &message) {
+            (Some(reason), _, _) => Proposed::Refuse(reason),
+            (None, None, _) => {
+                Proposed::Refuse(Reason { fault: Fault::CertificateUnknown, at: None })
+            }
+            (None, Some(_), Err(error)) => {
+                Proposed::Refuse(Reason { fault: error.fault(), at: error.position().cloned() })
+            }
+            (None, Some(sender), Ok(message)) => self.propose(&rules, sender, message),
+        };
+        let source = sender.unwrap_or(NOBODY);
+        let arrival = self.arrival(source, header.as_ref(), received.body, proposed);
+        let received_at_ms = arrival.received_at_ms;
+        let kept = self.store.keep(arrival).await;
+        self.forget_copies(&kept);
+        counters::kept(source, &kept);
+        acknowledge(header.as_ref(), kept, received_at_ms)
+    }
+
+    /// What shall become of a message that could be read.
+    fn propose(&self, rules: &Arc<Rules>, sender: Source, message: &Message) -> Proposed {
+        let translation = match rules.pack.read_hl7(sender, message) {
+            Ok(translation) => translation,
+            Err(error) => {
+                return Proposed::Quarantine(Reason {
+                    fault: error.fault(),
+                    at: Some(error.at().clone()),
+                });
+            }
+        };
+        counters::read(sender, message.header(), &translation.bins);
+        let identifiers = resident::index(&self.keys, translation.record.identifiers());
+        let merge_from = match &translation.merge {
+            Some(merge) => {
+                let from = merge.from.iter().map(|(identifier, at)| (identifier, Some(at)));
+                resident::index(&self.keys, from)
+            }
+            None => Ok(Vec::new()),
+        };
+        match (identifiers, merge_from) {
+            (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
+                entry: (!merge_from.is_empty()).then(|| self.merge_entry(rules, sender)),
+                record: Box::new(translation.record),
+                identifiers,
+                merge_from,
+            },
+            (Err(error), _) | (_, Err(error)) => {
+                Proposed::Quarantine(Reason { fault: error.fault(), at: error.at().cloned() })
+            }
+        }
+    }
+
+    /// Carries one question from its socket to its answer; a refusal is an answer too.
+    pub async fn answer(&self, question: Question) -> Answered {
+        let rules = self.rules.load_full();
+        match self.disclose(&rules, &question).await {
+            Ok(answered) => answered,
+            Err(refused) => self.refuse(&rules, &question, refused).await,
+        }
+    }
+
+    /// Gathers, decides, enters in the ledger, and only then lets the answer go.
+    async fn disclose(&self, rules: &Arc<Rules>, question: &Question) -> Result<Answered, Refused> {
+        let at_ms = (self.clock)();
+        let asker = rules.asker(question.certificate.as_ref())?;
+        let inquiry = question.inquiry.as_ref()?;
+        let wanted = inquiry.elements.as_deref();
+        rules.policies.know(wanted.unwrap_or_default())?;
+        let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
+        let resident = self.resident(&inquiry.identifier).await?;
+        let gathered = self.gather(rules, &scope, &resident, at_ms).await?;
+        let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
+        let entry = Entry::disclosure(
+            &release,
+            self.circumstances(rules, at_ms, Some(&resident), gathered.states()),
+        );
+        let body = write_answer(
+            &release,
+            &AnswerMeta {
+                receipt: &entry.receipt.to_string(),
+                answered_at: at_ms / 1000,
+                mappings: rules.pack.version(),
+                sources: &gathered.reports(),
+            },
+        );
+        let appended = self.append(&entry.with_answer(&body)).await?;
+        counters::answered(&scope);
+        Ok(Answered { status: 200, media: JSON, body, entry: Some(appended) })
+    }
+
+    /// Enters a refusal in the ledger, and says why, where and what can be done.
+    async fn refuse(&self, rules: &Arc<Rules>, question: &Question, refused: Refused) -> Answered {
+        let entry = self.refusal_entry(rules, question, &refused).await;
+        let appended = self.append(&entry).await.ok();
+        // A refusal nobody can prove is no refusal: then the gateway is unavailable.
+        let fault = if appended.is_some() { refused.fault } else { Fault::Unavailable };
+        let receipt = entry.receipt.to_string();
+        let body = write_refusal(&RefusalMeta {
+            fault,
+            at: refused.at.as_ref(),
+            rule: refused.rule.as_deref(),
+            receipt: appended.as_ref().map(|_| receipt.as_str()),
+            remedy: refused.remedy.as_ref(),
+        });
+        counters::refused(fault);
+        Answered { status: fault.row().http_status, media: JSON, body, entry: appended }
+    }
+
+    fn arrival(
+        &self,
+        source: Source,
+        header: Option<&Header>,
+        raw: bytes::Bytes,
+        proposed: Proposed,
+    ) -> store::Arrival {
+        let digest: [u8; 32] = Sha256::digest(&raw).into();
+        let named = header.map(|header| header.control_id.clone()).filter(|id| !id.is_empty());
+        // A message without a number of its own is known by its bytes.
+        let control_id = named.unwrap_or_else(|| crate::audit::Hash::digest(&raw).to_string());
+        store::Arrival { source, control_id, digest, received_at_ms: (self.clock)(), raw, proposed }
+    }
+
+    fn forget_copies(&self, kept: &Result<store::Kept, StoreError>) {
+        for person in kept.iter().flat_map(|kept| &kept.persons) {
+            self.cache.invalidate(Subject::Person(*person));
+        }
+    }
+}
+
+/// What of the message's header can be read, so that a refusal can name the message.
+fn header(
+    message: &Result<Message, hl7v2::ReadError>,
+    received: &Received,
+    charset: Charset,
+) -> Option<Header> {
+    match message {
+        Ok(message) => Some(message.header().clone()),
+        Err(_) => Header::salvage(&received.body, charset),
+    }
+}
+
+/// The acknowledgements: a function of the message and of what the journal says, so
+/// that the same bytes sent again get the same bytes back.
+fn acknowledge(
+    header: Option<&Header>,
+    kept: Result<store::Kept, StoreError>,
+    received_at_ms: i64,
+) -> Vec<Vec<u8>> {
+    let (number, at_ms, verdict) = match kept {
+        Ok(kept) => {
+            let verdict = match (kept.state, kept.reason) {
+                (State::Quarantined, Some(reason)) => {
+                    ack::Verdict::quarantined(reason.fault, reason.at)
+                }
+                (State::Refused, Some(reason)) => ack::Verdict::refused(reason.fault, reason.at),
+                _ => ack::Verdict::applied(),
+            };
+            (kept.number, kept.received_at_ms, verdict)
+        }
+        Err(_) => (0, received_at_ms, ack::Verdict::refused(Fault::Unavailable, None)),
+    };
+    let at = Date::from_timestamp(at_ms / 1000);
+    let control_id = format!("KQ{number}");
+    hl7v2::replies(header, &verdict, ack::Stamp { control_id: &control_id, at: &at })
+}

@@ -1,0 +1,50 @@
+//! What the flows count. Labels are configured names and faults, never values.
+
+use metrics::counter;
+
+use crate::policy::Scope;
+use crate::store::{Kept, StoreError};
+use crate::translate::Bins;
+use crate::vocabulary::{Fault, Source};
+use crate::wire::hl7v2::Header;
+
+/// One message, by what became of it.
+pub(super) fn kept(source: Source, kept: &Result<Kept, StoreError>) {
+    let state = match kept {
+        Ok(kept) if kept.repeat => "repeated",
+        Ok(kept) => kept.state.as_str(),
+        Err(_) => "unavailable",
+    };
+    let source = source.to_string();
+    counter!("kangqiao_messages_total", "source" => source.clone(), "state" => state).increment(1);
+    if kept.as_ref().is_ok_and(|kept| kept.control_id_reused) {
+        counter!("kangqiao_control_id_reused_total", "source" => source.clone()).increment(1);
+        tracing::warn!(source.name = %source, "a message number was used again for other bytes");
+    }
+}
+
+/// What is odd about a message that could be read.
+pub(super) fn read(source: Source, header: &Header, bins: &Bins) {
+    if header.charset_mismatch {
+        counter!("kangqiao_charset_mismatch_total", "source" => source.to_string()).increment(1);
+    }
+    if bins.unmapped > 0 {
+        counter!("kangqiao_unmapped_leaves_total", "source" => source.to_string())
+            .increment(u64::from(bins.unmapped));
+    }
+}
+
+/// One answered question.
+pub(super) fn answered(scope: &Scope) {
+    let (department, purpose) = (scope.department().to_string(), scope.purpose().to_string());
+    counter!(
+        "kangqiao_inquiries_total",
+        "department" => department, "purpose" => purpose, "outcome" => "answered"
+    )
+    .increment(1);
+}
+
+/// One refused question.
+pub(super) fn refused(fault: Fault) {
+    counter!("kangqiao_inquiries_total", "outcome" => fault.row().name).increment(1);
+}

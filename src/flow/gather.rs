@@ -1,0 +1,164 @@
+//! 汇集, own records and upstream replies through one cache, unfiltered.
+//!
+//! What comes back is filtered under the asker's scope by `policy`, hit or miss.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::question::Refused;
+use super::rules::Rules;
+use super::{Gateway, OWN};
+use crate::audit::Entry;
+use crate::identity::{PersonId, Subject, Token};
+use crate::outbound::Upstream;
+use crate::policy::{self, Evidence, Scope, Stale};
+use crate::registry::{self, answer::SourceReport, platform};
+use crate::store::cache::{Fetched, Records};
+use crate::vocabulary::{Fault, Freshness, Identifier, Record, Role, Source};
+
+/// The role in which an upstream system is told whom a question is about.
+const SYSTEM: Role = Role::fixed("system");
+
+/// Records of one person that an answer looks at, newest first.
+const RECORDS_MAX: usize = 500;
+
+/// About whom a question is.
+#[derive(Debug, Clone)]
+pub(super) struct Resident {
+    /// The identifier asked by.
+    pub identifier: Identifier,
+    /// Its token.
+    pub token: Token,
+    /// The person of the index, if there is one.
+    pub person: Option<PersonId>,
+}
+
+/// What the sources say about a person.
+pub(super) struct Gathered {
+    parts: Vec<(Source, Fetched)>,
+    derived: Option<Record>,
+    at: i64,
+}
+
+impl Gathered {
+    /// Every record, for the decision.
+    pub(super) fn records(&self) -> Vec<policy::Gathered<'_>> {
+        let derived = self.derived.iter().map(|record| (record, self.at));
+        let own = self.parts.iter().flat_map(|(_, part)| part.records.iter());
+        let own = own.map(|(record, at_ms)| (record, at_ms / 1000));
+        own.chain(derived).map(|(record, as_of)| policy::Gathered { record, as_of }).collect()
+    }
+
+    /// How current each source is, for the ledger.
+    pub(super) fn states(&self) -> BTreeMap<Source, Freshness> {
+        self.parts.iter().map(|(source, part)| (*source, part.state)).collect()
+    }
+
+    /// How current each source is, for the asker.
+    pub(super) fn reports(&self) -> Vec<SourceReport> {
+        let report = |(source, part): &(Source, Fetched)| SourceReport {
+            source: *source,
+            state: part.state,
+            as_of: part.as_of_ms.map(|at_ms| at_ms / 1000),
+        };
+        self.parts.iter().map(report).collect()
+    }
+}
+
+impl Gateway {
+    /// Who in the index an identifier leads to.
+    pub(super) async fn resident(&self, identifier: &Identifier) -> Result<Resident, Refused> {
+        let token = self.keys.token(identifier)?;
+        let person = self.store.person(&[token]).await?;
+        Ok(Resident { identifier: identifier.clone(), token, person })
+    }
+
+    /// Asks the own store and every upstream system of the purpose, all at once.
+    pub(super) async fn gather(
+        &self,
+        rules: &Arc<Rules>,
+        scope: &Scope,
+        resident: &Resident,
+        at_ms: i64,
+    ) -> Result<Gathered, Refused> {
+        let terms = scope.terms();
+        let upstreams = self.upstreams.load_full();
+        let asked = upstreams.iter().filter(|upstream| terms.upstreams.contains(&upstream.name()));
+        let asked = asked.map(|upstream| self.from_upstream(rules, upstream, resident, at_ms));
+        let (own, theirs) =
+            futures_util::future::join(self.from_store(resident, at_ms), join_all(asked)).await;
+        let parts: Vec<_> = std::iter::once(own).chain(theirs).collect();
+        let down = parts.iter().any(|(_, part)| match part.state {
+            Freshness::Cached | Freshness::Fresh => false,
+            Freshness::Stale | Freshness::Unavailable => true,
+        });
+        if down && terms.stale == Stale::Refuse {
+            return Err(Fault::UpstreamUnavailable.into());
+        }
+        let records = parts.iter().flat_map(|(_, part)| part.records.iter());
+        let records: Vec<_> = records.map(|(record, _)| record).collect();
+        let derived = rules.pack.derive(&records, at_ms / 1000);
+        Ok(Gathered { parts, derived, at: at_ms / 1000 })
+    }
+
+    async fn from_store(&self, resident: &Resident, at_ms: i64) -> (Source, Fetched) {
+        let load = async || match resident.person {
+            Some(person) => self.store.records(person, RECORDS_MAX).await,
+            None => Ok(Records::new()),
+        };
+        let subject = resident.person.map_or(Subject::Token(resident.token), Subject::Person);
+        (OWN, self.cache.get((OWN, subject), at_ms, load).await)
+    }
+
+    async fn from_upstream(
+        &self,
+        rules: &Arc<Rules>,
+        upstream: &Arc<Upstream>,
+        resident: &Resident,
+        at_ms: i64,
+    ) -> (Source, Fetched) {
+        let key = (upstream.name(), Subject::Token(resident.token));
+        let load = async || {
+            let found = self.look_up(rules, upstream, resident, at_ms).await;
+            if let Err(error) = &found {
+                let name = upstream.name();
+                tracing::warn!(upstream.name = %name, fault = error.row().name, "look-up failed");
+            }
+            found
+        };
+        (upstream.name(), self.cache.get(key, at_ms, load).await)
+    }
+
+    /// Asks one upstream. Telling it whom we look for is a disclosure with its own entry.
+    async fn look_up(
+        &self,
+        rules: &Arc<Rules>,
+        upstream: &Upstream,
+        resident: &Resident,
+        at_ms: i64,
+    ) -> Result<Records, Fault> {
+        let asker = (upstream.department(), SYSTEM);
+        let dialect = registry::find(upstream.dialect()).ok_or(Fault::Internal)?;
+        let Some(subject) = platform::subject(&resident.identifier) else {
+            return Ok(Records::new());
+        };
+        let admitted = rules.policies.admit(asker, platform::PURPOSE.as_str(), Evidence::default());
+        let scope = admitted.map_err(|refusal| refusal.fault)?;
+        let subject = [policy::Gathered { record: &subject, as_of: at_ms / 1000 }];
+        let release = policy::decide(&scope, None, &subject, &self.keys);
+        let circumstances = self.circumstances(rules, at_ms, Some(resident), BTreeMap::new());
+        let entry = Entry::location(&release, circumstances);
+        self.append(&entry).await.map_err(|_| Fault::Unavailable)?;
+        let reply = upstream.look_up(&release, dialect, at_ms).await.map_err(|e| e.fault())?;
+        let replies = dialect.decode(&reply).map_err(|error| error.fault)?;
+        let mut records = Records::new();
+        for reply in replies {
+            let read = rules.pack.read_json(dialect.name(), upstream.name(), &reply.body);
+            let read = read.map_err(|error| error.fault())?;
+            records.extend(read.into_iter().map(|translation| (translation.record, at_ms)));
+        }
+        Ok(records)
+    }
+}

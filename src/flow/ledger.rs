@@ -1,0 +1,116 @@
+//! What both flows write in the ledger, and how.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Gateway;
+use super::gather::Resident;
+use super::question::{Question, Refused};
+use super::rules::Rules;
+use crate::audit::statement::Circumstances;
+use crate::audit::{Entry, Kind, Reference};
+use crate::identity::{PersonId, Pseudonym};
+use crate::store::{LedgerRow, StoreError, WriteEntry};
+use crate::vocabulary::{Freshness, Purpose, Source};
+
+impl Gateway {
+    /// Makes an entry durable; returns its number and the signed checkpoint that covers it.
+    pub(super) async fn append(&self, entry: &Entry) -> Result<(u64, String), StoreError> {
+        let appended = self.store.append(row(entry)).await?;
+        let checkpoint = crate::audit::checkpoint::one_line(&appended.checkpoint);
+        Ok((appended.number, checkpoint))
+    }
+
+    /// Enters something that happened and is no disclosure, such as a reload or a sign-in.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written.
+    pub async fn record(&self, kind: Kind, subject: &str) -> Result<(), StoreError> {
+        self.append(&self.event(kind, subject)).await.map(drop)
+    }
+
+    /// An entry about something that is no disclosure.
+    pub(super) fn event(&self, kind: Kind, subject: &str) -> Entry {
+        let rules = self.rules.load();
+        let mut entry = Entry::new(kind, (self.clock)(), random());
+        entry.subject = Some(Reference::new(subject));
+        entry.mappings = Some(rules.pack.version().to_owned());
+        entry.policy = Some(rules.policies.version().to_owned());
+        entry
+    }
+
+    /// What an entry needs that no decision knows.
+    pub(super) fn circumstances<'a>(
+        &self,
+        rules: &'a Rules,
+        at_ms: i64,
+        resident: Option<&Resident>,
+        sources: BTreeMap<Source, Freshness>,
+    ) -> Circumstances<'a> {
+        let person = resident.map(|resident| match resident.person {
+            Some(person) => self.keys.pseudonym(person),
+            None => self.keys.pseudonym_of_token(&resident.token),
+        });
+        Circumstances { at_ms, random: random(), person, mappings: rules.pack.version(), sources }
+    }
+
+    /// The entry of a refusal: who asked about whom, what for, and why not.
+    pub(super) async fn refusal_entry(
+        &self,
+        rules: &Arc<Rules>,
+        question: &Question,
+        refused: &Refused,
+    ) -> Entry {
+        let inquiry = question.inquiry.as_ref().ok();
+        let resident = match inquiry {
+            Some(inquiry) => self.resident(&inquiry.identifier).await.ok(),
+            None => None,
+        };
+        let asker = rules.asker(question.certificate.as_ref()).ok();
+        let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
+        let circumstances =
+            self.circumstances(rules, (self.clock)(), resident.as_ref(), BTreeMap::new());
+        let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
+        let purpose = inquiry.and_then(|inquiry| Purpose::parse(&inquiry.purpose).ok());
+        entry.purpose = purpose.filter(|id| rules.policies.purposes().terms(*id).is_some());
+        entry.policy = Some(rules.policies.version().to_owned());
+        entry.rules.extend(refused.rule.iter().map(ToString::to_string));
+        entry
+    }
+
+    /// Writes the entry of a merge once the store knows who became whom.
+    pub(super) fn merge_entry(&self, rules: &Arc<Rules>, sender: Source) -> WriteEntry {
+        let (keys, rules, at_ms) = (self.keys.clone(), Arc::clone(rules), (self.clock)());
+        let random = random();
+        Box::new(move |persons: &[PersonId]| {
+            let mut known = persons.iter().map(|person| keys.pseudonym(*person));
+            let (into, from) = (known.next(), known.next());
+            let from = from.unwrap_or_else(|| Pseudonym(String::new()));
+            let mappings = rules.pack.version();
+            let sources = BTreeMap::new();
+            let circumstances = Circumstances { at_ms, random, person: into, mappings, sources };
+            row(&Entry::merge(from, sender, circumstances))
+        })
+    }
+}
+
+fn row(entry: &Entry) -> LedgerRow {
+    LedgerRow {
+        bytes: Bytes::from(entry.to_bytes()),
+        person: entry.person.clone(),
+        department: entry.department,
+        at_ms: entry.at_ms,
+    }
+}
+
+/// Sixteen random bytes. Without randomness two receipts of one millisecond could
+/// collide; that would be seen, while a panic here would stop every answer.
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        tracing::error!("the system has no random bytes to give");
+    }
+    bytes
+}

@@ -1,0 +1,72 @@
+//! 提问, a question as it came, and why one is refused.
+
+use bytes::Bytes;
+
+use crate::identity::Certificate;
+use crate::policy::{Bilingual, Refusal, RuleId};
+use crate::registry::civil::{self, Inquiry, InquiryError};
+use crate::store::StoreError;
+use crate::vocabulary::identifier::IdentifierError;
+use crate::vocabulary::{Fault, Position};
+
+/// A question: who asks is what the certificate says, what is asked is the body.
+#[derive(Debug)]
+pub struct Question {
+    /// The client's certificate.
+    pub certificate: Option<Certificate>,
+    /// What is asked, or why that cannot be read.
+    pub inquiry: Result<Inquiry, InquiryError>,
+}
+
+impl Question {
+    /// Reads a question.
+    #[must_use]
+    pub fn read(certificate: Option<Certificate>, body: &Bytes) -> Self {
+        Self { certificate, inquiry: civil::read_inquiry(body) }
+    }
+}
+
+/// Why a question is not answered: told to the asker and entered in the ledger alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What is wrong.
+    pub fault: Fault,
+    /// Where in the inquiry.
+    pub at: Option<Position>,
+    /// By which rule, if one of the policies.
+    pub rule: Option<RuleId>,
+    /// What can be done.
+    pub remedy: Option<Bilingual>,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, at: None, rule: None, remedy: None }
+    }
+}
+
+impl From<&InquiryError> for Refused {
+    fn from(error: &InquiryError) -> Self {
+        Self { at: Some(error.at.clone()), ..error.fault.into() }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { fault, rule, at, remedy } = refusal;
+        Self { fault, at, rule: Some(rule), remedy: Some(remedy) }
+    }
+}
+
+impl From<IdentifierError> for Refused {
+    fn from(_: IdentifierError) -> Self {
+        let at = Position::Pointer("/identifier/value".to_owned());
+        Self { at: Some(at), ..Fault::IdentifierInvalid.into() }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(_: StoreError) -> Self {
+        Fault::Unavailable.into()
+    }
+}

@@ -1,0 +1,47 @@
+//! What operators write, compiled: swapped as a whole by a reload.
+
+use crate::identity::{Bindings, Certificate, Peer};
+use crate::policy::PolicySet;
+use crate::translate::Pack;
+use crate::vocabulary::{Department, Fault, Role, Source};
+
+/// Mappings, policies and bindings of one moment.
+#[derive(Debug)]
+pub struct Rules {
+    /// Elements, code tables and mappings.
+    pub pack: Pack,
+    /// Departments, purposes, treatments and Cedar rules.
+    pub policies: PolicySet,
+    /// Which certificate belongs to whom.
+    pub bindings: Bindings,
+}
+
+/// Who asks: a department in one of its roles.
+pub type Asker = (Department, Role);
+
+impl Rules {
+    /// Whose messages come over a connection: its certificate says, or else its port.
+    #[must_use]
+    pub fn sender(
+        &self,
+        certificate: Option<&Certificate>,
+        port: Option<Source>,
+    ) -> Option<Source> {
+        match certificate.map(|certificate| self.bindings.peer(certificate)) {
+            Some(Some(Peer::Sender(source))) => Some(source),
+            Some(_) => None,
+            None => port,
+        }
+    }
+
+    /// Who asks over a connection: its certificate says.
+    ///
+    /// # Errors
+    /// [`Fault::CertificateUnknown`] if it belongs to no department or was revoked.
+    pub fn asker(&self, certificate: Option<&Certificate>) -> Result<Asker, Fault> {
+        match certificate.and_then(|certificate| self.bindings.peer(certificate)) {
+            Some(Peer::Department(department, role)) => Ok((department, role)),
+            _ => Err(Fault::CertificateUnknown),
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! What the console may see of the gateway: counts, states and ledger entries, never a value.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use super::{Gateway, Rules};
+use crate::audit::{Checkpoint, Entry, Kind, Receipt, Reference};
+use crate::identity::Pseudonym;
+use crate::inbound::console::view::{self, Seen, Sight, Whose};
+use crate::inbound::tls::ExpiryKind;
+use crate::outbound::{CircuitState, Upstream};
+use crate::store::{Held, LedgerEntry, LedgerSearch, State};
+use crate::vocabulary::{Department, ElementId, Fault, Identifier};
+
+/// Quarantined messages shown.
+const HELD_MAX: usize = 50;
+/// How far an entry may stand from where the time in its receipt says: a question that
+/// waited for upstream systems is entered after later ones. Milliseconds.
+const RECEIPT_MS: i64 = 60_000;
+/// Entries on one page at most.
+const ROWS_MAX: usize = 200;
+
+/// The gateway as its console sees it.
+pub struct Sights(pub Arc<Gateway>);
+
+impl Sight for Sights {
+    fn overview(&self) -> Seen<'_, view::Overview> {
+        self.0.overview().boxed()
+    }
+
+    fn departments(&self) -> Seen<'_, Vec<view::Named>> {
+        let rules = self.0.rules.load_full();
+        let named = rules.policies.departments().iter().map(|row| view::Named {
+            id: row.name.to_string(),
+            zh: row.title.zh.clone(),
+            en: row.title.en.clone(),
+        });
+        let named = named.collect();
+        async move { Ok(named) }.boxed()
+    }
+
+    fn search<'a>(
+        &'a self,
+        asker: &'a view::Asker,
+        query: &'a view::Query,
+    ) -> Seen<'a, view::LedgerPage> {
+        self.0.search(asker, query).boxed()
+    }
+
+    fn entry<'a>(
+        &'a self,
+        asker: &'a view::Asker,
+        key: &'a view::EntryKey,
+    ) -> Seen<'a, Option<view::EntryView>> {
+        self.0.entry_view(asker, key).boxed()
+    }
+
+    fn record<'a>(&'a self, occasion: &'a view::Occasion) -> Seen<'a, ()> {
+        async move {
+            let subject = format!("{} {}", occasion.user, occasion.what.as_str());
+            self.0.record(Kind::SignIn, &subject).await.map_err(|error| error.fault())
+        }
+        .boxed()
+    }
+}
+
+impl Gateway {
+    async fn overview(&self) -> Result<view::Overview, Fault> {
+        let rules = self.rules.load_full();
+        let at_ms = (self.clock)();
+        let counts = self.store.counts().await.map_err(|error| error.fault())?;
+        let held = self.store.held(State::Quarantined, 0, HELD_MAX).await;
+        let held = held.map_err(|error| error.fault())?;
+        let entries = self.store.ledger_size().await.map_err(|error| error.fault())?;
+        let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
+        // A checkpoint is signed in the commit of the last entry it covers.
+        let newest = self.store.ledger(entries.saturating_sub(1), 1).await;
+        let newest = newest.map_err(|error| error.fault())?;
+        let signed_ms = newest.first().map(|entry| entry.at_ms);
+        let (waiting, capacity) = self.store.queue();
+        let cache = self.cache.reading();
+        Ok(view::Overview {
+            at_ms,
+            started_ms: self.watch.started_ms,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            mappings: rules.pack.version().to_owned(),
+            policy: rules.policies.version().to_owned(),
+            senders: counts.iter().map(sender).collect(),
+            quarantine: held.iter().filter_map(quarantined).collect(),
+            queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
+            upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),
+            cache: view::Cache {
+                entries: cache.entries,
+                hits: cache.hits,
+                misses: cache.misses,
+                stale: cache.stale,
+            },
+            expiries: self.watch.tls.expiries().into_iter().map(expiry).collect(),
+            ledger: view::Ledger {
+                entries,
+                checkpoint: last.and_then(|last| {
+                    let signed = Checkpoint::open(&last.bytes, self.watch.verifying()).ok()?;
+                    let (size, root) = (signed.size, signed.root.to_string());
+                    Some(view::Checkpoint { size, root, at_ms: signed_ms? })
+                }),
+                verified: self.watch.verified(),
+            },
+        })
+    }
+
+    /// Enters that an auditor asks, before anything is looked up.
+    async fn asked(
+        &self,
+        asker: &view::Asker,
+        subject: &str,
+        person: Option<Pseudonym>,
+    ) -> Result<(), Fault> {
+        let mut entry = self.event(Kind::Query, subject);
+        entry.asker = Some(Reference::new(&asker.user));
+        entry.person = person;
+        self.append(&entry).await.map(drop).map_err(|error| error.fault())
+    }
+
+    async fn search(
+        &self,
+        asker: &view::Asker,
+        query: &view::Query,
+    ) -> Result<view::LedgerPage, Fault> {
+        let (department, persons) = match &query.whose {
+            Whose::All => (None, Vec::new()),
+            Whose::Department(name) => (Department::parse(name).ok(), Vec::new()),
+            Whose::Person(identifier) => (None, self.known_as(identifier).await?),
+            Whose::Pseudonym(known) => (None, vec![Pseudonym(known.clone())]),
+        };
+        let subject = match (&query.whose, department) {
+            (Whose::All, _) => "ledger".to_owned(),
+            (Whose::Department(_), Some(department)) => format!("department {department}"),
+            (Whose::Department(_), None) => return Ok(view::LedgerPage::default()),
+            (Whose::Person(_) | Whose::Pseudonym(_), _) => "person".to_owned(),
+        };
+        self.asked(asker, &subject, persons.first().cloned()).await?;
+        let limit = query.limit.clamp(1, ROWS_MAX);
+        let whom = match persons.is_empty() {
+            true => vec![None],
+            false => persons.iter().cloned().map(Some).collect(),
+        };
+        let mut found = Vec::new();
+        for person in whom {
+            let search = LedgerSearch { person, department, before: query.before, limit };
+            found.extend(self.store.search(search).await.map_err(|error| error.fault())?);
+        }
+        found.sort_by_key(|entry| std::cmp::Reverse(entry.number));
+        found.dedup_by_key(|entry| entry.number);
+        let more = found.len() > limit || found.len() == limit;
+        found.truncate(limit);
+        let rules = self.rules.load_full();
+        let rows: Vec<_> = found.iter().filter_map(|entry| line(&rules, entry)).collect();
+        let older = rows.last().filter(|_| more).map(|row| row.number);
+        let pseudonym = persons.into_iter().next().map(|known| known.0);
+        Ok(view::LedgerPage { rows, pseudonym, older })
+    }
+
+    /// Every pseudonym under which entries may name a person.
+    async fn known_as(&self, identifier: &Identifier) -> Result<Vec<Pseudonym>, Fault> {
+        let token = self.keys.token(identifier).map_err(|_| Fault::IdentifierInvalid)?;
+        let known = self.store.known_as(token).await.map_err(|error| error.fault())?;
+        let (persons, tokens) = known;
+        let persons = persons.into_iter().map(|person| self.keys.pseudonym(person));
+        let tokens = tokens.iter().map(|token| self.keys.pseudonym_of_token(token));
+        Ok(persons.chain(tokens).collect())
+    }
+
+    async fn entry_view(
+        &self,
+        asker: &view::Asker,
+        key: &view::EntryKey,
+    ) -> Result<Option<view::EntryView>, Fault> {
+        let subject = match key {
+            view::EntryKey::Number(number) => format!("entry {number}"),
+            view::EntryKey::Receipt(_) => "receipt".to_owned(),
+        };
+        self.asked(asker, &subject, None).await?;
+        let found = match key {
+            view::EntryKey::Number(number) => {
+                let page = self.store.ledger(*number, 1).await.map_err(|error| error.fault())?;
+                page.into_iter().find(|entry| entry.number == *number)
+            }
+            view::EntryKey::Receipt(text) => match Receipt::parse(text) {
+                Ok(receipt) => self.by_receipt(receipt).await?,
+                Err(_) => None,
+            },
+        };
+        let Some(found) = found else { return Ok(None) };
+        let rules = self.rules.load_full();
+        let (Some(row), Ok(entry)) = (line(&rules, &found), Entry::from_bytes(&found.bytes)) else {
+            return Err(Fault::Internal);
+        };
+        let proof = self.proof(found.number).await?;
+        let text = String::from_utf8_lossy(&found.bytes).into_owned();
+        Ok(Some(full(&rules, row, entry, (text, proof))))
+    }
+
+    /// A receipt tells its own time, so only entries of about that time are read.
+    async fn by_receipt(&self, receipt: Receipt) -> Result<Option<LedgerEntry>, Fault> {
+        let (mut low, mut high) = (0, self.store.ledger_size().await.map_err(|e| e.fault())?);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let page = self.store.ledger(middle, 1).await.map_err(|error| error.fault())?;
+            match page.first().is_some_and(|entry| entry.at_ms < receipt.at_ms() - RECEIPT_MS) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        loop {
+            let page = self.store.ledger(low, ROWS_MAX).await.map_err(|error| error.fault())?;
+            let Some(last) = page.last() else { return Ok(None) };
+            let (next, passed) = (last.number + 1, last.at_ms > receipt.at_ms() + RECEIPT_MS);
+            let has = |stored: &LedgerEntry| {
+                Entry::from_bytes(&stored.bytes).is_ok_and(|entry| entry.receipt == receipt)
+            };
+            match page.into_iter().find(has) {
+                None if !passed => low = next,
+                found => return Ok(found),
+            }
+        }
+    }
+}
+
+fn full(
+    rules: &Rules,
+    row: view::LedgerRow,
+    entry: Entry,
+    (line, proof): (String, Option<view::Proof>),
+) -> view::EntryView {
+    let named = |id: &ElementId| element(rules, *id);
+    let tiers = entry.elements.tiers();
+    let released = tiers.iter().filter(|(_, set)| !set.is_empty());
+    view::EntryView {
+        row,
+        legal_basis: entry.legal_basis,
+        released: released.map(|(tier, set)| (*tier, set.iter().map(named).collect())).collect(),
+        withheld: entry.withheld.iter().map(named).collect(),
+        rules: entry.rules.into_iter().collect(),
+        sources: entry
+            .sources
+            .iter()
+            .map(|(source, state)| format!("{source}: {state:?}"))
+            .collect(),
+        policy: entry.policy,
+        mappings: entry.mappings,
+        answer_sha256: entry.answer_sha256.map(|hash| hash.to_string()),
+        line,
+        proof,
+    }
+}
+
+fn element(rules: &Rules, id: ElementId) -> view::Named {
+    let known = rules.pack.catalogue().get(id);
+    let (zh, en) =
+        known.map(|element| (element.zh.clone(), element.en.clone())).unwrap_or_default();
+    view::Named { id: id.to_string(), zh, en }
+}
+
+fn line(rules: &Rules, stored: &LedgerEntry) -> Option<view::LedgerRow> {
+    let entry = Entry::from_bytes(&stored.bytes).ok()?;
+    let department = entry.department.map(|name| {
+        let row = rules.policies.departments().department(name);
+        let title = row.map(|row| row.title.clone()).unwrap_or_default();
+        view::Named { id: name.to_string(), zh: title.zh, en: title.en }
+    });
+    let purpose = entry.purpose.map(|id| {
+        let title = rules.policies.purposes().terms(id).map(|terms| terms.title.clone());
+        let title = title.unwrap_or_default();
+        view::Named { id: id.to_string(), zh: title.zh, en: title.en }
+    });
+    let released = entry.elements.tiers().iter().map(|(_, set)| set.len()).sum();
+    Some(view::LedgerRow {
+        number: stored.number,
+        at_ms: entry.at_ms,
+        kind: entry.kind.as_str().to_owned(),
+        department,
+        role: entry.role.map(|role| role.to_string()),
+        asker: entry.asker.map(|asker| asker.as_str().to_owned()),
+        purpose,
+        person: entry.person.map(|person| person.0),
+        receipt: Some(entry.receipt.to_string()),
+        released,
+        withheld: entry.withheld.len(),
+        fault: entry.fault,
+    })
+}
+
+fn sender(count: &crate::store::Count) -> view::SenderRow {
+    view::SenderRow {
+        name: count.source.to_string(),
+        received: count.received,
+        kept: count.kept,
+        quarantined: count.quarantined,
+        refused: count.refused,
+    }
+}
+
+fn quarantined(held: &Held) -> Option<view::QuarantineRow> {
+    let reason = held.reason.clone()?;
+    Some(view::QuarantineRow {
+        number: held.number,
+        sender: held.source.to_string(),
+        at_ms: held.received_at_ms,
+        fault: reason.fault,
+        at: reason.at,
+    })
+}
+
+fn upstream(upstream: &Upstream, at_ms: i64) -> view::UpstreamRow {
+    let reading = upstream.reading(at_ms);
+    let idle = reading.succeeded == 0 && reading.failed == 0;
+    let state = match reading.state {
+        CircuitState::Closed if idle => view::UpstreamState::Idle,
+        CircuitState::Closed => view::UpstreamState::Up,
+        CircuitState::HalfOpen => view::UpstreamState::Trying,
+        CircuitState::Open => view::UpstreamState::Open,
+    };
+    view::UpstreamRow {
+        name: upstream.name().to_string(),
+        state,
+        answered: reading.succeeded,
+        failed: reading.failed,
+        last_ms: reading.last_success_age_ms.map(|age_ms| at_ms - age_ms),
+    }
+}
+
+fn expiry(expiry: crate::inbound::tls::Expiry) -> view::ExpiryRow {
+    let used_for = match expiry.kind {
+        ExpiryKind::Authority => "clients.authorities",
+        ExpiryKind::Revocations => "clients.revocations",
+        ExpiryKind::Server => "tls.certificate",
+    };
+    let (subject, not_after) = (expiry.subject, expiry.not_after);
+    view::ExpiryRow { subject, used_for: used_for.to_owned(), not_after }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

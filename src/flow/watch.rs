@@ -1,0 +1,130 @@
+//! What is watched beside the store: expiries, and whether the ledger is what was signed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Gateway;
+use crate::audit::{self, Checkpoint, Hash, VerifyingKey, proof, tree};
+use crate::inbound::console::view;
+use crate::inbound::tls::ReloadableTls;
+use crate::vocabulary::Fault;
+
+/// How often the whole ledger is checked.
+const VERIFY_EVERY: Duration = Duration::from_secs(3600);
+/// Entries read at once.
+const PAGE_ROWS: usize = 2048;
+
+/// What the overview shows beside the store.
+pub struct Watch {
+    verifying: VerifyingKey,
+    pub(super) started_ms: i64,
+    pub(super) tls: Arc<ReloadableTls>,
+    verified: Mutex<view::Verified>,
+    /// Leaf hashes of the ledger as far as anybody asked for a proof.
+    leaves: tokio::sync::Mutex<Vec<Hash>>,
+}
+
+impl Watch {
+    /// Nothing verified yet.
+    #[must_use]
+    pub fn new(verifying: VerifyingKey, started_ms: i64, tls: Arc<ReloadableTls>) -> Self {
+        Self {
+            verifying,
+            started_ms,
+            tls,
+            verified: Mutex::default(),
+            leaves: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+impl Watch {
+    /// The key that checks this ledger's signatures.
+    pub(super) const fn verifying(&self) -> &VerifyingKey {
+        &self.verifying
+    }
+
+    /// What the last check of the whole ledger found.
+    pub(super) fn verified(&self) -> view::Verified {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Gateway {
+    /// Checks the whole ledger now and every hour, until it is told to stop.
+    pub async fn keep_verifying(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let verified = self.verify().await.unwrap_or_default();
+            if let view::Verified::Broken { number } = verified {
+                tracing::error!(ledger.entry = number, "the ledger is not what was signed");
+            }
+            *self.watch.verified.lock().unwrap_or_else(PoisonError::into_inner) = verified;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(VERIFY_EVERY) => (),
+            }
+        }
+    }
+
+    /// Reads every entry up to the newest checkpoint, and that checkpoint.
+    async fn verify(&self) -> Result<view::Verified, Fault> {
+        let Some(last) = self.store.checkpoint().await.map_err(|error| error.fault())? else {
+            return Ok(view::Verified::NotYet);
+        };
+        let mut frontier = audit::Frontier::default();
+        while frontier.size() < last.size {
+            let page = self.store.ledger(frontier.size(), PAGE_ROWS).await;
+            let page = page.map_err(|error| error.fault())?;
+            if page.is_empty() {
+                return Ok(view::Verified::Broken { number: frontier.size() });
+            }
+            for entry in page.iter().take_while(|entry| entry.number < last.size) {
+                if entry.number != frontier.size() {
+                    return Ok(view::Verified::Broken { number: frontier.size() });
+                }
+                frontier.append(tree::leaf(&entry.bytes));
+            }
+        }
+        let signed = Checkpoint::open(&last.bytes, &self.watch.verifying);
+        let holds = signed.is_ok_and(|signed| signed.root == frontier.root());
+        Ok(if holds {
+            view::Verified::Sound { at_ms: (self.clock)(), entries: last.size }
+        } else {
+            view::Verified::Broken { number: last.size }
+        })
+    }
+
+    /// That an entry stands under the newest checkpoint; `None` while none covers it.
+    pub(super) async fn proof(&self, number: u64) -> Result<Option<view::Proof>, Fault> {
+        let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
+        let Some(last) = last.filter(|last| number < last.size) else { return Ok(None) };
+        let mut leaves = self.watch.leaves.lock().await;
+        while u64::try_from(leaves.len()).unwrap_or(u64::MAX) < last.size {
+            let from = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+            let page = self.store.ledger(from, PAGE_ROWS).await.map_err(|error| error.fault())?;
+            if page.is_empty() {
+                return Err(Fault::Internal);
+            }
+            leaves.extend(page.iter().map(|entry| tree::leaf(&entry.bytes)));
+        }
+        let size = usize::try_from(last.size).unwrap_or(usize::MAX);
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        let signed = leaves.get(..size).ok_or(Fault::Internal)?;
+        let (Some(leaf), Some(path)) = (signed.get(index), proof::inclusion(signed, index)) else {
+            return Err(Fault::Internal);
+        };
+        let checkpoint = Checkpoint::open(&last.bytes, &self.watch.verifying);
+        let holds = checkpoint.is_ok_and(|signed| {
+            proof::root_of(leaf, (number, last.size), &path) == Some(signed.root)
+        });
+        Ok(Some(view::Proof {
+            leaf: leaf.to_string(),
+            size: last.size,
+            path: path.iter().map(ToString::to_string).collect(),
+            checkpoint: String::from_utf8_lossy(&last.bytes).into_owned(),
+            holds,
+        }))
+    }
+}

@@ -1,0 +1,163 @@
+//! The ledger's pages. What names a person is only ever in the body of a form.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Form, Path, Query as Asked};
+use serde::Deserialize;
+
+use super::access::Area;
+use super::guard::{Problem, Visit, see};
+use super::pages::{EntriesPage, EntryPage, Of, SearchPage, show};
+use super::view::{EntryKey, Query, Whose};
+use crate::vocabulary::{Identifier, IdentifierKind};
+
+const ROWS_MAX: usize = 50;
+const RECEIPT_BYTES_MAX: usize = 64;
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct PageQuery {
+    name: String,
+    before: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct PersonForm {
+    kind: String,
+    value: String,
+    authority: String,
+    pseudonym: String,
+    before: Option<u64>,
+    form_token: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct ReceiptForm {
+    receipt: String,
+    form_token: String,
+}
+
+/// Where a search begins. Shows nothing of the ledger, so it is not recorded.
+pub(super) async fn begin(visit: Visit) -> HttpResponse {
+    let page = begin_page(&visit, None).await;
+    visit.answer(page)
+}
+
+/// The newest entries of all.
+pub(super) async fn latest(visit: Visit, asked: Asked<PageQuery>) -> HttpResponse {
+    let page = entries(&visit, Whose::All, Of::All, asked.before).await;
+    visit.answer(page)
+}
+
+/// What one department read.
+pub(super) async fn department(visit: Visit, asked: Asked<PageQuery>) -> HttpResponse {
+    let page = department_page(&visit, asked.into_inner()).await;
+    visit.answer(page)
+}
+
+/// The address of an answered form, typed or reloaded: the question was in its body.
+pub(super) async fn again() -> HttpResponse {
+    see("/ledger")
+}
+
+/// Who saw one person.
+pub(super) async fn person(visit: Visit, form: Form<PersonForm>) -> HttpResponse {
+    let page = person_page(&visit, form.into_inner()).await;
+    visit.answer(page)
+}
+
+/// The entry of a receipt or number that was typed.
+pub(super) async fn find(visit: Visit, form: Form<ReceiptForm>) -> HttpResponse {
+    let page = match visit.own_form(&form.form_token) {
+        Ok(()) => entry_page(&visit, key(form.receipt.trim())).await,
+        Err(problem) => Err(problem),
+    };
+    visit.answer(page)
+}
+
+/// The entry of a number that was clicked.
+pub(super) async fn entry(visit: Visit, number: Path<u64>) -> HttpResponse {
+    let page = entry_page(&visit, Some(EntryKey::Number(*number))).await;
+    visit.answer(page)
+}
+
+async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpResponse, Problem> {
+    visit.asker(Area::Ledger)?;
+    let departments = visit.console.sight().departments().await?;
+    let f = visit.frame(Some(Area::Ledger));
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok(show(&SearchPage { f, departments, wrong }, status))
+}
+
+async fn department_page(visit: &Visit, asked: PageQuery) -> Result<HttpResponse, Problem> {
+    visit.asker(Area::Ledger)?;
+    let departments = visit.console.sight().departments().await?;
+    let known = departments.into_iter().find(|department| department.id == asked.name);
+    let department = known.ok_or(Problem::NotFound)?;
+    let whose = Whose::Department(department.id.clone());
+    entries(visit, whose, Of::Department(department), asked.before).await
+}
+
+async fn person_page(visit: &Visit, form: PersonForm) -> Result<HttpResponse, Problem> {
+    visit.asker(Area::Ledger)?;
+    visit.own_form(&form.form_token)?;
+    let before = form.before;
+    match whose(form) {
+        Some(whose) => entries(visit, whose, Of::Person, before).await,
+        None => begin_page(visit, Some(visit.t.identifier_wrong)).await,
+    }
+}
+
+async fn entries(
+    visit: &Visit,
+    whose: Whose,
+    of: Of,
+    before: Option<u64>,
+) -> Result<HttpResponse, Problem> {
+    let asker = visit.asker(Area::Ledger)?;
+    let query = Query { whose, before, limit: ROWS_MAX };
+    let page = visit.console.sight().search(&asker, &query).await?;
+    let title = match of {
+        Of::All => visit.t.latest,
+        Of::Department(_) => visit.t.department_title,
+        Of::Person => visit.t.person_title,
+    };
+    let f = visit.frame(Some(Area::Ledger));
+    Ok(show(&EntriesPage { f, title, of, page }, StatusCode::OK))
+}
+
+async fn entry_page(visit: &Visit, key: Option<EntryKey>) -> Result<HttpResponse, Problem> {
+    let asker = visit.asker(Area::Ledger)?;
+    let key = key.ok_or(Problem::NotFound)?;
+    let entry = visit.console.sight().entry(&asker, &key).await?.ok_or(Problem::NotFound)?;
+    let f = visit.frame(Some(Area::Ledger));
+    Ok(show(&EntryPage { f, entry }, StatusCode::OK))
+}
+
+/// Whom a form means; an identifier that fails its own check is nobody.
+fn whose(form: PersonForm) -> Option<Whose> {
+    if !form.pseudonym.is_empty() {
+        let shape = form.pseudonym.len() == 32
+            && form.pseudonym.bytes().all(|byte| byte.is_ascii_hexdigit());
+        return shape.then_some(Whose::Pseudonym(form.pseudonym));
+    }
+    let kind = IdentifierKind::parse(&form.kind)?;
+    let mut identifier = Identifier::new(kind, form.value.trim());
+    if kind == IdentifierKind::Local {
+        identifier.authority = Some(form.authority.trim().to_owned());
+    }
+    identifier.normalised().ok()?;
+    Some(Whose::Person(identifier))
+}
+
+/// A number is a number; anything else short and plain is a receipt.
+fn key(typed: &str) -> Option<EntryKey> {
+    if let Ok(number) = typed.parse() {
+        return Some(EntryKey::Number(number));
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let shape = (1..=RECEIPT_BYTES_MAX).contains(&typed.len()) && typed.bytes().all(plain);
+    shape.then(|| EntryKey::Receipt(typed.to_owned()))
+}

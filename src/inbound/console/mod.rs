@@ -1,0 +1,323 @@
+//! 控制台, the console: pages for operators and auditors, written on the server.
+//!
+//! No script, no framework, nothing loaded from elsewhere. It sees the gateway only
+//! through [`Sight`]; it knows no store and no flow. An identifier typed by an auditor
+//! travels in the body of a form and nowhere else.
+
+pub mod access;
+mod assets;
+pub mod code;
+mod guard;
+mod ledger;
+mod overview;
+mod pages;
+mod serve;
+mod session;
+mod sign;
+#[cfg(test)]
+mod tests;
+mod text;
+mod throttle;
+pub mod users;
+pub mod view;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, web};
+use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
+use chrono::FixedOffset;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use guard::{Problem, Visit};
+pub use serve::serve;
+use session::{Session, Sessions};
+use throttle::{Admission, Key, Throttle};
+use users::{Attempt, Proven, Users, UsersError};
+use view::{Door, Occasion, Sight};
+
+use super::tls;
+
+const FORM_BYTES_MAX: usize = 4096;
+/// Each costs 19 MiB for a moment.
+const HASHES_AT_ONCE: usize = 2;
+
+/// The console's knobs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where the console listens; on a port of its own. Default `127.0.0.1:8443`.
+    pub listen: SocketAddr,
+    /// The certificate it shows.
+    pub tls: tls::Settings,
+    /// File written by `kangqiao user`. Default `users.toml`.
+    pub users: PathBuf,
+    /// Minutes without a request after which a session ends. Default 15.
+    pub idle_minutes: u32,
+    /// Hours after sign-in when a session ends. Default 8.
+    pub absolute_hours: u32,
+    /// Sessions at once; the longest unused goes first. Default 256.
+    pub sessions_max: usize,
+    /// Failures of one name before it must wait. Default 5; an address has four times as many.
+    pub failures_max: u32,
+    /// First wait, seconds; doubled by every further failure. Default 30.
+    pub wait_seconds_min: u32,
+    /// Longest wait, seconds. Default 900.
+    pub wait_seconds_max: u32,
+    /// Names and addresses whose failures are remembered. Default 8192.
+    pub failures_remembered_max: usize,
+    /// `Strict-Transport-Security`, seconds; 0 sends none. Default one year.
+    pub hsts_seconds: u32,
+    /// Minutes east of Greenwich of the times shown. Default 480, China.
+    pub utc_offset_minutes: i32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            tls: tls::Settings::default(),
+            users: "users.toml".into(),
+            idle_minutes: 15,
+            absolute_hours: 8,
+            sessions_max: 256,
+            failures_max: 5,
+            wait_seconds_min: 30,
+            wait_seconds_max: 900,
+            failures_remembered_max: 8192,
+            hsts_seconds: 31_536_000,
+            utc_offset_minutes: 480,
+        }
+    }
+}
+
+/// The console, shared by all workers of its listener.
+#[derive(Clone)]
+pub struct Console(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    sight: Arc<dyn Sight>,
+    clock: Clock,
+    users: ArcSwap<Users>,
+    users_seen: Mutex<Option<FileMark>>,
+    sessions: Mutex<Sessions>,
+    throttle: Mutex<Throttle>,
+    /// Last code taken of each user, by step; names come from the users file alone.
+    steps: Mutex<HashMap<String, u64>>,
+    door_key: hmac::Key,
+    hashing: Semaphore,
+}
+
+/// The time, unix seconds.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// By which a changed file is noticed.
+type FileMark = (SystemTime, u64);
+
+impl Console {
+    /// A console over a gateway.
+    ///
+    /// # Errors
+    /// [`UsersError`] if the users file is there and cannot be used.
+    pub fn new(settings: Settings, sight: Arc<dyn Sight>) -> Result<Self, UsersError> {
+        Self::with_clock(settings, sight, Arc::new(unix_seconds))
+    }
+
+    /// A console with its own clock, unix seconds.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_clock(
+        settings: Settings,
+        sight: Arc<dyn Sight>,
+        clock: Clock,
+    ) -> Result<Self, UsersError> {
+        let users = Users::read(&settings.users)?;
+        users::prepare();
+        let mut key = [0; 32];
+        aws_lc_rs::rand::fill(&mut key).map_err(|_| UsersError::Random)?;
+        let sessions = session::Limits {
+            idle_s: i64::from(settings.idle_minutes) * 60,
+            absolute_s: i64::from(settings.absolute_hours) * 3600,
+            sessions_max: settings.sessions_max,
+        };
+        let throttle = throttle::Limits {
+            failures_max: settings.failures_max,
+            wait_s_min: i64::from(settings.wait_seconds_min),
+            wait_s_max: i64::from(settings.wait_seconds_max).max(1),
+            entries_max: settings.failures_remembered_max,
+        };
+        Ok(Self(Arc::new(Inner {
+            sight,
+            clock,
+            users: ArcSwap::from_pointee(users),
+            users_seen: Mutex::new(None),
+            sessions: Mutex::new(Sessions::new(sessions)),
+            throttle: Mutex::new(Throttle::new(throttle)),
+            steps: Mutex::new(HashMap::new()),
+            door_key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            hashing: Semaphore::new(HASHES_AT_ONCE),
+            settings,
+        })))
+    }
+
+    fn sight(&self) -> &dyn Sight {
+        &*self.0.sight
+    }
+
+    fn offset(&self) -> FixedOffset {
+        let seconds = self.0.settings.utc_offset_minutes.saturating_mul(60);
+        let utc = FixedOffset::east_opt(0);
+        // Zero is a valid offset, so the last resort is never reached with a wrong time.
+        FixedOffset::east_opt(seconds).or(utc).unwrap_or_else(|| chrono::Offset::fix(&chrono::Utc))
+    }
+
+    fn hsts_seconds(&self) -> u32 {
+        self.0.settings.hsts_seconds
+    }
+
+    /// The users as the file has them now; a broken file leaves the ones before.
+    fn users(&self) -> Arc<Users> {
+        let file = &self.0.settings.users;
+        let metadata = std::fs::metadata(file).ok();
+        let mark = metadata.and_then(|found| Some((found.modified().ok()?, found.len())));
+        let mut seen = lock(&self.0.users_seen);
+        if *seen != mark {
+            *seen = mark;
+            match Users::read(file) {
+                Ok(users) => self.0.users.store(Arc::new(users)),
+                Err(error) => tracing::warn!(error = %error, "the old console users stay"),
+            }
+        }
+        self.0.users.load_full()
+    }
+
+    /// The session of a cookie, while the user's line in the file is what it was at sign-in.
+    fn session(&self, cookie: &str) -> Option<Session> {
+        let session = lock(&self.0.sessions).find(cookie, (self.0.clock)())?;
+        let unchanged =
+            self.users().find(&session.user).is_some_and(|user| user.stamp() == session.stamp);
+        if !unchanged {
+            self.close(cookie);
+        }
+        unchanged.then_some(session)
+    }
+
+    fn open(&self, proven: &Proven) -> Option<String> {
+        let who = (proven.role, proven.stamp);
+        lock(&self.0.sessions).open(&proven.name, who, (self.0.clock)()).ok()
+    }
+
+    fn close(&self, cookie: &str) {
+        lock(&self.0.sessions).close(cookie);
+    }
+
+    fn admit(&self, keys: &[Key]) -> Admission {
+        lock(&self.0.throttle).admit(keys, (self.0.clock)())
+    }
+
+    fn forgive(&self, keys: &[Key]) {
+        lock(&self.0.throttle).succeed(keys);
+    }
+
+    /// Checks password and code off the worker's thread, and takes the code.
+    async fn verify(&self, attempt: Attempt) -> Option<Proven> {
+        let _turn = self.0.hashing.acquire().await.ok()?;
+        let (users, now) = (self.users(), (self.0.clock)().unsigned_abs());
+        let proven = web::block(move || users.verify(&attempt, now)).await.ok()??;
+        self.take_code(&proven).then_some(proven)
+    }
+
+    /// A code that was taken, or an older one, is never good again (RFC 6238 section 5.2).
+    fn take_code(&self, proven: &Proven) -> bool {
+        let mut steps = lock(&self.0.steps);
+        let fresh = steps.get(&proven.name).is_none_or(|last| proven.step > *last);
+        if fresh {
+            steps.insert(proven.name.clone(), proven.step);
+        }
+        fresh
+    }
+
+    /// Writes a refusal of a known user down, beside the answer, so that the time the
+    /// answer takes does not tell whether the name is known.
+    fn note_refusal(&self, name: &str, admission: Admission) {
+        if self.users().find(name).is_none() {
+            return;
+        }
+        let what = if admission == Admission::Last { Door::Locked } else { Door::Refused };
+        let (console, occasion) = (self.clone(), Occasion { user: name.to_owned(), what });
+        actix_web::rt::spawn(async move {
+            if let Err(fault) = console.sight().record(&occasion).await {
+                tracing::warn!(fault = fault.row().name, "a refused sign-in is not in the ledger");
+            }
+        });
+    }
+
+    /// What the sign-in form must carry for a door cookie.
+    fn door_token(&self, door: &str) -> String {
+        let tag = hmac::sign(&self.0.door_key, door.as_bytes());
+        tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn door_fits(&self, door: &str, token: &str) -> bool {
+        let expected = self.door_token(door);
+        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_bytes(), token.as_bytes())
+            .is_ok()
+    }
+}
+
+/// Mounts the console at the root of a listener of its own.
+pub fn configure(config: &mut web::ServiceConfig, console: Console) {
+    let forms = web::FormConfig::default().limit(FORM_BYTES_MAX).error_handler(|error, request| {
+        let page = guard::odd_form(request);
+        actix_web::error::InternalError::from_response(error, page).into()
+    });
+    let queries = web::QueryConfig::default().error_handler(|error, request| {
+        let page = guard::odd_form(request);
+        actix_web::error::InternalError::from_response(error, page).into()
+    });
+    config.service(
+        web::scope("")
+            .app_data(console)
+            .app_data(forms)
+            .app_data(queries)
+            .wrap(from_fn(guard::pass))
+            .route("/", web::get().to(sign::start))
+            .route("/sign-in", web::get().to(sign::door))
+            .route("/sign-in", web::post().to(sign::enter))
+            .route("/sign-out", web::post().to(sign::leave))
+            .route("/overview", web::get().to(overview::overview))
+            .route("/ledger", web::get().to(ledger::begin))
+            .route("/ledger/latest", web::get().to(ledger::latest))
+            .route("/ledger/department", web::get().to(ledger::department))
+            .route("/ledger/person", web::get().to(ledger::again))
+            .route("/ledger/person", web::post().to(ledger::person))
+            .route("/ledger/entry", web::get().to(ledger::again))
+            .route("/ledger/entry", web::post().to(ledger::find))
+            .route("/ledger/entry/{number}", web::get().to(ledger::entry))
+            .route("/assets/style.css", web::get().to(assets::style))
+            .route("/assets/icon.svg", web::get().to(assets::icon))
+            .default_service(web::to(missing)),
+    );
+}
+
+async fn missing(visit: Visit) -> HttpResponse {
+    visit.answer(Err(Problem::NotFound))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while holding one of these; a poisoned table is still whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,235 @@
+//! The pages: one template each, and what they have in common.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
+use askama::Template;
+use chrono::{DateTime, FixedOffset};
+
+use super::access::{Area, Role};
+use super::text::Text;
+use super::view::{EntryView, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified};
+use crate::vocabulary::{IdentifierKind, Position};
+
+/// What every page shows around its content.
+pub(super) struct Frame {
+    pub(super) t: &'static Text,
+    /// Path and query of this page, for the language switch; ends in `?` or `&`.
+    pub(super) here: String,
+    pub(super) user: Option<Signed>,
+    pub(super) area: Option<Area>,
+    pub(super) offset: FixedOffset,
+    pub(super) assets: &'static str,
+}
+
+/// Whoever is signed in, as the frame needs it.
+pub(super) struct Signed {
+    pub(super) name: String,
+    pub(super) role: Role,
+    pub(super) form_token: String,
+}
+
+impl Frame {
+    fn sees_overview(&self) -> bool {
+        self.sees(Area::Overview)
+    }
+
+    fn sees_ledger(&self) -> bool {
+        self.sees(Area::Ledger)
+    }
+
+    fn at_overview(&self) -> bool {
+        self.area == Some(Area::Overview)
+    }
+
+    fn at_ledger(&self) -> bool {
+        self.area == Some(Area::Ledger)
+    }
+
+    fn sees(&self, area: Area) -> bool {
+        self.user.as_ref().is_some_and(|user| user.role.may_see(area))
+    }
+
+    /// The beginning of a pseudonym: enough to tell persons apart on one page.
+    fn short<'a>(&self, pseudonym: &'a str) -> &'a str {
+        pseudonym.get(..8).unwrap_or(pseudonym)
+    }
+
+    fn form_token(&self) -> &str {
+        self.user.as_ref().map_or("", |user| &user.form_token)
+    }
+
+    /// A moment as people here read it.
+    fn time(&self, at_ms: &i64) -> String {
+        let time = DateTime::from_timestamp_millis(*at_ms).unwrap_or_default();
+        time.with_timezone(&self.offset).format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    fn day(&self, at_s: &i64) -> String {
+        let time = DateTime::from_timestamp(*at_s, 0).unwrap_or_default();
+        time.with_timezone(&self.offset).format("%Y-%m-%d").to_string()
+    }
+
+    /// A moment as machines read it.
+    fn iso(&self, at_ms: &i64) -> String {
+        let time = DateTime::from_timestamp_millis(*at_ms).unwrap_or_default();
+        time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    }
+
+    /// A number in groups of three digits.
+    fn count(&self, number: &u64) -> String {
+        grouped(*number)
+    }
+
+    fn position(&self, at: &Option<Position>) -> String {
+        at.as_ref().map_or_else(|| self.t.dash.to_owned(), ToString::to_string)
+    }
+
+    fn identifier_kinds(&self) -> [IdentifierKind; 4] {
+        use IdentifierKind::{CitizenId, HealthCard, Local, RecordNumber};
+        [CitizenId, HealthCard, RecordNumber, Local]
+    }
+}
+
+/// Sign-in, also after a refused attempt.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+pub(super) struct SignInPage {
+    pub(super) f: Frame,
+    pub(super) form_token: String,
+    pub(super) wrong: Option<String>,
+}
+
+/// The state of the gateway.
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(super) struct OverviewPage {
+    pub(super) f: Frame,
+    pub(super) view: Overview,
+    pub(super) total: SenderRow,
+}
+
+/// Where a search of the ledger begins.
+#[derive(Template)]
+#[template(path = "ledger.html")]
+pub(super) struct SearchPage {
+    pub(super) f: Frame,
+    pub(super) departments: Vec<Named>,
+    pub(super) wrong: Option<&'static str>,
+}
+
+/// Entries of the ledger.
+#[derive(Template)]
+#[template(path = "entries.html")]
+pub(super) struct EntriesPage {
+    pub(super) f: Frame,
+    pub(super) title: &'static str,
+    pub(super) of: Of,
+    pub(super) page: LedgerPage,
+}
+
+/// Whose entries a page shows, and so how to ask for more.
+pub(super) enum Of {
+    All,
+    Department(Named),
+    Person,
+}
+
+/// One entry.
+#[derive(Template)]
+#[template(path = "entry.html")]
+pub(super) struct EntryPage {
+    pub(super) f: Frame,
+    pub(super) entry: EntryView,
+}
+
+/// A refusal in words.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub(super) struct MessagePage {
+    pub(super) f: Frame,
+    pub(super) message: &'static str,
+}
+
+impl OverviewPage {
+    /// A part of a whole in thousandths, for drawing.
+    fn permille(&self, part: &u64, whole: &u64) -> u64 {
+        part.saturating_mul(1000).checked_div(*whole).unwrap_or_default().min(1000)
+    }
+
+    fn hit_rate(&self) -> String {
+        let asked = self.view.cache.hits.saturating_add(self.view.cache.misses);
+        if asked == 0 {
+            return self.f.t.dash.to_owned();
+        }
+        let tenths = self.permille(&self.view.cache.hits, &asked);
+        format!("{}.{} %", tenths / 10, tenths % 10)
+    }
+
+    fn upstream(&self, state: &UpstreamState) -> (&'static str, &'static str) {
+        match state {
+            UpstreamState::Idle => ("quiet", self.f.t.state_idle),
+            UpstreamState::Open => ("bad", self.f.t.state_open),
+            UpstreamState::Trying => ("warn", self.f.t.state_trying),
+            UpstreamState::Up => ("good", self.f.t.state_up),
+        }
+    }
+
+    /// Under thirty days is time to act.
+    fn expiry(&self, not_after: &i64) -> (&'static str, String) {
+        let days = (not_after - self.view.at_ms / 1000).div_euclid(86_400);
+        let text = self.f.t.fill(self.f.t.days_left, days);
+        match days {
+            ..0 => ("bad", self.f.t.expired.to_owned()),
+            0..30 => ("warn", text),
+            _ => ("good", text),
+        }
+    }
+
+    fn verified(&self) -> (&'static str, &'static str, String) {
+        let t = self.f.t;
+        match &self.view.ledger.verified {
+            Verified::Broken { number } => ("bad", "", t.fill(t.broken, grouped(*number))),
+            Verified::NotYet => ("quiet", "", t.not_verified.to_owned()),
+            Verified::Sound { entries, .. } => {
+                ("good", t.sound, t.fill(t.sound_detail, grouped(*entries)))
+            }
+        }
+    }
+}
+
+/// Writes a page.
+pub(super) fn show(page: &impl Template, status: StatusCode) -> HttpResponse {
+    match page.render() {
+        Ok(text) => HttpResponse::build(status).content_type(ContentType::html()).body(text),
+        Err(error) => {
+            tracing::error!(error = %error, "a console page cannot be written");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (left, digit) in (0..digits.len()).rev().zip(digits.chars()) {
+        text.push(digit);
+        if left > 0 && left % 3 == 0 {
+            text.push(',');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_groups_of_three() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Every text of the console, Chinese and English in one table.
+//!
+//! A key that is missing in one language does not compile.
+
+use super::access::Role;
+use super::view::Named;
+use crate::vocabulary::{Fault, IdentifierKind, Tier};
+
+/// A language of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lang {
+    /// English.
+    En,
+    /// 中文, unless asked otherwise.
+    #[default]
+    Zh,
+}
+
+impl Lang {
+    /// Reads `zh` or `en`.
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
+        match code {
+            "en" => Some(Self::En),
+            "zh" => Some(Self::Zh),
+            _ => None,
+        }
+    }
+
+    /// `zh` or `en`, as in the cookie.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh",
+        }
+    }
+
+    /// The language tag of a page, BCP 47.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh-CN",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::En => Self::Zh,
+            Self::Zh => Self::En,
+        }
+    }
+
+    /// The texts.
+    #[must_use]
+    pub fn text(self) -> &'static Text {
+        match self {
+            Self::En => &EN,
+            Self::Zh => &ZH,
+        }
+    }
+}
+
+macro_rules! texts {
+    ($($key:ident $zh:literal $en:literal;)+) => {
+        /// The texts of one language, by key.
+        #[derive(Debug)]
+        pub struct Text {
+            /// Which language.
+            pub lang: Lang,
+            $(#[doc = $en] pub $key: &'static str,)+
+        }
+
+        static ZH: Text = Text { lang: Lang::Zh, $($key: $zh,)+ };
+        static EN: Text = Text { lang: Lang::En, $($key: $en,)+ };
+
+        #[cfg(test)]
+        const ROWS: &[(&str, &str, &str)] = &[$((stringify!($key), $zh, $en),)+];
+    };
+}
+
+texts! {
+    product "康桥" "Kangqiao";
+    tagline "卫生健康与民政数据网关" "Gateway between health and civil affairs";
+    skip "跳到正文" "Skip to content";
+    switch "English" "中文";
+    switch_label "切换语言" "Switch language";
+    console "控制台" "Console";
+    sections "栏目" "Sections";
+    overview "总览" "Overview";
+    ledger "披露台账" "Disclosure ledger";
+    sign_in "登录" "Sign in";
+    sign_out "退出登录" "Sign out";
+    auditor "审计员" "Auditor";
+    operator "运维员" "Operator";
+    back "返回首页" "Back to the start";
+    yes "是" "yes";
+    no "否" "no";
+    none "无" "none";
+    dash "—" "—";
+
+    user_name "用户名" "User name";
+    password "密码" "Password";
+    code "一次性验证码" "One-time code";
+    code_hint
+        "身份验证器应用中的六位数字，每个只能用一次"
+        "Six digits from your authenticator application; each works once";
+    refused_sign_in "用户名、密码或验证码不正确。" "User name, password or code is not right.";
+    wait_sign_in "尝试次数过多，请在 {} 秒后重试。" "Too many attempts. Try again in {} seconds.";
+    sign_in_note
+        "每次登录和每次台账查询都会记入台账。"
+        "Every sign-in and every ledger query is itself written to the ledger.";
+    account_note
+        "账号由管理员用 kangqiao user add 建立，没有默认密码。"
+        "Accounts are made with kangqiao user add. There is no default password.";
+
+    as_of "截至" "As of";
+    refresh "刷新" "Refresh";
+    started "启动于" "Started";
+    version "程序" "Program";
+    mappings "映射" "Mappings";
+    policy "策略" "Policies";
+    messages "消息去向" "Where the messages went";
+    received "已接收" "Received";
+    kept "已入库" "Kept";
+    quarantined "已隔离" "Quarantined";
+    refused "已拒绝" "Refused";
+    balanced "收支相符：接收 = 入库 + 隔离 + 拒绝" "Balanced: received = kept + quarantined + refused";
+    unbalanced "收支不符：有消息去向不明，请立即核查" "Not balanced: messages are unaccounted for, look now";
+    by_sender "按发送方统计，自系统启用起" "By sender, since the gateway was first used";
+    sender "发送方" "Sender";
+    share "构成" "Share";
+    balances "相符" "Balanced";
+    no_senders "尚未收到任何消息。" "No message has arrived yet.";
+    quarantine "隔离区" "Quarantine";
+    quarantine_caption
+        "最近隔离的消息：只显示原因与位置，不显示内容"
+        "Newest quarantined messages: reason and position, never content";
+    quarantine_empty "隔离区没有消息。" "Nothing is in quarantine.";
+    number "编号" "Number";
+    time "时间" "Time";
+    reason "原因" "Reason";
+    position "位置" "Position";
+    queue "写入队列" "Write queue";
+    waiting "等待" "Waiting";
+    capacity "上限" "Limit";
+    upstreams "上游系统" "Upstream systems";
+    upstreams_caption "上游系统及其状态" "Upstream systems and their state";
+    upstreams_empty "没有配置上游系统。" "No upstream system is configured.";
+    upstream "系统" "System";
+    state "状态" "State";
+    answered "已应答" "Answered";
+    failed "失败" "Failed";
+    last_answer "最近应答" "Last answer";
+    state_up "正常" "answers";
+    state_idle "未使用" "not used yet";
+    state_open "中断，暂停访问" "down, paused";
+    state_trying "正在试探" "being tried";
+    cache "查询缓存" "Look-up cache";
+    cache_entries "条目" "Entries";
+    hits "命中" "Hits";
+    misses "未命中" "Misses";
+    stale "降级应答" "Stale answers";
+    hit_rate "命中率" "Hit rate";
+    expiries "证书与吊销列表" "Certificates and revocation lists";
+    expiries_caption "何时到期" "When they expire";
+    subject "主体" "Subject";
+    used_for "用于" "Used for";
+    expires "到期" "Expires";
+    days_left "还有 {} 天" "in {} days";
+    expired "已到期" "expired";
+    ledger_state "台账状态" "State of the ledger";
+    ledger_entries "条目" "Entries";
+    checkpoint "最近检查点" "Newest checkpoint";
+    covers "覆盖 {} 条" "covers {} entries";
+    verification "完整性" "Integrity";
+    sound "完好" "sound";
+    sound_detail "{} 条全部相符" "all {} entries fit";
+    broken "自第 {} 条起不相符" "does not fit from entry {} on";
+    not_verified "启动后尚未校验" "not checked since start";
+
+    ledger_lead "谁、为何、查看了谁的哪些数据元。" "Who saw which elements of whom, and for what.";
+    recorded "您的每次查询都会以您的用户名记入台账。" "Each of your queries is written to the ledger under your name.";
+    person_search "谁查看过此人" "Who saw this person";
+    person_lead
+        "标识符当场换成假名，不会出现在网址、日志或台账中。"
+        "The identifier becomes a pseudonym at once; it stands in no address, log or ledger.";
+    identifier_kind "标识符类型" "Kind of identifier";
+    identifier "标识符" "Identifier";
+    authority "分配机构" "Assigning authority";
+    authority_hint "仅机构内编号需要" "Needed for a local number only";
+    citizen_id "公民身份号码" "Citizen identity number";
+    health_card "居民健康卡号" "Resident health card number";
+    record_number "健康档案编号" "Health record number";
+    local_number "机构内编号" "Local number";
+    other_document "其他证件" "Other document";
+    identifier_wrong
+        "标识符未通过校验，请核对后重新输入。"
+        "The identifier fails its own check. Compare it and type it again.";
+    search "查询" "Search";
+    department_search "此部门查看了什么" "What this department read";
+    department_lead
+        "按时间倒序列出一个部门得到和被拒绝的全部内容。"
+        "All that one department was given or refused, newest first.";
+    department "部门" "Department";
+    receipt_search "按回执查条目" "The entry of a receipt";
+    receipt_lead "每份应答都带有回执号，对应一条台账。" "Every answer carries a receipt that leads to one entry.";
+    receipt_or_number "回执号或条目编号" "Receipt or entry number";
+    latest "最新条目" "Newest entries";
+    latest_lead "不限人员和部门。" "Of everybody.";
+    show_latest "查看最新条目" "Show the newest entries";
+    person_title "个人视图" "A person";
+    department_title "部门视图" "A department";
+    entries_caption "台账条目，新的在前" "Ledger entries, newest first";
+    no_entries "没有条目。" "No entries.";
+    older "更早的条目" "Older entries";
+    new_search "重新查询" "New search";
+    kind "类别" "Kind";
+    who "谁" "Who";
+    purpose "用途" "Purpose";
+    person "人员假名" "Person";
+    outcome "结果" "Outcome";
+    released_count "披露 {}" "{} released";
+    withheld_count "隐去 {}" "{} withheld";
+    entry_title "台账条目 {}" "Ledger entry {}";
+    receipt "回执号" "Receipt";
+    asker "经办人" "Person who asked";
+    legal_basis "法律依据" "Legal basis";
+    released_title "披露了什么，以何种形式" "What was released, in which form";
+    withheld_title "未披露" "Withheld";
+    nothing_released "此条目没有披露任何数据元。" "This entry released no element.";
+    decision "决定依据" "What decided";
+    rules "规则" "Rules";
+    sources "数据来源" "Sources";
+    answer_hash "应答摘要" "Digest of the answer";
+    proof "入账证明" "Proof of inclusion";
+    proof_holds
+        "哈希路径与检查点签名现已核对，均相符：此条目确在台账之中。"
+        "Path and signature were checked just now and hold: this entry stands in the ledger.";
+    proof_fails
+        "核对不符：台账可能被改动，请立即上报。"
+        "The check fails: the ledger may have been changed. Report this now.";
+    proof_none "尚无检查点覆盖此条目。" "No checkpoint covers this entry yet.";
+    leaf "条目哈希" "Hash of the entry";
+    path "到树根的路径" "Path to the root";
+    checkpoint_text "检查点原文" "Text of the checkpoint";
+    line "台账原文" "The entry as it stands";
+    same_person "此人的全部条目" "All entries about this person";
+    same_department "此部门的全部条目" "All entries of this department";
+
+    tier_full "原值" "as recorded";
+    tier_generalised "概化" "generalised";
+    tier_pseudonym "假名" "pseudonym";
+    tier_existence "仅知存在" "existence only";
+    tier_withheld "隐去" "withheld";
+    kind_disclosure "披露" "disclosure";
+    kind_erase "抹除" "erasure";
+    kind_export "导出" "export";
+    kind_location "查找定位" "location";
+    kind_merge "合并" "merge";
+    kind_query "台账查询" "ledger query";
+    kind_refusal "拒绝" "refusal";
+    kind_reload "重新加载" "reload";
+    kind_replay "重放" "replay";
+    kind_sign_in "登录" "sign-in";
+    kind_start "启动" "start";
+    kind_unmerge "撤销合并" "unmerge";
+
+    forbidden "您的角色不能查看此页。" "Your role does not see this page.";
+    not_found "没有这一页或这一条目。" "There is no such page or entry.";
+    form_expired "表单已失效，请重新打开页面再试。" "The form is no longer good. Open the page again.";
+    form_odd "表单无法读取。" "The form cannot be read.";
+}
+
+impl Text {
+    /// A text with its one `{}` filled in.
+    #[must_use]
+    pub fn fill(&self, text: &str, value: impl std::fmt::Display) -> String {
+        text.replacen("{}", &value.to_string(), 1)
+    }
+
+    /// The title of a configured name, or the name itself where it has none.
+    #[must_use]
+    pub fn name<'a>(&self, named: &'a Named) -> &'a str {
+        let title = match self.lang {
+            Lang::En => &named.en,
+            Lang::Zh => &named.zh,
+        };
+        if title.is_empty() { &named.id } else { title }
+    }
+
+    /// What a fault means.
+    #[must_use]
+    pub const fn fault(&self, fault: &Fault) -> &'static str {
+        match self.lang {
+            Lang::En => fault.row().en,
+            Lang::Zh => fault.row().zh,
+        }
+    }
+
+    /// A tier of disclosure.
+    #[must_use]
+    pub const fn tier(&self, tier: &Tier) -> &'static str {
+        match tier {
+            Tier::Full => self.tier_full,
+            Tier::Generalised => self.tier_generalised,
+            Tier::Pseudonym => self.tier_pseudonym,
+            Tier::Existence => self.tier_existence,
+            Tier::Withheld => self.tier_withheld,
+        }
+    }
+
+    /// A role of the console.
+    #[must_use]
+    pub const fn role_of(&self, role: &Role) -> &'static str {
+        match role {
+            Role::Auditor => self.auditor,
+            Role::Operator => self.operator,
+        }
+    }
+
+    /// A kind of identifier.
+    #[must_use]
+    pub const fn identifier_of(&self, kind: &IdentifierKind) -> &'static str {
+        match kind {
+            IdentifierKind::CitizenId => self.citizen_id,
+            IdentifierKind::HealthCard => self.health_card,
+            IdentifierKind::Local => self.local_number,
+            IdentifierKind::Other => self.other_document,
+            IdentifierKind::RecordNumber => self.record_number,
+        }
+    }
+
+    /// A kind of ledger entry; one the table does not know shows as it stands there.
+    #[must_use]
+    pub fn kind_of<'a>(&self, kind: &'a str) -> &'a str {
+        match kind {
+            "disclosure" => self.kind_disclosure,
+            "erase" => self.kind_erase,
+            "export" => self.kind_export,
+            "location" => self.kind_location,
+            "merge" => self.kind_merge,
+            "query" => self.kind_query,
+            "refusal" => self.kind_refusal,
+            "reload" => self.kind_reload,
+            "replay" => self.kind_replay,
+            "sign-in" => self.kind_sign_in,
+            "start" => self.kind_start,
+            "unmerge" => self.kind_unmerge,
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_is_missing_in_either_language() {
+        for (key, zh, en) in ROWS {
+            assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
+            assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
+            let chinese = zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+            assert!(chinese || ["switch", "dash"].contains(key), "{key}");
+            assert!(en.is_ascii() || ["switch", "dash"].contains(key), "{key}");
+        }
+    }
+
+    /// A text no template and no code uses is a text nobody translates again.
+    #[test]
+    fn no_text_is_left_over() {
+        let mut used = String::new();
+        for folder in ["console", "src/inbound/console"] {
+            for file in std::fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                if path.is_file() && !path.ends_with("text.rs") {
+                    used += &std::fs::read_to_string(path).unwrap_or_default();
+                }
+            }
+        }
+        let here = include_str!("text.rs");
+        for (key, _, _) in ROWS {
+            let by_template = used.contains(&format!("t.{key}"));
+            assert!(by_template || here.contains(&format!("self.{key}")), "{key}");
+        }
+    }
+}

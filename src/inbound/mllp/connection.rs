@@ -1,0 +1,193 @@
+//! One MLLP connection: read a frame, have it answered, write the answers, again.
+
+use std::future::Future;
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::{Arrival, Received, Shared};
+use crate::vocabulary::{Fault, Position};
+use crate::wire::mllp::{Codec, FrameError};
+
+/// How much a connection may buffer without asking.
+const FREE_BYTES: usize = 65_536;
+/// Room made for each read: a message and more, so that it takes one call.
+const READ_BYTES: usize = 8_192;
+/// How much of something broken is kept for its refusal.
+const HEAD_BYTES: usize = 4_096;
+/// How long what a refused peer still sends is read, so that it can read its refusal.
+const LINGER_MS_MAX: u64 = 1_000;
+
+pub(super) struct Connection<'a, S> {
+    stream: S,
+    origin: Received,
+    shared: &'a Shared,
+    codec: Codec,
+    buffer: BytesMut,
+    /// Permits for what is buffered beyond [`FREE_BYTES`].
+    held: Option<OwnedSemaphorePermit>,
+    begun: bool,
+}
+
+enum Next {
+    Message(Bytes),
+    Broken(Fault, Option<Position>),
+    End,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
+    pub fn new(stream: S, origin: Received, shared: &'a Shared) -> Self {
+        let codec = Codec::new(shared.settings.frame_bytes_max);
+        let buffer = BytesMut::new();
+        Self { stream, origin, shared, codec, buffer, held: None, begun: false }
+    }
+
+    /// Serves the connection to its end.
+    pub async fn run<A, F>(mut self, answer: &A)
+    where
+        A: Fn(Arrival) -> F,
+        F: Future<Output = Vec<Vec<u8>>>,
+    {
+        loop {
+            let (arrival, broken) = match self.next().await {
+                Next::Message(body) => (Arrival::Message(self.received(body)), false),
+                Next::Broken(fault, at) => {
+                    let received = self.received(self.head());
+                    (Arrival::Broken { received, fault, at }, true)
+                }
+                Next::End => break,
+            };
+            let replies = answer(arrival).await;
+            self.held = None;
+            let within = self.shared.within(self.shared.settings.write_ms_max);
+            if !matches!(timeout(within, self.write(replies)).await, Ok(Ok(()))) {
+                tracing::warn!(remote = %self.origin.remote, "an mllp answer could not be written");
+                return;
+            }
+            if broken {
+                return self.linger().await;
+            }
+            if self.shared.stop.is_cancelled() {
+                break;
+            }
+        }
+        let within = self.shared.within(LINGER_MS_MAX);
+        let _ = timeout(within, self.stream.shutdown()).await;
+    }
+
+    fn received(&self, body: Bytes) -> Received {
+        Received { body, ..self.origin.clone() }
+    }
+
+    /// The first bytes of what cannot be framed.
+    fn head(&self) -> Bytes {
+        let start = usize::from(self.buffer.first() == Some(&0x0B));
+        let end = self.buffer.len().min(HEAD_BYTES);
+        Bytes::copy_from_slice(self.buffer.get(start..end).unwrap_or_default())
+    }
+
+    /// Waits for the next frame. Whatever dribbles in, the time limits are those of
+    /// the whole frame and of the whole pause before it.
+    async fn next(&mut self) -> Next {
+        let settings = &self.shared.settings;
+        let pause = if self.begun { settings.idle_ms_max } else { settings.first_byte_ms_max };
+        let pause_ends = Instant::now() + self.shared.within(pause);
+        let mut frame_ends = None;
+        self.begun = true;
+        loop {
+            match self.codec.decode(&mut self.buffer) {
+                Ok(Some(body)) => return Next::Message(body),
+                Ok(None) => (),
+                Err(error) => return broken(&error),
+            }
+            let between = self.buffer.is_empty();
+            let frame_time = self.shared.within(settings.frame_ms_max);
+            let ends = if between {
+                pause_ends
+            } else {
+                *frame_ends.get_or_insert_with(|| Instant::now() + frame_time)
+            };
+            self.make_room();
+            let read = tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled(), if between => return Next::End,
+                read = timeout_at(ends, self.stream.read_buf(&mut self.buffer)) => read,
+            };
+            match (read, between) {
+                (Err(_) | Ok(Ok(0)), true) | (Ok(Err(_)), _) => return Next::End,
+                (Err(_), false) => return Next::Broken(Fault::Limit, self.reached()),
+                (Ok(Ok(0)), false) => return Next::Broken(Fault::Malformed, self.reached()),
+                (Ok(Ok(_)), _) => (),
+            }
+            if self.pay_for_buffer().is_err() {
+                return Next::Broken(Fault::Limit, self.reached());
+            }
+        }
+    }
+
+    /// Left alone, a full buffer grows by 64 bytes a read.
+    fn make_room(&mut self) {
+        if self.buffer.capacity() - self.buffer.len() < READ_BYTES / 4 {
+            self.buffer.reserve(READ_BYTES);
+        }
+    }
+
+    /// The byte of the body at which an unfinished frame stands.
+    fn reached(&self) -> Option<Position> {
+        Some(Position::Byte(self.buffer.len().saturating_sub(1)))
+    }
+
+    /// Takes permits for what is buffered beyond the free allowance.
+    fn pay_for_buffer(&mut self) -> Result<(), TryAcquireError> {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let owed = self.buffer.len().saturating_sub(FREE_BYTES + held);
+        if owed == 0 {
+            return Ok(());
+        }
+        // A little ahead, so that a long frame does not ask at every read.
+        let ahead = u32::try_from(owed + FREE_BYTES).map_err(|_| TryAcquireError::NoPermits)?;
+        let permit = std::sync::Arc::clone(&self.shared.buffer).try_acquire_many_owned(ahead)?;
+        match &mut self.held {
+            Some(held) => held.merge(permit),
+            None => self.held = Some(permit),
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, replies: Vec<Vec<u8>>) -> io::Result<()> {
+        let mut framed = BytesMut::new();
+        for reply in &replies {
+            self.codec.encode(reply.as_slice(), &mut framed).map_err(io::Error::other)?;
+        }
+        self.stream.write_all(&framed).await?;
+        self.stream.flush().await
+    }
+
+    /// Says that nothing follows, and reads on for a moment: closing a socket with
+    /// unread bytes resets it, and the refusal would be lost.
+    async fn linger(mut self) {
+        let drain = async {
+            let _ = self.stream.shutdown().await;
+            loop {
+                self.buffer.clear();
+                self.buffer.reserve(HEAD_BYTES);
+                if !matches!(self.stream.read_buf(&mut self.buffer).await, Ok(1..)) {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(std::time::Duration::from_millis(LINGER_MS_MAX), drain).await;
+    }
+}
+
+fn broken(error: &FrameError) -> Next {
+    let at = match error {
+        FrameError::NestedStart(at) | FrameError::TooLong(at) => Some(Position::Byte(*at)),
+        FrameError::Io(_) | FrameError::NoStart => Some(Position::Byte(0)),
+    };
+    Next::Broken(error.fault(), at)
+}

@@ -1,0 +1,9 @@
+//! Sockets in: HTTPS, MLLP, the console and the door of operation.
+//!
+//! Each is handed closures and knows nothing of what happens behind them.
+
+pub mod console;
+pub mod http;
+pub mod mllp;
+pub mod operation;
+pub mod tls;

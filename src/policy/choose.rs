@@ -1,0 +1,124 @@
+//! Which of several values of one element is given.
+//!
+//! 1. Only values the scope may see take part, so a withheld newer value does not
+//!    hide an older one, and its absence cannot be seen.
+//! 2. Where the purpose names an authoritative source for a class, only that one.
+//! 3. Of a single fact, the value of the latest record (its own time, else the time
+//!    we had it from the source); of equally late ones the first handed in; in a
+//!    record the first.
+//! 4. Of a class that repeats (`repeats` in `purposes.toml`), every group, newest
+//!    record first; what a group holds stays together under one number. A yes or no
+//!    speaks of the whole (has allergies), so it is a single fact there too.
+//!
+//! Groups that say the same after treatment are given once; [`super::release`] does
+//! that, because only there it is known what they say.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::plan::{Plan, Planned, Ruling};
+use super::special::Marks;
+use crate::vocabulary::{ElementId, Record, Value, ValueType};
+
+/// A record, and when its source last said so.
+#[derive(Debug, Clone, Copy)]
+pub struct Gathered<'a> {
+    /// The record.
+    pub record: &'a Record,
+    /// Seconds since 1970 at which it was received or fetched.
+    pub as_of: i64,
+}
+
+impl Gathered<'_> {
+    /// When it happened, as the record says, else when we had it.
+    pub(super) fn time(&self) -> i64 {
+        let said = self.record.time.as_ref().and_then(crate::vocabulary::Date::timestamp);
+        said.unwrap_or(self.as_of)
+    }
+}
+
+/// One value that may be given.
+#[derive(Clone, Copy)]
+pub(super) struct Choice<'a> {
+    pub(super) planned: &'a Planned,
+    pub(super) ruling: &'a Ruling,
+    pub(super) value: &'a Value,
+    pub(super) from: Gathered<'a>,
+    /// Its time, seconds since 1970.
+    pub(super) time: i64,
+    /// Which record and which group, where groups repeat.
+    pub(super) group: Option<(usize, usize)>,
+}
+
+/// The values to give, single facts by the order of the purpose, then groups.
+pub(super) fn choose<'a>(
+    plan: &'a Plan,
+    wanted: Option<&[ElementId]>,
+    gathered: &'a [Gathered<'a>],
+) -> Vec<Choice<'a>> {
+    let mut single: HashMap<ElementId, Choice<'a>> = HashMap::new();
+    let mut repeated = Vec::new();
+    for (record_index, from) in gathered.iter().enumerate() {
+        let mut seen = Seen { plan, wanted, from: *from, record_index, marks: None };
+        for (group_index, group) in from.record.groups.iter().enumerate() {
+            for field in &group.fields {
+                let Some(choice) = seen.choice(group_index, field.element, &field.value) else {
+                    continue;
+                };
+                if choice.group.is_some() {
+                    repeated.push(choice);
+                    continue;
+                }
+                let kept = single.entry(field.element).or_insert(choice);
+                if choice.time > kept.time {
+                    *kept = choice;
+                }
+            }
+        }
+    }
+    let mut chosen: Vec<Choice<'a>> = single.into_values().collect();
+    chosen.sort_by_key(|choice| choice.planned.order);
+    repeated.sort_by_key(|choice| (Reverse(choice.time), choice.group, choice.planned.order));
+    chosen.extend(repeated);
+    chosen
+}
+
+/// One record while its values are looked at.
+struct Seen<'a, 'w> {
+    plan: &'a Plan,
+    wanted: Option<&'w [ElementId]>,
+    from: Gathered<'a>,
+    record_index: usize,
+    /// Marks of its groups, worked out when first needed.
+    marks: Option<Vec<Marks>>,
+}
+
+impl<'a> Seen<'a, '_> {
+    fn choice(
+        &mut self,
+        group_index: usize,
+        element: ElementId,
+        value: &'a Value,
+    ) -> Option<Choice<'a>> {
+        let planned = self.plan.planned(element)?;
+        let wanted = self.wanted.is_none_or(|wanted| wanted.contains(&element));
+        if !wanted || !planned.believes(self.from.record) {
+            return None;
+        }
+        let special = &self.plan.shared.special;
+        let marks = self.marks.get_or_insert_with(|| special.mark(self.from.record));
+        let group = marks.get(group_index).copied().unwrap_or_default();
+        let ruling = planned.ruling(group.with(special.mark_value(value)));
+        // No rung, nothing to stand on: withheld.
+        ruling.ladder.first()?;
+        Some(Choice {
+            planned,
+            ruling,
+            value,
+            from: self.from,
+            time: self.from.time(),
+            group: (planned.repeats && value.value_type() != ValueType::Boolean)
+                .then_some((self.record_index, group_index)),
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! Examples beside the rules, `*.examples.toml`: what an asker sees and never sees.
+//!
+//! They run at every load, so a set of policies that does not hold what its author
+//! wrote down about it never serves. Every granted purpose needs one.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::page::Page;
+use super::purpose::EvidenceKey;
+use super::scope::{Evidence, Scope};
+use super::{PolicySet, Refusal};
+use crate::vocabulary::{Class, Department, Diagnostic, ElementId, Files, Purpose, Role, Tier};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExamplesFile {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    title: String,
+    example: Vec<Spanned<Example>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    title: String,
+    department: Department,
+    role: Role,
+    purpose: String,
+    #[serde(default)]
+    evidence: Vec<EvidenceKey>,
+    /// Element by element, the tier.
+    #[serde(default)]
+    sees: BTreeMap<String, Spanned<Tier>>,
+    #[serde(default)]
+    never: Vec<Spanned<String>>,
+    #[serde(default)]
+    never_classes: Vec<Spanned<String>>,
+    /// The rule by which the asker is not admitted at all.
+    refused: Option<Spanned<String>>,
+}
+
+/// Runs every example; what does not hold is a fault where it is written.
+pub(super) fn check(set: &PolicySet, files: &Files) -> Vec<Diagnostic> {
+    let mut faults = Vec::new();
+    let mut shown: HashSet<(Department, Role, Purpose)> = HashSet::new();
+    for path in files.under("", "toml").filter(|path| path.ends_with(".examples.toml")) {
+        let (mut page, file) = match Page::open::<ExamplesFile>(files, path) {
+            Ok(read) => read,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
+        for example in file.example {
+            let start = example.span().start;
+            let example = example.into_inner();
+            let asker = (example.department, example.role);
+            let admitted = set.admit(asker, &example.purpose, evidence(&example));
+            match admitted {
+                Ok(scope) => {
+                    shown.insert((scope.department, scope.role, scope.purpose()));
+                    check_scope(&example, &scope, start, &mut page);
+                }
+                Err(refusal) => check_refusal(&example, &refusal, start, &mut page),
+            }
+        }
+        faults.extend(page.faults);
+    }
+    let mut without: Vec<_> = set.plans.keys().filter(|grant| !shown.contains(grant)).collect();
+    without.sort_unstable();
+    faults.extend(without.into_iter().map(|(department, role, purpose)| {
+        let message = format!("no example shows what {department} {role} gets for {purpose}");
+        Diagnostic::at("departments.toml", "", 0, message)
+            .hint("add an [[example]] to an *.examples.toml file")
+    }));
+    faults
+}
+
+fn evidence(example: &Example) -> Evidence {
+    let given = |key| example.evidence.contains(&key).then(|| "example".to_owned());
+    Evidence {
+        call: given(EvidenceKey::Call),
+        case: given(EvidenceKey::Case),
+        reason: given(EvidenceKey::Reason),
+        asker: None,
+    }
+}
+
+fn check_scope(example: &Example, scope: &Scope, start: usize, page: &mut Page<'_>) {
+    if example.refused.is_some() {
+        page.fault(start, "this asker is admitted, the example says refused");
+    }
+    let tier = |id: ElementId| {
+        let found = scope.plan.released().find(|(planned, _)| planned.element.id == id);
+        found.map_or(Tier::Withheld, |(_, ruling)| ruling.tier)
+    };
+    for (name, expected) in &example.sees {
+        let found = ElementId::parse(name).map_or(Tier::Withheld, tier);
+        if found != *expected.get_ref() {
+            let message = format!("{name} is released as {}, not so", found.as_str());
+            page.fault(expected.span().start, message);
+        }
+    }
+    for word in &example.never {
+        let Some(id) = page.name(word, ElementId::parse) else { continue };
+        if scope.plan.shared.catalogue.get(id).is_none() {
+            page.fault(word.span().start, format!("the catalogue has no element {id}"));
+        } else if tier(id) != Tier::Withheld {
+            page.fault(word.span().start, format!("{id} is released as {}", tier(id).as_str()));
+        }
+    }
+    for word in &example.never_classes {
+        let Some(class) = page.name(word, Class::parse) else { continue };
+        let leak = scope.plan.released().find(|(planned, _)| planned.element.class == class);
+        if let Some((planned, _)) = leak {
+            page.fault(word.span().start, format!("{} is released", planned.element.id));
+        }
+    }
+}
+
+fn check_refusal(example: &Example, refusal: &Refusal, start: usize, page: &mut Page<'_>) {
+    let expected = example.refused.as_ref().map(|rule| rule.get_ref().as_str());
+    if expected != Some(&*refusal.rule) {
+        page.fault(start, format!("this asker is refused by rule {}", refusal.rule));
+    }
+}

@@ -1,0 +1,68 @@
+//! 说明, what would be released, and by which rule: for people, without any person's data.
+
+use serde::Serialize;
+
+use super::PolicySet;
+use super::plan::title;
+use super::purpose::Bilingual;
+use super::scope::{RuleId, Scope};
+use crate::vocabulary::{ElementId, Tier};
+
+/// What happens to one element in one scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The element.
+    pub element: ElementId,
+    /// Its name.
+    pub name: Bilingual,
+    /// The tier its plain values are released in.
+    pub tier: Tier,
+    /// By which rules.
+    pub rules: Vec<RuleId>,
+    /// What is done to them, if they are released.
+    pub treatment: Option<&'static str>,
+    /// What could be done, if they are withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Bilingual>,
+}
+
+impl PolicySet {
+    /// Explains one element, or every element the purpose lists.
+    ///
+    /// Values of a special class (`special.toml`) may get less than is said here.
+    #[must_use]
+    pub fn explain(&self, scope: &Scope, element: Option<ElementId>) -> Vec<Explanation> {
+        let wanted = match element {
+            Some(element) => vec![element],
+            None => scope.terms().elements.clone(),
+        };
+        wanted.into_iter().flat_map(|id| explain(scope, id)).collect()
+    }
+}
+
+fn explain(scope: &Scope, id: ElementId) -> Vec<Explanation> {
+    let released = scope.plan.released().find(|(planned, _)| planned.element.id == id);
+    if let Some((planned, ruling)) = released {
+        // The rules may permit a tier that has no treatment for this kind of value.
+        let (tier, treatment) = ruling.ladder.first().copied().unzip();
+        return vec![Explanation {
+            element: id,
+            name: title(&planned.element),
+            tier: tier.unwrap_or(Tier::Withheld),
+            rules: ruling.rules.to_vec(),
+            treatment: treatment.map(super::Treatment::as_str),
+            remedy: None,
+        }];
+    }
+    let withheld = scope.plan.withheld(Some(&[id])).into_iter();
+    withheld
+        .map(|withheld| Explanation {
+            element: id,
+            name: withheld.title,
+            tier: Tier::Withheld,
+            rules: vec![withheld.rule],
+            treatment: None,
+            remedy: Some(withheld.remedy),
+        })
+        .collect()
+}

@@ -1,0 +1,208 @@
+//! What one kind of asker gets for one purpose, worked out once.
+//!
+//! A decision depends on department, role, purpose and which evidence there is, and
+//! on the element, never on the person. So the rules are asked once for each such
+//! scope, and deciding on a record is looking things up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::purpose::{Authority, Bilingual, Naming, Purposes, Terms};
+use super::rules::{About, Asker, Rules, Verdict};
+use super::scope::{RuleId, fixed};
+use super::special::{Marks, Special};
+use super::treatment::{Treatment, Treatments};
+use crate::vocabulary::{Catalogue, CodeTables, Element, ElementId, Record, Source, Tier};
+
+/// What every plan of a policy set shares.
+pub(super) struct Shared {
+    pub(super) version: String,
+    pub(super) catalogue: Catalogue,
+    pub(super) tables: CodeTables,
+    pub(super) purposes: Purposes,
+    pub(super) special: Special,
+    pub(super) treatments: Treatments,
+}
+
+/// How far down the tiers a value may go, and by which rules.
+#[derive(Debug, Clone)]
+pub(super) struct Ruling {
+    /// The tier the rules permit.
+    pub(super) tier: Tier,
+    /// That tier and every more protective one, each with its treatment.
+    pub(super) ladder: Vec<(Tier, Treatment)>,
+    /// By which rules.
+    pub(super) rules: Arc<[RuleId]>,
+}
+
+/// What the scope gets of one element.
+#[derive(Debug, Clone)]
+pub(super) struct Planned {
+    pub(super) element: Arc<Element>,
+    /// Place in the purpose's list.
+    pub(super) order: usize,
+    /// Of its plain values.
+    plain: Ruling,
+    /// Of its values of each special class.
+    special: Vec<Ruling>,
+    /// Every group, not the latest alone.
+    pub(super) repeats: bool,
+    /// Who alone is believed, if anybody in particular.
+    authority: Option<Authority>,
+}
+
+/// 不予披露, an element that is withheld, as the asker is told.
+#[derive(Debug, Clone)]
+pub struct Withheld {
+    /// The element.
+    pub element: ElementId,
+    /// Its name.
+    pub title: Bilingual,
+    /// By which rule.
+    pub rule: RuleId,
+    /// What could be done.
+    pub remedy: Bilingual,
+    /// Told only to who asked for this very element.
+    hidden: bool,
+}
+
+/// The whole of it.
+pub(super) struct Plan {
+    pub(super) version: String,
+    pub(super) terms: Terms,
+    pub(super) shared: Arc<Shared>,
+    elements: HashMap<ElementId, Planned>,
+    withheld: Vec<Withheld>,
+}
+
+impl Planned {
+    /// The ruling for a value with these marks: the most protective that applies.
+    pub(super) fn ruling(&self, marks: Marks) -> &Ruling {
+        let marked = self.special.iter().enumerate();
+        let marked = marked.filter(|(index, _)| marks.0 & (1 << index) != 0);
+        marked.fold(
+            &self.plain,
+            |most, (_, ruling)| {
+                if ruling.tier > most.tier { ruling } else { most }
+            },
+        )
+    }
+
+    /// Whether this element is believed of this record.
+    pub(super) fn believes(&self, record: &Record) -> bool {
+        self.authority.as_ref().is_none_or(|authority| {
+            (authority.datasets.is_empty() || authority.datasets.contains(&record.dataset))
+                && (authority.sources.is_empty() || authority.sources.contains(&record.source))
+        })
+    }
+}
+
+impl Plan {
+    /// Asks the rules about every element the purpose lists.
+    pub(super) fn new(shared: &Arc<Shared>, rules: &Rules, asker: Asker<'_>) -> Option<Self> {
+        let terms = shared.purposes.terms(asker.purpose)?.clone();
+        let mut plan = Self {
+            version: shared.version.clone(),
+            shared: Arc::clone(shared),
+            elements: HashMap::with_capacity(terms.elements.len()),
+            withheld: Vec::new(),
+            terms,
+        };
+        for (order, id) in plan.terms.elements.iter().enumerate() {
+            let element = Arc::new(shared.catalogue.get(*id)?.clone());
+            let verdict = rules.judge(asker, About { element: &element, special: None });
+            if verdict.tier == Tier::Withheld {
+                plan.withheld.push(withheld(&element, &verdict, &plan.terms.remedy));
+                continue;
+            }
+            let special = shared.special.classes().iter().map(|class| {
+                let about = About { element: &element, special: Some(*class) };
+                let marked = rules.judge(asker, about);
+                ruling(shared, &element, verdict.clone().most_protective(marked))
+            });
+            let planned = Planned {
+                order,
+                special: special.collect(),
+                repeats: shared.purposes.repeats(element.class),
+                authority: authority(&plan.terms, &element),
+                plain: ruling(shared, &element, verdict),
+                element,
+            };
+            plan.elements.insert(*id, planned);
+        }
+        Some(plan)
+    }
+
+    /// What the scope gets of an element; `None` if nothing.
+    pub(super) fn planned(&self, id: ElementId) -> Option<&Planned> {
+        self.elements.get(&id)
+    }
+
+    /// Every element something of which may be released, in the order of the purpose.
+    pub(super) fn released(&self) -> impl Iterator<Item = (&Planned, &Ruling)> {
+        let listed = self.terms.elements.iter().filter_map(|id| self.elements.get(id));
+        listed.map(|planned| (planned, &planned.plain))
+    }
+
+    /// What is withheld, told as far as it may be told. Depends on the scope, the
+    /// catalogue and the wanted list, never on what there is about the person.
+    pub(super) fn withheld(&self, wanted: Option<&[ElementId]>) -> Vec<Withheld> {
+        let Some(wanted) = wanted else {
+            return self.withheld.iter().filter(|element| !element.hidden).cloned().collect();
+        };
+        let refused = wanted.iter().filter(|id| !self.elements.contains_key(id));
+        refused.map(|id| self.refused(*id)).collect()
+    }
+
+    /// Why an element that was asked for by name is withheld.
+    fn refused(&self, id: ElementId) -> Withheld {
+        if let Some(known) = self.withheld.iter().find(|withheld| withheld.element == id) {
+            return known.clone();
+        }
+        let element = self.shared.catalogue.get(id);
+        let rule = match element {
+            Some(_) => fixed::OUTSIDE_PURPOSE,
+            None => fixed::UNKNOWN_ELEMENT,
+        };
+        Withheld {
+            element: id,
+            title: element.map(title).unwrap_or_default(),
+            rule: rule.into(),
+            remedy: self.terms.remedy.clone(),
+            hidden: false,
+        }
+    }
+
+    /// Whether the asker may know a source by its name; else it is called `gateway`.
+    pub(super) fn names(&self, source: Source) -> bool {
+        match self.terms.naming {
+            Naming::All => true,
+            Naming::Upstreams => self.terms.upstreams.contains(&source),
+        }
+    }
+}
+
+/// Both names of an element.
+pub(super) fn title(element: &Element) -> Bilingual {
+    Bilingual { zh: element.zh.clone(), en: element.en.clone() }
+}
+
+fn ruling(shared: &Shared, element: &Element, verdict: Verdict) -> Ruling {
+    let ladder = shared.treatments.ladder(element, verdict.tier);
+    Ruling { tier: verdict.tier, ladder, rules: verdict.rules.into() }
+}
+
+fn authority(terms: &Terms, element: &Element) -> Option<Authority> {
+    terms.authoritative.iter().find(|authority| authority.class == element.class).cloned()
+}
+
+fn withheld(element: &Element, verdict: &Verdict, remedy: &Bilingual) -> Withheld {
+    let rule = verdict.rules.first().cloned();
+    Withheld {
+        element: element.id,
+        title: title(element),
+        rule: rule.unwrap_or_else(|| fixed::DEFAULT_DENY.into()),
+        remedy: verdict.remedy.clone().unwrap_or_else(|| remedy.clone()),
+        hidden: verdict.hidden,
+    }
+}

@@ -1,0 +1,260 @@
+//! 用途, the closed list of purposes: `policies/purposes.toml`.
+//!
+//! A purpose is a ceiling. An element it does not list is released to nobody for
+//! it, whatever the Cedar rules permit.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::page::Page;
+use crate::vocabulary::{Catalogue, Class, Dataset, Diagnostic, ElementId, Files, Purpose, Source};
+
+/// Where the list stands.
+const PATH: &str = "purposes.toml";
+
+/// A text in both languages.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bilingual {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// 法律依据, the legal basis as the operator states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LegalBasis {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+    /// How sure the operator is of the wording.
+    pub wording: Wording,
+}
+
+/// Whether somebody compared the wording of a legal basis with the published text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wording {
+    /// Compared with the published text.
+    Confirmed,
+    /// Not yet compared.
+    Unconfirmed,
+}
+
+/// What an inquiry can bring to show that it is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EvidenceKey {
+    /// 通话编号, the id of an open call.
+    Call,
+    /// 案件编号, a case number.
+    Case,
+    /// 理由, a stated reason.
+    Reason,
+}
+
+impl EvidenceKey {
+    /// Every key.
+    pub const ALL: [Self; 3] = [Self::Call, Self::Case, Self::Reason];
+
+    /// The name in inquiries.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Case => "case",
+            Self::Reason => "reason",
+        }
+    }
+}
+
+/// Evidence a purpose cannot do without, and what to tell who lacks it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    /// Which evidence.
+    pub evidence: EvidenceKey,
+    /// What to do, in Chinese.
+    pub zh: String,
+    /// What to do, in English.
+    pub en: String,
+}
+
+/// What happens when an upstream the purpose gathers from does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stale {
+    /// Answer from cache, with the age stated.
+    Answer,
+    /// Refuse.
+    Refuse,
+}
+
+/// How the source of a value is named to the asker. The ledger keeps the true one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Naming {
+    /// Every source by its own name.
+    All,
+    /// An upstream of the purpose by its name, any other as `gateway`: the name of a
+    /// hospital would itself tell something.
+    Upstreams,
+}
+
+/// 权威来源, who alone is believed about the elements of a class.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// The class.
+    pub class: Class,
+    /// Only these datasets; none named means any.
+    #[serde(default)]
+    pub datasets: Vec<Dataset>,
+    /// Only these sources; none named means any.
+    #[serde(default)]
+    pub sources: Vec<Source>,
+}
+
+/// The terms of one purpose.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Its id in inquiries.
+    pub id: Purpose,
+    /// Its short code: `P1`.
+    pub code: String,
+    /// Its name.
+    pub title: Bilingual,
+    /// Its legal basis.
+    pub legal_basis: LegalBasis,
+    /// The upstream systems asked beside the own store.
+    pub upstreams: Vec<Source>,
+    /// Evidence without which it is refused.
+    pub requires: Vec<Requirement>,
+    /// What happens when an upstream is down.
+    pub stale: Stale,
+    /// How sources are named.
+    pub naming: Naming,
+    /// Who alone is believed about what.
+    pub authoritative: Vec<Authority>,
+    /// What it may see, in the order of the file.
+    pub elements: Vec<ElementId>,
+    /// What to tell who asked for more.
+    pub remedy: Bilingual,
+}
+
+/// All purposes, and the classes of which every group is given.
+#[derive(Debug, Clone, Default)]
+pub struct Purposes {
+    terms: BTreeMap<Purpose, Terms>,
+    repeats: HashSet<Class>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurposesFile {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    source: String,
+    repeats: Vec<Spanned<String>>,
+    purpose: Vec<PurposeRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurposeRow {
+    id: Spanned<String>,
+    code: String,
+    zh: String,
+    en: String,
+    legal_basis: LegalBasis,
+    upstreams: Vec<Source>,
+    #[serde(default)]
+    requires: Vec<Requirement>,
+    stale: Stale,
+    naming: Naming,
+    #[serde(default)]
+    authoritative: Vec<Spanned<Authority>>,
+    elements: Vec<Spanned<String>>,
+    remedy: Bilingual,
+}
+
+impl Purposes {
+    /// Reads `purposes.toml`.
+    pub(super) fn load(files: &Files, catalogue: &Catalogue) -> Result<Self, Vec<Diagnostic>> {
+        let (mut page, file) =
+            Page::open::<PurposesFile>(files, PATH).map_err(|fault| vec![fault])?;
+        let classes: HashSet<Class> = catalogue.iter().map(|element| element.class).collect();
+        let mut found = Self::default();
+        for word in &file.repeats {
+            match page.name(word, Class::parse) {
+                Some(class) if classes.contains(&class) => drop(found.repeats.insert(class)),
+                Some(_) => page.fault(word.span().start, "no element is of this class"),
+                None => (),
+            }
+        }
+        for row in file.purpose {
+            let span = row.id.span();
+            for authority in &row.authoritative {
+                if !classes.contains(&authority.get_ref().class) {
+                    page.fault(authority.span().start, "no element is of this class");
+                }
+            }
+            let Some(terms) = terms(row, catalogue, &mut page) else { continue };
+            if let Some(before) = found.terms.insert(terms.id, terms) {
+                page.fault(span.start, format!("purpose {} stands twice", before.id));
+            }
+        }
+        page.close(found)
+    }
+
+    /// The terms of a purpose.
+    #[must_use]
+    pub fn terms(&self, id: Purpose) -> Option<&Terms> {
+        self.terms.get(&id)
+    }
+
+    /// Every purpose, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Terms> {
+        self.terms.values()
+    }
+
+    /// Whether every group of this class is given, not the latest alone.
+    #[must_use]
+    pub fn repeats(&self, class: Class) -> bool {
+        self.repeats.contains(&class)
+    }
+}
+
+/// One row, its elements known to the catalogue and none of them twice.
+fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<Terms> {
+    let mut elements = Vec::new();
+    for word in &row.elements {
+        let Some(id) = page.name(word, ElementId::parse) else { continue };
+        if catalogue.get(id).is_none() {
+            page.fault(word.span().start, format!("the catalogue has no element {id}"));
+        } else if elements.contains(&id) {
+            page.fault(word.span().start, format!("element {id} stands twice"));
+        } else {
+            elements.push(id);
+        }
+    }
+    Some(Terms {
+        id: page.name(&row.id, Purpose::parse)?,
+        code: row.code,
+        title: Bilingual { zh: row.zh, en: row.en },
+        legal_basis: row.legal_basis,
+        upstreams: row.upstreams,
+        requires: row.requires,
+        stale: row.stale,
+        naming: row.naming,
+        authoritative: row.authoritative.into_iter().map(Spanned::into_inner).collect(),
+        elements,
+        remedy: row.remedy,
+    })
+}

@@ -1,0 +1,70 @@
+//! Which values are special, as a table.
+
+use super::tests::shipped;
+use crate::vocabulary::record::{Field, Group};
+use crate::vocabulary::{Coding, Dataset, ElementId, GroupName, Record, Source, Value};
+
+/// The special classes of a value, by name.
+fn classes(marks: super::special::Marks, set: &super::PolicySet) -> Vec<&'static str> {
+    let names = ["protected-infection", "mental", "reproductive"];
+    let special = set.shared.special.classes();
+    assert_eq!(special.iter().map(ToString::to_string).collect::<Vec<_>>(), names);
+    let bits = names.into_iter().enumerate().filter(|(index, _)| marks.0 & (1 << index) != 0);
+    bits.map(|(_, name)| name).collect()
+}
+
+fn code(code: &str) -> Value {
+    Value::Code(Coding { code: Some(code.to_owned()), display: None, original: None })
+}
+
+#[test]
+fn a_value_is_special_by_its_code_or_its_words() {
+    let set = shipped();
+    let check = |value: Value, expect: &[&str]| {
+        assert_eq!(classes(set.shared.special.mark_value(&value), set), expect);
+    };
+    let text = |text: &str| Value::Text(text.to_owned());
+    check(code("B20.100"), &["protected-infection"]);
+    check(code("b24"), &["protected-infection"]);
+    check(code("A53.9"), &["protected-infection"]);
+    check(code("F20.9"), &["mental"]);
+    check(code("F03"), &["mental"]);
+    check(code("O80"), &["reproductive"]);
+    check(code("I10.x05"), &[]);
+    check(code("B19.9"), &[]);
+    check(code("F"), &[]);
+    check(text("梅毒螺旋体抗体（TPPA）"), &["protected-infection"]);
+    check(text("hiv-1 抗体初筛"), &["protected-infection"]);
+    check(text("SHIVER"), &[]);
+    check(text("精神分裂症"), &["mental"]);
+    check(text("富马酸喹硫平片"), &["mental"]);
+    check(text("人工流产后"), &["reproductive"]);
+    check(text("高血压病2级"), &[]);
+    check(Value::Boolean(true), &[]);
+}
+
+/// What stands in one repeating group is told together, so it is hidden together; the
+/// top group is not, for its conclusion must not vanish with a note.
+#[test]
+fn a_special_value_marks_its_group_and_what_stands_below_it() {
+    let set = shipped();
+    let field = |value| Field { element: ElementId::parse("MZ.x").unwrap(), value, at: None };
+    let group =
+        |name, parent, fields| Group { name: GroupName::parse(name).unwrap(), parent, fields };
+    let record = Record {
+        dataset: Dataset::parse("laboratory-report").unwrap(),
+        source: Source::parse("hospital-a").unwrap(),
+        time: None,
+        groups: vec![
+            group("record", None, vec![field(Value::Text("既往梅毒".to_owned()))]),
+            group("order", Some(0), vec![field(Value::Text("HIV 抗体".to_owned()))]),
+            group("result", Some(1), vec![field(Value::Boolean(false))]),
+            group("order", Some(0), vec![field(Value::Text("血常规".to_owned()))]),
+        ],
+        carried: Vec::new(),
+        mappings: String::new(),
+    };
+    let marks = set.shared.special.mark(&record);
+    let found: Vec<_> = marks.into_iter().map(|marks| classes(marks, set).len()).collect();
+    assert_eq!(found, [0, 1, 1, 0]);
+}

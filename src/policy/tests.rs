@@ -1,0 +1,281 @@
+//! Tests of the policies as a whole: those shipped, over the catalogue shipped.
+
+use std::path::Path;
+
+use super::*;
+use crate::vocabulary::record::{Field, Group};
+use crate::vocabulary::{Class, Coding, Dataset, Date, Element, GroupName, Record, Source, Value};
+
+/// A folder of the tree, as the product reads it.
+pub(crate) fn folder(name: &str) -> Files {
+    fn walk(root: &Path, at: &Path, files: &mut Files) {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => walk(root, &path, files),
+                false => {
+                    let key = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                    files.insert(key, std::fs::read(&path).unwrap());
+                }
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let mut files = Files::default();
+    walk(&root, &root, &mut files);
+    files
+}
+
+/// The catalogue and code tables of the tree.
+pub(crate) fn pack() -> (Catalogue, CodeTables) {
+    let files = folder("mappings");
+    let tables = CodeTables::load(&files).unwrap();
+    (Catalogue::load(&files, &tables).unwrap(), tables)
+}
+
+/// The policies of the tree, loaded once for all tests.
+pub(crate) fn shipped() -> &'static PolicySet {
+    static SHIPPED: std::sync::LazyLock<PolicySet> = std::sync::LazyLock::new(load);
+    &SHIPPED
+}
+
+fn load() -> PolicySet {
+    let (catalogue, tables) = pack();
+    match PolicySet::load(&folder("policies"), &catalogue, &tables) {
+        Ok(set) => set,
+        Err(faults) => {
+            let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            panic!("{}", lines.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn the_shipped_policies_hold_their_own_examples() {
+    assert!(shipped().rules.len() > 15);
+}
+
+/// A record of groups: name, and its elements with their values.
+pub(crate) fn record(
+    (dataset, source): (&str, &str),
+    day: &str,
+    groups: Vec<(&str, Vec<(&str, Value)>)>,
+) -> Record {
+    let field = |(id, value): (&str, Value)| Field { element: element(id), value, at: None };
+    let groups = groups.into_iter().enumerate().map(|(index, (name, fields))| Group {
+        name: GroupName::parse(name).unwrap(),
+        parent: (index > 0).then_some(0),
+        fields: fields.into_iter().map(field).collect(),
+    });
+    Record {
+        dataset: Dataset::parse(dataset).unwrap(),
+        source: Source::parse(source).unwrap(),
+        time: Some(Date::parse(day).unwrap()),
+        groups: groups.collect(),
+        carried: Vec::new(),
+        mappings: "m".to_owned(),
+    }
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+pub(crate) fn code(code: &str) -> Value {
+    Value::Code(Coding { code: Some(code.to_owned()), display: None, original: None })
+}
+
+pub(crate) fn element(id: &str) -> ElementId {
+    ElementId::parse(id).unwrap()
+}
+
+pub(crate) fn names(asker: (&str, &str)) -> (Department, Role) {
+    (Department::parse(asker.0).unwrap(), Role::parse(asker.1).unwrap())
+}
+
+pub(crate) fn with_call() -> Evidence {
+    Evidence { call: Some("call-1".to_owned()), ..Evidence::default() }
+}
+
+/// Loads the shipped policies with one text in one file put in another's place.
+fn load_changed(path: &str, from: &str, to: &str) -> Result<PolicySet, Vec<Diagnostic>> {
+    let (catalogue, tables) = pack();
+    let mut files = folder("policies");
+    let text = files.text(path).unwrap().to_owned();
+    assert!(text.contains(from), "{path} does not hold {from}");
+    files.insert(path, text.replacen(from, to, 1));
+    PolicySet::load(&files, &catalogue, &tables)
+}
+
+#[test]
+fn a_file_that_does_not_fit_is_refused_where_it_is_wrong() {
+    let check = |(path, from, to): (&str, &str, &str), expect: &str| {
+        let faults = load_changed(path, from, to).map(|_| ()).unwrap_err();
+        let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert!(lines.iter().any(|line| line.contains(expect)), "{expect}: {lines:#?}");
+    };
+    let purposes = "purposes.toml";
+    check(
+        (purposes, "MZ.stay.over-30-days", "MZ.stay.over-31-days"),
+        "purposes.toml:27:3: the catalogue has no",
+    );
+    check((purposes, "stale       =", "stail ="), "purposes.toml:17:1: unknown field `stail`");
+    check((purposes, "class = \"death\"", "class = \"deth\""), "no element is of this class");
+    check((purposes, "\"living-check\"", "\"audit\""), "purpose audit stands twice");
+    check((purposes, "evidence = \"call\"", "evidence = \"ring\""), "unknown variant `ring`");
+    let departments = "departments.toml";
+    check((departments, "\"living-check\"", "\"living-chek\""), "there is no purpose living-chek");
+    check((departments, "hotline-12349-agent", "care-home-clerk"), "subject is bound twice");
+    let rules = "hotline.cedar";
+    check((rules, "Purpose::\"emergency-card\"", "Purpose::\"emergency\""), "hotline.cedar:7:");
+    check((rules, "Kind::\"hotline\"", "Kind::\"hot-line\""), "hotline.cedar:4:");
+    check((rules, "Role::\"agent\"", "Role::\"agnet\""), "hotline.cedar:6:");
+    check((rules, "Class::\"guardian\"", "Class::\"guard\""), "hotline.cedar:11:");
+    check((rules, "evidence.call", "evidence.caal"), "hotline.cedar:8:");
+    check((rules, "@id(\"hotline-emergency-card\")\n", ""), "a rule needs an @id");
+    check((rules, "hotline-emergency-card", "never-mental"), "rule never-mental stands twice");
+    check((rules, "&&\n", "&& &&\n"), "hotline.cedar:6:36: unexpected token");
+    let rules = "care-institution.cedar";
+    check((rules, "MZ.fitness.conclusion", "MZ.fitness.concluded"), "there is no Element::\"MZ.fi");
+    check(("never.cedar", "@clause(\"AIDS", "@note(\"AIDS"), "a forbid needs a @clause");
+    let treatments = "treatments.toml";
+    check(
+        (treatments, "treatment = \"district\"", "treatment = \"year\""),
+        "cannot take such a value",
+    );
+    check((treatments, "\"generalised\"", "\"full\""), "only the tiers generalised and pseudonym");
+    check(("special.toml", "A50-A64", "A64-A50"), "not a range such as A50-A64");
+    check(("hotline.examples.toml", "\"requires-call\"", "\"x\""), "refused by rule requires-call");
+    check(
+        ("community.examples.toml", "\"death\"", "\"contract\""),
+        "MZ.contract.signed is released",
+    );
+    check(("audit.examples.toml", "\"audit\"", "\"no\""), "no example shows what audit-office");
+}
+
+#[test]
+fn an_asker_is_admitted_by_grant_and_evidence_alone() {
+    let set = shipped();
+    let check = |asker, purpose: &str, evidence: Evidence, expect: Result<(), (Fault, &str)>| {
+        let admitted = set.admit(names(asker), purpose, evidence).map(|_| ());
+        let found = admitted.map_err(|refusal| (refusal.fault, refusal.rule.to_string()));
+        assert_eq!(found, expect.map_err(|(fault, rule)| (fault, rule.to_owned())), "{asker:?}");
+    };
+    let none = Evidence::default;
+    let not_granted = Err((Fault::PurposeNotGranted, "purpose-not-granted"));
+    let no_call = Err((Fault::RequiredMissing, "requires-call"));
+    let blank = Evidence { call: Some("  ".to_owned()), ..none() };
+    check(("civil-affairs", "clerk"), "living-check", none(), Ok(()));
+    check(("civil-affairs", "doctor"), "living-check", none(), not_granted);
+    check(("civil-affairs", "clerk"), "institution-admission", none(), not_granted);
+    check(("nobody", "clerk"), "living-check", none(), not_granted);
+    check(("hotline-12349", "agent"), "emergency-card", none(), no_call);
+    check(("hotline-12349", "agent"), "emergency-card", blank, no_call);
+    check(("hotline-12349", "agent"), "emergency-card", with_call(), Ok(()));
+    let unknown = Err((Fault::UnknownPurpose, "unknown-purpose"));
+    check(("civil-affairs", "clerk"), "curiosity", none(), unknown);
+    check(("civil-affairs", "clerk"), "好奇", none(), unknown);
+}
+
+#[test]
+fn a_rule_that_cannot_be_evaluated_withholds_what_it_speaks_of() {
+    let overflow = "forbid (principal, action, resource in Class::\"protected-infection\")\n\
+                    when { resource.level * 9223372036854775807 > 0 };";
+    let from = "forbid (principal, action, resource in Class::\"protected-infection\");";
+    let set = load_changed("never.cedar", from, overflow).unwrap();
+    let asker = names(("care-home", "doctor"));
+    let scope = set.admit(asker, "institution-admission", Evidence::default()).unwrap();
+    let planned = scope.plan.planned(element("DE05.01.024.00")).unwrap();
+    let ruling = planned.ruling(special::Marks(1));
+    assert_eq!(ruling.tier, crate::vocabulary::Tier::Withheld);
+    assert_eq!(ruling.rules.to_vec(), vec![RuleId::from(fixed::EVALUATION_ERROR)]);
+}
+
+#[test]
+fn what_is_withheld_is_told_by_scope_and_question_alone() {
+    let set = shipped();
+    let scope = set
+        .admit(names(("care-home", "clerk")), "institution-admission", Evidence::default())
+        .unwrap();
+    let told = |wanted: Option<&[ElementId]>| -> Vec<(String, String)> {
+        let withheld = scope.plan.withheld(wanted).into_iter();
+        withheld.map(|one| (one.element.to_string(), one.rule.to_string())).collect()
+    };
+    let listed = told(None);
+    assert!(listed.iter().any(|(id, rule)| id == "MZ.allergy.severity" && rule == "default-deny"));
+    // Protected ones are not even listed …
+    for hidden in ["MZ.fitness.shared-living-risk", "DE05.01.024.00", "DE08.50.022.00"] {
+        assert!(listed.iter().all(|(id, _)| id != hidden), "{hidden}");
+    }
+    // … but who names one is told, whatever there is.
+    let one = |id: &str| told(Some(&[element(id)]));
+    let pair = |id: &str, rule: &str| vec![(id.to_owned(), rule.to_owned())];
+    let risk = "MZ.fitness.shared-living-risk";
+    assert_eq!(one(risk), pair(risk, "never-infection"));
+    assert_eq!(one("MZ.infection.hiv"), pair("MZ.infection.hiv", "outside-purpose"));
+    assert_eq!(one("MZ.not.there"), pair("MZ.not.there", "unknown-element"));
+    assert_eq!(one("MZ.fitness.conclusion"), vec![]);
+}
+
+/// One element for each thing a rule can tell apart: its id (if some rule names one),
+/// its class and its level; and one of each class for every special class.
+fn lattice(set: &PolicySet) -> Vec<(Element, Option<Class>)> {
+    let files = folder("policies");
+    let named = |id: ElementId| {
+        let name = format!("Element::\"{id}\"");
+        files.under("", "cedar").any(|path| files.text(path).unwrap().contains(&name))
+    };
+    let mut sorted: Vec<_> = set.shared.catalogue.iter().collect();
+    sorted.sort_by_key(|element| element.id);
+    let special: Vec<_> = set.shared.special.classes().iter().copied().map(Some).collect();
+    let mut seen = std::collections::HashSet::new();
+    let mut lattice = Vec::new();
+    for element in sorted {
+        if named(element.id) || seen.insert((element.class, element.level, None)) {
+            lattice.push((element.clone(), None));
+        }
+        for special in &special {
+            if seen.insert((element.class, 0, *special)) {
+                lattice.push((element.clone(), *special));
+            }
+        }
+    }
+    lattice
+}
+
+/// Whatever role, purpose and evidence: those stand in conditions, and even with the
+/// conditions taken away no rule a slice leaves out can match.
+#[test]
+fn no_rule_outside_a_slice_can_speak_of_what_is_in_it() {
+    let set = shipped();
+    let (role, purpose) = (names(("x", "clerk")).1, Purpose::parse("audit").unwrap());
+    let lattice = lattice(set);
+    let heads = set.rules.heads();
+    let mut outside = HashMap::new();
+    for row in set.departments.iter() {
+        let (department, kind) = (row.name, row.kind.as_str());
+        let asker = Asker { department, kind, role, purpose, evidence: 0 };
+        for (element, special) in &lattice {
+            let about = rules::About { element, special: *special };
+            let key = (kind, element.class, *special);
+            let out = outside.entry(key).or_insert_with(|| set.rules.outside(&heads, kind, about));
+            assert!(!set.rules.permits(out, asker, about), "{asker:?} {about:?}");
+        }
+    }
+    assert!(outside.len() > 400 && outside.values().any(|heads| !heads.is_empty()));
+}
+
+#[test]
+fn asking_a_slice_is_asking_every_rule_in_every_granted_scope() {
+    let set = shipped();
+    let lattice = lattice(set);
+    for (department, role, purpose) in set.plans.keys().copied() {
+        let kind = set.departments.department(department).unwrap().kind.as_str();
+        let asker = Asker { department, kind, role, purpose, evidence: 1 };
+        for (element, special) in &lattice {
+            let about = rules::About { element, special: *special };
+            let sliced = set.rules.judge(asker, about);
+            assert_eq!(sliced, set.rules.judge_whole(asker, about), "{asker:?} {about:?}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Tests of what leaves: answers by bytes.
+
+use super::answer::{AnswerMeta, write_answer};
+use super::platform;
+use crate::identity::Keys;
+use crate::policy::tests::{code, element, names, pack, record, shipped, text};
+use crate::policy::{Evidence, Gathered, PolicySet, Release, Scope, decide};
+use crate::vocabulary::record::Carried;
+use crate::vocabulary::value::{Composite, Quantity};
+use crate::vocabulary::{
+    Date, Element, ElementId, Fault, Identifier, IdentifierKind, Position, Record, Source, Tier,
+    Value, ValueType,
+};
+use crate::wire::json::Limits;
+
+const META: AnswerMeta<'_> =
+    AnswerMeta { receipt: "r-1", answered_at: 1_795_000_000, mappings: "m", sources: &[] };
+
+/// Every kind of evidence.
+fn evidence() -> Evidence {
+    let given = || Some("e-1".to_owned());
+    Evidence { call: given(), case: given(), reason: given(), asker: given() }
+}
+
+/// Every scope somebody was granted.
+fn scopes(set: &PolicySet) -> Vec<Scope> {
+    let mut scopes = Vec::new();
+    for department in set.departments().iter() {
+        for grant in &department.grants {
+            for role in &grant.roles {
+                let asker = (department.name, *role);
+                scopes.push(set.admit(asker, grant.purpose.as_str(), evidence()).unwrap());
+            }
+        }
+    }
+    scopes
+}
+
+fn release(scope: &Scope, wanted: Option<&[ElementId]>, records: &[Record]) -> Release {
+    let gathered: Vec<_> =
+        records.iter().map(|record| Gathered { record, as_of: 1_790_000_000 }).collect();
+    decide(scope, wanted, &gathered, &Keys::derive(&[9; 32]))
+}
+
+fn answer(scope: &Scope, wanted: Option<&[ElementId]>, records: &[Record]) -> String {
+    String::from_utf8(write_answer(&release(scope, wanted, records), &META)).unwrap()
+}
+
+/// A value that carries a unique text, and the text; a boolean can carry none.
+fn canary(element: &Element, number: usize) -> (Value, Option<String>) {
+    let mark = format!("canary{number:04}yranac");
+    let line = || Composite { text: mark.clone(), parts: vec![mark.clone()] };
+    let value = match element.value {
+        ValueType::Address => Value::Address(line()),
+        ValueType::Boolean => return (Value::Boolean(true), None),
+        ValueType::Bytes => {
+            let shown = mark.bytes().map(|byte| format!("{byte:02x}")).collect();
+            return (Value::Bytes(mark.into_bytes()), Some(shown));
+        }
+        ValueType::Code => code(&mark),
+        ValueType::Date => {
+            let day = format!("{:04}0704", 1000 + number);
+            let date = Date::parse(&format!("{day}112233")).unwrap();
+            return (Value::Date(date), Some(format!("{}-07-04T11:22:33", 1000 + number)));
+        }
+        ValueType::Identifier => {
+            Value::Identifier(Identifier::new(IdentifierKind::Local, mark.clone()))
+        }
+        ValueType::Name => Value::Name(line()),
+        ValueType::Quantity => {
+            let quantity = Quantity { number: mark.clone(), comparator: None, unit: None };
+            Value::Quantity(quantity)
+        }
+        ValueType::Telecom => Value::Telecom(line()),
+        ValueType::Text => text(&mark),
+    };
+    (value, Some(mark))
+}
+
+/// A person with a unique text in every element of the catalogue, in the top group and
+/// in groups of their own, and the same again beside a specially protected word.
+#[test]
+fn an_answer_holds_only_the_canaries_its_scope_allows() {
+    let (catalogue, _) = pack();
+    let mut elements: Vec<&Element> = catalogue.iter().collect();
+    elements.sort_by_key(|element| element.id);
+    let mut canaries = Vec::new();
+    let (mut top, mut groups) = (Vec::new(), Vec::new());
+    let mut special = vec![("record", vec![])];
+    for (index, element) in elements.iter().enumerate() {
+        let (value, mark) = canary(element, index);
+        let (hidden, hidden_mark) = canary(element, index + 4000);
+        let id = element.id.as_str();
+        top.push((id, value.clone()));
+        groups.push(("group", vec![(id, value)]));
+        special.push(("group", vec![(id, hidden), ("MZ.lab.note", text("梅毒"))]));
+        canaries.push((element.id, mark, hidden_mark));
+    }
+    groups.insert(0, ("record", top));
+    let mut plain = record(("derived", "hospital-a"), "20260101", groups);
+    let at = Position::Pointer("/carried".to_owned());
+    plain.carried.push(Carried { at, text: "canarycarried".to_owned() });
+    let records = [plain, record(("derived", "hospital-a"), "20260202", special)];
+    let all: Vec<ElementId> = elements.iter().map(|element| element.id).collect();
+    let mut held = 0;
+    for scope in scopes(shipped()) {
+        for wanted in [None, Some(all.as_slice())] {
+            let release = release(&scope, wanted, &records);
+            let full = |id: ElementId| {
+                release.released().any(|one| one.element().id == id && one.tier() == Tier::Full)
+            };
+            let bytes = answer(&scope, wanted, &records) + &format!("{release:?}");
+            for (id, mark, hidden_mark) in &canaries {
+                let Some(mark) = mark else { continue };
+                assert_eq!(bytes.contains(mark), full(*id), "{scope:?} {id}");
+                assert!(!bytes.contains(hidden_mark.as_ref().unwrap()), "{scope:?} {id} special");
+                held += usize::from(full(*id));
+            }
+            assert!(!bytes.contains("canarycarried"));
+        }
+    }
+    assert!(held > 60, "{held}");
+}
+
+/// WORKFLOWS row R06: the clerk's answer, and everybody else's, is the same byte by byte
+/// whether or not the person has what is specially protected.
+#[test]
+fn a_protected_disease_changes_no_byte_of_any_answer() {
+    let diagnosis = |disease: &str, name: &str| {
+        ("diagnosis", vec![("DE05.01.024.00", code(disease)), ("DE05.01.025.00", text(name))])
+    };
+    let drug = |name: &str| ("medicine", vec![("DE08.50.022.00", text(name))]);
+    let check = |more: bool| {
+        let conclusion = vec![
+            ("MZ.fitness.conclusion", code("1")),
+            ("MZ.fitness.current-problems", text("高血压")),
+        ];
+        let mut admission = vec![("record", vec![]), diagnosis("I10.x05", "高血压病2级")];
+        let mut medicines = vec![("record", vec![]), drug("氨氯地平")];
+        let mut fitness = conclusion;
+        let mut records = Vec::new();
+        if more {
+            fitness.push(("MZ.infection.hiv", code("阳性")));
+            fitness.push(("MZ.infection.syphilis", code("阳性")));
+            fitness.push(("MZ.mental.alert", Value::Boolean(true)));
+            fitness.push(("DE05.01.071.00", code("F20.9")));
+            admission.push(diagnosis("B20.100", "艾滋病"));
+            admission.push(diagnosis("A53.900", "梅毒"));
+            admission.push(diagnosis("F20.900", "精神分裂症"));
+            admission.push(diagnosis("Z00.0", "既往梅毒史"));
+            medicines.push(drug("奥氮平片"));
+            medicines.push(drug("拉米夫定片"));
+            let result =
+                vec![("DE04.30.020.00", text("HIV 抗体")), ("DE04.30.009.00", text("阳性"))];
+            let groups = vec![("record", vec![]), ("result", result)];
+            records.push(record(("laboratory-report", "hospital-a"), "20260601", groups));
+        }
+        records.push(record(("admission", "hospital-a"), "20260101", admission));
+        records.push(record(("medication", "record-platform"), "20260102", medicines));
+        let fitness = vec![("record", fitness)];
+        records.push(record(
+            ("institution-admission-check", "record-platform"),
+            "20260103",
+            fitness,
+        ));
+        records
+    };
+    let wanted = ["MZ.infection.hiv", "MZ.fitness.conclusion", "MZ.mental.alert", "DE05.01.024.00"]
+        .map(element);
+    let mut sizes = Vec::new();
+    for scope in scopes(shipped()) {
+        for wanted in [None, Some(wanted.as_slice())] {
+            let without = answer(&scope, wanted, &check(false));
+            assert_eq!(without, answer(&scope, wanted, &check(true)), "{scope:?}");
+            sizes.push(without.len());
+        }
+    }
+    // The answers are not all empty, and the doctor's says more than the clerk's.
+    let admission = |role| {
+        let set = shipped();
+        let asker = names(("care-home", role));
+        let scope = set.admit(asker, "institution-admission", evidence()).unwrap();
+        release(&scope, None, &check(true)).released().len()
+    };
+    assert_eq!((admission("clerk"), admission("doctor")), (1, 5));
+}
+
+#[test]
+fn who_is_unknown_has_no_data_or_nothing_to_show_gets_the_same_answer() {
+    for scope in scopes(shipped()) {
+        let hidden = record(
+            ("admission", "a"),
+            "20260101",
+            vec![("record", vec![("MZ.infection.hiv", code("1"))])],
+        );
+        assert_eq!(answer(&scope, None, &[]), answer(&scope, None, &[hidden]), "{scope:?}");
+    }
+}
+
+#[test]
+fn an_upstream_learns_the_identifier_it_is_asked_about_and_no_more() {
+    let set = shipped();
+    let asker = names(("record-platform", "system"));
+    let scope = set.admit(asker, "record-location", Evidence::default()).unwrap();
+    let asked = Identifier::new(IdentifierKind::CitizenId, "110105491231002");
+    let subject = platform::subject(&asked).unwrap().unwrap();
+    let bytes = platform::encode(&release(&scope, None, std::slice::from_ref(&subject)));
+    assert_eq!(
+        String::from_utf8(bytes).unwrap(),
+        "{\"purpose\":\"record-location\",\"identifiers\":[{\"kind\":\"citizen-id\",\
+         \"value\":\"11010519491231002X\"}]}"
+    );
+    for kind in [IdentifierKind::Local, IdentifierKind::Other] {
+        assert!(platform::subject(&Identifier::new(kind, "1")).unwrap().is_none());
+    }
+    // The names above are names, and every dialect is found by its own.
+    for registry in super::REGISTRIES {
+        assert!(super::find(registry.name()).is_some());
+    }
+}
+
+#[test]
+fn an_upstream_answer_is_read_record_by_record_or_refused_by_place() {
+    let check = |body: &str, expect: Result<&[&str], (Fault, &str)>| {
+        let read = platform::decode(body.as_bytes());
+        let read =
+            read.map(|read| read.iter().map(|one| one.dataset.to_string()).collect::<Vec<_>>());
+        let read = read.map_err(|error| (error.fault, error.at.to_string()));
+        let expect = expect.map(|names| names.iter().map(ToString::to_string).collect());
+        assert_eq!(read, expect.map_err(|(fault, at)| (fault, at.to_owned())), "{body}");
+    };
+    check(r#"{"records":[]}"#, Ok(&[]));
+    check(
+        r#"{"records":[{"dataset":"death","day":"2026-01-01"},{"dataset":"allergy"}]}"#,
+        Ok(&["death", "allergy"]),
+    );
+    check("[]", Err((Fault::DataType, "/")));
+    check("{}", Err((Fault::RequiredMissing, "/records")));
+    check(r#"{"records":{}}"#, Err((Fault::DataType, "/records")));
+    check(r#"{"records":[{}]}"#, Err((Fault::RequiredMissing, "/records/0/dataset")));
+    check(r#"{"records":[{"dataset":"死亡"}]}"#, Err((Fault::TableValue, "/records/0/dataset")));
+    let many = format!(r#"{{"records":[{}{{}}]}}"#, "{},".repeat(2_000));
+    check(&many, Err((Fault::Limit, "/records")));
+}
+
+/// From an upstream's JSON to the purposes: everything a purpose lists can be answered
+/// from what the mappings read, so neither side names an element the other does not know.
+#[test]
+fn what_a_purpose_lists_can_be_answered_from_what_upstreams_say() {
+    let files = crate::policy::tests::folder("mappings");
+    let pack = crate::translate::Pack::load(&files).unwrap();
+    let source = Source::parse("record-platform").unwrap();
+    let mut records = Vec::new();
+    for (folder, dialect) in [("platform", "platform-json"), ("civil", "civil-json")] {
+        for path in files.under(folder, "json") {
+            let document = crate::wire::json::read(files.bytes(path).unwrap(), &Limits::default());
+            // Some examples are there to be refused, and some are what is expected of others.
+            let read = pack.read_json(dialect, source, &document.unwrap());
+            records.extend(read.into_iter().flatten().map(|found| found.record));
+        }
+    }
+    records.extend(pack.derive(&records, META.answered_at));
+    let mut missing = Vec::new();
+    for scope in scopes(shipped()) {
+        let release = release(&scope, None, &records);
+        let found = |id| release.released().any(|one| one.element().id == id);
+        let listed = shipped().explain(&scope, None).into_iter();
+        let listed = listed.filter(|one| one.tier != Tier::Withheld && !found(one.element));
+        missing.extend(listed.map(|one| one.element.to_string()));
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}

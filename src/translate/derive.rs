@@ -1,0 +1,407 @@
+//! 推导事实, facts that follow from a person's records: `derived/*.toml`.
+//!
+//! A row says what it makes (`element`), how (`as`), from which elements (`from`), and
+//! from which records alone: `datasets`, `sources` (who is authoritative: a death is
+//! taken from those named, from nobody else) and `where = { element, is }` (the record
+//! holds one of these codes). The functions are a closed list. Of several records the
+//! newest counts (a record without time is the oldest). **A missing input gives no
+//! fact**, never "no":
+//!
+//! | `as` | makes | from | without input |
+//! | --- | --- | --- | --- |
+//! | `present` | boolean | yes if any `from` has a value | nothing |
+//! | `latest` | the value | the newest value of `from`; types are the same | nothing |
+//! | `latest-time` | date | the time of the newest record (with a value of `from`, if named) | nothing |
+//! | `code-in` | boolean | whether any code of `from` is in `codes` or in the table `table` | nothing; no if there are codes and none is in it |
+//! | `text-in` | boolean | whether any text, name or display of `from` contains one of `words` | nothing; no if there are texts and none does |
+//! | `open-stay-days-over` | boolean | whether a stay that no later record of its source closes began more than `days` days ago | nothing without any opening record; no if all are closed or younger |
+//! | `within-days` | boolean | whether the newest date of `from` is at most `days` days before now | nothing |
+//! | `year-of` | date | the year of the newest date of `from` | nothing |
+//! | `age-years` | quantity | completed years since the newest date of `from` (unit `a`) | nothing, also where the date is coarser than a day |
+//!
+//! `open-stay-days-over` takes `opens` (default `admission`), `closes` (default
+//! `discharge`, `cancel-admit`) and `reopens` (default `cancel-discharge`); `where`
+//! limits what opens, so that an outpatient visit is no stay.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::compile::{Compiler, Text};
+use super::file::ExampleText;
+use super::plan::RowId;
+use super::{Pack, value};
+use crate::vocabulary::value::Quantity;
+use crate::vocabulary::{Dataset, Date, Diagnostic, ElementId, Field, Group, GroupName};
+use crate::vocabulary::{Record, Source, Value, ValueType};
+
+/// Seconds of a day.
+const DAY_SECONDS: i64 = 86_400;
+
+/// `derived/*.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DerivedFile {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    source: String,
+    rows: Vec<Spanned<FactText>>,
+    #[serde(default)]
+    pub example: Vec<Spanned<ExampleText>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FactText {
+    element: Spanned<String>,
+    #[serde(rename = "as")]
+    function: Spanned<Name>,
+    #[serde(default)]
+    from: Vec<Spanned<String>>,
+    #[serde(default)]
+    datasets: Vec<Dataset>,
+    #[serde(default)]
+    sources: Vec<Source>,
+    #[serde(rename = "where")]
+    only: Option<Spanned<OnlyText>>,
+    days: Option<u32>,
+    #[serde(default)]
+    codes: Vec<String>,
+    table: Option<Spanned<String>>,
+    #[serde(default)]
+    words: Vec<String>,
+    opens: Option<Vec<Dataset>>,
+    closes: Option<Vec<Dataset>>,
+    reopens: Option<Vec<Dataset>>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    title: Option<String>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    note: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnlyText {
+    element: String,
+    is: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Name {
+    AgeYears,
+    CodeIn,
+    Latest,
+    LatestTime,
+    OpenStayDaysOver,
+    Present,
+    TextIn,
+    WithinDays,
+    YearOf,
+}
+
+/// The rows of all files, compiled.
+#[derive(Debug, Default)]
+pub(super) struct Facts(Vec<Fact>);
+
+#[derive(Debug)]
+struct Fact {
+    id: RowId,
+    element: ElementId,
+    function: Function,
+    from: Vec<ElementId>,
+    datasets: Vec<Dataset>,
+    sources: Vec<Source>,
+    only: Option<(ElementId, Vec<String>)>,
+}
+
+#[derive(Debug)]
+enum Function {
+    AgeYears,
+    CodeIn(Vec<String>),
+    Latest,
+    LatestTime,
+    OpenStay { days: i64, opens: Vec<Dataset>, closes: Vec<Dataset>, reopens: Vec<Dataset> },
+    Present,
+    TextIn(Vec<String>),
+    WithinDays(i64),
+    YearOf,
+}
+
+impl Compiler<'_> {
+    /// One file of derived facts.
+    pub(super) fn facts(&mut self, file: Text<'_>, table: &DerivedFile, facts: &mut Facts) {
+        for row in &table.rows {
+            let fact = self.fact(file, row);
+            facts.0.extend(self.note(fact));
+        }
+    }
+
+    fn fact(&mut self, file: Text<'_>, row: &Spanned<FactText>) -> Result<Fact, Diagnostic> {
+        let text = row.get_ref();
+        let element = self.fact_element(file, text.element.get_ref(), text.element.span())?;
+        let name = *text.function.get_ref();
+        let wants = match name {
+            Name::AgeYears => Some(ValueType::Quantity),
+            Name::LatestTime | Name::YearOf => Some(ValueType::Date),
+            Name::Latest => None,
+            _ => Some(ValueType::Boolean),
+        };
+        if wants.is_some_and(|wants| wants != element.1) {
+            let message = "the element's type is not what this function makes";
+            return Err(file.fault(text.function.span(), message));
+        }
+        let mut from = Vec::new();
+        for id in &text.from {
+            let found = self.fact_element(file, id.get_ref(), id.span())?;
+            let fits = match name {
+                Name::CodeIn => found.1 == ValueType::Code,
+                Name::Latest => found.1 == element.1,
+                Name::WithinDays | Name::YearOf | Name::AgeYears => found.1 == ValueType::Date,
+                _ => true,
+            };
+            if !fits {
+                let message = format!("this function cannot use {}", found.0);
+                return Err(file.fault(id.span(), message));
+            }
+            from.push(found.0);
+        }
+        let needless = matches!(name, Name::LatestTime | Name::OpenStayDaysOver);
+        if from.is_empty() && !needless {
+            return Err(file.fault(row.span(), "name the elements it follows from"));
+        }
+        let only = match &text.only {
+            Some(only) => {
+                let found = self.fact_element(file, &only.get_ref().element, only.span())?;
+                Some((found.0, only.get_ref().is.clone()))
+            }
+            None => None,
+        };
+        let function = self.function(file, row)?;
+        let place = file.fault(row.span(), "no example exercises this row");
+        self.places.push(place.hint("add an example from which it follows"));
+        let id = self.places.len() - 1;
+        let (datasets, sources) = (text.datasets.clone(), text.sources.clone());
+        Ok(Fact { id, element: element.0, function, from, datasets, sources, only })
+    }
+
+    fn function(&self, file: Text<'_>, row: &Spanned<FactText>) -> Result<Function, Diagnostic> {
+        let text = row.get_ref();
+        let days =
+            || text.days.map(i64::from).ok_or_else(|| file.fault(row.span(), "name the days"));
+        let datasets = |own: &Option<Vec<Dataset>>, names: &[&str]| {
+            let default = || names.iter().filter_map(|name| Dataset::parse(name).ok()).collect();
+            own.clone().unwrap_or_else(default)
+        };
+        Ok(match text.function.get_ref() {
+            Name::AgeYears => Function::AgeYears,
+            Name::CodeIn => Function::CodeIn(self.listed(file, row)?),
+            Name::Latest => Function::Latest,
+            Name::LatestTime => Function::LatestTime,
+            Name::OpenStayDaysOver => Function::OpenStay {
+                days: days()?,
+                opens: datasets(&text.opens, &["admission"]),
+                closes: datasets(&text.closes, &["discharge", "cancel-admit"]),
+                reopens: datasets(&text.reopens, &["cancel-discharge"]),
+            },
+            Name::Present => Function::Present,
+            Name::TextIn if text.words.is_empty() => {
+                return Err(file.fault(row.span(), "name the words"));
+            }
+            Name::TextIn => Function::TextIn(text.words.clone()),
+            Name::WithinDays => Function::WithinDays(days()?),
+            Name::YearOf => Function::YearOf,
+        })
+    }
+
+    /// The codes a `code-in` row accepts.
+    fn listed(&self, file: Text<'_>, row: &Spanned<FactText>) -> Result<Vec<String>, Diagnostic> {
+        let text = row.get_ref();
+        let mut codes = text.codes.clone();
+        if let Some(name) = &text.table {
+            let table = self.codes.table(name.get_ref()).ok_or_else(|| {
+                file.fault(name.span(), format!("there is no code table {}", name.get_ref()))
+            })?;
+            codes.extend(table.codes().map(str::to_owned));
+        }
+        if codes.is_empty() {
+            return Err(file.fault(row.span(), "name the codes or their table"));
+        }
+        codes.sort_unstable();
+        Ok(codes)
+    }
+
+    fn fact_element(
+        &self,
+        file: Text<'_>,
+        id: &str,
+        span: std::ops::Range<usize>,
+    ) -> Result<(ElementId, ValueType), Diagnostic> {
+        let found = ElementId::parse(id).ok().and_then(|id| self.catalogue.get(id));
+        found
+            .map(|element| (element.id, element.value))
+            .ok_or_else(|| file.fault(span, format!("there is no element {id}")))
+    }
+}
+
+impl Facts {
+    /// Every fact that follows, as one record of the gateway itself.
+    pub(super) fn derive(&self, pack: &Pack, records: &[&Record], now: i64) -> Option<Record> {
+        let mut fields = Vec::new();
+        for fact in &self.0 {
+            if let Some(value) = fact.value(records, now) {
+                fields.push(Field { element: fact.element, value, at: None });
+            }
+        }
+        if fields.is_empty() {
+            return None;
+        }
+        Some(Record {
+            dataset: Dataset::parse("derived").ok()?,
+            source: Source::parse("gateway").ok()?,
+            time: Some(Date::from_timestamp(now)),
+            groups: vec![Group { name: GroupName::parse("record").ok()?, parent: None, fields }],
+            carried: Vec::new(),
+            mappings: pack.version().to_owned(),
+        })
+    }
+
+    /// The rows of the facts that follow, for the check of the examples.
+    pub(super) fn rows<'a>(
+        &'a self,
+        records: &'a [&'a Record],
+        now: i64,
+    ) -> impl Iterator<Item = RowId> + 'a {
+        let following = self.0.iter().filter(move |fact| fact.value(records, now).is_some());
+        following.map(|fact| fact.id)
+    }
+}
+
+impl Fact {
+    fn value(&self, records: &[&Record], now: i64) -> Option<Value> {
+        let values = || self.newest_first(records).flat_map(|record| self.of(record));
+        let date = || values().find_map(as_date);
+        match &self.function {
+            Function::AgeYears => date().and_then(|date| age(date, now)).map(|years| {
+                let (number, unit) = (years.to_string(), Some("a".to_owned()));
+                Value::Quantity(Quantity { number, comparator: None, unit })
+            }),
+            Function::CodeIn(codes) => {
+                let coded = values().filter_map(|value| match value {
+                    Value::Code(coding) => coding.code.as_ref(),
+                    _ => None,
+                });
+                any(coded, |code| codes.binary_search(code).is_ok())
+            }
+            Function::Latest => values().next().cloned(),
+            Function::LatestTime => self
+                .newest_first(records)
+                .filter(|record| self.from.is_empty() || self.of(record).next().is_some())
+                .find_map(|record| record.time.clone())
+                .map(Value::Date),
+            Function::OpenStay { .. } => self.open_stay(records, now).map(Value::Boolean),
+            Function::Present => values().next().map(|_| Value::Boolean(true)),
+            Function::TextIn(words) => {
+                let texts = values().filter_map(as_text);
+                any(texts, |text| words.iter().any(|word| text.contains(word.as_str())))
+            }
+            Function::WithinDays(days) => {
+                let moment = date().and_then(Date::timestamp)?;
+                Some(Value::Boolean((0..=days * DAY_SECONDS).contains(&(now - moment))))
+            }
+            Function::YearOf => date().map(|date| Value::Date(date.truncated(4))),
+        }
+    }
+
+    /// The values of `from` in one record, in the order `from` names them.
+    fn of<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = &'a Value> {
+        self.from.iter().flat_map(|element| record.values(*element))
+    }
+
+    /// The records this row may use.
+    fn newest_first<'a>(&self, records: &[&'a Record]) -> impl Iterator<Item = &'a Record> {
+        let mut used: Vec<_> = records
+            .iter()
+            .copied()
+            .filter(|record| self.datasets.is_empty() || self.datasets.contains(&record.dataset))
+            .filter(|record| self.sources.is_empty() || self.sources.contains(&record.source))
+            .filter(|record| self.fits(record))
+            .collect();
+        // Stable: of records with one time the first given, the newest received, counts.
+        used.sort_by_key(|record| std::cmp::Reverse(moment(record)));
+        used.into_iter()
+    }
+
+    fn fits(&self, record: &Record) -> bool {
+        let Some((element, wanted)) = &self.only else { return true };
+        let mut values = record.values(*element);
+        values.any(|value| match value {
+            Value::Code(coding) => coding.code.as_ref().is_some_and(|code| wanted.contains(code)),
+            Value::Text(text) => wanted.contains(text),
+            _ => false,
+        })
+    }
+
+    /// Each source's stays by themselves: one hospital's discharge closes no other's stay.
+    fn open_stay(&self, records: &[&Record], now: i64) -> Option<bool> {
+        let Function::OpenStay { days, opens, closes, reopens } = &self.function else {
+            return None;
+        };
+        let trusted =
+            |record: &&Record| self.sources.is_empty() || self.sources.contains(&record.source);
+        let mut events: Vec<_> = records.iter().copied().filter(trusted).collect();
+        events.reverse();
+        events.sort_by_key(|record| moment(record));
+        let mut stays: Vec<(Source, Option<i64>, bool)> = Vec::new();
+        for record in events {
+            let opening = opens.contains(&record.dataset) && self.fits(record);
+            let known = stays.iter_mut().find(|(source, _, _)| *source == record.source);
+            match known {
+                Some((_, began, open)) if opening => (*began, *open) = (moment(record), true),
+                Some((_, _, open)) if closes.contains(&record.dataset) => *open = false,
+                Some((_, _, open)) if reopens.contains(&record.dataset) => *open = true,
+                None if opening => stays.push((record.source, moment(record), true)),
+                _ => (),
+            }
+        }
+        let over =
+            |began: &Option<i64>| began.is_some_and(|began| now - began > days * DAY_SECONDS);
+        let known = !stays.is_empty();
+        known.then(|| stays.iter().any(|(_, began, open)| *open && over(began)))
+    }
+}
+
+/// Whether any of them is so; of none at all nothing is known.
+fn any<T>(values: impl Iterator<Item = T>, mut so: impl FnMut(T) -> bool) -> Option<Value> {
+    let mut values = values.peekable();
+    values.peek()?;
+    Some(Value::Boolean(values.any(&mut so)))
+}
+
+/// When a record happened, in seconds.
+fn moment(record: &Record) -> Option<i64> {
+    record.time.as_ref().and_then(Date::timestamp)
+}
+
+const fn as_date(value: &Value) -> Option<&Date> {
+    match value {
+        Value::Date(date) => Some(date),
+        _ => None,
+    }
+}
+
+fn as_text(value: &Value) -> Option<&str> {
+    match value {
+        Value::Code(coding) => coding.display.as_deref(),
+        Value::Name(whole) => Some(&whole.text),
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// Completed years between a day and a moment, by the calendar of China.
+fn age(born: &Date, now: i64) -> Option<i32> {
+    let (born, today) = (born.day()?, Date::from_timestamp(now).day()?);
+    let years = value::years_between(born, today);
+    (years >= 0).then_some(years)
+}

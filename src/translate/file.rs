@@ -1,0 +1,245 @@
+//! The mapping files as they are written: shapes only, strict about their keys.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::vocabulary::IdentifierKind;
+
+/// `hl7v2/pid.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SegmentFile {
+    pub segment: Spanned<String>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub source: String,
+    pub group: Spanned<String>,
+    pub parent: Option<Spanned<OneOrMany>>,
+    #[serde(default)]
+    pub rows: Vec<Spanned<RowText>>,
+    #[serde(default)]
+    pub carries: Vec<Spanned<Reason>>,
+    #[serde(default)]
+    pub drops: Vec<Spanned<Reason>>,
+    #[serde(default)]
+    pub example: Vec<Spanned<ExampleText>>,
+}
+
+/// `hl7v2/adt_a01.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventFile {
+    pub event: Option<Spanned<String>>,
+    #[serde(default)]
+    pub events: Vec<Spanned<String>>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub source: String,
+    pub record: Spanned<String>,
+    pub segments: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub time: Vec<Spanned<String>>,
+    pub merge: Option<Spanned<MergeText>>,
+    #[serde(default)]
+    pub example: Vec<Spanned<ExampleText>>,
+}
+
+/// `civil/elder.toml`, `platform/death.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DialectFile {
+    pub dialect: Spanned<String>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub source: String,
+    pub record: Spanned<String>,
+    pub time: Option<Spanned<String>>,
+    #[serde(default)]
+    pub groups: BTreeMap<Spanned<String>, String>,
+    #[serde(default)]
+    pub rows: Vec<Spanned<RowText>>,
+    #[serde(default)]
+    pub carries: Vec<Spanned<Reason>>,
+    #[serde(default)]
+    pub drops: Vec<Spanned<Reason>>,
+    #[serde(default)]
+    pub example: Vec<Spanned<ExampleText>>,
+}
+
+/// `hl7v2/identifiers.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdentifiersFile {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub title: Option<String>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub source: Option<String>,
+    pub kinds: BTreeMap<String, IdentifierKind>,
+}
+
+/// `senders/hospital-a.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SenderFile {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub source: Option<String>,
+    pub charset: Option<Spanned<String>>,
+    pub authority: Option<String>,
+    #[serde(default)]
+    pub kinds: BTreeMap<String, IdentifierKind>,
+    #[serde(default)]
+    pub codes: BTreeMap<Spanned<String>, BTreeMap<String, String>>,
+    #[serde(default)]
+    pub repairs: Vec<Repair>,
+}
+
+/// What may be mended in one sender's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Repair {
+    /// Dates written `2026-11-21 08:30:00` are read too.
+    IsoDates,
+    /// Spaces around codes, dates, numbers and identifiers are taken away.
+    Trim,
+}
+
+/// One row: a place on the wire and what it means.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RowText {
+    pub wire: Spanned<String>,
+    pub element: Spanned<ElementText>,
+    #[serde(rename = "as")]
+    pub form: Option<Spanned<As>>,
+    pub kind: Option<IdentifierKind>,
+    pub codes: Option<Spanned<String>>,
+    #[serde(default)]
+    pub unknown: Unknown,
+    pub unit: Option<Spanned<String>>,
+    pub when: Option<Spanned<WhenText>>,
+    #[serde(default)]
+    pub required: bool,
+    #[serde(default)]
+    pub strict: bool,
+    #[serde(default)]
+    pub way: Way,
+    /// Which composite a name is: `XPN` (default) or `XCN`.
+    #[serde(rename = "form")]
+    pub composite: Option<NameForm>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub note: Option<String>,
+}
+
+/// One element, or one for each type an observation may have.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum ElementText {
+    One(String),
+    ByType(ByType),
+}
+
+/// The elements of an observation.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ByType {
+    pub quantity: Option<String>,
+    pub code: Option<String>,
+    pub text: Option<String>,
+    pub date: Option<String>,
+}
+
+/// How a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum As {
+    Address,
+    Boolean,
+    Code,
+    Date,
+    Identifier,
+    Name,
+    Observation,
+    Quantity,
+    Telecom,
+    Text,
+}
+
+/// What becomes of a code its table does not list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Unknown {
+    #[default]
+    Keep,
+    Refuse,
+}
+
+/// Which ways a row is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Way {
+    #[default]
+    Both,
+    In,
+    Out,
+}
+
+/// HL7 v2.5 sections 2.A.89 (XPN) and 2.A.86 (XCN, a number before the name).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(super) enum NameForm {
+    #[serde(rename = "XCN")]
+    Xcn,
+    #[default]
+    #[serde(rename = "XPN")]
+    Xpn,
+}
+
+/// The row holds only where another leaf says one of these.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhenText {
+    pub wire: String,
+    pub is: Vec<String>,
+}
+
+/// `carries` and `drops`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reason {
+    pub wire: Spanned<String>,
+    pub why: String,
+}
+
+/// Who is merged into whom.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MergeText {
+    pub from: String,
+    pub into: String,
+}
+
+/// One segment id, or several of which the nearest counts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum OneOrMany {
+    Many(Vec<String>),
+    One(String),
+}
+
+/// `[[example]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExampleText {
+    pub title: String,
+    pub given: Spanned<String>,
+    pub expect: Spanned<toml::Value>,
+    pub sender: Option<String>,
+    /// The moment derived facts are asked at, ISO 8601.
+    pub now: Option<String>,
+}

@@ -1,0 +1,157 @@
+//! From files to a [`Pack`]: every file read, every fault named.
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+
+use super::compile::{Compiler, Text};
+use super::derive::{DerivedFile, Facts};
+use super::examples::{Example, Kind};
+use super::file::{DialectFile, EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
+use super::path::segment_id;
+use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
+use super::{Overlay, Pack};
+use crate::vocabulary::catalogue::parse_toml;
+use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
+
+/// Folders with a meaning of their own; any other holds JSON dialects.
+const NOT_DIALECTS: &[&str] = &["codes", "derived", "elements", "hl7v2", "senders"];
+
+/// What is gathered over all files.
+#[derive(Default)]
+struct Gathered {
+    hl7: Hl7Plan,
+    dialects: Vec<DialectPlan>,
+    derived: Facts,
+    overlays: HashMap<Source, Overlay>,
+    examples: Vec<Example>,
+}
+
+/// Compiles a pack.
+pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
+    let tables = CodeTables::load(files)?;
+    let catalogue = Catalogue::load(files, &tables)?;
+    let top = GroupName::parse("record")
+        .map_err(|error| vec![Diagnostic::at("", "", 0, error.to_string())])?;
+    let mut compiler = Compiler::new(&catalogue, &tables);
+    let mut gathered = Gathered::default();
+    gathered.hl7(&mut compiler, files);
+    gathered.dialects(&mut compiler, files);
+    gathered.derived(&mut compiler, files);
+    gathered.senders(&mut compiler, files);
+    let Compiler { places, faults, .. } = compiler;
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let Gathered { hl7, dialects, derived, overlays, examples } = gathered;
+    Ok(Pack {
+        catalogue,
+        tables,
+        version: files.version(),
+        top,
+        hl7,
+        dialects,
+        derived,
+        overlays,
+        no_habits: Overlay::default(),
+        places,
+        examples,
+    })
+}
+
+impl Gathered {
+    /// Segment tables first, since events name them.
+    fn hl7(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        let (events, segments): (Vec<_>, Vec<_>) =
+            files.under("hl7v2", "toml").partition(|path| stem(path).contains('_'));
+        for path in segments {
+            if stem(path) == "identifiers" {
+                let read = parsed::<IdentifiersFile>(compiler, files, path);
+                self.hl7.kinds.extend(read.into_iter().flat_map(|(_, file)| file.kinds));
+                continue;
+            }
+            let read = parsed::<SegmentFile>(compiler, files, path);
+            let plan = read.as_ref().and_then(|(text, file)| compiler.segment(*text, file));
+            let (Some((text, file)), Some(plan)) = (read, plan) else {
+                // Its faults are told; that events miss it would only repeat them.
+                let id = segment_id(&stem(path).to_ascii_uppercase());
+                let empty = |id| (id, SegmentPlan::empty(id).into());
+                self.hl7.segments.extend(id.map(empty));
+                continue;
+            };
+            self.keep_examples(compiler, (text, &Kind::Segment(plan.id)), &file.example);
+            self.hl7.segments.insert(plan.id, plan.into());
+        }
+        for path in events {
+            let Some((text, file)) = parsed::<EventFile>(compiler, files, path) else { continue };
+            compiler.event(text, &file, &mut self.hl7);
+            self.keep_examples(compiler, (text, &Kind::Event), &file.example);
+        }
+    }
+
+    fn dialects(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        let other = |path: &&str| {
+            let folder = path.split('/').next().unwrap_or_default();
+            path.contains('/') && !NOT_DIALECTS.contains(&folder)
+        };
+        for path in files.under("", "toml").filter(other) {
+            let Some((text, file)) = parsed::<DialectFile>(compiler, files, path) else { continue };
+            let Some(plan) = compiler.dialect(text, &file) else { continue };
+            let taken = self
+                .dialects
+                .iter()
+                .any(|known| known.name == plan.name && known.dataset == plan.dataset);
+            if taken {
+                let message = format!("dialect {} has {} already", plan.name, plan.dataset);
+                compiler.faults.push(text.fault(file.record.span(), message));
+            }
+            let kind = Kind::Dialect(plan.name.clone());
+            self.keep_examples(compiler, (text, &kind), &file.example);
+            self.dialects.push(plan);
+        }
+    }
+
+    fn derived(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("derived", "toml") {
+            let Some((text, file)) = parsed::<DerivedFile>(compiler, files, path) else { continue };
+            compiler.facts(text, &file, &mut self.derived);
+            self.keep_examples(compiler, (text, &Kind::Derived), &file.example);
+        }
+    }
+
+    fn senders(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("senders", "toml") {
+            let Some((text, file)) = parsed::<SenderFile>(compiler, files, path) else { continue };
+            let overlay = compiler.overlay(text, &file, &self.hl7);
+            self.overlays.extend(overlay);
+        }
+    }
+
+    fn keep_examples(
+        &mut self,
+        compiler: &mut Compiler<'_>,
+        (file, kind): (Text<'_>, &Kind),
+        examples: &[Spanned<ExampleText>],
+    ) {
+        for example in examples {
+            let example = Example::compile(file, kind, example);
+            self.examples.extend(compiler.note(example));
+        }
+    }
+}
+
+/// `hl7v2/pid.toml` without folder and extension.
+fn stem(path: &str) -> &str {
+    path.rsplit('/').next().and_then(|name| name.strip_suffix(".toml")).unwrap_or(path)
+}
+
+/// One file by its shape; what is wrong with it is noted.
+fn parsed<'f, T: DeserializeOwned>(
+    compiler: &mut Compiler<'_>,
+    files: &'f Files,
+    path: &'f str,
+) -> Option<(Text<'f>, T)> {
+    let read = files.text(path).and_then(|text| Ok((Text { path, text }, parse_toml(path, text)?)));
+    compiler.note(read)
+}

@@ -1,0 +1,208 @@
+//! 翻译, from messages to records and back, driven by the files in `mappings/`.
+//!
+//! A [`Pack`] is compiled once from files read beforehand: every element, path, table
+//! and type is checked then, and nothing is looked up by its name afterwards. Reading
+//! a message visits each of its leaves once; each ends in exactly one of four bins.
+//!
+//! Knows no socket, file, clock or department. What a mapping file may say:
+//!
+//! - `hl7v2/<segment>.toml`: one table a segment. Scalars (`text`, `date`, `quantity`,
+//!   `boolean`) take the first leaf of their path; `name`, `address`, `telecom` take the
+//!   whole field and keep its components; `identifier` keeps CX-1, CX-4, CX-5 and `code`
+//!   keeps code, display and system, the rest of their field is carried.
+//! - Of several rows on the same leaves the first whose `when` holds takes them.
+//! - The explicit null `""` is no value: it is carried.
+//! - A date, number or boolean that cannot be read refuses the message only where its
+//!   row is `required` or `strict`; else the text is carried, so that nothing is lost.
+//! - A coded row stays two-way even where its crosswalk joins several codes of the wire,
+//!   since the sender's own coding is kept beside the translated one.
+//! - `hl7v2/<type>_<event>.toml`: the segments of an event. Their order is not enforced;
+//!   a second occurrence of a segment without `{ }` is refused, since two patients in
+//!   one message must never become one person.
+//! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
+//!   `platform/`) are described in the modules that read them.
+
+mod compile;
+pub mod derive;
+mod dialect;
+mod error;
+pub mod examples;
+mod file;
+mod leaf;
+mod load;
+mod overlay;
+mod path;
+mod plain;
+mod plan;
+mod read_hl7;
+mod read_json;
+mod reading;
+mod segment;
+mod suggest;
+mod value;
+mod write_json;
+
+use std::collections::HashMap;
+
+pub use error::TranslateError;
+pub use overlay::Overlay;
+pub use plain::record_to_json;
+
+use crate::vocabulary::{
+    Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
+};
+use crate::wire::hl7v2::Message;
+
+/// How many positions of unmapped leaves one message reports.
+pub const FIRST_UNMAPPED_MAX: usize = 16;
+
+/// A compiled mapping pack: the catalogue and everything that speaks of it.
+#[derive(Debug)]
+pub struct Pack {
+    catalogue: Catalogue,
+    tables: CodeTables,
+    version: String,
+    top: GroupName,
+    hl7: plan::Hl7Plan,
+    dialects: Vec<plan::DialectPlan>,
+    derived: derive::Facts,
+    overlays: HashMap<Source, Overlay>,
+    no_habits: Overlay,
+    places: plan::Places,
+    examples: Vec<examples::Example>,
+}
+
+/// A message as a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Translation {
+    /// What was said.
+    pub record: Record,
+    /// For a merge: who is merged into the record's person.
+    pub merge: Option<Merge>,
+    /// Where the leaves ended.
+    pub bins: Bins,
+}
+
+/// Identifiers that are merged into the person of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Merge {
+    /// The identifiers, with their places.
+    pub from: Vec<(Identifier, Position)>,
+}
+
+/// How many leaves ended in each of the four bins.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bins {
+    /// Under an element.
+    pub mapped: u32,
+    /// Kept with the record without a name, as a table declares.
+    pub carried: u32,
+    /// Left out, as a table declares with its reason.
+    pub dropped: u32,
+    /// Named by no table; kept with the record like the carried ones.
+    pub unmapped: u32,
+    /// Places of the first unmapped leaves, at most [`FIRST_UNMAPPED_MAX`]. In a JSON
+    /// document a name no table knows is written `?`: a sender's own name can be a value.
+    pub first_unmapped: Vec<Position>,
+}
+
+impl Bins {
+    /// The number of leaves.
+    #[must_use]
+    pub const fn leaves(&self) -> u32 {
+        self.mapped + self.carried + self.dropped + self.unmapped
+    }
+
+    const fn count(&mut self, bin: plan::Bin) {
+        let bin = match bin {
+            plan::Bin::Carried => &mut self.carried,
+            plan::Bin::Dropped => &mut self.dropped,
+            plan::Bin::Mapped => &mut self.mapped,
+            plan::Bin::Unmapped => &mut self.unmapped,
+        };
+        *bin += 1;
+    }
+}
+
+impl Pack {
+    /// Compiles the files of `mappings/`, paths relative to it.
+    ///
+    /// # Errors
+    /// Every fault found, with file, line and column.
+    pub fn load(files: &Files) -> Result<Self, Vec<Diagnostic>> {
+        load::load(files)
+    }
+
+    /// The data elements.
+    #[must_use]
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The code tables.
+    #[must_use]
+    pub const fn tables(&self) -> &CodeTables {
+        &self.tables
+    }
+
+    /// 版本, the content hash of the files.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What a sender does its own way; of an unknown sender, nothing.
+    #[must_use]
+    pub fn overlay(&self, sender: Source) -> &Overlay {
+        self.overlays.get(&sender).unwrap_or(&self.no_habits)
+    }
+
+    /// Reads an HL7 v2 message of a sender.
+    ///
+    /// # Errors
+    /// [`TranslateError`] with fault and position if no event file fits, a required part
+    /// is missing, or a strict row cannot be read.
+    pub fn read_hl7(
+        &self,
+        sender: Source,
+        message: &Message,
+    ) -> Result<Translation, TranslateError> {
+        read_hl7::read(self, (sender, self.overlay(sender)), message, None)
+    }
+
+    /// Reads a JSON document: one object, or several as `{"records": […]}`.
+    ///
+    /// # Errors
+    /// [`TranslateError`] with fault and pointer if there is no such dialect or dataset,
+    /// a required part is missing, or a strict row cannot be read.
+    pub fn read_json(
+        &self,
+        dialect: &str,
+        source: Source,
+        value: &serde_json::Value,
+    ) -> Result<Vec<Translation>, TranslateError> {
+        read_json::read(self, (dialect, source), value, None)
+    }
+
+    /// Writes what a dialect has places for; the file of the record's dataset decides,
+    /// else the dialect's first. An unknown dialect has no places: an empty object.
+    #[must_use]
+    pub fn write_json(&self, dialect: &str, record: &Record) -> serde_json::Value {
+        write_json::write(self, dialect, record)
+    }
+
+    /// The facts that follow from a person's records at a moment (seconds since 1970).
+    #[must_use]
+    pub fn derive(&self, records: &[&Record], now: i64) -> Option<Record> {
+        self.derived.derive(self, records, now)
+    }
+
+    /// Runs every example of the pack, and names each row that none exercises.
+    #[must_use]
+    pub fn check_examples(&self, files: &Files) -> Vec<Diagnostic> {
+        examples::check(self, files)
+    }
+}
+
+#[cfg(test)]
+mod tests;

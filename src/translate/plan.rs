@@ -1,0 +1,249 @@
+//! The compiled plan: what the mapping files say, with every name resolved.
+//!
+//! Nothing here is looked up by path, id or table name at run time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::file::{NameForm, Way};
+use super::path::{Hl7Path, Pattern};
+use crate::vocabulary::{Dataset, Diagnostic, ElementId, GroupName, IdentifierKind};
+
+/// A row's number in the pack: overlays and examples speak of rows by it.
+pub(super) type RowId = usize;
+
+/// What a row makes of the text it finds.
+#[derive(Debug, Clone)]
+pub(super) struct Meaning {
+    pub id: RowId,
+    pub element: ElementId,
+    pub read: Read,
+    pub way: Way,
+    pub required: bool,
+    /// Whether a value of the wrong type refuses the message.
+    pub strict: bool,
+}
+
+/// How a value is read.
+#[derive(Debug, Clone)]
+pub(super) enum Read {
+    Address,
+    Boolean,
+    Code(Codes),
+    Date,
+    Identifier(Option<IdentifierKind>),
+    Name(NameForm),
+    Observation(Box<Observation>),
+    Quantity,
+    Telecom,
+    Text,
+}
+
+/// The elements of an observation by the type OBX-2 names.
+#[derive(Debug, Clone)]
+pub(super) struct Observation {
+    pub quantity: Option<ElementId>,
+    pub code: Option<(ElementId, Codes)>,
+    pub text: Option<ElementId>,
+    pub date: Option<ElementId>,
+}
+
+/// From codes on the wire to codes of the element's value domain, and back.
+#[derive(Debug, Clone)]
+pub(super) struct Codes {
+    pub tables: Arc<Tables>,
+    /// Whether an unknown code refuses the message.
+    pub refuse: bool,
+}
+
+/// The tables of a coded row, shared by all rows that name them.
+#[derive(Debug)]
+pub(super) enum Tables {
+    /// Any code is taken as it is.
+    Any,
+    /// The wire uses the element's own table.
+    Same(HashSet<String>),
+    /// The wire has a table of its own.
+    Walk { wire: String, into: HashMap<String, String>, back: HashMap<String, String> },
+}
+
+impl Tables {
+    /// The element's code for a code on the wire.
+    pub fn read<'a>(&'a self, code: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Any => Some(code),
+            Self::Same(codes) => codes.get(code).map(String::as_str),
+            Self::Walk { into, .. } => into.get(code).map(String::as_str),
+        }
+    }
+
+    /// The wire's code for a code of the element.
+    pub fn write<'a>(&'a self, code: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Any => Some(code),
+            Self::Same(codes) => codes.get(code).map(String::as_str),
+            Self::Walk { back, .. } => back.get(code).map(String::as_str),
+        }
+    }
+
+    /// The wire's own table, where it is another than the element's.
+    pub fn wire(&self) -> Option<&str> {
+        match self {
+            Self::Walk { wire, .. } => Some(wire),
+            Self::Any | Self::Same(_) => None,
+        }
+    }
+}
+
+/// Where a row's leaves stand in an HL7 v2 segment, and when it applies.
+#[derive(Debug, Clone)]
+pub(super) struct SegmentRow {
+    pub path: Hl7Path,
+    pub when: Option<(Hl7Path, Vec<String>)>,
+    pub unit: Option<Hl7Path>,
+    pub meaning: Meaning,
+}
+
+impl SegmentRow {
+    /// Whether it reads identifiers.
+    pub const fn is_identifier(&self) -> bool {
+        matches!(self.meaning.read, Read::Identifier(_))
+    }
+
+    /// What tells identifier rows of one field apart.
+    pub const fn kind(&self) -> Option<IdentifierKind> {
+        match self.meaning.read {
+            Read::Identifier(kind) => kind,
+            _ => None,
+        }
+    }
+}
+
+/// Which bin takes a leaf no row took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bin {
+    Carried,
+    Dropped,
+    Mapped,
+    Unmapped,
+}
+
+/// All rows of one field, in the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct FieldPlan {
+    pub number: u16,
+    pub rows: Vec<SegmentRow>,
+}
+
+/// One segment table.
+#[derive(Debug)]
+pub(super) struct SegmentPlan {
+    pub id: [u8; 3],
+    /// `None`: its rows go to the record's top group.
+    pub group: Option<GroupName>,
+    /// The nearest preceding segment of one of these ids holds its groups.
+    pub parents: Vec<[u8; 3]>,
+    /// By field number, ascending.
+    pub fields: Vec<FieldPlan>,
+    /// Numbers of the fields with a required row.
+    pub required: Vec<u16>,
+    /// `carries` and `drops`, by field number, ascending.
+    pub rest: Vec<(Hl7Path, Bin)>,
+}
+
+impl SegmentPlan {
+    /// A table without rows, whose values would go to the top group.
+    pub fn empty(id: [u8; 3]) -> Self {
+        let (parents, fields) = (Vec::new(), Vec::new());
+        Self { id, group: None, parents, fields, required: Vec::new(), rest: Vec::new() }
+    }
+
+    /// The bin of a leaf that no row took.
+    pub fn rest(&self, at: &crate::vocabulary::position::Hl7Position) -> Bin {
+        let start = self.rest.partition_point(|(path, _)| path.field < at.field);
+        self.rest
+            .iter()
+            .skip(start)
+            .take_while(|(path, _)| path.field == at.field)
+            .find(|(path, _)| path.covers(at))
+            .map_or(Bin::Unmapped, |(_, bin)| *bin)
+    }
+}
+
+/// One segment an event lists.
+#[derive(Debug)]
+pub(super) struct EventSegment {
+    pub plan: Arc<SegmentPlan>,
+    pub required: bool,
+    pub repeats: bool,
+}
+
+/// One event file.
+#[derive(Debug)]
+pub(super) struct EventPlan {
+    pub dataset: Dataset,
+    pub segments: Vec<EventSegment>,
+    /// Where the record's time stands, best first.
+    pub time: Vec<Hl7Path>,
+    /// Where the identifiers stand that are merged away.
+    pub merge: Option<Hl7Path>,
+}
+
+/// Every HL7 v2 table and event.
+#[derive(Debug, Default)]
+pub(super) struct Hl7Plan {
+    pub segments: HashMap<[u8; 3], Arc<SegmentPlan>>,
+    /// By message type and trigger event.
+    pub events: HashMap<([u8; 3], [u8; 3]), Arc<EventPlan>>,
+    /// Identifier kinds by the type codes of HL7 table 0203.
+    pub kinds: HashMap<String, IdentifierKind>,
+}
+
+/// Where a row stands in a JSON document, and when it applies.
+#[derive(Debug)]
+pub(super) struct DocumentRow {
+    pub pattern: Pattern,
+    pub when: Option<(Pattern, Vec<String>)>,
+    pub unit: Option<Pattern>,
+    pub meaning: Meaning,
+    /// Index in [`DialectPlan::groups`]; `None` is the top group.
+    pub group: Option<usize>,
+}
+
+/// One array whose items are groups.
+#[derive(Debug)]
+pub(super) struct DocumentGroup {
+    pub pattern: Pattern,
+    pub name: GroupName,
+    /// Index of the group it stands in.
+    pub parent: Option<usize>,
+}
+
+/// One step's children while a document is walked.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    pub members: HashMap<String, Node>,
+    pub each: Option<Box<Node>>,
+    /// Rows whose value stands here, in the order of the file.
+    pub rows: Vec<usize>,
+    /// Rows whose unit or condition stands here.
+    pub attached: Vec<usize>,
+    /// The group an item here opens.
+    pub group: Option<usize>,
+    /// `carries` and `drops`: for this place and all below.
+    pub rest: Option<Bin>,
+}
+
+/// One file of a JSON dialect.
+#[derive(Debug)]
+pub(super) struct DialectPlan {
+    pub name: String,
+    pub dataset: Dataset,
+    pub time: Option<Pattern>,
+    pub groups: Vec<DocumentGroup>,
+    pub rows: Vec<DocumentRow>,
+    pub root: Node,
+}
+
+/// Where a row stands, for the diagnostic that no example exercises it.
+pub(super) type Places = Vec<Diagnostic>;

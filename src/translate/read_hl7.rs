@@ -1,0 +1,355 @@
+//! One pass over an HL7 v2 message: segments to groups, leaves to values and bins.
+//!
+//! Every leaf of the message passes through [`Reader::close`] exactly once, which
+//! is where it is counted: the four bins always sum to the number of leaves.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::error::{TranslateError, header};
+use super::leaf::{Leaf, Leaves};
+use super::overlay::Overlay;
+use super::path::{Hl7Path, segment_id};
+use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, SegmentPlan, SegmentRow};
+use super::reading::{Reading, accepted, identifier, with_authority};
+use super::value::{self, Wrong};
+use super::{Bins, FIRST_UNMAPPED_MAX, Merge, Pack, Translation};
+use crate::vocabulary::Source;
+use crate::vocabulary::position::Hl7Position;
+use crate::vocabulary::record::Carried;
+use crate::vocabulary::{Date, Field, Group, GroupName, IdentifierKind, Position, Record};
+use crate::wire::hl7v2::{Message, Segment};
+
+/// Reads a whole message. `fired` gathers the rows that took a value.
+pub(super) fn read(
+    pack: &Pack,
+    (sender, overlay): (Source, &Overlay),
+    message: &Message,
+    fired: Option<&mut Vec<bool>>,
+) -> Result<Translation, TranslateError> {
+    let event = event(pack, message)?;
+    let mut reader = Reader::new(pack, &event, (sender, overlay), fired);
+    let mut leaves = Leaves::default();
+    for segment in message.segments() {
+        fill(&mut leaves, message, segment);
+        reader.segment(&mut leaves, segment)?;
+        reader.close(segment.id(), &leaves);
+    }
+    reader.finish()
+}
+
+/// The event's plan, after what MSH must say for any event.
+fn event(pack: &Pack, message: &Message) -> Result<Arc<EventPlan>, TranslateError> {
+    let head = message.header();
+    // Its second component, the processing mode, changes nothing here.
+    let processing = head.processing_id.split(|sign: char| !sign.is_ascii_alphanumeric()).next();
+    if !matches!(processing, Some("P" | "T" | "D")) {
+        return Err(TranslateError::UnsupportedProcessing(header(11, 1)));
+    }
+    // HL7 table 0104; minor editions such as 2.5.1 count with their edition.
+    let edition = head.version.as_bytes();
+    let known = matches!(edition, [b'2', b'.', b'1'..=b'9'] | [b'2', b'.', b'1'..=b'9', b'.', ..]);
+    if !known {
+        return Err(TranslateError::UnsupportedVersion(header(12, 1)));
+    }
+    let kind = segment_id(&head.message_type);
+    let trigger = segment_id(&head.trigger);
+    let key = kind.zip(trigger);
+    if let Some(event) = key.and_then(|key| pack.hl7.events.get(&key)) {
+        return Ok(Arc::clone(event));
+    }
+    let known = pack.hl7.events.keys().any(|(known, _)| Some(*known) == kind);
+    Err(if known {
+        TranslateError::UnsupportedEvent(header(9, 2))
+    } else {
+        TranslateError::UnsupportedMessage(header(9, 1))
+    })
+}
+
+/// The leaves of one segment, with their escapes read.
+fn fill<'m>(leaves: &mut Leaves<'m>, message: &'m Message, segment: Segment<'m>) {
+    leaves.0.clear();
+    let separators = segment.id() == *b"MSH";
+    leaves.0.extend(segment.leaves().map(|(at, raw)| {
+        let text = match at.field {
+            // MSH-1 and MSH-2 are the separators themselves.
+            1 | 2 if separators => raw.into(),
+            _ => message.unescape(raw),
+        };
+        Leaf { at, text, bin: None }
+    }));
+}
+
+struct Reader<'p, 'f> {
+    pack: &'p Pack,
+    event: &'p EventPlan,
+    overlay: &'p Overlay,
+    record: Record,
+    bins: Bins,
+    merge: Option<Merge>,
+    /// The record's time, by its rank in [`EventPlan::time`].
+    time: Option<(usize, Date)>,
+    /// For each segment of the event: how many came.
+    seen: Vec<u32>,
+    /// Segment ids with the group of their last occurrence.
+    open: Vec<([u8; 3], u32)>,
+    fired: Option<&'f mut Vec<bool>>,
+}
+
+impl<'p, 'f> Reader<'p, 'f> {
+    fn new(
+        pack: &'p Pack,
+        event: &'p EventPlan,
+        (sender, overlay): (Source, &'p Overlay),
+        fired: Option<&'f mut Vec<bool>>,
+    ) -> Self {
+        let top = Group { name: pack.top, parent: None, fields: Vec::with_capacity(16) };
+        let record = Record {
+            dataset: event.dataset,
+            source: sender,
+            time: None,
+            groups: vec![top],
+            carried: Vec::new(),
+            mappings: pack.version.clone(),
+        };
+        let merge = event.merge.map(|_| Merge { from: Vec::new() });
+        let (time, seen) = (None, vec![0; event.segments.len()]);
+        let (bins, open) = (Bins::default(), Vec::new());
+        Self { pack, event, overlay, record, bins, merge, time, seen, open, fired }
+    }
+
+    fn segment(
+        &mut self,
+        leaves: &mut Leaves<'_>,
+        segment: Segment<'_>,
+    ) -> Result<(), TranslateError> {
+        let id = segment.id();
+        let listed = self.event.segments.iter().position(|listed| listed.plan.id == id);
+        let Some(index) = listed else { return Ok(()) };
+        let Some(EventSegment { plan, repeats, .. }) = self.event.segments.get(index) else {
+            return Ok(());
+        };
+        let count = self.seen.get_mut(index).map_or(0, |count| {
+            *count += 1;
+            *count
+        });
+        if count > 1 && !repeats {
+            return Err(TranslateError::SegmentRepeated(segment.position().into()));
+        }
+        self.note_time(leaves, id);
+        self.note_merge(leaves, id);
+        let group = self.group(plan);
+        let mut next = 0;
+        while let Some(leaf) = leaves.0.get(next) {
+            let number = leaf.at.field;
+            let run = next..leaves.end_of_field(next);
+            next = run.end;
+            if let Ok(at) = plan.fields.binary_search_by_key(&number, |field| field.number)
+                && let Some(field) = plan.fields.get(at)
+            {
+                self.field(leaves, field, (&run, group))?;
+            }
+        }
+        missing(leaves, plan, segment.occurrence())
+    }
+
+    /// The index of the group a segment's values go to.
+    fn group(&mut self, plan: &SegmentPlan) -> u32 {
+        let group = match plan.group {
+            None => 0,
+            Some(name) => self.open_group(name, &plan.parents),
+        };
+        match self.open.iter_mut().find(|(id, _)| *id == plan.id) {
+            Some((_, last)) => *last = group,
+            None => self.open.push((plan.id, group)),
+        }
+        group
+    }
+
+    fn open_group(&mut self, name: GroupName, parents: &[[u8; 3]]) -> u32 {
+        let opened = self.open.iter().filter(|(id, _)| parents.contains(id));
+        // Groups are numbered in order, so the nearest preceding one is the highest.
+        let parent = opened.map(|(_, group)| *group).max().unwrap_or(0);
+        // The reader's limits keep segments, and so groups, far below 2³².
+        let index = u32::try_from(self.record.groups.len()).unwrap_or(u32::MAX);
+        self.record.groups.push(Group { name, parent: Some(parent), fields: Vec::new() });
+        index
+    }
+
+    fn note_time(&mut self, leaves: &Leaves<'_>, id: [u8; 3]) {
+        for (rank, path) in self.event.time.iter().enumerate() {
+            let better = self.time.as_ref().is_none_or(|(known, _)| rank < *known);
+            if path.segment != id || !better {
+                continue;
+            }
+            let at = leaves.at(&leaves.field(path.field), path);
+            let date = at.and_then(|at| value::date(leaves.text(at), self.overlay).ok());
+            self.time = date.map(|date| (rank, date)).or_else(|| self.time.take());
+        }
+    }
+
+    fn note_merge(&mut self, leaves: &mut Leaves<'_>, id: [u8; 3]) {
+        let Some(path) = self.event.merge.filter(|path| path.segment == id) else { return };
+        let mut rest = leaves.field(path.field);
+        while let Some(repetition) = leaves.repetition(&rest) {
+            rest.start = repetition.end;
+            if leaves.null(&repetition) {
+                continue;
+            }
+            let at = place(leaves, &repetition, &path);
+            let kind = self.kind_of(leaves, &repetition).unwrap_or(IdentifierKind::Local);
+            let found = identifier(leaves, &repetition, kind, path.component);
+            if let (Some(merge), Some(found)) = (&mut self.merge, found) {
+                let found = with_authority(found, self.overlay, self.record.source);
+                merge.from.push((found, at.into()));
+            }
+        }
+    }
+
+    fn field(
+        &mut self,
+        leaves: &mut Leaves<'_>,
+        plan: &FieldPlan,
+        (field, group): (&Range<usize>, u32),
+    ) -> Result<(), TranslateError> {
+        let identifiers = plan.rows.iter().any(SegmentRow::is_identifier);
+        let mut took = 0_u64;
+        let mut rest = field.clone();
+        while let Some(repetition) = leaves.repetition(&rest) {
+            rest.start = repetition.end;
+            let mut unread = 0..0;
+            let known = if identifiers { self.kind_of(leaves, &repetition) } else { None };
+            for (index, row) in plan.rows.iter().enumerate() {
+                let part = leaves.part(&repetition, &row.path);
+                if leaves.taken(&part) || !holds(leaves, row, &repetition) {
+                    continue;
+                }
+                let Some(kind) = accepted(plan, row, known) else { continue };
+                if leaves.null(&part) {
+                    leaves.take_all(&part, Bin::Carried);
+                    continue;
+                }
+                let (overlay, source) = (self.overlay, self.record.source);
+                let within = repetition.clone();
+                let reading = Reading { row, overlay, source, repetition: within, kind };
+                match self.row(leaves, &reading, (&part, group))? {
+                    true => took |= 1 << index,
+                    false => unread = part,
+                }
+            }
+            // What its row could not read is kept as text.
+            leaves.take_all(&unread, Bin::Carried);
+        }
+        let empty = |(_, row): &(usize, &SegmentRow)| {
+            let same = plan.rows.iter().enumerate().filter(|(_, other)| other.path == row.path);
+            let bits = same.fold(0, |bits, (other, _)| bits | (took & (1 << other)));
+            row.meaning.required && bits == 0 && holds(leaves, row, field)
+        };
+        match plan.rows.iter().enumerate().find(empty) {
+            Some((_, row)) => {
+                let at = place(leaves, field, &row.path);
+                Err(TranslateError::Missing(Hl7Position { repetition: 1, ..at }.into()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the row took a value from its part.
+    fn row(
+        &mut self,
+        leaves: &mut Leaves<'_>,
+        reading: &Reading<'_>,
+        (part, group): (&Range<usize>, u32),
+    ) -> Result<bool, TranslateError> {
+        let meaning = &reading.row.meaning;
+        let at = place(leaves, part, &reading.row.path);
+        match reading.value(leaves, part) {
+            Ok((element, value)) => {
+                self.push(group, Field { element, value, at: Some(Position::Hl7(at)) });
+                if let Some(fired) = self.fired.as_mut().and_then(|rows| rows.get_mut(meaning.id)) {
+                    *fired = true;
+                }
+                Ok(true)
+            }
+            Err(Wrong::Code) => Err(TranslateError::TableValue(at.into())),
+            Err(Wrong::Type) if meaning.strict => Err(TranslateError::DataType(at.into())),
+            // A later row may still read it; see `field`.
+            Err(Wrong::Absent | Wrong::Type) => Ok(false),
+        }
+    }
+
+    /// The kind a repetition's type code (CX-5) names, if it is known.
+    fn kind_of(&self, leaves: &Leaves<'_>, repetition: &Range<usize>) -> Option<IdentifierKind> {
+        let code = leaves.find(repetition, 5, 1).map(|at| leaves.text(at))?;
+        self.overlay.kinds.get(code).or_else(|| self.pack.hl7.kinds.get(code)).copied()
+    }
+
+    fn push(&mut self, group: u32, field: Field) {
+        let index = usize::try_from(group).unwrap_or(0);
+        if let Some(group) = self.record.groups.get_mut(index) {
+            group.fields.push(field);
+        }
+    }
+
+    /// Counts every leaf of a segment into its bin; what is not mapped or dropped is kept.
+    fn close(&mut self, id: [u8; 3], leaves: &Leaves<'_>) {
+        let listed = self.event.segments.iter().find(|listed| listed.plan.id == id);
+        for leaf in &leaves.0 {
+            let rest = || listed.map_or(Bin::Unmapped, |listed| listed.plan.rest(&leaf.at));
+            let bin = leaf.bin.unwrap_or_else(rest);
+            self.bins.count(bin);
+            if matches!(bin, Bin::Mapped | Bin::Dropped) {
+                continue;
+            }
+            let at = Position::Hl7(leaf.at);
+            if bin == Bin::Unmapped && self.bins.first_unmapped.len() < FIRST_UNMAPPED_MAX {
+                self.bins.first_unmapped.push(at.clone());
+            }
+            self.record.carried.push(Carried { at, text: leaf.text.clone().into_owned() });
+        }
+    }
+
+    fn finish(mut self) -> Result<Translation, TranslateError> {
+        let segments = self.event.segments.iter().zip(&self.seen);
+        for (segment, count) in segments {
+            if segment.required && *count == 0 {
+                let at = Hl7Position::segment(segment.plan.id, 1);
+                return Err(TranslateError::SegmentMissing(at.into()));
+            }
+        }
+        if let (Some(merge), Some(path)) = (&self.merge, self.event.merge)
+            && merge.from.is_empty()
+        {
+            return Err(TranslateError::Missing(path.position(1, 1).into()));
+        }
+        self.record.time = self.time.map(|(_, date)| date);
+        Ok(Translation { record: self.record, merge: self.merge, bins: self.bins })
+    }
+}
+
+/// A required field in which nothing stands at all.
+fn missing(leaves: &Leaves<'_>, plan: &SegmentPlan, occurrence: u32) -> Result<(), TranslateError> {
+    let absent = plan.required.iter().filter(|number| leaves.field(**number).is_empty());
+    let mut rows = absent.flat_map(|number| plan.fields.iter().filter(|f| f.number == *number));
+    let wanted = |row: &&SegmentRow| row.meaning.required && holds(leaves, row, &(0..0));
+    match rows.find_map(|field| field.rows.iter().find(wanted)) {
+        Some(row) => Err(TranslateError::Missing(row.path.position(occurrence, 1).into())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a row's condition holds; one on the row's own field means its repetition.
+fn holds(leaves: &Leaves<'_>, row: &SegmentRow, repetition: &Range<usize>) -> bool {
+    let Some((path, wanted)) = &row.when else { return true };
+    let within =
+        if path.field == row.path.field { repetition.clone() } else { leaves.field(path.field) };
+    let text = leaves.at(&within, path).map_or("", |at| leaves.text(at));
+    wanted.iter().any(|wanted| wanted == text)
+}
+
+/// Where a part stands, as its path counts.
+fn place(leaves: &Leaves<'_>, part: &Range<usize>, path: &Hl7Path) -> Hl7Position {
+    let first = leaves.slice(part).first().map(|leaf| leaf.at);
+    let (occurrence, repetition) = first.map_or((1, 1), |at| (at.occurrence, at.repetition));
+    path.position(occurrence, repetition)
+}

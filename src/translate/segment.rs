@@ -1,0 +1,269 @@
+//! From segment tables and event files to the HL7 v2 plan.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::compile::{Compiler, Text};
+use super::file::{EventFile, OneOrMany, Reason, RowText, SegmentFile, Way};
+use super::path::{Hl7Path, PathError, segment_id};
+use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, Hl7Plan, Read};
+use super::plan::{SegmentPlan, SegmentRow};
+use super::suggest::nearest;
+use crate::vocabulary::{Dataset, Diagnostic, GroupName};
+
+/// Rows of one field are counted in the bits of a `u64`.
+const ROWS_OF_A_FIELD_MAX: usize = 64;
+
+impl Compiler<'_> {
+    /// One segment table.
+    pub fn segment(&mut self, file: Text<'_>, table: &SegmentFile) -> Option<SegmentPlan> {
+        let id = self.note(segment_name(file, &table.segment));
+        let group = self.note(group_name(file, &table.group));
+        let parents = self.note(parents(file, table.parent.as_ref()));
+        let (id, group, parents) = (id?, group?, parents?);
+        let mut rows = Vec::new();
+        for row in &table.rows {
+            let compiled = self.segment_row(file, id, row);
+            rows.extend(self.note(compiled).map(|compiled| (compiled, row)));
+        }
+        for (index, (row, written)) in rows.iter().enumerate() {
+            for (before, _) in rows.iter().take(index) {
+                if let Some(message) = clash(before, row) {
+                    self.faults.push(file.fault(written.span(), message.0).hint(message.1));
+                }
+            }
+        }
+        let mut plan = SegmentPlan { group, parents, ..SegmentPlan::empty(id) };
+        for (row, written) in rows {
+            let at = plan.fields.partition_point(|field| field.number < row.path.field);
+            if plan.fields.get(at).is_none_or(|field| field.number != row.path.field) {
+                let field = FieldPlan { number: row.path.field, rows: Vec::new() };
+                plan.fields.insert(at, field);
+            }
+            if row.meaning.required {
+                plan.required.push(row.path.field);
+            }
+            let Some(field) = plan.fields.get_mut(at) else { continue };
+            if field.rows.len() == ROWS_OF_A_FIELD_MAX {
+                self.faults.push(file.fault(written.span(), "a field has at most 64 rows"));
+            } else {
+                field.rows.push(row);
+            }
+        }
+        for (reasons, bin) in [(&table.carries, Bin::Carried), (&table.drops, Bin::Dropped)] {
+            for reason in reasons {
+                let path = rest(file, id, reason);
+                plan.rest.extend(self.note(path).map(|path| (path, bin)));
+            }
+        }
+        // A deeper path is the more particular one and stands first.
+        plan.rest.sort_by_key(|(path, _)| {
+            (path.field, path.component == 0, path.subcomponent == 0, path.component)
+        });
+        Some(plan)
+    }
+
+    fn segment_row(
+        &mut self,
+        file: Text<'_>,
+        id: [u8; 3],
+        row: &Spanned<RowText>,
+    ) -> Result<SegmentRow, Diagnostic> {
+        let text = row.get_ref();
+        let inside = |path: &str, span| own_path(file, id, (path, span));
+        let path = inside(text.wire.get_ref(), text.wire.span())?;
+        let unit = match &text.unit {
+            Some(unit) => Some(inside(unit.get_ref(), unit.span())?),
+            None => None,
+        };
+        let when = match &text.when {
+            Some(when) => {
+                let path = inside(&when.get_ref().wire, when.span())?;
+                if when.get_ref().is.is_empty() {
+                    return Err(file.fault(when.span(), "a condition names at least one value"));
+                }
+                Some((path, when.get_ref().is.clone()))
+            }
+            None => None,
+        };
+        let meaning = self.meaning(file, row)?;
+        if matches!(meaning.read, Read::Observation(_)) && path.field != 5 {
+            return Err(file.fault(text.wire.span(), "only OBX-5 is an observation"));
+        }
+        Ok(SegmentRow { path, when, unit, meaning })
+    }
+
+    /// One event file: adds its events to the plan.
+    pub fn event(&mut self, file: Text<'_>, table: &EventFile, plan: &mut Hl7Plan) {
+        let outcome = self.event_plan(file, table, plan);
+        let Some(event) = self.note(outcome).map(Arc::new) else { return };
+        let names: Vec<_> = table.event.iter().chain(&table.events).collect();
+        if names.is_empty() {
+            let span = table.record.span();
+            self.faults.push(file.fault(span, "an event file names its event or events"));
+        }
+        for name in names {
+            let Some(key) = event_key(name.get_ref()) else {
+                let fault = file.fault(name.span(), "an event is written TYPE^EVENT");
+                self.faults.push(fault.hint("such as ADT^A01"));
+                continue;
+            };
+            if plan.events.insert(key, Arc::clone(&event)).is_some() {
+                let message = format!("event {} stands twice", name.get_ref());
+                self.faults.push(file.fault(name.span(), message));
+            }
+        }
+    }
+
+    fn event_plan(
+        &mut self,
+        file: Text<'_>,
+        table: &EventFile,
+        plan: &Hl7Plan,
+    ) -> Result<EventPlan, Diagnostic> {
+        let dataset = Dataset::parse(table.record.get_ref())
+            .map_err(|error| file.fault(table.record.span(), error.to_string()))?;
+        let mut segments = Vec::new();
+        for name in &table.segments {
+            let segment = event_segment(file, name, plan);
+            segments.extend(self.note(segment));
+        }
+        let mut time = Vec::new();
+        for path in &table.time {
+            let path = any_path(file, (path.get_ref(), path.span()));
+            time.extend(self.note(path));
+        }
+        let Some(merge) = &table.merge else {
+            return Ok(EventPlan { dataset, segments, time, merge: None });
+        };
+        let from = any_path(file, (&merge.get_ref().from, merge.span()))?;
+        any_path(file, (&merge.get_ref().into, merge.span()))?;
+        let source = segments.iter().find(|segment| segment.plan.id == from.segment);
+        let Some(source) = source else {
+            return Err(file.fault(merge.span(), format!("{from} is in no segment of this event")));
+        };
+        let mut rows = source.plan.fields.iter().flat_map(|field| &field.rows);
+        if rows.any(|row| row.path.overlaps(&from)) {
+            return Err(file
+                .fault(merge.span(), format!("a row takes {from} already"))
+                .hint("identifiers that are merged away are not the record's own"));
+        }
+        Ok(EventPlan { dataset, segments, time, merge: Some(from) })
+    }
+}
+
+/// `ADT^A01` as the plan's key.
+pub(super) fn event_key(name: &str) -> Option<([u8; 3], [u8; 3])> {
+    let (kind, event) = name.split_once('^')?;
+    Some((segment_id(kind)?, segment_id(event)?))
+}
+
+fn event_segment(
+    file: Text<'_>,
+    name: &Spanned<String>,
+    plan: &Hl7Plan,
+) -> Result<EventSegment, Diagnostic> {
+    let text = name.get_ref().as_str();
+    let id = text.trim_matches(['[', ']', '{', '}']);
+    let marks = (text.matches('[').count(), text.matches('{').count());
+    let closed = (text.matches(']').count(), text.matches('}').count());
+    let found = segment_id(id).filter(|_| marks == closed && marks.0 <= 1 && marks.1 <= 1);
+    let Some(found) = found else {
+        return Err(file
+            .fault(name.span(), "a segment is written PID, [PID], {PID} or [{PID}]")
+            .hint("[ ] may be absent, { } may repeat"));
+    };
+    let Some(table) = plan.segments.get(&found) else {
+        let fault = file.fault(name.span(), format!("segment {id} has no table"));
+        let known = || plan.segments.keys().filter_map(|id| std::str::from_utf8(id).ok());
+        return Err(match nearest(id, known()).filter(|near| near.get(..2) == id.get(..2)) {
+            Some(near) => fault.hint(format!("did you mean {near}?")),
+            None => fault.hint(format!("write hl7v2/{}.toml", id.to_ascii_lowercase())),
+        });
+    };
+    Ok(EventSegment { plan: Arc::clone(table), required: marks.0 == 0, repeats: marks.1 == 1 })
+}
+
+/// Why a row cannot stand beside one before it, and what to do.
+fn clash(before: &SegmentRow, row: &SegmentRow) -> Option<(String, &'static str)> {
+    let told_apart = before.kind() != row.kind();
+    let one_way = |way| before.meaning.way == way || row.meaning.way == way;
+    let opposite = before.meaning.way != row.meaning.way && !one_way(Way::Both);
+    if opposite || told_apart {
+        return None;
+    }
+    if before.path.overlaps(&row.path) && before.when.is_none() {
+        let message = format!("this row can never apply: {} is taken already", before.path);
+        return Some((message, "give the rows before it a `when`, or remove one"));
+    }
+    let conditional = before.when.is_some() || row.when.is_some();
+    let back = before.meaning.way != Way::In && row.meaning.way != Way::In;
+    if before.meaning.element == row.meaning.element && back && !conditional {
+        let message = format!(
+            "{} is written from two places: {} and {}",
+            row.meaning.element, before.path, row.path
+        );
+        return Some((message, "write way = \"in\" on one of them"));
+    }
+    None
+}
+
+fn segment_name(file: Text<'_>, name: &Spanned<String>) -> Result<[u8; 3], Diagnostic> {
+    let stem = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".toml"));
+    let id = segment_id(name.get_ref());
+    let id = id.filter(|_| stem == Some(name.get_ref().to_ascii_lowercase().as_str()));
+    id.ok_or_else(|| {
+        file.fault(name.span(), "a segment table is named after its segment")
+            .hint("PID stands in pid.toml")
+    })
+}
+
+fn group_name(file: Text<'_>, name: &Spanned<String>) -> Result<Option<GroupName>, Diagnostic> {
+    match name.get_ref().as_str() {
+        "record" => Ok(None),
+        text => GroupName::parse(text)
+            .map(Some)
+            .map_err(|error| file.fault(name.span(), error.to_string())),
+    }
+}
+
+fn parents(file: Text<'_>, names: Option<&Spanned<OneOrMany>>) -> Result<Vec<[u8; 3]>, Diagnostic> {
+    let Some(names) = names else { return Ok(Vec::new()) };
+    let ids: Option<Vec<_>> = match names.get_ref() {
+        OneOrMany::One(name) => segment_id(name).map(|id| vec![id]),
+        OneOrMany::Many(names) => names.iter().map(|name| segment_id(name)).collect(),
+    };
+    ids.ok_or_else(|| file.fault(names.span(), "a parent is a segment id"))
+}
+
+fn rest(file: Text<'_>, id: [u8; 3], reason: &Spanned<Reason>) -> Result<Hl7Path, Diagnostic> {
+    let text = reason.get_ref();
+    if text.why.trim().is_empty() {
+        return Err(file.fault(reason.span(), "say why"));
+    }
+    own_path(file, id, (text.wire.get_ref(), text.wire.span()))
+}
+
+/// A path that stays in its table's segment.
+fn own_path(
+    file: Text<'_>,
+    id: [u8; 3],
+    (text, span): (&str, std::ops::Range<usize>),
+) -> Result<Hl7Path, Diagnostic> {
+    let path = any_path(file, (text, span.clone()))?;
+    if path.segment == id {
+        return Ok(path);
+    }
+    let id = String::from_utf8_lossy(&id).into_owned();
+    Err(file.fault(span, format!("{path} is not in segment {id}")))
+}
+
+fn any_path(
+    file: Text<'_>,
+    (text, span): (&str, std::ops::Range<usize>),
+) -> Result<Hl7Path, Diagnostic> {
+    Hl7Path::parse(text).map_err(|error: PathError| {
+        file.fault(span, format!("`{text}` is no path")).hint(format!("{error}, such as PID-3.4.1"))
+    })
+}

@@ -1,0 +1,56 @@
+//! One sender's habits, and nobody else's.
+
+use super::*;
+
+const HABITS: &str = r#"title = "t"
+charset = "GB18030"
+authority = "Hospital A"
+kinds = { "01" = "citizen-id" }
+codes = { "PID-8" = { "男" = "M" }, "PID-24" = { "是" = "Y" } }
+repairs = ["iso-dates", "trim"]
+"#;
+
+#[test]
+fn an_overlay_changes_its_senders_messages_alone() {
+    let mut files = files();
+    files.insert("senders/hospital-a.toml", HABITS);
+    let pack = Pack::load(&files).unwrap();
+    let segments = format!("PID|||X^^^^01~9||||1949-12-31|男{}是", "|".repeat(16));
+    let message = message("ADT^A01", &segments);
+    let record = pack.read_hl7(sender(), &message).unwrap().record;
+    assert_eq!(
+        shown(&record),
+        [
+            r#"PID-3 DE02.01.030.00 {"kind":"citizen-id","type":"01","value":"X"}"#,
+            r#"PID-3(2) MZ.id.local {"authority":"Hospital A","kind":"local","value":"9"}"#,
+            r#"PID-7 DE02.01.005.01 "1949-12-31""#,
+            r#"PID-8 DE02.01.040.00 {"code":"1","original":"男"}"#,
+            "PID-24 MZ.twin true",
+        ]
+    );
+    assert_eq!(pack.overlay(sender()).charset, Some(Charset::Gb18030));
+    let other = Source::parse("hospital-b").unwrap();
+    let error = pack.read_hl7(other, &message).unwrap_err();
+    assert_eq!(error.to_string(), "PID-8 holds a code its table does not list");
+    assert_eq!(pack.overlay(other).charset, None);
+}
+
+#[test]
+fn an_overlay_speaks_of_what_there_is() {
+    let check = |from: &str, to: &str, expect: &str| {
+        let mut files = files();
+        files.insert("senders/hospital-a.toml", HABITS.replace(from, to));
+        let faults = Pack::load(&files).map(|_| ()).unwrap_err();
+        assert_eq!(faults.first().map(ToString::to_string).as_deref(), Some(expect));
+    };
+    check(
+        "\"PID-8\"",
+        "\"PID-88\"",
+        "senders/hospital-a.toml:5:11: no coded row has the path PID-88\n  hint: did you mean PID-8?",
+    );
+    check(
+        "\"GB18030\"",
+        "\"EBCDIC\"",
+        "senders/hospital-a.toml:2:11: not a character set the gateway reads\n  hint: names of HL7 table 0211, such as UNICODE UTF-8, GB 18030-2000 or 8859/1",
+    );
+}

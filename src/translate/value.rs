@@ -1,0 +1,260 @@
+//! Typed values from the leaves of one HL7 v2 repetition.
+//!
+//! A value keeps every leaf it takes. What a value cannot keep (a fourth component
+//! of a code, the check digit of an identifier) goes to the carried leaves.
+//! A scalar takes the first leaf of its path alone; other leaves stay free.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::file::NameForm;
+use super::leaf::Leaves;
+use super::overlay::Overlay;
+use super::plan::{Bin, Codes};
+use super::reading::Reading;
+use crate::vocabulary::code::Original;
+use crate::vocabulary::value::{Composite, Quantity};
+use crate::vocabulary::{Coding, Date};
+
+/// Why a value could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// Nothing stands there that this type could be made of.
+    Absent,
+    /// The code is not in its table, and the row refuses such.
+    Code,
+    /// The text is not of the type.
+    Type,
+}
+
+/// A date, in the compact form or, where the sender needs it, ISO 8601.
+pub(super) fn date(text: &str, overlay: &Overlay) -> Result<Date, Wrong> {
+    let text = trimmed(text, overlay);
+    let read = Date::parse(text);
+    let mended = if overlay.iso_dates { read.or_else(|_| Date::parse_iso(text)) } else { read };
+    mended.map_err(|_| Wrong::Type)
+}
+
+/// Decimal digits with sign and point, as HL7 v2.4 section 2.8.28 (NM) has them.
+pub(super) fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let numeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    numeric(whole) && numeric(fraction) && !(whole.is_empty() && fraction.is_empty())
+}
+
+/// A number, with a comparator before it where one stands there.
+pub(super) fn quantity(text: &str) -> Result<Quantity, Wrong> {
+    let (comparator, number) = split_comparator(text);
+    if !is_number(number) {
+        return Err(Wrong::Type);
+    }
+    let comparator = (!comparator.is_empty()).then(|| comparator.to_owned());
+    Ok(Quantity { number: number.to_owned(), comparator, unit: None })
+}
+
+/// `<=`, `>=`, `<`, `>` or nothing, and the rest.
+fn split_comparator(text: &str) -> (&str, &str) {
+    for comparator in ["<=", ">=", "<", ">"] {
+        if let Some(rest) = text.strip_prefix(comparator) {
+            return (comparator, rest.trim_start());
+        }
+    }
+    ("", text)
+}
+
+/// A structured number (SN): comparator, number; with a separator it is no quantity.
+pub(super) fn structured(leaves: &mut Leaves<'_>, part: &Range<usize>) -> Result<Quantity, Wrong> {
+    let (comparator, number) = (leaves.find(part, 1, 1), leaves.find(part, 2, 1));
+    let number = number.ok_or(Wrong::Type)?;
+    let comparable = comparator.is_none_or(|at| matches!(leaves.text(at), "<" | ">" | "<=" | ">="));
+    let more = leaves.slice(part).iter().any(|leaf| leaf.at.component > 2);
+    if more || !comparable || !is_number(leaves.text(number)) {
+        return Err(Wrong::Type);
+    }
+    let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
+    let read = Quantity {
+        number: text(Some(number)).unwrap_or_default(),
+        comparator: text(comparator),
+        unit: None,
+    };
+    leaves.take_all(part, Bin::Mapped);
+    Ok(read)
+}
+
+/// A code (CE, CWE or plain): code, display, system; the alternate triplet is carried.
+pub(super) fn coding(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    codes: &Codes,
+    reading: &Reading<'_>,
+) -> Result<Coding, Wrong> {
+    let overlay = reading.overlay;
+    let at = |number| leaves.find(part, number, 1);
+    let (code, display, system) = match reading.row.path.component {
+        0 => (at(1), at(2), at(3)),
+        named => (at(named), None, None),
+    };
+    if code.is_none() && display.is_none() {
+        return Err(Wrong::Absent);
+    }
+    let sent = code.map(|at| leaves.text(at));
+    let plain = sent.map(|code| overlay.code(reading.row.meaning.id, trimmed(code, overlay)));
+    let found = plain.and_then(|code| codes.tables.read(code));
+    if found.is_none() && plain.is_some() && codes.refuse {
+        return Err(Wrong::Code);
+    }
+    let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
+    let differs = found != sent || system.is_some();
+    let original =
+        text(code).filter(|_| differs).map(|code| Original { code, system: text(system) });
+    let kept = [code, display, system.filter(|_| original.is_some())];
+    let coding = Coding { code: found.map(str::to_owned), display: text(display), original };
+    for index in kept.into_iter().flatten() {
+        leaves.take(index, Bin::Mapped);
+    }
+    leaves.take_all(part, Bin::Carried);
+    Ok(coding)
+}
+
+/// The components as they came, and the line a person reads made of them.
+pub(super) fn composite(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    component: u16,
+    line: fn(&[String]) -> String,
+) -> Composite {
+    let one = matches!(leaves.slice(part), [leaf]
+        if leaf.at.component == component.max(1) && leaf.at.subcomponent == 1);
+    if one {
+        return Composite { text: owned(leaves, part.start), parts: Vec::new() };
+    }
+    let mut parts = parts(leaves, part);
+    if component > 0 {
+        parts.drain(..parts.len().saturating_sub(1));
+    }
+    let text = match (component, parts.first()) {
+        (1.., Some(only)) => plain(only).into_owned(),
+        _ => line(&parts),
+    };
+    leaves.take_all(part, Bin::Mapped);
+    Composite { text, parts }
+}
+
+/// Components by number. Inside one, `&` stands between subcomponents; where a
+/// subcomponent itself holds `&` or `\`, these stand as `\T\` and `\E\`.
+fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::with_capacity(8);
+    let mut before = 1;
+    for leaf in leaves.slice(part) {
+        let component = usize::from(leaf.at.component);
+        if component > parts.len() {
+            parts.resize(component, String::new());
+            before = 1;
+        }
+        let Some(slot) = parts.last_mut() else { continue };
+        for _ in before..leaf.at.subcomponent {
+            slot.push('&');
+        }
+        before = leaf.at.subcomponent;
+        if leaf.text.contains(['&', '\\']) {
+            slot.push_str(&leaf.text.replace('\\', "\\E\\").replace('&', "\\T\\"));
+        } else {
+            slot.push_str(&leaf.text);
+        }
+    }
+    parts
+}
+
+/// The first subcomponent of a part, as a person reads it.
+fn plain(part: &str) -> Cow<'_, str> {
+    let first = part.split('&').find(|text| !text.is_empty()).unwrap_or_default();
+    if first.contains('\\') {
+        return first.replace("\\T\\", "&").replace("\\E\\", "\\").into();
+    }
+    first.into()
+}
+
+/// A component as a person reads it, empty if there is none.
+fn part(parts: &[String], index: usize) -> Cow<'_, str> {
+    parts.get(index).map_or(Cow::Borrowed(""), |part| plain(part))
+}
+
+/// Which line a name is, by its form.
+pub(super) const fn name_line(form: NameForm) -> fn(&[String]) -> String {
+    match form {
+        NameForm::Xpn => |parts| name_of(parts, 0),
+        NameForm::Xcn => |parts| name_of(parts, 1),
+    }
+}
+
+/// Family, given, further: joined without space if written in Han characters.
+fn name_of(parts: &[String], skip: usize) -> String {
+    let [family, given, further] = [0, 1, 2].map(|index| part(parts, skip + index));
+    if family.chars().chain(given.chars()).any(is_han) {
+        return [family, given, further].concat();
+    }
+    joined(&[given, further, family], " ")
+}
+
+/// Postal address (XAD): in Han characters from the large to the small.
+pub(super) fn address_line(parts: &[String]) -> String {
+    let [street, other, city, state, zip, country, county] =
+        [0, 1, 2, 3, 4, 5, 8].map(|index| part(parts, index));
+    if [&street, &other, &city, &state].iter().any(|text| text.chars().any(is_han)) {
+        return [state, city, county, street, other].concat();
+    }
+    joined(&[street, other, city, county, state, zip, country], ", ")
+}
+
+/// Contact point (XTN): the number, else the unformatted one, else its pieces, else the mail.
+pub(super) fn telecom_line(parts: &[String]) -> String {
+    let pieces = || joined(&[4, 5, 6, 7].map(|index| part(parts, index)), "-");
+    let candidates = [0, 11].map(|index| part(parts, index).into_owned());
+    let lines = candidates.into_iter().chain([pieces(), part(parts, 3).into_owned()]);
+    lines.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+}
+
+fn joined(parts: &[Cow<'_, str>], between: &str) -> String {
+    let filled: Vec<_> = parts.iter().map(AsRef::as_ref).filter(|part| !part.is_empty()).collect();
+    filled.join(between)
+}
+
+/// CJK unified ideographs with extensions, compatibility ideographs, and the zero 〇.
+fn is_han(sign: char) -> bool {
+    matches!(sign,
+        '〇' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// Yes or no, HL7 table 0136.
+pub(super) fn boolean(text: &str) -> Result<bool, Wrong> {
+    match text {
+        "Y" => Ok(true),
+        "N" => Ok(false),
+        _ => Err(Wrong::Type),
+    }
+}
+
+/// Without outer spaces, if the sender is known to write them.
+pub(super) fn trimmed<'a>(text: &'a str, overlay: &Overlay) -> &'a str {
+    if overlay.trim { text.trim() } else { text }
+}
+
+/// The text of a leaf, moved out: its place keeps only the bin.
+pub(super) fn owned(leaves: &mut Leaves<'_>, index: usize) -> String {
+    leaves.0.get_mut(index).map_or_else(String::new, |leaf| {
+        leaf.bin = Some(Bin::Mapped);
+        match &leaf.text {
+            Cow::Borrowed(text) => (*text).to_owned(),
+            // Left in place: a later row may ask for it as its condition.
+            Cow::Owned(text) => text.clone(),
+        }
+    })
+}
+
+/// Completed years from one day to another.
+pub(super) fn years_between(from: chrono::NaiveDate, until: chrono::NaiveDate) -> i32 {
+    use chrono::Datelike;
+    let before = (until.month(), until.day()) < (from.month(), from.day());
+    until.year() - from.year() - i32::from(before)
+}

@@ -1,0 +1,11 @@
+//! Bytes to messages and back: character sets, MLLP frames, HL7 v2, strict JSON.
+//!
+//! Knows no mapping, no person and no socket. What cannot be read is refused by
+//! position; a value never stands in an error.
+
+pub mod charset;
+pub mod hl7v2;
+pub mod json;
+pub mod mllp;
+
+pub use charset::Charset;
