@@ -2,9 +2,7 @@
 
 use serde_json::json;
 
-use super::answer::{
-    AnswerMeta, RefusalMeta, SourceReport, SourceState, write_answer, write_refusal,
-};
+use super::answer::{AnswerMeta, RefusalMeta, SourceReport, write_answer, write_refusal};
 use super::platform;
 use crate::identity::Keys;
 use crate::policy::tests::{code, element, names, pack, record, shipped, text};
@@ -12,8 +10,8 @@ use crate::policy::{Evidence, Gathered, PolicySet, Release, Scope, decide};
 use crate::vocabulary::record::Carried;
 use crate::vocabulary::value::{Composite, Quantity};
 use crate::vocabulary::{
-    Date, Element, ElementId, Fault, Identifier, IdentifierKind, Position, Record, Source, Tier,
-    Value, ValueType,
+    Date, Element, ElementId, Fault, Freshness, Identifier, IdentifierKind, Position, Record,
+    Source, Tier, Value, ValueType,
 };
 use crate::wire::json::Limits;
 use crate::wire::{Charset, hl7v2};
@@ -214,7 +212,7 @@ fn an_answer_has_the_published_shape() {
     let check = record(("annual-check", "record-platform"), "20260301", vec![("record", fields)]);
     let wanted = ["MZ.contract.team-phone", "MZ.check.notice-date", "DE05.10.032.00"].map(element);
     let source = Source::parse("record-platform").unwrap();
-    let sources = [SourceReport { source, state: SourceState::Cached, as_of: Some(1_794_999_990) }];
+    let sources = [SourceReport { source, state: Freshness::Cached, as_of: Some(1_794_999_990) }];
     let meta = AnswerMeta { sources: &sources, ..META };
     let bytes = write_answer(&release(&scope, Some(&wanted), &[check]), &meta);
     let found: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
@@ -281,7 +279,7 @@ fn an_upstream_learns_the_identifier_it_is_asked_about_and_no_more() {
     let asker = names(("record-platform", "system"));
     let scope = set.admit(asker, "record-location", Evidence::default()).unwrap();
     let asked = Identifier::new(IdentifierKind::CitizenId, "110105491231002");
-    let subject = platform::subject(&asked).unwrap().unwrap();
+    let subject = platform::subject(&asked).unwrap();
     let bytes = platform::encode(&release(&scope, None, std::slice::from_ref(&subject)));
     assert_eq!(
         String::from_utf8(bytes).unwrap(),
@@ -289,7 +287,7 @@ fn an_upstream_learns_the_identifier_it_is_asked_about_and_no_more() {
          \"value\":\"11010519491231002X\"}]}"
     );
     for kind in [IdentifierKind::Local, IdentifierKind::Other] {
-        assert!(platform::subject(&Identifier::new(kind, "1")).unwrap().is_none());
+        assert!(platform::subject(&Identifier::new(kind, "1")).is_none());
     }
     // The names above are names, and every dialect is found by its own.
     for registry in super::REGISTRIES {
@@ -346,7 +344,8 @@ fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
         let read = message.ok().and_then(|message| pack.read_hl7(source, &message).ok());
         records.extend(read.map(|found| found.record));
     }
-    records.extend(pack.derive(&records, META.answered_at));
+    let derived = pack.derive(&records.iter().collect::<Vec<_>>(), META.answered_at);
+    records.extend(derived);
     let mut missing = Vec::new();
     for scope in scopes(shipped()) {
         let release = release(&scope, None, &records);
