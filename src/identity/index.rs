@@ -7,7 +7,7 @@ use std::fmt;
 use aws_lc_rs::{hkdf, hmac};
 use serde::{Deserialize, Serialize};
 
-use crate::vocabulary::{Identifier, identifier::IdentifierError};
+use crate::vocabulary::{Identifier, IdentifierKind, identifier::IdentifierError};
 
 /// 主索引号, one person of the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,7 +77,14 @@ impl Keys {
     /// [`IdentifierError`] if the identifier fails its own check.
     pub fn token(&self, identifier: &Identifier) -> Result<Token, IdentifierError> {
         let value = identifier.normalised()?;
-        let authority = identifier.authority.as_deref().unwrap_or_default();
+        let authority = match identifier.kind {
+            IdentifierKind::Local | IdentifierKind::Other => identifier.authority.as_deref(),
+            // Senders write what they like beside a national number (`^^^GA^NI`); one person it is.
+            IdentifierKind::CitizenId
+            | IdentifierKind::HealthCard
+            | IdentifierKind::RecordNumber => None,
+        };
+        let authority = authority.unwrap_or_default();
         let parts = [identifier.kind.as_str(), authority, &value];
         Ok(Token(digest(&self.index, &parts)))
     }
@@ -151,7 +158,6 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vocabulary::IdentifierKind;
 
     #[test]
     fn one_person_has_one_token_however_the_number_is_spelled() {
@@ -164,6 +170,15 @@ mod tests {
             Keys::derive(&[8; 32])
                 .token(&Identifier::new(IdentifierKind::CitizenId, "11010519491231002X"))
         );
+    }
+
+    #[test]
+    fn a_national_number_is_one_whatever_authority_a_sender_writes_beside_it() {
+        let keys = Keys::derive(&[7; 32]);
+        let mut identifier = Identifier::new(IdentifierKind::CitizenId, "11010519491231002X");
+        let plain = keys.token(&identifier);
+        identifier.authority = Some("GA".to_owned());
+        assert_eq!(keys.token(&identifier), plain);
     }
 
     #[test]
