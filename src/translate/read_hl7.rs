@@ -127,7 +127,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         segment: Segment<'_>,
     ) -> Result<(), TranslateError> {
         let id = segment.id();
-        let listed = self.event.segments.iter().position(|listed| listed.plan.id == id);
+        let listed = self.event.segments.iter().position(|listed| listed.id == id);
         let Some(index) = listed else { return Ok(()) };
         let Some(EventSegment { plan, repeats, .. }) = self.event.segments.get(index) else {
             return Ok(());
@@ -301,7 +301,7 @@ impl<'p, 'f> Reader<'p, 'f> {
 
     /// Counts every leaf of a segment into its bin; what is not mapped or dropped is kept.
     fn close(&mut self, id: [u8; 3], leaves: &Leaves<'_>) {
-        let listed = self.event.segments.iter().find(|listed| listed.plan.id == id);
+        let listed = self.event.segments.iter().find(|listed| listed.id == id);
         for leaf in &leaves.0 {
             let rest = || listed.map_or(Bin::Unmapped, |listed| listed.plan.rest(&leaf.at));
             let bin = leaf.bin.unwrap_or_else(rest);
@@ -321,7 +321,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         let segments = self.event.segments.iter().zip(&self.seen);
         for (segment, count) in segments {
             if segment.required && *count == 0 {
-                let at = Hl7Position::segment(segment.plan.id, 1);
+                let at = Hl7Position::segment(segment.id, 1);
                 return Err(TranslateError::SegmentMissing(at.into()));
             }
         }
