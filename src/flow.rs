@@ -7,6 +7,7 @@
 mod counters;
 mod gather;
 mod ledger;
+mod operate;
 mod question;
 mod rules;
 mod sight;
