@@ -32,7 +32,7 @@ enum Command {
     Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
     Explain(explain::Args),
-    /// 账本 Verify, search or export the ledger.
+    /// 台账 Verify, search or export the ledger.
     Ledger(ledger::Args),
     /// 重新加载 Read configuration, certificates, mappings and policies again.
     Reload(operate::Reload),

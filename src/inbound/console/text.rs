@@ -259,7 +259,7 @@ texts! {
     kind_disclosure "披露" "disclosure";
     kind_erase "抹除" "erasure";
     kind_export "导出" "export";
-    kind_location "查找定位" "location";
+    kind_location "定位" "location";
     kind_merge "合并" "merge";
     kind_query "台账查询" "ledger query";
     kind_refusal "拒绝" "refusal";
