@@ -13,7 +13,8 @@ pub fn log() {
 }
 
 fn log_from(level: &str) {
-    let filter = EnvFilter::try_from_env("KANGQIAO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = EnvFilter::try_from_env("KANGQIAO_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},actix_server=warn")));
     // A second call, from a test in the same process, changes nothing.
     let _ = tracing_subscriber::fmt()
         .json()
