@@ -40,8 +40,17 @@ pub fn metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildE
     for (name, text) in DESCRIPTIONS {
         metrics::describe_counter!(*name, *text);
     }
+    for (name, text) in MEASURES {
+        metrics::describe_histogram!(*name, *text);
+    }
     Ok(handle)
 }
+
+/// Every histogram and what it measures.
+const MEASURES: &[(&str, &str)] = &[
+    ("kangqiao_push_seconds", "seconds from a whole message to its acknowledgements"),
+    ("kangqiao_answer_seconds", "seconds from a whole question to its answer"),
+];
 
 /// Every counter and what it counts.
 const DESCRIPTIONS: &[(&str, &str)] = &[
