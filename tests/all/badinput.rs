@@ -67,7 +67,6 @@ fn nonsense() -> Vec<(&'static str, Vec<u8>)> {
         ("100,000 segments", framed(many.as_bytes())),
         ("100,000 repetitions", with("PID|1||", &format!("PID|1||{}", "~".repeat(100_000)))),
         ("100,000 fields", with("PID|1|", &format!("PID|1{}", "|".repeat(100_000)))),
-        ("an escape without end", with("PID|1|", "PID|1\\X41|")),
         ("an unknown event", with("ADT^A01", "ADT^Z99")),
         ("an unknown message", with("ADT^A01", "XYZ^Q99")),
         ("an unknown version", with("|2.5.1|", "|9.9|")),
