@@ -15,14 +15,14 @@ mod watch;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use sha2::{Digest, Sha256};
 
+use question::Turn;
 pub use question::{Question, Refused};
 pub use rules::{Asker, Rules};
 pub use sight::Sights;
 pub use watch::Watch;
 
-use crate::audit::Entry;
+use crate::audit::{Entry, Hash};
 use crate::identity::{Keys, Subject, resident};
 use crate::inbound::http::Answered;
 use crate::inbound::mllp::{self, Received};
@@ -86,8 +86,16 @@ impl Gateway {
             (None, Some(sender), Ok(message)) => self.propose(&rules, sender, message),
         };
         let source = sender.unwrap_or(NOBODY);
-        let arrival = self.arrival(source, header.as_ref(), received.body, proposed);
-        let received_at_ms = arrival.received_at_ms;
+        let received_at_ms = (self.clock)();
+        let digest = Hash::digest(&received.body);
+        let arrival = store::Arrival {
+            source,
+            control_id: control_id(header.as_ref(), &digest),
+            digest: *digest.as_bytes(),
+            received_at_ms,
+            raw: received.body,
+            proposed,
+        };
         let kept = self.store.keep(arrival).await;
         self.forget_copies(&kept);
         counters::kept(source, &kept);
@@ -129,33 +137,33 @@ impl Gateway {
 
     /// Carries one question from its socket to its answer; a refusal is an answer too.
     pub async fn answer(&self, question: Question) -> Answered {
-        let rules = self.rules.load_full();
-        match self.disclose(&rules, &question).await {
+        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        match self.disclose(&turn, &question).await {
             Ok(answered) => answered,
-            Err(refused) => self.refuse(&rules, &question, refused).await,
+            Err(refused) => self.refuse(&turn, &question, refused).await,
         }
     }
 
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
-    async fn disclose(&self, rules: &Arc<Rules>, question: &Question) -> Result<Answered, Refused> {
-        let at_ms = (self.clock)();
+    async fn disclose(&self, turn: &Turn, question: &Question) -> Result<Answered, Refused> {
+        let rules = &turn.rules;
         let asker = rules.asker(question.certificate.as_ref())?;
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;
         let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
         let resident = self.resident(&inquiry.identifier).await?;
-        let gathered = self.gather(rules, &scope, &resident, at_ms).await?;
+        let gathered = self.gather(turn, &scope, &resident).await?;
         let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
         let entry = Entry::disclosure(
             &release,
-            self.circumstances(rules, at_ms, Some(&resident), gathered.states()),
+            self.circumstances(turn, Some(&resident), gathered.states()),
         );
         let body = write_answer(
             &release,
             &AnswerMeta {
                 receipt: &entry.receipt.to_string(),
-                answered_at: at_ms / 1000,
+                answered_at: turn.at_ms / 1000,
                 mappings: rules.pack.version(),
                 sources: &gathered.reports(),
             },
@@ -166,8 +174,8 @@ impl Gateway {
     }
 
     /// Enters a refusal in the ledger, and says why, where and what can be done.
-    async fn refuse(&self, rules: &Arc<Rules>, question: &Question, refused: Refused) -> Answered {
-        let entry = self.refusal_entry(rules, question, &refused).await;
+    async fn refuse(&self, turn: &Turn, question: &Question, refused: Refused) -> Answered {
+        let entry = self.refusal_entry(turn, question, &refused).await;
         let appended = self.append(&entry).await.ok();
         // A refusal nobody can prove is no refusal: then the gateway is unavailable.
         let fault = if appended.is_some() { refused.fault } else { Fault::Unavailable };
@@ -181,20 +189,6 @@ impl Gateway {
         });
         counters::refused(fault);
         Answered { status: fault.row().http_status, media: JSON, body, entry: appended }
-    }
-
-    fn arrival(
-        &self,
-        source: Source,
-        header: Option<&Header>,
-        raw: bytes::Bytes,
-        proposed: Proposed,
-    ) -> store::Arrival {
-        let digest: [u8; 32] = Sha256::digest(&raw).into();
-        let named = header.map(|header| header.control_id.clone()).filter(|id| !id.is_empty());
-        // A message without a number of its own is known by its bytes.
-        let control_id = named.unwrap_or_else(|| crate::audit::Hash::digest(&raw).to_string());
-        store::Arrival { source, control_id, digest, received_at_ms: (self.clock)(), raw, proposed }
     }
 
     fn forget_copies(&self, kept: &Result<store::Kept, StoreError>) {
@@ -214,6 +208,12 @@ fn header(
         Ok(message) => Some(message.header().clone()),
         Err(_) => Header::salvage(&received.body, charset),
     }
+}
+
+/// The sender's own number of a message; one without is known by its bytes.
+fn control_id(header: Option<&Header>, digest: &Hash) -> String {
+    let named = header.map(|header| header.control_id.clone());
+    named.filter(|id| !id.is_empty()).unwrap_or_else(|| digest.to_string())
 }
 
 /// The acknowledgements: a function of the message and of what the journal says, so

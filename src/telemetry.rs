@@ -9,7 +9,11 @@ const SECONDS: &[f64] =
 
 /// Writes structured log lines to standard error; `KANGQIAO_LOG` chooses the level.
 pub fn log() {
-    let filter = EnvFilter::try_from_env("KANGQIAO_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    log_from("info");
+}
+
+fn log_from(level: &str) {
+    let filter = EnvFilter::try_from_env("KANGQIAO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     // A second call, from a test in the same process, changes nothing.
     let _ = tracing_subscriber::fmt()
         .json()
@@ -17,6 +21,11 @@ pub fn log() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .try_init();
+}
+
+/// As [`log`], but warnings and errors alone where nothing else was chosen.
+pub fn log_quietly() {
+    log_from("warn");
 }
 
 /// Starts collecting metrics; the handle renders them in the Prometheus text format.

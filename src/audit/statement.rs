@@ -58,9 +58,13 @@ impl Entry {
 
     /// Two persons become one, because `source` said so.
     #[must_use]
-    pub fn merge(from: Pseudonym, source: Source, circumstances: Circumstances<'_>) -> Self {
+    pub fn merge(
+        from: Option<Pseudonym>,
+        source: Source,
+        circumstances: Circumstances<'_>,
+    ) -> Self {
         let mut entry = Self::at(Kind::Merge, circumstances);
-        entry.merged = Some(from);
+        entry.merged = from;
         entry.sources.insert(source, Freshness::Fresh);
         entry
     }

@@ -1,6 +1,7 @@
 //! Entries of real releases, decided by the shipped policies.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::*;
 use crate::identity::Keys;
@@ -51,12 +52,19 @@ fn record(dataset: &str, source: &str, fields: &[(&str, Value)]) -> Record {
     }
 }
 
+/// The policies of the tree, compiled once for all tests.
+fn policies() -> &'static PolicySet {
+    static POLICIES: OnceLock<PolicySet> = OnceLock::new();
+    POLICIES.get_or_init(|| {
+        let files = folder("mappings");
+        let tables = CodeTables::load(&files).unwrap();
+        let catalogue = Catalogue::load(&files, &tables).unwrap();
+        PolicySet::load(&folder("policies"), &catalogue, &tables).unwrap()
+    })
+}
+
 /// What a department gets, in a role and for a purpose, of an invented person.
 pub(crate) fn release(department: &str, role: &str, purpose: &str) -> Release {
-    let files = folder("mappings");
-    let tables = CodeTables::load(&files).unwrap();
-    let catalogue = Catalogue::load(&files, &tables).unwrap();
-    let policies = PolicySet::load(&folder("policies"), &catalogue, &tables).unwrap();
     let who = (Department::parse(department).unwrap(), Role::parse(role).unwrap());
     let evidence = Evidence {
         call: Some("call-7".to_owned()),
@@ -64,7 +72,7 @@ pub(crate) fn release(department: &str, role: &str, purpose: &str) -> Release {
         reason: None,
         asker: Some("0017".to_owned()),
     };
-    let scope = policies.admit(who, purpose, evidence).unwrap();
+    let scope = policies().admit(who, purpose, evidence).unwrap();
     let citizen = Identifier::new(IdentifierKind::CitizenId, SECRETS[0]);
     let assessed = [
         ("DE02.01.030.00", Value::Identifier(citizen)),
@@ -148,7 +156,8 @@ fn a_refusal_says_who_was_refused_and_why() {
 #[test]
 fn a_merge_names_both_persons_and_who_said_so() {
     let from = Pseudonym("cd".repeat(16));
-    let entry = Entry::merge(from.clone(), Source::parse("hospital-a").unwrap(), circumstances());
+    let entry =
+        Entry::merge(Some(from.clone()), Source::parse("hospital-a").unwrap(), circumstances());
     assert_eq!((entry.merged, entry.kind), (Some(from), Kind::Merge));
     assert!(entry.person.is_some());
     assert_eq!(entry.sources.len(), 2);

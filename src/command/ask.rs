@@ -232,7 +232,10 @@ impl Reply {
             lines.push(format!("  来源 source  {name}: {state}"));
         }
         let entry = self.entry.as_deref().unwrap_or("-");
-        lines.push(format!("回执 receipt    {}  (账本条目 ledger entry {entry})", field(&self.body, "/receipt")));
+        lines.push(format!(
+            "回执 receipt    {}  (账本条目 ledger entry {entry})",
+            field(&self.body, "/receipt")
+        ));
         lines.join("\n")
     }
 }

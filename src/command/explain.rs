@@ -153,6 +153,11 @@ fn table(explained: &Explained) -> String {
             what,
             rules.join(", "),
         ));
+        if let Some((_, tier)) = one.special.first_key_value() {
+            let classes: Vec<&str> = one.special.keys().map(|class| class.as_str()).collect();
+            let classes = classes.join(", ");
+            out.push_str(&format!("  {:<12} {classes}: {}\n", "", tier.as_str()));
+        }
     }
     out
 }
@@ -195,6 +200,8 @@ mod tests {
         let home = "--department care-home --purpose institution-admission";
         check(&format!("{home} --element MZ.fitness.shared-living-risk"), Ok("← never-infection"));
         check(home, Ok("care-home clerk"));
+        let special = "mental, protected-infection, reproductive: withheld";
+        check(&format!("{home} --role doctor --element DE05.01.024.00"), Ok(special));
         let desk = "--department hotline-12349 --purpose emergency-card";
         check(desk, Ok("hotline-emergency-card"));
         check(&format!("{desk} --without-evidence"), Err("refused by rule requires-call"));

@@ -79,6 +79,22 @@ struct Export {
     output: Option<PathBuf>,
 }
 
+/// Runs the command with options as they would be typed, on the ledger of a configuration.
+///
+/// # Errors
+/// As [`run`].
+pub fn tell(options: &[&str], config: &std::path::Path) -> Result<(), Failure> {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+    let config = config.display().to_string();
+    let line = ["ledger"].iter().chain(options).copied().chain(["--config", &config]);
+    let line = <Line as clap::Parser>::try_parse_from(line);
+    run(line.map_err(|error| Failure::during("ledger", error))?.args)
+}
+
 /// Runs the command.
 ///
 /// # Errors

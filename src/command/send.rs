@@ -60,17 +60,24 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] if a file or the connection fails, or any message was not accepted.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let messages = read_files(&args.files)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::during("starting", error))?;
     let mut out = std::io::stdout().lock();
-    let refused = runtime.block_on(send(&args, &messages, &mut out))?;
-    match refused {
-        0 => Ok(()),
-        _ => Err(Failure(format!("{refused} of {} messages were not accepted", messages.len()))),
+    match runtime.block_on(send_files(&args, &mut out))? {
+        (0, _) => Ok(()),
+        (refused, all) => Err(Failure(format!("{refused} of {all} messages were not accepted"))),
     }
+}
+
+/// As [`run`], inside a runtime; returns how many messages were not accepted, and of how many.
+///
+/// # Errors
+/// [`Failure`] if a file or the connection fails.
+pub async fn send_files(args: &Args, out: &mut impl Write) -> Result<(usize, usize), Failure> {
+    let messages = read_files(&args.files)?;
+    Ok((send(args, &messages, out).await?, messages.len()))
 }
 
 struct Stored {

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::question::Refused;
-use super::rules::Rules;
+use super::question::{Refused, Turn};
 use super::{Gateway, OWN};
 use crate::audit::Entry;
 use crate::identity::{PersonId, Subject, Token};
@@ -78,17 +77,16 @@ impl Gateway {
     /// Asks the own store and every upstream system of the purpose, all at once.
     pub(super) async fn gather(
         &self,
-        rules: &Arc<Rules>,
+        turn: &Turn,
         scope: &Scope,
         resident: &Resident,
-        at_ms: i64,
     ) -> Result<Gathered, Refused> {
         let terms = scope.terms();
         let upstreams = self.upstreams.load_full();
         let asked = upstreams.iter().filter(|upstream| terms.upstreams.contains(&upstream.name()));
-        let asked = asked.map(|upstream| self.from_upstream(rules, upstream, resident, at_ms));
+        let asked = asked.map(|upstream| self.ask_upstream(turn, upstream, resident));
         let (own, theirs) =
-            futures_util::future::join(self.from_store(resident, at_ms), join_all(asked)).await;
+            futures_util::future::join(self.ask_store(turn, resident), join_all(asked)).await;
         let parts: Vec<_> = std::iter::once(own).chain(theirs).collect();
         let down = parts.iter().any(|(_, part)| match part.state {
             Freshness::Cached | Freshness::Fresh => false,
@@ -99,65 +97,64 @@ impl Gateway {
         }
         let records = parts.iter().flat_map(|(_, part)| part.records.iter());
         let records: Vec<_> = records.map(|(record, _)| record).collect();
-        let derived = rules.pack.derive(&records, at_ms / 1000);
-        Ok(Gathered { parts, derived, at: at_ms / 1000 })
+        let derived = turn.rules.pack.derive(&records, turn.at_ms / 1000);
+        Ok(Gathered { parts, derived, at: turn.at_ms / 1000 })
     }
 
-    async fn from_store(&self, resident: &Resident, at_ms: i64) -> (Source, Fetched) {
+    async fn ask_store(&self, turn: &Turn, resident: &Resident) -> (Source, Fetched) {
         let load = async || match resident.person {
             Some(person) => self.store.records(person, RECORDS_MAX).await,
             None => Ok(Records::new()),
         };
         let subject = resident.person.map_or(Subject::Token(resident.token), Subject::Person);
-        (OWN, self.cache.get((OWN, subject), at_ms, load).await)
+        (OWN, self.cache.get((OWN, subject), turn.at_ms, load).await)
     }
 
-    async fn from_upstream(
+    async fn ask_upstream(
         &self,
-        rules: &Arc<Rules>,
+        turn: &Turn,
         upstream: &Arc<Upstream>,
         resident: &Resident,
-        at_ms: i64,
     ) -> (Source, Fetched) {
         let key = (upstream.name(), Subject::Token(resident.token));
         let load = async || {
-            let found = self.look_up(rules, upstream, resident, at_ms).await;
+            let found = self.look_up(turn, upstream, resident).await;
             if let Err(error) = &found {
                 let name = upstream.name();
                 tracing::warn!(upstream.name = %name, fault = error.row().name, "look-up failed");
             }
             found
         };
-        (upstream.name(), self.cache.get(key, at_ms, load).await)
+        (upstream.name(), self.cache.get(key, turn.at_ms, load).await)
     }
 
     /// Asks one upstream. Telling it whom we look for is a disclosure with its own entry.
     async fn look_up(
         &self,
-        rules: &Arc<Rules>,
+        turn: &Turn,
         upstream: &Upstream,
         resident: &Resident,
-        at_ms: i64,
     ) -> Result<Records, Fault> {
         let asker = (upstream.department(), SYSTEM);
         let dialect = registry::find(upstream.dialect()).ok_or(Fault::Internal)?;
         let Some(subject) = platform::subject(&resident.identifier) else {
             return Ok(Records::new());
         };
-        let admitted = rules.policies.admit(asker, platform::PURPOSE.as_str(), Evidence::default());
+        let admitted =
+            turn.rules.policies.admit(asker, platform::PURPOSE.as_str(), Evidence::default());
         let scope = admitted.map_err(|refusal| refusal.fault)?;
-        let subject = [policy::Gathered { record: &subject, as_of: at_ms / 1000 }];
+        let subject = [policy::Gathered { record: &subject, as_of: turn.at_ms / 1000 }];
         let release = policy::decide(&scope, None, &subject, &self.keys);
-        let circumstances = self.circumstances(rules, at_ms, Some(resident), BTreeMap::new());
+        let circumstances = self.circumstances(turn, Some(resident), BTreeMap::new());
         let entry = Entry::location(&release, circumstances);
         self.append(&entry).await.map_err(|_| Fault::Unavailable)?;
-        let reply = upstream.look_up(&release, dialect, at_ms).await.map_err(|e| e.fault())?;
+        let reply = upstream.look_up(&release, dialect, turn.at_ms).await.map_err(|e| e.fault())?;
         let replies = dialect.decode(&reply).map_err(|error| error.fault)?;
         let mut records = Records::new();
         for reply in replies {
-            let read = rules.pack.read_json(dialect.name(), upstream.name(), &reply.body);
+            let read = turn.rules.pack.read_json(dialect.name(), upstream.name(), &reply.body);
             let read = read.map_err(|error| error.fault())?;
-            records.extend(read.into_iter().map(|translation| (translation.record, at_ms)));
+            records.extend(read.into_iter().map(|translation| (translation.record, turn.at_ms)));
         }
         Ok(records)
     }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 
 use super::Gateway;
 use super::gather::Resident;
-use super::question::{Question, Refused};
+use super::question::{Question, Refused, Turn};
 use super::rules::Rules;
 use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
-use crate::identity::{PersonId, Pseudonym};
+use crate::identity::PersonId;
 use crate::store::{LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
 
@@ -44,8 +44,7 @@ impl Gateway {
     /// What an entry needs that no decision knows.
     pub(super) fn circumstances<'a>(
         &self,
-        rules: &'a Rules,
-        at_ms: i64,
+        turn: &'a Turn,
         resident: Option<&Resident>,
         sources: BTreeMap<Source, Freshness>,
     ) -> Circumstances<'a> {
@@ -53,13 +52,19 @@ impl Gateway {
             Some(person) => self.keys.pseudonym(person),
             None => self.keys.pseudonym_of_token(&resident.token),
         });
-        Circumstances { at_ms, random: random(), person, mappings: rules.pack.version(), sources }
+        Circumstances {
+            at_ms: turn.at_ms,
+            random: random(),
+            person,
+            mappings: turn.rules.pack.version(),
+            sources,
+        }
     }
 
     /// The entry of a refusal: who asked about whom, what for, and why not.
     pub(super) async fn refusal_entry(
         &self,
-        rules: &Arc<Rules>,
+        turn: &Turn,
         question: &Question,
         refused: &Refused,
     ) -> Entry {
@@ -68,14 +73,13 @@ impl Gateway {
             Some(inquiry) => self.resident(&inquiry.identifier).await.ok(),
             None => None,
         };
-        let asker = rules.asker(question.certificate.as_ref()).ok();
+        let asker = turn.rules.asker(question.certificate.as_ref()).ok();
         let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
-        let circumstances =
-            self.circumstances(rules, (self.clock)(), resident.as_ref(), BTreeMap::new());
+        let circumstances = self.circumstances(turn, resident.as_ref(), BTreeMap::new());
         let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
         let purpose = inquiry.and_then(|inquiry| Purpose::parse(&inquiry.purpose).ok());
-        entry.purpose = purpose.filter(|id| rules.policies.purposes().terms(*id).is_some());
-        entry.policy = Some(rules.policies.version().to_owned());
+        entry.purpose = purpose.filter(|id| turn.rules.policies.purposes().terms(*id).is_some());
+        entry.policy = Some(turn.rules.policies.version().to_owned());
         entry.rules.extend(refused.rule.iter().map(ToString::to_string));
         entry
     }
@@ -87,7 +91,6 @@ impl Gateway {
         Box::new(move |persons: &[PersonId]| {
             let mut known = persons.iter().map(|person| keys.pseudonym(*person));
             let (into, from) = (known.next(), known.next());
-            let from = from.unwrap_or_else(|| Pseudonym(String::new()));
             let mappings = rules.pack.version();
             let sources = BTreeMap::new();
             let circumstances = Circumstances { at_ms, random, person: into, mappings, sources };

@@ -1,7 +1,10 @@
 //! 提问, a question as it came, and why one is refused.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use super::rules::Rules;
 use crate::identity::Certificate;
 use crate::policy::{Bilingual, Refusal, RuleId};
 use crate::registry::civil::{self, Inquiry, InquiryError};
@@ -24,6 +27,15 @@ impl Question {
     pub fn read(certificate: Option<Certificate>, body: &Bytes) -> Self {
         Self { certificate, inquiry: civil::read_inquiry(body) }
     }
+}
+
+/// What is fixed when a question begins: a reload or a tick in between changes nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Turn {
+    /// The rules it is answered under.
+    pub rules: Arc<Rules>,
+    /// When it began, milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 /// Why a question is not answered: told to the asker and entered in the ledger alike.

@@ -1,12 +1,14 @@
 //! 说明, what would be released, and by which rule: for people, without any person's data.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::PolicySet;
 use super::plan::title;
 use super::purpose::Bilingual;
 use super::scope::{RuleId, Scope};
-use crate::vocabulary::{ElementId, Tier};
+use crate::vocabulary::{Class, ElementId, Tier};
 
 /// What happens to one element in one scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +23,9 @@ pub struct Explanation {
     pub rules: Vec<RuleId>,
     /// What is done to them, if they are released.
     pub treatment: Option<&'static str>,
+    /// Special classes (`special.toml`) whose values get less, and how little.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub special: BTreeMap<Class, Tier>,
     /// What could be done, if they are withheld.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<Bilingual>,
@@ -28,8 +33,6 @@ pub struct Explanation {
 
 impl PolicySet {
     /// Explains one element, or every element the purpose lists.
-    ///
-    /// Values of a special class (`special.toml`) may get less than is said here.
     #[must_use]
     pub fn explain(&self, scope: &Scope, element: Option<ElementId>) -> Vec<Explanation> {
         let wanted = match element {
@@ -43,6 +46,7 @@ impl PolicySet {
 fn explain(scope: &Scope, id: ElementId) -> Vec<Explanation> {
     let released = scope.plan.released().find(|(planned, _)| planned.element.id == id);
     if let Some((planned, ruling)) = released {
+        let classes = scope.plan.shared.special.classes();
         // The rules may permit a tier that has no treatment for this kind of value.
         let (tier, treatment) = ruling.ladder.first().copied().unzip();
         return vec![Explanation {
@@ -51,6 +55,10 @@ fn explain(scope: &Scope, id: ElementId) -> Vec<Explanation> {
             tier: tier.unwrap_or(Tier::Withheld),
             rules: ruling.rules.to_vec(),
             treatment: treatment.map(super::Treatment::as_str),
+            special: planned
+                .less()
+                .filter_map(|(index, tier)| classes.get(index).map(|class| (*class, tier)))
+                .collect(),
             remedy: None,
         }];
     }
@@ -62,6 +70,7 @@ fn explain(scope: &Scope, id: ElementId) -> Vec<Explanation> {
             tier: Tier::Withheld,
             rules: vec![withheld.rule],
             treatment: None,
+            special: BTreeMap::new(),
             remedy: Some(withheld.remedy),
         })
         .collect()

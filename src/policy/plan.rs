@@ -88,6 +88,13 @@ impl Planned {
         )
     }
 
+    /// The special classes whose values get less than plain ones, and how little, in the
+    /// order of the marks.
+    pub(super) fn less(&self) -> impl Iterator<Item = (usize, Tier)> {
+        let marked = self.special.iter().map(|ruling| ruling.tier).enumerate();
+        marked.filter(|(_, tier)| *tier > self.plain.tier)
+    }
+
     /// Whether this element is believed of this record.
     pub(super) fn believes(&self, record: &Record) -> bool {
         self.authority.as_ref().is_none_or(|authority| {

@@ -202,10 +202,13 @@ fn category(code: &str) -> Option<String> {
     shaped.then_some(category)
 }
 
-/// The topmost code above this one, so that going up twice is going up once.
+/// The topmost code above this one, so that going up twice is going up once. In a table
+/// without levels there is nothing coarser.
 fn parent(coding: &Coding, around: Surroundings<'_>) -> Option<Coding> {
     let table = around.tables.table(around.domain?)?;
-    let mut row = table.row(coding.code.as_deref()?)?;
+    let levels =
+        table.codes().any(|code| table.row(code).is_some_and(|row| !row.parent.is_empty()));
+    let mut row = table.row(coding.code.as_deref().filter(|_| levels)?)?;
     // A table is a forest some levels deep; a ring in it must not hold us.
     for _ in 0..8 {
         match table.row(&row.parent) {
@@ -233,6 +236,7 @@ mod tests {
     fn tables() -> CodeTables {
         let mut files = Files::default();
         files.insert("codes/t.csv", "code,zh,en,parent\n1,药物,,\n101,青霉素,,1\n10101,甲,,101\n");
+        files.insert("codes/flat.csv", "code,zh,en,parent\n1,是,,\n2,否,,\n");
         CodeTables::load(&files).unwrap()
     }
 
@@ -346,6 +350,17 @@ mod tests {
         check(Treatment::Parent, code("1"), Some("1"));
         check(Treatment::Parent, code("9"), None);
         check(Treatment::Year, code("1949"), None);
+    }
+
+    /// Else the tier `generalised` would give such a code in full.
+    #[test]
+    fn a_table_without_levels_makes_nothing_coarser() {
+        around(|around| {
+            let flat = Surroundings { domain: Some("flat"), ..around };
+            assert_eq!(treat(Treatment::Parent, &code("1"), flat), None);
+            let none = Surroundings { domain: None, ..around };
+            assert_eq!(treat(Treatment::Parent, &code("1"), none), None);
+        });
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Tests of what leaves: answers by bytes.
 
-use super::answer::{AnswerMeta, write_answer};
+use serde_json::json;
+
+use super::answer::{AnswerMeta, RefusalMeta, SourceReport, write_answer, write_refusal};
 use super::platform;
 use crate::identity::Keys;
 use crate::policy::tests::{code, element, names, pack, record, shipped, text};
@@ -8,10 +10,11 @@ use crate::policy::{Evidence, Gathered, PolicySet, Release, Scope, decide};
 use crate::vocabulary::record::Carried;
 use crate::vocabulary::value::{Composite, Quantity};
 use crate::vocabulary::{
-    Date, Element, ElementId, Fault, Identifier, IdentifierKind, Position, Record, Source, Tier,
-    Value, ValueType,
+    Date, Element, ElementId, Fault, Freshness, Identifier, IdentifierKind, Position, Record,
+    Source, Tier, Value, ValueType,
 };
 use crate::wire::json::Limits;
+use crate::wire::{Charset, hl7v2};
 
 const META: AnswerMeta<'_> =
     AnswerMeta { receipt: "r-1", answered_at: 1_795_000_000, mappings: "m", sources: &[] };
@@ -198,12 +201,85 @@ fn who_is_unknown_has_no_data_or_nothing_to_show_gets_the_same_answer() {
 }
 
 #[test]
+fn an_answer_has_the_published_shape() {
+    let set = shipped();
+    let scope = set.admit(names(("community", "worker")), "contract-status", evidence()).unwrap();
+    let day = || Value::Date(Date::parse("20260301").unwrap());
+    let fields = vec![
+        ("MZ.contract.team-phone", Value::Telecom(Composite::line("037100000021"))),
+        ("MZ.check.notice-date", day()),
+    ];
+    let check = record(("annual-check", "record-platform"), "20260301", vec![("record", fields)]);
+    let wanted = ["MZ.contract.team-phone", "MZ.check.notice-date", "DE05.10.032.00"].map(element);
+    let source = Source::parse("record-platform").unwrap();
+    let sources = [SourceReport { source, state: Freshness::Cached, as_of: Some(1_794_999_990) }];
+    let meta = AnswerMeta { sources: &sources, ..META };
+    let bytes = write_answer(&release(&scope, Some(&wanted), &[check]), &meta);
+    let found: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let at = |pointer: &str| found.pointer(pointer).cloned().unwrap_or_default();
+    let expect = [
+        ("/receipt", json!("r-1")),
+        ("/purpose", json!("contract-status")),
+        ("/legal_basis/wording", json!("unconfirmed")),
+        ("/answered_at", json!("2026-11-18T19:06:40+08:00")),
+        ("/policy", json!(set.version())),
+        ("/elements/0/element", json!("MZ.contract.team-phone")),
+        ("/elements/0/name/zh", json!("家庭医生团队电话")),
+        ("/elements/0/tier", json!("full")),
+        ("/elements/0/value", json!("037100000021")),
+        ("/elements/0/source", json!("record-platform")),
+        ("/elements/0/as_of", json!("2026-03-01T00:00:00+08:00")),
+        ("/elements/0/age_seconds", json!(1_795_000_000 - 1_772_294_400)),
+        ("/elements/1/tier", json!("existence")),
+        ("/elements/1/value", json!({ "present": true })),
+        ("/withheld/0/element", json!("DE05.10.032.00")),
+        ("/withheld/0/rule", json!("outside-purpose")),
+        ("/withheld/0/remedy/en", json!("findings are told to the person or the guardian")),
+        ("/sources/0/state", json!("cached")),
+        ("/sources/0/age_seconds", json!(10)),
+    ];
+    for (pointer, expect) in expect {
+        assert_eq!(at(pointer), expect, "{pointer}");
+    }
+}
+
+#[test]
+fn a_refusal_says_where_by_which_rule_and_what_to_do() {
+    let refusal = shipped()
+        .admit(names(("hotline-12349", "agent")), "emergency-card", Evidence::default())
+        .unwrap_err();
+    let bytes = write_refusal(&RefusalMeta {
+        fault: refusal.fault,
+        at: refusal.at.as_ref(),
+        rule: Some(&refusal.rule),
+        receipt: None,
+        remedy: Some(&refusal.remedy),
+    });
+    let found: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(
+        found,
+        json!({
+            "fault": "required-missing",
+            "message": { "zh": "缺少必填字段", "en": "a required field is empty" },
+            "at": "/evidence/call",
+            "rule": "requires-call",
+            "remedy": {
+                "zh": "请在 evidence.call 中填写当前通话编号",
+                "en": "give the id of the open call in evidence.call",
+            },
+            "retry": false,
+            "receipt": null,
+        })
+    );
+}
+
+#[test]
 fn an_upstream_learns_the_identifier_it_is_asked_about_and_no_more() {
     let set = shipped();
     let asker = names(("record-platform", "system"));
     let scope = set.admit(asker, "record-location", Evidence::default()).unwrap();
     let asked = Identifier::new(IdentifierKind::CitizenId, "110105491231002");
-    let subject = platform::subject(&asked).unwrap().unwrap();
+    let subject = platform::subject(&asked).unwrap();
     let bytes = platform::encode(&release(&scope, None, std::slice::from_ref(&subject)));
     assert_eq!(
         String::from_utf8(bytes).unwrap(),
@@ -211,7 +287,7 @@ fn an_upstream_learns_the_identifier_it_is_asked_about_and_no_more() {
          \"value\":\"11010519491231002X\"}]}"
     );
     for kind in [IdentifierKind::Local, IdentifierKind::Other] {
-        assert!(platform::subject(&Identifier::new(kind, "1")).unwrap().is_none());
+        assert!(platform::subject(&Identifier::new(kind, "1")).is_none());
     }
     // The names above are names, and every dialect is found by its own.
     for registry in super::REGISTRIES {
@@ -243,10 +319,10 @@ fn an_upstream_answer_is_read_record_by_record_or_refused_by_place() {
     check(&many, Err((Fault::Limit, "/records")));
 }
 
-/// From an upstream's JSON to the purposes: everything a purpose lists can be answered
+/// From a hospital's message and an upstream's JSON to the purposes: everything a purpose lists can be answered
 /// from what the mappings read, so neither side names an element the other does not know.
 #[test]
-fn what_a_purpose_lists_can_be_answered_from_what_upstreams_say() {
+fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
     let files = crate::policy::tests::folder("mappings");
     let pack = crate::translate::Pack::load(&files).unwrap();
     let source = Source::parse("record-platform").unwrap();
@@ -259,7 +335,17 @@ fn what_a_purpose_lists_can_be_answered_from_what_upstreams_say() {
             records.extend(read.into_iter().flatten().map(|found| found.record));
         }
     }
-    records.extend(pack.derive(&records, META.answered_at));
+    for path in files.under("hl7v2", "hl7") {
+        // One is in its sender's character set; there are enough others.
+        let Ok(text) = files.text(path) else { continue };
+        let lines = text.replace("\r\n", "\r").replace('\n', "\r");
+        let limits = hl7v2::Limits::default();
+        let message = hl7v2::Message::read(lines.as_bytes(), Charset::Utf8, &limits);
+        let read = message.ok().and_then(|message| pack.read_hl7(source, &message).ok());
+        records.extend(read.map(|found| found.record));
+    }
+    let derived = pack.derive(&records.iter().collect::<Vec<_>>(), META.answered_at);
+    records.extend(derived);
     let mut missing = Vec::new();
     for scope in scopes(shipped()) {
         let release = release(&scope, None, &records);

@@ -63,6 +63,8 @@ impl StoreFile {
     pub fn checkpointer(&self) -> Result<Connection, StoreError> {
         let connection = Connection::open(&self.path)?;
         tune(&connection, 1024)?;
+        // The writer may be waiting meanwhile: a reader in the way is not waited for.
+        connection.busy_timeout(Duration::from_millis(5))?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "synchronous", "full")?;
         Ok(connection)

@@ -168,13 +168,14 @@ impl Store {
     /// [`StoreError::Unknown`], [`StoreError::Unavailable`].
     pub async fn erase(&self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
         let erased = persons(self.write(Request::Erase { person, at_ms }).await?)?;
-        // The log still holds pages with the keys; at the next emptying they are gone.
+        // The log still holds pages with the keys; if a reader stands in the way now, they
+        // go as soon as it is done.
         self.empty_log().await;
         Ok(erased)
     }
 
     /// Copies the write-ahead log into the database and empties it; `false` if a
-    /// reader stood in the way.
+    /// reader stands in the way, and then it is done once the reader has ended.
     pub async fn empty_log(&self) -> bool {
         let (answer, emptied) = oneshot::channel();
         let asked = self.empty.as_ref().is_some_and(|empty| empty.send(answer).is_ok());

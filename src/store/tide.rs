@@ -37,12 +37,15 @@ impl Tide {
     /// Works until the store is closed.
     pub fn run(self, orders: &Receiver<Empty>) {
         let mut copied = Instant::now();
+        // Whether somebody asked for an empty log and a reader stood in the way.
+        let mut owed = false;
         loop {
             match orders.recv_timeout(PROJECT_EVERY.min(self.every)) {
                 Ok(answer) => {
-                    let _ = answer.send(self.empty());
+                    owed = !self.empty();
+                    let _ = answer.send(!owed);
                 }
-                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Timeout) => owed = owed && !self.empty(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.project();
@@ -68,7 +71,7 @@ impl Tide {
 
     /// Copies what it can beside the writer. Only a long log makes the writer wait, and
     /// then for what it wrote since the copy before.
-    fn copy(&self) {
+    pub(super) fn copy(&self) {
         if self.checkpoint("PASSIVE").1 * FRAME_BYTES <= self.wal_bytes_max {
             return;
         }
@@ -84,7 +87,7 @@ impl Tide {
     }
 
     /// Whether it went through, and how many pages the log holds.
-    fn checkpoint(&self, mode: &str) -> (bool, u64) {
+    pub(super) fn checkpoint(&self, mode: &str) -> (bool, u64) {
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let ended = self.connection.query_row(&sql, [], |row| {
             Ok((row.get::<_, i64>(0)? == 0, row.get::<_, i64>(1)?.max(0).cast_unsigned()))

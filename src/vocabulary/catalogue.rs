@@ -53,7 +53,10 @@ impl Catalogue {
         for path in files.under("elements", "toml") {
             let read = files.text(path).and_then(|text| Ok((text, parse_toml(path, text)?)));
             match read {
-                Ok((text, file)) => found.load_file(path, text, file, tables, &mut faults),
+                Ok((text, file)) => {
+                    let wrong = found.add(file, tables).into_iter();
+                    faults.extend(wrong.map(|(at, wrong)| Diagnostic::at(path, text, at, wrong)));
+                }
                 Err(fault) => faults.push(fault),
             }
         }
@@ -83,26 +86,22 @@ impl Catalogue {
         self.elements.is_empty()
     }
 
-    fn load_file(
-        &mut self,
-        path: &str,
-        text: &str,
-        file: ElementsFile,
-        tables: &CodeTables,
-        faults: &mut Vec<Diagnostic>,
-    ) {
+    /// Adds the rows of a file; returns what is wrong, each with its byte offset.
+    fn add(&mut self, file: ElementsFile, tables: &CodeTables) -> Vec<(usize, String)> {
+        let mut faults = Vec::new();
         for row in file.rows {
-            let span = row.span();
-            let outcome = element(row.into_inner(), &file.source, tables).and_then(|element| {
-                match self.elements.insert(element.id, element) {
-                    Some(before) => Err(format!("element {} stands twice", before.id)),
-                    None => Ok(()),
+            let at = row.span().start;
+            let added = element(row.into_inner(), &file.source, tables);
+            let before = added.map(|element| self.elements.insert(element.id, element));
+            match before {
+                Ok(None) => (),
+                Ok(Some(before)) => {
+                    faults.push((at, format!("element {} stands twice", before.id)))
                 }
-            });
-            if let Err(message) = outcome {
-                faults.push(Diagnostic::at(path, text, span.start, message));
+                Err(message) => faults.push((at, message)),
             }
         }
+        faults
     }
 }
 

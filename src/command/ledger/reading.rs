@@ -55,14 +55,6 @@ impl Reading {
         &self.file
     }
 
-    /// The newest checkpoint, if there is one.
-    ///
-    /// # Errors
-    /// [`Failure`] if it cannot be read.
-    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
-        Ok(self.file.checkpoint().map_err(failed)?.map(|last| last.bytes))
-    }
-
     /// Every entry with its number, in order.
     pub fn entries(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
         let page = move |from| {

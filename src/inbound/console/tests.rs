@@ -202,7 +202,6 @@ async fn every_sum_and_every_fact_of_the_overview_is_shown() {
         "90.6 %",
         "已到期",
         "还有 12 天",
-        "73.8 MiB",
         "完好",
         "2026-11-21 16:00:00",
     ] {

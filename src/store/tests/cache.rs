@@ -267,9 +267,9 @@ async fn the_own_store_is_a_source_like_any_other() {
     let own = (source("gateway"), PERSON);
     for (text, all) in [("a", "a"), ("b", "ba")] {
         for person in keep(&store, text, vec![local(1)]).await.persons {
-            cache.invalidate(person);
+            cache.invalidate(Subject::Person(person));
         }
-        let fetched = cache.get(own, 0, || store.records(PERSON, 10)).await;
+        let fetched = cache.get(own, 0, || store.records(PersonId(1), 10)).await;
         assert_eq!(told(&fetched), (Freshness::Fresh, all.to_owned()));
     }
 }

@@ -155,6 +155,55 @@ async fn a_full_queue_makes_senders_wait_and_drops_nothing() {
     assert_eq!(store.counts().await.unwrap()[0].kept, 50);
 }
 
+#[tokio::test]
+async fn a_long_log_starts_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let still = Settings { checkpoint_ms: 3_600_000, ..settings(folder.path()) };
+    let store = Store::open(still, &MASTER, chain()).unwrap();
+    let tide = Tide {
+        connection: store.file.checkpointer().unwrap(),
+        shared: Arc::clone(&store.shared),
+        jobs: store.jobs.as_ref().unwrap().downgrade(),
+        every: Duration::from_secs(1),
+        wal_bytes_max: 200_000,
+    };
+    let big = "x".repeat(500_000);
+    store.append(row(&big, None, None)).await.unwrap();
+    let long = file::reader(&file::database(folder.path()), 64).unwrap();
+    long.execute_batch("BEGIN; SELECT count(*) FROM ledger").unwrap();
+    for (reading, starts_anew) in [(true, false), (false, true)] {
+        if !reading {
+            long.execute_batch("COMMIT").unwrap();
+        }
+        store.append(row(&big, None, None)).await.unwrap();
+        tide.copy();
+        store.append(row("small", None, None)).await.unwrap();
+        let (_, pages) = tide.checkpoint("PASSIVE");
+        assert_eq!(pages < 20, starts_anew, "{pages} pages");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_only_delays_the_end_of_an_erased_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    keep(&store, "one", vec![local(1)]).await;
+    let long = file::reader(&file::database(folder.path()), 64).unwrap();
+    let sql = "SELECT wrapped FROM person WHERE id = 1";
+    let key: Vec<u8> = long.query_row(sql, [], |row| row.get(0)).unwrap();
+    long.execute_batch("BEGIN; SELECT count(*) FROM person").unwrap();
+    store.erase(PersonId(1), 1).await.unwrap();
+    assert!(holds(&bytes_on_disk(folder.path()), &key), "the reader may still need it");
+    assert_eq!(keep(&store, "two", vec![local(2)]).await.number, 2, "nobody waits for the reader");
+    long.execute_batch("COMMIT").unwrap();
+    let gone = async {
+        while holds(&bytes_on_disk(folder.path()), &key) {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), gone).await.is_ok());
+}
+
 #[test]
 fn a_store_opens_for_one_process_and_its_own_key_alone() {
     let folder = tempfile::tempdir().unwrap();

@@ -79,3 +79,25 @@ async fn numbers_go_on_after_reopening() {
         assert_eq!(keep(&store, &number.to_string(), vec![local(1)]).await.number, number + 1);
     }
 }
+
+#[tokio::test]
+async fn the_search_tables_are_filled_without_being_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for _ in 0..3 {
+        store.append(row("x", Some("a"), None)).await.unwrap();
+    }
+    let filled = async {
+        loop {
+            let count = |reader: &rusqlite::Connection| {
+                let sql = "SELECT count(*) FROM ledger_person";
+                Ok(reader.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+            };
+            if store.readers.read(count).await.unwrap() == 3 {
+                break;
+            }
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    assert!(tokio::time::timeout(patience, filled).await.is_ok());
+}
