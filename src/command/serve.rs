@@ -11,7 +11,7 @@ use super::Failure;
 use super::check::complain;
 use crate::config::Config;
 use crate::telemetry;
-pub use reload::reload;
+pub use reload::Reloader;
 pub use start::{Running, start};
 
 /// `kangqiao serve --config kangqiao.toml`
@@ -48,7 +48,8 @@ async fn serve(args: Args) -> Result<(), Failure> {
         tokio::select! {
             _ = end.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload(&running, &args.config).await,
+            // The outcome is logged where it is known.
+            _ = hangup.recv() => drop(running.reloader.reload().await),
         }
     }
     tracing::info!("stopping");
