@@ -274,14 +274,20 @@ name       = "record-platform"
 url        = "https://localhost:{platform}"
 department = "record-platform"
 dialect    = "platform-json"
-tls        = {{ authority = "certs/ca.pem", certificate = "certs/kangqiao.pem", key = "certs/kangqiao.key" }}
+[upstream.tls]
+authority   = "certs/ca.pem"
+certificate = "certs/kangqiao.pem"
+key         = "certs/kangqiao.key"
 
 [[upstream]]
 name       = "elder-registry"
 url        = "https://localhost:{registry}"
 department = "elder-registry"
 dialect    = "civil-json"
-tls        = {{ authority = "certs/ca.pem", certificate = "certs/kangqiao.pem", key = "certs/kangqiao.key" }}
+[upstream.tls]
+authority   = "certs/ca.pem"
+certificate = "certs/kangqiao.pem"
+key         = "certs/kangqiao.key"
 "#
     )
 }
