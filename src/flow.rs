@@ -67,6 +67,7 @@ pub struct Gateway {
 impl Gateway {
     /// Carries one message from its socket to its acknowledgements.
     pub async fn push(&self, arrival: mllp::Arrival) -> Vec<Vec<u8>> {
+        let _timed = counters::Timed::new("kangqiao_push_seconds");
         let rules = self.rules.load_full();
         let (received, broken) = match arrival {
             mllp::Arrival::Message(received) => (received, None),
@@ -138,6 +139,7 @@ impl Gateway {
 
     /// Carries one question from its socket to its answer; a refusal is an answer too.
     pub async fn answer(&self, question: Question) -> Answered {
+        let _timed = counters::Timed::new("kangqiao_answer_seconds");
         let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
         match self.disclose(&turn, &question).await {
             Ok(answered) => answered,

@@ -28,7 +28,7 @@ enum Command {
     Check(check::Args),
     /// 演示 The whole story over real sockets, on simulated systems.
     Demo(demo::Args),
-    /// 删除 Destroy the keys of everything kept about a person.
+    /// 抹除 Destroy the keys of everything kept about a person.
     Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
     Explain(explain::Args),

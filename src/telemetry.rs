@@ -13,7 +13,8 @@ pub fn log() {
 }
 
 fn log_from(level: &str) {
-    let filter = EnvFilter::try_from_env("KANGQIAO_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = EnvFilter::try_from_env("KANGQIAO_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},actix_server=warn")));
     // A second call, from a test in the same process, changes nothing.
     let _ = tracing_subscriber::fmt()
         .json()
@@ -39,8 +40,17 @@ pub fn metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildE
     for (name, text) in DESCRIPTIONS {
         metrics::describe_counter!(*name, *text);
     }
+    for (name, text) in MEASURES {
+        metrics::describe_histogram!(*name, *text);
+    }
     Ok(handle)
 }
+
+/// Every histogram and what it measures.
+const MEASURES: &[(&str, &str)] = &[
+    ("kangqiao_push_seconds", "seconds from a whole message to its acknowledgements"),
+    ("kangqiao_answer_seconds", "seconds from a whole question to its answer"),
+];
 
 /// Every counter and what it counts.
 const DESCRIPTIONS: &[(&str, &str)] = &[

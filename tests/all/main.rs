@@ -18,6 +18,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod docs;
+mod operate;
 mod push;
 mod readme;
 mod realclients;

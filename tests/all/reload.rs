@@ -18,7 +18,7 @@ fn reload(rig: &Rig, outcome: &str) {
     let count = |rig: &Rig| rig.counted("kangqiao_reloads_total", &[("outcome", outcome)]);
     let before = count(rig);
     rig.signal("HUP");
-    until(&format!("a reload was {outcome}"), || (count(rig) > before).then_some(()));
+    until(&format!("the reload is {outcome}"), || (count(rig) > before).then_some(()));
 }
 
 fn card(rig: &Rig, resident: &Resident) -> kangqiao_conformance::https::Reply {

@@ -193,23 +193,12 @@ impl Site {
 fn certificates(dir: &Path) -> Result<(), Failure> {
     let authority = Authority::at(dir);
     authority.init("Kangqiao demonstration authority", 30)?;
-    let issue = |name: &str, usage| {
-        let dns = vec!["localhost".to_owned()];
-        let request = Request { name: name.to_owned(), usage, dns, ip: vec![LOOPBACK], days: 30 };
-        authority.issue(&request).map(drop)
-    };
-    for server in ["gateway", "record-platform", "elder-registry"] {
-        issue(server, Usage::Server)?;
-    }
-    for client in CLIENTS {
-        let request = Request {
-            name: client.to_owned(),
-            usage: Usage::Client,
-            dns: Vec::new(),
-            ip: Vec::new(),
-            days: 30,
-        };
-        authority.issue(&request)?;
+    let servers =
+        ["gateway", "record-platform", "elder-registry"].map(|name| (name, Usage::Server));
+    let clients = CLIENTS.map(|name| (name, Usage::Client));
+    for (name, usage) in servers.into_iter().chain(clients) {
+        let (name, dns, ip) = (name.to_owned(), vec!["localhost".to_owned()], vec![LOOPBACK]);
+        authority.issue(&Request { name, usage, dns, ip, days: 30 })?;
     }
     Ok(())
 }
@@ -237,6 +226,8 @@ fn there(folder: &Path) -> Result<PathBuf, Failure> {
 fn configuration(ports: Ports, mappings: &Path, policies: &Path) -> String {
     let Ports { mllp, mllps, https, console, operation, platform, registry } = ports;
     let (mappings, policies) = (mappings.display(), policies.display());
+    let upstreams = upstream("record-platform", platform, "platform-json")
+        + &upstream("elder-registry", registry, "civil-json");
     format!(
         r#"# The demonstration's site. Paths are relative to this file.
 mappings   = "{mappings}"
@@ -284,20 +275,22 @@ name = "hospital-a"
 [[sender]]
 name        = "hospital-b"
 certificate = "hospital-b"
+{upstreams}"#
+    )
+}
 
+fn upstream(name: &str, port: u16, dialect: &str) -> String {
+    format!(
+        r#"
 [[upstream]]
-name       = "record-platform"
-url        = "https://localhost:{platform}"
-department = "record-platform"
-dialect    = "platform-json"
-tls        = {{ authority = "certs/ca.pem", certificate = "certs/kangqiao.pem", key = "certs/kangqiao.key" }}
-
-[[upstream]]
-name       = "elder-registry"
-url        = "https://localhost:{registry}"
-department = "elder-registry"
-dialect    = "civil-json"
-tls        = {{ authority = "certs/ca.pem", certificate = "certs/kangqiao.pem", key = "certs/kangqiao.key" }}
+name       = "{name}"
+url        = "https://localhost:{port}"
+department = "{name}"
+dialect    = "{dialect}"
+[upstream.tls]
+authority   = "certs/ca.pem"
+certificate = "certs/kangqiao.pem"
+key         = "certs/kangqiao.key"
 "#
     )
 }

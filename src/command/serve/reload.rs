@@ -45,7 +45,7 @@ impl Reloader {
                 tracing::error!(reason = %failure, "not reloaded: what served before goes on");
             }
         }
-        let label = if outcome.is_ok() { "done" } else { "refused" };
+        let label = if outcome.is_ok() { "applied" } else { "refused" };
         counter!("kangqiao_reloads_total", "outcome" => label).increment(1);
         outcome
     }
