@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::rig::message::{field, unique};
-use crate::rig::{ROOT, Rig};
+use crate::rig::message::field;
+use crate::rig::{ROOT, Rig, loudly};
 
 fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -22,7 +22,8 @@ fn every_message_of_the_corpus_ends_applied_quarantined_or_refused() {
     let mut paths = Vec::new();
     messages(&folder, &mut paths);
     if paths.is_empty() {
-        return eprintln!("SKIPPED: the corpus is not beside the repository");
+        // Not even in CI a failure: it is other people's, and not ours to give away.
+        return loudly("SKIPPED: the corpus is not beside the repository");
     }
     paths.sort();
     let rig = Rig::start();
@@ -42,7 +43,7 @@ fn every_message_of_the_corpus_ends_applied_quarantined_or_refused() {
         }
         *codes.entry(code).or_insert(0) += 1;
     }
-    eprintln!("{} messages of the corpus: {codes:?} (run {})", paths.len(), unique());
+    loudly(&format!("{} messages of the corpus: {codes:?}", paths.len()));
     let all = rig.counted("kangqiao_messages_total", &[]);
     assert!(all > 0 && all <= paths.len() as u64, "{all} counted of {}", paths.len());
 }
