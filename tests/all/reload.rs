@@ -49,7 +49,7 @@ fn a_broken_mapping_never_serves_and_a_good_one_does() {
     assert_eq!(card(&rig, &Resident::new()).json()["mappings"], before);
     let good = "title = \"spells the sex out\"\ncodes = { \"PID-8\" = { \"male\" = \"M\" } }\n";
     std::fs::write(&overlay, good).unwrap();
-    reload(&rig, "done");
+    reload(&rig, "applied");
     assert_eq!((pushed("M").as_str(), pushed("male").as_str()), ("AA", "AA"));
     assert_ne!(card(&rig, &Resident::new()).json()["mappings"], before);
     drop(kept);
@@ -78,7 +78,7 @@ fn a_broken_policy_never_serves_and_a_withdrawn_grant_works_at_once() {
         "title = \"nothing is granted\"\nexample = []\n",
     )
     .unwrap();
-    reload(&rig, "done");
+    reload(&rig, "applied");
     assert_eq!(card(&rig, &resident).status, 403);
 }
 
@@ -98,7 +98,7 @@ fn a_revoked_certificate_is_refused_after_a_reload_even_on_an_open_connection() 
     assert_eq!(push(&mut rig.mllps(TLS_SENDER).unwrap()).unwrap(), "AA");
     std::fs::write(&key, good).unwrap();
     rig.succeed(&["certs", "--dir", "certs", "revoke", "--name", TLS_SENDER]);
-    reload(&rig, "done");
+    reload(&rig, "applied");
     assert!(push(&mut open).map_or(true, |code| code != "AA"), "still open to the revoked");
     let fresh = rig.mllps(TLS_SENDER).and_then(|mut link| push(&mut link));
     assert!(fresh.map_or(true, |code| code != "AA"), "open anew to the revoked");
