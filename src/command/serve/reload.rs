@@ -63,7 +63,7 @@ impl Reloader {
         })?;
         let upstreams = upstreams(&config)?;
         for tls in [Some(&self.tls), self.console_tls.as_ref()].into_iter().flatten() {
-            tls.reload().map_err(|error| Failure::during("certificates", error))?;
+            tls.reload().map_err(|error| Failure::caused("certificates", &error))?;
         }
         let rules = compiled.bind(&config, self.tls.revoked()).map_err(Failure)?;
         let (pack, policies) = (rules.pack.version(), rules.policies.version());
