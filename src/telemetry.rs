@@ -52,5 +52,9 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "messages whose bytes are not in the character set of MSH-18",
     ),
     ("kangqiao_unmapped_leaves_total", "leaves no mapping names, by source"),
+    (
+        "kangqiao_foreign_records_total",
+        "records of another person than was asked about, by upstream; not used",
+    ),
     ("kangqiao_reloads_total", "reloads by outcome"),
 ];

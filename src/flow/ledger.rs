@@ -12,6 +12,7 @@ use super::rules::Rules;
 use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::PersonId;
+use crate::outbound::Upstream;
 use crate::store::{LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
 
@@ -29,6 +30,29 @@ impl Gateway {
     /// [`StoreError`] if it cannot be written.
     pub async fn record(&self, kind: Kind, subject: &str) -> Result<(), StoreError> {
         self.append(&self.event(kind, subject)).await.map(drop)
+    }
+
+    /// Serves under new rules and with new upstream systems, once the ledger says so.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be written; then what served before goes on.
+    pub async fn adopt(
+        &self,
+        rules: Rules,
+        upstreams: Vec<Arc<Upstream>>,
+    ) -> Result<(), StoreError> {
+        let (mappings, policy) = (rules.pack.version(), rules.policies.version());
+        let mut entry = self.event(Kind::Reload, &format!("mappings {mappings} policies {policy}"));
+        entry.mappings = Some(mappings.to_owned());
+        entry.policy = Some(policy.to_owned());
+        self.append(&entry).await?;
+        let before = self.rules.swap(Arc::new(rules));
+        self.upstreams.store(Arc::new(upstreams));
+        // What was read by other mappings is read again: they may have been wrong.
+        if before.pack.version() != self.rules.load().pack.version() {
+            self.cache.invalidate_all();
+        }
+        Ok(())
     }
 
     /// An entry about something that is no disclosure.

@@ -72,7 +72,7 @@ impl Default for ClientSettings {
 /// Key, certificate and client rules of a listener, replaceable while it serves.
 ///
 /// Connections that are open keep what they were made with; every handshake after
-/// [`reload`](Self::reload) sees the new material.
+/// [`serve`](Self::serve) sees the new material.
 #[derive(Debug)]
 pub struct ReloadableTls {
     settings: Settings,
@@ -97,16 +97,20 @@ impl ReloadableTls {
         Self::load(settings, None)
     }
 
-    /// Reads all files again and swaps them in together.
+    /// Reads all files again. What they hold serves once it is handed to [`serve`](Self::serve).
     ///
     /// # Errors
     /// [`TlsError`] if any file cannot serve, or a revocation list is older than the
     /// one in use; what served before goes on serving.
-    pub fn reload(&self) -> Result<(), TlsError> {
+    pub fn read(&self) -> Result<Fresh, TlsError> {
         let fresh = Material::read(&self.settings, self.clients.as_ref())?;
         fresh.follows(&self.current.load())?;
-        self.current.store(Arc::new(fresh));
-        Ok(())
+        Ok(Fresh(fresh))
+    }
+
+    /// Swaps in what was read, all of it together.
+    pub fn serve(&self, fresh: Fresh) {
+        self.current.store(Arc::new(fresh.0));
     }
 
     /// For actix `bind_rustls_0_23`; stays right across reloads.
@@ -156,6 +160,19 @@ impl ReloadableTls {
     fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, rustls::Error> {
         let current = self.current.load();
         current.clients.clone().ok_or_else(|| CertificateError::UnknownIssuer.into())
+    }
+}
+
+/// Key, certificate and client rules that can serve, and do not yet: whoever reloads
+/// several things swaps them in when all of them are found good.
+#[derive(Debug)]
+pub struct Fresh(Material);
+
+impl Fresh {
+    /// Serial numbers its lists revoke, as [`certificate`] writes them.
+    #[must_use]
+    pub fn revoked(&self) -> &[Vec<u8>] {
+        &self.0.revoked
     }
 }
 

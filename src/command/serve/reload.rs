@@ -1,12 +1,10 @@
 //! Reloading: everything is read and compiled first; a faulty file changes nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use metrics::counter;
 
 use super::start::{Running, upstreams};
-use crate::audit::Kind;
 use crate::command::Failure;
 use crate::command::compile::compile;
 use crate::config::Config;
@@ -39,17 +37,18 @@ async fn attempt(running: &Running, path: PathBuf) -> Result<(), Failure> {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         Failure(faults.join("; "))
     })?;
+    // All that can fail comes first: either everything is swapped in or nothing is.
     let upstreams = upstreams(&config)?;
-    running.tls.reload().map_err(|error| Failure::during("certificates", error))?;
-    if let Some(tls) = &running.console_tls {
-        tls.reload().map_err(|error| Failure::during("certificates", error))?;
+    let during = |error| Failure::during("certificates", error);
+    let machines = running.tls.read().map_err(during)?;
+    let console = running.console_tls.as_ref().map(|tls| tls.read().map(|fresh| (tls, fresh)));
+    let console = console.transpose().map_err(during)?;
+    let rules = compiled.bind(&config, machines.revoked().to_vec()).map_err(Failure)?;
+    let adopted = running.gateway.adopt(rules, upstreams).await;
+    adopted.map_err(|error| Failure::during("ledger", error))?;
+    running.tls.serve(machines);
+    if let Some((tls, fresh)) = console {
+        tls.serve(fresh);
     }
-    let rules = compiled.bind(&config, running.tls.revoked()).map_err(Failure)?;
-    let versions =
-        format!("mappings {} policies {}", rules.pack.version(), rules.policies.version());
-    let gateway = &running.gateway;
-    gateway.rules.store(Arc::new(rules));
-    gateway.upstreams.store(Arc::new(upstreams));
-    let recorded = gateway.record(Kind::Reload, &versions).await;
-    recorded.map_err(|error| Failure::during("ledger", error))
+    Ok(())
 }
