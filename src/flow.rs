@@ -7,6 +7,7 @@
 mod counters;
 mod gather;
 mod ledger;
+mod operate;
 mod question;
 mod rules;
 mod sight;
@@ -66,12 +67,14 @@ pub struct Gateway {
 impl Gateway {
     /// Carries one message from its socket to its acknowledgements.
     pub async fn push(&self, arrival: mllp::Arrival) -> Vec<Vec<u8>> {
+        let _timed = counters::Timed::new("kangqiao_push_seconds");
         let rules = self.rules.load_full();
         let (received, broken) = match arrival {
             mllp::Arrival::Message(received) => (received, None),
             mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
         };
-        let sender = rules.sender(received.peer.as_ref(), received.sender);
+        let received_at_ms = (self.clock)();
+        let sender = rules.sender(received.peer.as_ref(), received.sender, received_at_ms);
         let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
         let message = Message::read(&received.body, charset.unwrap_or(Charset::Utf8), &self.limits);
         let header = header(&message, &received, charset.unwrap_or(Charset::Utf8));
@@ -86,7 +89,6 @@ impl Gateway {
             (None, Some(sender), Ok(message)) => self.propose(&rules, sender, message),
         };
         let source = sender.unwrap_or(NOBODY);
-        let received_at_ms = (self.clock)();
         let digest = Hash::digest(&received.body);
         let arrival = store::Arrival {
             source,
@@ -137,6 +139,7 @@ impl Gateway {
 
     /// Carries one question from its socket to its answer; a refusal is an answer too.
     pub async fn answer(&self, question: Question) -> Answered {
+        let _timed = counters::Timed::new("kangqiao_answer_seconds");
         let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
         match self.disclose(&turn, &question).await {
             Ok(answered) => answered,
@@ -147,7 +150,7 @@ impl Gateway {
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
     async fn disclose(&self, turn: &Turn, question: &Question) -> Result<Answered, Refused> {
         let rules = &turn.rules;
-        let asker = rules.asker(question.certificate.as_ref())?;
+        let asker = rules.asker(question.certificate.as_ref(), turn.at_ms)?;
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, certs, check, demo, explain, ledger, send, serve, translate, user,
+    Failure, ask, certs, check, demo, explain, ledger, operate, send, serve, translate, user,
 };
 
 #[global_allocator]
@@ -28,16 +28,24 @@ enum Command {
     Check(check::Args),
     /// 演示 The whole story over real sockets, on simulated systems.
     Demo(demo::Args),
+    /// 删除 Destroy the keys of everything kept about a person.
+    Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
     Explain(explain::Args),
     /// 账本 Verify, search or export the ledger.
     Ledger(ledger::Args),
+    /// 重新加载 Read configuration, certificates, mappings and policies again.
+    Reload(operate::Reload),
+    /// 重放 Try quarantined messages again.
+    Replay(operate::Replay),
     /// 发送 Send messages as a hospital and print the acknowledgements.
     Send(send::Args),
     /// 运行 Run the gateway.
     Serve(serve::Args),
     /// 翻译 What a message becomes.
     Translate(translate::Args),
+    /// 撤销合并 Set a person free again that was merged into another.
+    Unmerge(operate::Unmerge),
     /// 用户 Who may sign in to the console.
     User(user::Args),
 }
@@ -48,11 +56,15 @@ fn main() -> ExitCode {
         Command::Certs(args) => certs::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Erase(args) => args.run(),
         Command::Explain(args) => explain::run(args),
         Command::Ledger(args) => ledger::run(args),
+        Command::Reload(args) => args.run(),
+        Command::Replay(args) => args.run(),
         Command::Send(args) => send::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Translate(args) => translate::run(args),
+        Command::Unmerge(args) => args.run(),
         Command::User(args) => user::run(args),
     };
     match outcome {

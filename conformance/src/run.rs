@@ -222,8 +222,9 @@ impl Play<'_> {
         {
             return Err(format!("the reply differs from that of step {number}"));
         }
+        // In the sender's character set, where the case looks at more than single fields.
         let text = match &step.charset {
-            Some(name) if !found.is_empty() => decode(found, name)?,
+            Some(name) if !step.holds.is_empty() => decode(found, name)?,
             _ => reply::text(found),
         };
         for part in &step.holds {

@@ -1,17 +1,20 @@
 //! `kangqiao ask`: a department on the command line.
 
-use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
 
 use super::Failure;
+use super::identifier::typed;
 use crate::outbound::TlsFiles;
 
 /// `kangqiao ask --purpose … --citizen-id …`
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group(
+    clap::ArgGroup::new("identifier").required(true).args(["citizen_id", "card", "record"])
+))]
 pub struct Args {
     /// Where the gateway listens
     #[arg(long, default_value = "https://localhost:8443")]
@@ -26,13 +29,13 @@ pub struct Args {
     #[arg(long)]
     purpose: String,
     /// 公民身份号码; `-` reads it from standard input, so that no process list shows it
-    #[arg(long, group = "identifier", required = true)]
+    #[arg(long)]
     citizen_id: Option<String>,
     /// 居民健康卡号, or `-`
-    #[arg(long, group = "identifier")]
+    #[arg(long)]
     card: Option<String>,
     /// 健康档案编号, or `-`
-    #[arg(long, group = "identifier")]
+    #[arg(long)]
     record: Option<String>,
     /// Only these elements
     #[arg(long, value_delimiter = ',')]
@@ -157,20 +160,6 @@ fn inquiry(args: &Args) -> Result<Value, Failure> {
         }
     }
     Ok(inquiry)
-}
-
-/// The identifier as given, or one line of standard input for `-`.
-fn typed(value: &str) -> Result<Zeroizing<String>, Failure> {
-    if value != "-" {
-        return Ok(Zeroizing::new(value.to_owned()));
-    }
-    let mut input = std::io::stdin().lock();
-    if std::io::stdin().is_terminal() {
-        eprint!("标识符 identifier: ");
-    }
-    let mut line = Zeroizing::new(String::new());
-    input.read_line(&mut line).map_err(|error| Failure::during("standard input", error))?;
-    Ok(Zeroizing::new(line.trim().to_owned()))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

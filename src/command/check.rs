@@ -33,7 +33,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let (elements, mappings) =
         (compiled.pack.catalogue().len(), compiled.pack.version().to_owned());
     let policies = compiled.policies.version().to_owned();
-    compiled.bind(&config, tls.revoked()).map_err(Failure)?;
+    compiled.bind(&config, tls.standing()).map_err(Failure)?;
     println!("配置正确 configuration is sound");
     println!("数据元 elements   {elements}");
     println!("映射版本 mappings {mappings}");

@@ -11,7 +11,7 @@ use super::Failure;
 use super::check::complain;
 use crate::config::Config;
 use crate::telemetry;
-pub use reload::reload;
+pub use reload::Reloader;
 pub use start::{Running, start};
 
 /// `kangqiao serve --config kangqiao.toml`
@@ -31,6 +31,7 @@ pub struct Args {
 /// [`Failure`] if it cannot start.
 pub fn run(args: Args) -> Result<(), Failure> {
     telemetry::log();
+    telemetry::mask_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;
     runtime.block_on(serve(args))
@@ -48,7 +49,8 @@ async fn serve(args: Args) -> Result<(), Failure> {
         tokio::select! {
             _ = end.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => reload(&running, &args.config).await,
+            // The outcome is logged where it is known.
+            _ = hangup.recv() => drop(running.reloader.reload().await),
         }
     }
     tracing::info!("stopping");

@@ -20,6 +20,9 @@ use crate::{audit, outbound, store, wire};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The file itself, to be read again at a reload.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// Folder of the mapping pack. Default `mappings`.
     #[serde(default = "default_mappings")]
     pub mappings: PathBuf,
@@ -135,6 +138,12 @@ const fn default_connections() -> usize {
 }
 
 impl Config {
+    /// 运维接口, the socket operators give orders by: in the store's folder.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.store.folder.join("operator.sock")
+    }
+
     /// Reads and checks the file; paths become relative to its folder.
     ///
     /// # Errors
@@ -148,6 +157,7 @@ impl Config {
         if !faults.is_empty() {
             return Err(faults);
         }
+        path.clone_into(&mut config.file);
         config.relocate(path.parent().unwrap_or(Path::new("")));
         Ok(config)
     }

@@ -1,12 +1,32 @@
 //! What the flows count. Labels are configured names and faults, never values.
 
-use metrics::counter;
+use std::time::Instant;
+
+use metrics::{counter, histogram};
 
 use crate::policy::Scope;
 use crate::store::{Kept, StoreError};
 use crate::translate::Bins;
 use crate::vocabulary::{Fault, Source};
 use crate::wire::hl7v2::Header;
+
+/// Measures how long something takes, until it is dropped.
+pub(super) struct Timed {
+    name: &'static str,
+    began: Instant,
+}
+
+impl Timed {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self { name, began: Instant::now() }
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        histogram!(self.name).record(self.began.elapsed());
+    }
+}
 
 /// One message, by what became of it.
 pub(super) fn kept(source: Source, kept: &Result<Kept, StoreError>) {

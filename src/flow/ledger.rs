@@ -32,17 +32,19 @@ impl Gateway {
         self.append(&self.event(kind, subject)).await.map(drop)
     }
 
-    /// Serves under new rules and with new upstream systems, once the ledger says so.
+    /// Serves under new rules and with new upstream systems; says their versions. The
+    /// entry comes first: rules nobody can prove were in force must not decide.
     ///
     /// # Errors
-    /// [`StoreError`] if that cannot be written; then what served before goes on.
+    /// [`StoreError`] if it cannot be written; then what served before goes on.
     pub async fn adopt(
         &self,
         rules: Rules,
         upstreams: Vec<Arc<Upstream>>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<String, StoreError> {
         let (mappings, policy) = (rules.pack.version(), rules.policies.version());
-        let mut entry = self.event(Kind::Reload, &format!("mappings {mappings} policies {policy}"));
+        let versions = format!("mappings {mappings} policies {policy}");
+        let mut entry = self.event(Kind::Reload, &versions);
         entry.mappings = Some(mappings.to_owned());
         entry.policy = Some(policy.to_owned());
         self.append(&entry).await?;
@@ -52,7 +54,7 @@ impl Gateway {
         if before.pack.version() != self.rules.load().pack.version() {
             self.cache.invalidate_all();
         }
-        Ok(())
+        Ok(versions)
     }
 
     /// An entry about something that is no disclosure.
@@ -97,7 +99,7 @@ impl Gateway {
             Some(inquiry) => self.resident(&inquiry.identifier).await.ok(),
             None => None,
         };
-        let asker = turn.rules.asker(question.certificate.as_ref()).ok();
+        let asker = turn.rules.asker(question.certificate.as_ref(), turn.at_ms).ok();
         let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
         let circumstances = self.circumstances(turn, resident.as_ref(), BTreeMap::new());
         let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::{Gateway, Rules};
-use crate::audit::{Checkpoint, Entry, Kind, Receipt, Reference};
+use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
 use crate::identity::Pseudonym;
 use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
@@ -152,12 +152,18 @@ impl Gateway {
         }
         found.sort_by_key(|entry| std::cmp::Reverse(entry.number));
         found.dedup_by_key(|entry| entry.number);
-        let more = found.len() > limit || found.len() == limit;
+        let more = found.len() >= limit;
         found.truncate(limit);
+        let older = found.last().filter(|_| more).map(|stored| stored.number);
         let rules = self.rules.load_full();
-        let rows: Vec<_> = found.iter().filter_map(|entry| line(&rules, entry)).collect();
-        let older = rows.last().filter(|_| more).map(|row| row.number);
-        let pseudonym = persons.into_iter().next().map(|known| known.0);
+        // The store's columns are not signed; what an entry says is.
+        let asked = Question { department, persons, ..Question::default() };
+        let entries = found.iter().filter_map(|stored| {
+            let entry = Entry::from_bytes(&stored.bytes).ok()?;
+            asked.matches(&entry).then(|| line(&rules, stored.number, &entry))
+        });
+        let rows = entries.collect();
+        let pseudonym = asked.persons.into_iter().next().map(|known| known.0);
         Ok(view::LedgerPage { rows, pseudonym, older })
     }
 
@@ -193,9 +199,8 @@ impl Gateway {
         };
         let Some(found) = found else { return Ok(None) };
         let rules = self.rules.load_full();
-        let (Some(row), Ok(entry)) = (line(&rules, &found), Entry::from_bytes(&found.bytes)) else {
-            return Err(Fault::Internal);
-        };
+        let entry = Entry::from_bytes(&found.bytes).map_err(|_| Fault::Internal)?;
+        let row = line(&rules, found.number, &entry);
         let proof = self.proof(found.number).await?;
         let text = String::from_utf8_lossy(&found.bytes).into_owned();
         Ok(Some(full(&rules, row, entry, (text, proof))))
@@ -262,8 +267,7 @@ fn element(rules: &Rules, id: ElementId) -> view::Named {
     view::Named { id: id.to_string(), zh, en }
 }
 
-fn line(rules: &Rules, stored: &LedgerEntry) -> Option<view::LedgerRow> {
-    let entry = Entry::from_bytes(&stored.bytes).ok()?;
+fn line(rules: &Rules, number: u64, entry: &Entry) -> view::LedgerRow {
     let department = entry.department.map(|name| {
         let row = rules.policies.departments().department(name);
         let title = row.map(|row| row.title.clone()).unwrap_or_default();
@@ -275,20 +279,20 @@ fn line(rules: &Rules, stored: &LedgerEntry) -> Option<view::LedgerRow> {
         view::Named { id: id.to_string(), zh: title.zh, en: title.en }
     });
     let released = entry.elements.tiers().iter().map(|(_, set)| set.len()).sum();
-    Some(view::LedgerRow {
-        number: stored.number,
+    view::LedgerRow {
+        number,
         at_ms: entry.at_ms,
         kind: entry.kind.as_str().to_owned(),
         department,
         role: entry.role.map(|role| role.to_string()),
-        asker: entry.asker.map(|asker| asker.as_str().to_owned()),
+        asker: entry.asker.as_ref().map(|asker| asker.as_str().to_owned()),
         purpose,
-        person: entry.person.map(|person| person.0),
+        person: entry.person.clone().map(|person| person.0),
         receipt: Some(entry.receipt.to_string()),
         released,
         withheld: entry.withheld.len(),
         fault: entry.fault,
-    })
+    }
 }
 
 fn sender(count: &crate::store::Count) -> view::SenderRow {

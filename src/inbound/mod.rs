@@ -6,4 +6,5 @@ pub mod console;
 pub mod http;
 pub mod mllp;
 pub mod operation;
+pub mod operator;
 pub mod tls;

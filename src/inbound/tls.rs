@@ -26,7 +26,7 @@ use serde::Deserialize;
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::identity::Certificate;
+use crate::identity::{Certificate, Standing};
 use material::Material;
 pub use material::{Expiry, ExpiryKind, TlsError};
 
@@ -140,10 +140,10 @@ impl ReloadableTls {
         self.server_config().map(|config| TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Serial numbers revoked by the lists in use, as [`certificate`] writes them.
+    /// What the lists and authorities in use say; serial numbers as [`certificate`] writes them.
     #[must_use]
-    pub fn revoked(&self) -> Vec<Vec<u8>> {
-        self.current.load().revoked.clone()
+    pub fn standing(&self) -> Standing {
+        self.current.load().standing.clone()
     }
 
     /// When the listener's certificate, its authorities and their lists end.
@@ -169,10 +169,10 @@ impl ReloadableTls {
 pub struct Fresh(Material);
 
 impl Fresh {
-    /// Serial numbers its lists revoke, as [`certificate`] writes them.
+    /// What its lists and authorities say.
     #[must_use]
-    pub fn revoked(&self) -> &[Vec<u8>] {
-        &self.0.revoked
+    pub fn standing(&self) -> Standing {
+        self.0.standing.clone()
     }
 }
 
@@ -228,7 +228,8 @@ pub fn install_provider() {
     let _ = aws_lc_rs::default_provider().install_default();
 }
 
-/// What of a client certificate names its holder: one common name, and the serial number.
+/// What of a client certificate names its holder: one common name, the serial number, and
+/// until when it is good.
 ///
 /// `None` for bytes that are no certificate, and for a subject with no or several
 /// common names: nobody is bound to those.
@@ -240,6 +241,7 @@ pub fn certificate(der: &[u8]) -> Option<Certificate> {
         (Some(name), None, true) => Some(Certificate {
             subject: name.as_str().ok()?.to_owned(),
             serial: material::serial(parsed.raw_serial()),
+            not_after: parsed.validity().not_after.timestamp(),
         }),
         _ => None,
     }

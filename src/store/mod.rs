@@ -226,6 +226,14 @@ impl Store {
         self.readers.read(move |connection| read::merges(connection, person)).await
     }
 
+    /// Whom an identifier is linked to, before any merge is followed.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn holder(&self, token: Token) -> Result<Option<PersonId>, StoreError> {
+        self.readers.read(move |connection| Ok(index::holder(connection, &token)?)).await
+    }
+
     /// The counts of every source, by name.
     ///
     /// # Errors

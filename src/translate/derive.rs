@@ -7,17 +7,22 @@
 //! newest counts (a record without time is the oldest). **A missing input gives no
 //! fact**, never "no":
 //!
-//! | `as` | makes | from | without input |
-//! | --- | --- | --- | --- |
-//! | `present` | boolean | yes if any `from` has a value | nothing |
-//! | `latest` | the value | the newest value of `from`; types are the same | nothing |
-//! | `latest-time` | date | the time of the newest record (with a value of `from`, if named) | nothing |
-//! | `code-in` | boolean | whether any code of `from` is in `codes` or in the table `table` | nothing; no if there are codes and none is in it |
-//! | `text-in` | boolean | whether any text, name or display of `from` contains one of `words` | nothing; no if there are texts and none does |
-//! | `open-stay-days-over` | boolean | whether a stay that no later record of its source closes began more than `days` days ago | nothing without any opening record; no if all are closed or younger |
-//! | `within-days` | boolean | whether the newest date of `from` is at most `days` days before now | nothing |
-//! | `year-of` | date | the year of the newest date of `from` | nothing |
-//! | `age-years` | quantity | completed years since the newest date of `from` (unit `a`) | nothing, also where the date is coarser than a day |
+//! - `present` (boolean): yes if any `from` has a value.
+//! - `latest` (as `from`): the newest value.
+//! - `latest-time` (date): the time of the newest record; with `from`, of the newest
+//!   that has a value of it.
+//! - `code-in` (boolean): whether any code of `from` is in `codes` or in the table
+//!   `table`. If there are codes and none is in it: no.
+//! - `text-in` (boolean): whether any text, name or display of `from` contains one of
+//!   `words`. If there are texts and none does: no.
+//! - `open-stay-days-over` (boolean): whether a stay that no later record of its source
+//!   closes began more than `days` days ago. If all are closed or younger: no; without
+//!   any opening record: nothing.
+//! - `within-days` (boolean): whether the newest date of `from` is at most `days` days
+//!   before now.
+//! - `year-of` (date): the year of the newest date of `from`.
+//! - `age-years` (quantity, unit `a`): completed years since the newest date of `from`;
+//!   of a date coarser than a day, nothing.
 //!
 //! `open-stay-days-over` takes `opens` (default `admission`), `closes` (default
 //! `discharge`, `cancel-admit`) and `reopens` (default `cancel-discharge`); `where`

@@ -16,8 +16,8 @@
 //! { "dataset": "admission", "time": "2026-11-21T08:30:00",
 //!   "groups": [
 //!     { "name": "record", "fields": [
-//!       { "element": "DE02.01.039.00", "at": "PID-5", "value": { "text": "张三", "parts": [] } },
-//!       { "element": "DE02.01.040.00", "at": "PID-8", "value": { "code": "1", "original": "M" } } ] },
+//!       { "element": "DE02.01.039.00", "at": "PID-5", "value": { "text": "张三" } },
+//!       { "element": "DE02.01.040.00", "at": "PID-8", "value": { "code": "1" } } ] },
 //!     { "name": "result", "parent": 1, "fields": [] } ],
 //!   "carried": ["PID-10.1.1"] }
 //! ```

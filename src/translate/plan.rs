@@ -173,6 +173,8 @@ impl SegmentPlan {
 /// One segment an event lists.
 #[derive(Debug)]
 pub(super) struct EventSegment {
+    /// Beside the plan's own, so that finding a segment reads one small list.
+    pub id: [u8; 3],
     pub plan: Arc<SegmentPlan>,
     pub required: bool,
     pub repeats: bool,

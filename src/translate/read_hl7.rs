@@ -70,10 +70,13 @@ fn event(pack: &Pack, message: &Message) -> Result<Arc<EventPlan>, TranslateErro
 fn fill<'m>(leaves: &mut Leaves<'m>, message: &'m Message, segment: Segment<'m>) {
     leaves.0.clear();
     let separators = segment.id() == *b"MSH";
+    let escape = message.header().separators.escape;
     leaves.0.extend(segment.leaves().map(|(at, raw)| {
         let text = match at.field {
             // MSH-1 and MSH-2 are the separators themselves.
             1 | 2 if separators => raw.into(),
+            // Nearly every leaf: no sequence begins in it.
+            _ if !raw.as_bytes().contains(&escape) => raw.into(),
             _ => message.unescape(raw),
         };
         Leaf { at, text, bin: None }
@@ -103,13 +106,13 @@ impl<'p, 'f> Reader<'p, 'f> {
         (sender, overlay): (Source, &'p Overlay),
         fired: Option<&'f mut Vec<bool>>,
     ) -> Self {
-        let top = Group { name: pack.top, parent: None, fields: Vec::with_capacity(16) };
+        let top = Group { name: pack.top, parent: None, fields: Vec::with_capacity(32) };
         let record = Record {
             dataset: event.dataset,
             source: sender,
             time: None,
             groups: vec![top],
-            carried: Vec::new(),
+            carried: Vec::with_capacity(32),
             mappings: pack.version.clone(),
         };
         let merge = event.merge.map(|_| Merge { from: Vec::new() });
@@ -124,7 +127,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         segment: Segment<'_>,
     ) -> Result<(), TranslateError> {
         let id = segment.id();
-        let listed = self.event.segments.iter().position(|listed| listed.plan.id == id);
+        let listed = self.event.segments.iter().position(|listed| listed.id == id);
         let Some(index) = listed else { return Ok(()) };
         let Some(EventSegment { plan, repeats, .. }) = self.event.segments.get(index) else {
             return Ok(());
@@ -172,7 +175,8 @@ impl<'p, 'f> Reader<'p, 'f> {
         let parent = opened.map(|(_, group)| *group).max().unwrap_or(0);
         // The reader's limits keep segments, and so groups, far below 2³².
         let index = u32::try_from(self.record.groups.len()).unwrap_or(u32::MAX);
-        self.record.groups.push(Group { name, parent: Some(parent), fields: Vec::new() });
+        let fields = Vec::with_capacity(8);
+        self.record.groups.push(Group { name, parent: Some(parent), fields });
         index
     }
 
@@ -219,9 +223,13 @@ impl<'p, 'f> Reader<'p, 'f> {
             rest.start = repetition.end;
             let mut unread = 0..0;
             let known = if identifiers { self.kind_of(leaves, &repetition) } else { None };
+            let mut condition = Condition::default();
             for (index, row) in plan.rows.iter().enumerate() {
+                if !condition.holds(leaves, row, &repetition) {
+                    continue;
+                }
                 let part = leaves.part(&repetition, &row.path);
-                if leaves.taken(&part) || !holds(leaves, row, &repetition) {
+                if leaves.taken(&part) {
                     continue;
                 }
                 let Some(kind) = accepted(plan, row, known) else { continue };
@@ -243,7 +251,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         let empty = |(_, row): &(usize, &SegmentRow)| {
             let same = plan.rows.iter().enumerate().filter(|(_, other)| other.path == row.path);
             let bits = same.fold(0, |bits, (other, _)| bits | (took & (1 << other)));
-            row.meaning.required && bits == 0 && holds(leaves, row, field)
+            row.meaning.required && bits == 0 && Condition::default().holds(leaves, row, field)
         };
         match plan.rows.iter().enumerate().find(empty) {
             Some((_, row)) => {
@@ -293,7 +301,7 @@ impl<'p, 'f> Reader<'p, 'f> {
 
     /// Counts every leaf of a segment into its bin; what is not mapped or dropped is kept.
     fn close(&mut self, id: [u8; 3], leaves: &Leaves<'_>) {
-        let listed = self.event.segments.iter().find(|listed| listed.plan.id == id);
+        let listed = self.event.segments.iter().find(|listed| listed.id == id);
         for leaf in &leaves.0 {
             let rest = || listed.map_or(Bin::Unmapped, |listed| listed.plan.rest(&leaf.at));
             let bin = leaf.bin.unwrap_or_else(rest);
@@ -313,7 +321,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         let segments = self.event.segments.iter().zip(&self.seen);
         for (segment, count) in segments {
             if segment.required && *count == 0 {
-                let at = Hl7Position::segment(segment.plan.id, 1);
+                let at = Hl7Position::segment(segment.id, 1);
                 return Err(TranslateError::SegmentMissing(at.into()));
             }
         }
@@ -331,20 +339,36 @@ impl<'p, 'f> Reader<'p, 'f> {
 fn missing(leaves: &Leaves<'_>, plan: &SegmentPlan, occurrence: u32) -> Result<(), TranslateError> {
     let absent = plan.required.iter().filter(|number| leaves.field(**number).is_empty());
     let mut rows = absent.flat_map(|number| plan.fields.iter().filter(|f| f.number == *number));
-    let wanted = |row: &&SegmentRow| row.meaning.required && holds(leaves, row, &(0..0));
+    let wanted = |row: &&SegmentRow| {
+        row.meaning.required && Condition::default().holds(leaves, row, &(0..0))
+    };
     match rows.find_map(|field| field.rows.iter().find(wanted)) {
         Some(row) => Err(TranslateError::Missing(row.path.position(occurrence, 1).into())),
         None => Ok(()),
     }
 }
 
-/// Whether a row's condition holds; one on the row's own field means its repetition.
-fn holds(leaves: &Leaves<'_>, row: &SegmentRow, repetition: &Range<usize>) -> bool {
-    let Some((path, wanted)) = &row.when else { return true };
-    let within =
-        if path.field == row.path.field { repetition.clone() } else { leaves.field(path.field) };
-    let text = leaves.at(&within, path).map_or("", |at| leaves.text(at));
-    wanted.iter().any(|wanted| wanted == text)
+/// What rows of one repetition depend on: neighbours mostly ask for the same leaf.
+#[derive(Default)]
+struct Condition {
+    path: Option<Hl7Path>,
+    found: Option<usize>,
+}
+
+impl Condition {
+    /// Whether a row's condition holds; one on the row's own field means its repetition.
+    fn holds(&mut self, leaves: &Leaves<'_>, row: &SegmentRow, repetition: &Range<usize>) -> bool {
+        let Some((path, wanted)) = &row.when else { return true };
+        if self.path.as_ref() != Some(path) {
+            let within = match path.field == row.path.field {
+                true => repetition.clone(),
+                false => leaves.field(path.field),
+            };
+            (self.path, self.found) = (Some(*path), leaves.at(&within, path));
+        }
+        let text = self.found.map_or("", |at| leaves.text(at));
+        wanted.iter().any(|wanted| wanted == text)
+    }
 }
 
 /// Where a part stands, as its path counts.

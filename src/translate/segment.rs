@@ -139,7 +139,7 @@ impl Compiler<'_> {
         };
         let from = any_path(file, (&merge.get_ref().from, merge.span()))?;
         any_path(file, (&merge.get_ref().into, merge.span()))?;
-        let source = segments.iter().find(|segment| segment.plan.id == from.segment);
+        let source = segments.iter().find(|segment| segment.id == from.segment);
         let Some(source) = source else {
             return Err(file.fault(merge.span(), format!("{from} is in no segment of this event")));
         };
@@ -182,7 +182,8 @@ fn event_segment(
             None => fault.hint(format!("write hl7v2/{}.toml", id.to_ascii_lowercase())),
         });
     };
-    Ok(EventSegment { plan: Arc::clone(table), required: marks.0 == 0, repeats: marks.1 == 1 })
+    let (required, repeats) = (marks.0 == 0, marks.1 == 1);
+    Ok(EventSegment { id: found, plan: Arc::clone(table), required, repeats })
 }
 
 /// Why a row cannot stand beside one before it, and what to do.

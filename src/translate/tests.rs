@@ -47,7 +47,8 @@ rows = [
 ]
 "#;
 
-const PID: &str = r#"segment = "PID"
+const PID: &str = concat!(
+    r#"segment = "PID"
 title = "t"
 source = "s"
 group = "record"
@@ -57,15 +58,18 @@ rows = [
   { wire = "PID-3", element = "MZ.id.local", as = "identifier", kind = "local" },
   { wire = "PID-5", element = "DE02.01.039.00", as = "name" },
   { wire = "PID-7", element = "DE02.01.005.01", as = "date" },
-  { wire = "PID-8", element = "DE02.01.040.00", as = "code", codes = "gb | hl7", unknown = "refuse" },
+  { wire = "PID-8", element = "DE02.01.040.00", as = "code", codes = "gb | hl7", "#,
+    r#"unknown = "refuse" },
   { wire = "PID-11", element = "MZ.home", as = "address" },
-  { wire = "PID-13", element = "DE02.01.010.00", as = "telecom", when = { wire = "PID-13.2", is = ["PRN", ""] } },
+  { wire = "PID-13", element = "DE02.01.010.00", as = "telecom", "#,
+    r#"when = { wire = "PID-13.2", is = ["PRN", ""] } },
   { wire = "PID-24", element = "MZ.twin", as = "boolean" },
   { wire = "PID-29", element = "DE02.01.036.00", as = "date", strict = true },
 ]
 carries = [{ wire = "PID-10", why = "no element" }]
 drops = [{ wire = "PID-1", why = "rebuilt" }]
-"#;
+"#
+);
 
 const PV1: &str = r#"segment = "PV1"
 title = "t"
@@ -86,18 +90,22 @@ group = "order"
 rows = [{ wire = "OBR-4", element = "MZ.item", as = "code" }]
 "#;
 
-const OBX: &str = r#"segment = "OBX"
+const OBX: &str = concat!(
+    r#"segment = "OBX"
 title = "t"
 source = "s"
 group = "result"
 parent = "OBR"
 rows = [
   { wire = "OBX-3", element = "MZ.item", as = "code" },
-  { wire = "OBX-5", element = "MZ.height", as = "quantity", unit = "OBX-6", when = { wire = "OBX-3.1", is = ["8302-2"] } },
-  { wire = "OBX-5", element = { quantity = "MZ.number", code = "MZ.code", text = "MZ.text", date = "MZ.date" }, as = "observation", unit = "OBX-6" },
+  { wire = "OBX-5", element = "MZ.height", as = "quantity", unit = "OBX-6", "#,
+    r#"when = { wire = "OBX-3.1", is = ["8302-2"] } },
+  { wire = "OBX-5", element = { quantity = "MZ.number", code = "MZ.code", "#,
+    r#"text = "MZ.text", date = "MZ.date" }, as = "observation", unit = "OBX-6" },
 ]
 drops = [{ wire = "OBX-1", why = "rebuilt" }, { wire = "OBX-2", why = "from the value" }]
-"#;
+"#
+);
 
 const MSH: &str = r#"segment = "MSH"
 title = "t"

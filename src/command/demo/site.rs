@@ -194,23 +194,12 @@ impl Site {
 fn certificates(dir: &Path) -> Result<(), Failure> {
     let authority = Authority::at(dir);
     authority.init("Kangqiao demonstration authority", 30)?;
-    let issue = |name: &str, usage| {
-        let dns = vec!["localhost".to_owned()];
-        let request = Request { name: name.to_owned(), usage, dns, ip: vec![LOOPBACK], days: 30 };
-        authority.issue(&request).map(drop)
-    };
-    for server in ["gateway", "record-platform", "elder-registry"] {
-        issue(server, Usage::Server)?;
-    }
-    for client in CLIENTS {
-        let request = Request {
-            name: client.to_owned(),
-            usage: Usage::Client,
-            dns: Vec::new(),
-            ip: Vec::new(),
-            days: 30,
-        };
-        authority.issue(&request)?;
+    let servers =
+        ["gateway", "record-platform", "elder-registry"].map(|name| (name, Usage::Server));
+    let clients = CLIENTS.map(|name| (name, Usage::Client));
+    for (name, usage) in servers.into_iter().chain(clients) {
+        let (name, dns, ip) = (name.to_owned(), vec!["localhost".to_owned()], vec![LOOPBACK]);
+        authority.issue(&Request { name, usage, dns, ip, days: 30 })?;
     }
     Ok(())
 }

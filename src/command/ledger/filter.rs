@@ -1,7 +1,6 @@
 //! What an auditor looks for, from the command line.
 
 use std::fs;
-use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -9,6 +8,7 @@ use zeroize::Zeroizing;
 use super::place::Place;
 use crate::audit::{Kind, Question, Receipt};
 use crate::command::Failure;
+use crate::command::identifier::typed;
 use crate::config::keys;
 use crate::identity::{Keys, Pseudonym};
 use crate::store::LedgerFile;
@@ -104,13 +104,7 @@ impl Filter {
         let Some((kind, text)) = given else {
             return Ok(None);
         };
-        if text != "-" {
-            return Ok(Some(Identifier::new(kind, text.as_str())));
-        }
-        let mut line = Zeroizing::new(String::new());
-        let read = io::stdin().lock().read_line(&mut line);
-        read.map_err(|error| Failure::during("standard input", error))?;
-        Ok(Some(Identifier::new(kind, line.trim())))
+        Ok(Some(Identifier::new(kind, typed(text)?.as_str())))
     }
 }
 

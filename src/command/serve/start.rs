@@ -7,9 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::reload::Reloader;
 use crate::audit::{Kind, Sealer, SigningKey};
 use crate::command::Failure;
 use crate::command::check::complain;
@@ -20,6 +22,7 @@ use crate::flow::{Gateway, Question, Sights, Watch};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Answered, Asked, Bounds, Doors};
+use crate::inbound::operator::{self, Order};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{mllp, operation, tls};
 use crate::outbound::Upstream;
@@ -32,12 +35,9 @@ const HL7: &str = "application/hl7-v2";
 
 /// A gateway that serves.
 pub struct Running {
-    /// The flows.
-    pub gateway: Arc<Gateway>,
-    /// TLS of the doors for machines.
-    pub tls: Arc<ReloadableTls>,
-    /// TLS of the console.
-    pub console_tls: Option<Arc<ReloadableTls>>,
+    /// What a reload swaps.
+    pub reloader: Arc<Reloader>,
+    gateway: Arc<Gateway>,
     ready: Arc<AtomicBool>,
     stopping: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
@@ -57,16 +57,27 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         .record(Kind::Start, env!("CARGO_PKG_VERSION"))
         .await
         .map_err(|error| Failure::during("ledger", error))?;
-    let mut running = Running {
-        gateway,
+    let console_tls = config.console.as_ref().map(|console| {
+        let tls = ReloadableTls::without_clients(console.tls.clone());
+        tls.map_err(|error| Failure::during("console", error))
+    });
+    let reloader = Reloader {
+        file: config.file.clone(),
+        gateway: Arc::clone(&gateway),
         tls: mutual,
-        console_tls: None,
+        console_tls: console_tls.transpose()?,
+        turn: Mutex::new(()),
+    };
+    let mut running = Running {
+        reloader: Arc::new(reloader),
+        gateway,
         ready: Arc::new(AtomicBool::new(false)),
         stopping: CancellationToken::new(),
         listeners: Vec::new(),
         servers: Vec::new(),
     };
     running.open_operation(config)?;
+    running.open_operator(config)?;
     running.open_mllp(config)?;
     running.open_https(config, echo)?;
     running.open_console(config)?;
@@ -94,7 +105,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
     let store = store.map_err(|error| Failure::during("store", error))?;
     let compiled = compile(config).map_err(complain)?;
-    let rules = compiled.bind(config, mutual.revoked()).map_err(Failure)?;
+    let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
         upstreams: ArcSwap::from_pointee(upstreams(config)?),
@@ -152,7 +163,7 @@ impl Running {
 
     fn open_mllp(&mut self, config: &Config) -> Result<(), Failure> {
         for listener in &config.mllp {
-            let tls = Arc::clone(&self.tls);
+            let tls = Arc::clone(&self.reloader.tls);
             let acceptor = move || tls.acceptor().map_err(std::io::Error::other);
             let tls = listener
                 .tls
@@ -179,9 +190,20 @@ impl Running {
             connections_max: config.https.connections_max,
             drain_seconds_max: config.drain_seconds_max,
         };
-        let tls = self.tls.server_config().map_err(|e| Failure::during("certificates", e))?;
+        let tls =
+            self.reloader.tls.server_config().map_err(|e| Failure::during("certificates", e))?;
         let server = http::serve(bind(config.https.address)?, tls, bounds, self.doors(echo));
         self.run(server.map_err(|error| Failure::during("https", error))?);
+        Ok(())
+    }
+
+    fn open_operator(&mut self, config: &Config) -> Result<(), Failure> {
+        let (gateway, reloader) = (Arc::clone(&self.gateway), Arc::clone(&self.reloader));
+        let door: operator::Door = Arc::new(move |order, user| {
+            Box::pin(carry(Arc::clone(&gateway), Arc::clone(&reloader), (order, user)))
+        });
+        let server = operator::serve(&config.socket(), door);
+        self.run(server.map_err(|error| Failure::during("operator", error))?);
         Ok(())
     }
 
@@ -199,15 +221,14 @@ impl Running {
     }
 
     fn open_console(&mut self, config: &Config) -> Result<(), Failure> {
+        let Some(tls) = &self.reloader.console_tls else { return Ok(()) };
         let Some(settings) = &config.console else { return Ok(()) };
         let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
-        let tls = ReloadableTls::without_clients(settings.tls.clone()).map_err(|e| during(&e))?;
         let sight = Arc::new(Sights(Arc::clone(&self.gateway)));
         let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
         let shown = tls.server_config().map_err(|error| during(&error))?;
         let server = console::serve(bind(settings.listen)?, shown, console);
         self.run(server.map_err(|error| during(&error))?);
-        self.console_tls = Some(tls);
         Ok(())
     }
 
@@ -237,6 +258,24 @@ impl Running {
             echo: echo.then_some(trivial),
         }
     }
+}
+
+/// Carries out what an operator orders.
+async fn carry(
+    gateway: Arc<Gateway>,
+    reloader: Arc<Reloader>,
+    (order, user): (Order, u32),
+) -> operator::Outcome {
+    let done = match order {
+        Order::Erase { identifier } => gateway.erase(&identifier, user).await,
+        Order::Reload => {
+            let reloaded = reloader.reload().await;
+            return reloaded.map(serde_json::Value::String).map_err(|failure| failure.0);
+        }
+        Order::Replay { numbers } => gateway.replay(numbers, user).await,
+        Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
+    };
+    done.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en))
 }
 
 /// A message that came by HTTPS is the same to the flow as one that came by MLLP.

@@ -172,7 +172,12 @@ async fn a_revoked_certificate_is_refused_after_a_reload_and_cannot_resume() {
     let shown = CertificateDer::from_pem_file(site.dir.path().join("hospital-a.pem")).unwrap();
     let named = certificate(&shown).unwrap();
     assert_eq!(named.subject, "hospital-a");
-    assert_eq!(site.tls.revoked(), [named.serial], "the bindings refuse its next word");
+    let standing = site.tls.standing();
+    assert_eq!(standing.revoked, [named.serial].into(), "the bindings refuse its next word");
+    let ends = site.tls.expiries();
+    let vouching = ends.iter().filter(|expiry| expiry.kind != ExpiryKind::Server);
+    let end = vouching.map(|expiry| expiry.not_after).min();
+    assert_eq!(Some(standing.until), end, "and everybody's once the list or the authority ends");
 }
 
 #[tokio::test]

@@ -21,15 +21,13 @@ fn check_row(row: &str, expect: &[&str]) {
 fn an_element_nobody_knows_is_named_where_it_stands() {
     check_row(
         r#"{ wire = "PV1-3", element = "DE02.01.039.0" },"#,
-        &[
-            "hl7v2/pv1.toml:6:31: there is no element DE02.01.039.0\n  hint: did you mean DE02.01.039.00?",
-        ],
+        &["hl7v2/pv1.toml:6:31: there is no element DE02.01.039.0\n  hint: did you mean \
+             DE02.01.039.00?"],
     );
     check_row(
         r#"{ wire = "PV1-3", element = "DE77.77.777.77" },"#,
-        &[
-            "hl7v2/pv1.toml:6:31: there is no element DE77.77.777.77\n  hint: add it to mappings/elements",
-        ],
+        &["hl7v2/pv1.toml:6:31: there is no element DE77.77.777.77\n  hint: add it to \
+             mappings/elements"],
     );
 }
 
@@ -37,9 +35,8 @@ fn an_element_nobody_knows_is_named_where_it_stands() {
 fn a_path_is_read_or_refused_where_it_stands() {
     check_row(
         r#"{ wire = "PV1-3-1", element = "MZ.ward" },"#,
-        &[
-            "hl7v2/pv1.toml:6:12: `PV1-3-1` is no path\n  hint: a path is written SEG-field[.component[.subcomponent]], such as PID-3.4.1",
-        ],
+        &["hl7v2/pv1.toml:6:12: `PV1-3-1` is no path\n  hint: a path is written \
+             SEG-field[.component[.subcomponent]], such as PID-3.4.1"],
     );
     check_row(
         r#"{ wire = "PID-3", element = "MZ.ward" },"#,
@@ -51,9 +48,8 @@ fn a_path_is_read_or_refused_where_it_stands() {
 fn a_type_must_be_the_elements_own() {
     check_row(
         r#"{ wire = "PV1-3", element = "MZ.ward", as = "date" },"#,
-        &[
-            "hl7v2/pv1.toml:6:47: MZ.ward holds a text\n  hint: write as = \"text\", or another element",
-        ],
+        &["hl7v2/pv1.toml:6:47: MZ.ward holds a text\n  hint: write as = \"text\", or \
+             another element"],
     );
     check_row(
         r#"{ wire = "PV1-3", element = "MZ.ward", kind = "local" },"#,
@@ -73,9 +69,9 @@ fn a_type_must_be_the_elements_own() {
     );
     check_row(
         r#"{ wire = "PV1-3", element = "MZ.ward", as = "word" },"#,
-        &[
-            "hl7v2/pv1.toml:6:47: unknown variant `word`, expected one of `address`, `boolean`, `code`, `date`, `identifier`, `name`, `observation`, `quantity`, `telecom`, `text`",
-        ],
+        &["hl7v2/pv1.toml:6:47: unknown variant `word`, expected one of `address`, \
+             `boolean`, `code`, `date`, `identifier`, `name`, `observation`, `quantity`, \
+             `telecom`, `text`"],
     );
 }
 
@@ -90,9 +86,8 @@ fn code_tables_and_their_crosswalk_must_be_there() {
     );
     check_row(
         &row("hl7"),
-        &[
-            "hl7v2/pv1.toml:6:57: DE02.01.040.00 is coded by gb, not by hl7\n  hint: write codes = \"gb | <table of the wire>\"",
-        ],
+        &["hl7v2/pv1.toml:6:57: DE02.01.040.00 is coded by gb, not by hl7\n  hint: write \
+             codes = \"gb | <table of the wire>\""],
     );
     let mut files = files();
     files.insert("codes/own.csv", "code,zh,en,parent\nx,,,\n");
@@ -131,18 +126,16 @@ fn two_rows_never_take_the_same_leaf() {
     let one = r#"{ wire = "PV1-3.1", element = "MZ.ward" },"#;
     check_row(
         &format!("{one}\n  {{ wire = \"PV1-3\", element = \"MZ.note\" }},"),
-        &[
-            "hl7v2/pv1.toml:7:3: this row can never apply: PV1-3.1 is taken already\n  hint: give the rows before it a `when`, or remove one",
-        ],
+        &["hl7v2/pv1.toml:7:3: this row can never apply: PV1-3.1 is taken already\n  hint: \
+             give the rows before it a `when`, or remove one"],
     );
     let when =
         r#"{ wire = "PV1-3.1", element = "MZ.ward", when = { wire = "PV1-2", is = ["I"] } },"#;
     check_row(&format!("{when}\n  {{ wire = \"PV1-3\", element = \"MZ.note\" }},"), &[]);
     check_row(
         &format!("{one}\n  {{ wire = \"PV1-3\", element = \"MZ.note\", way = \"out\" }},"),
-        &[
-            "hl7v2/pv1.toml:7:3: this row can never apply: PV1-3.1 is taken already\n  hint: give the rows before it a `when`, or remove one",
-        ],
+        &["hl7v2/pv1.toml:7:3: this row can never apply: PV1-3.1 is taken already\n  hint: \
+             give the rows before it a `when`, or remove one"],
     );
 }
 
@@ -151,9 +144,8 @@ fn a_two_way_claim_must_be_invertible() {
     let one = r#"{ wire = "PV1-3", element = "MZ.ward" },"#;
     check_row(
         &format!("{one}\n  {{ wire = \"PV1-6\", element = \"MZ.ward\" }},"),
-        &[
-            "hl7v2/pv1.toml:7:3: MZ.ward is written from two places: PV1-3 and PV1-6\n  hint: write way = \"in\" on one of them",
-        ],
+        &["hl7v2/pv1.toml:7:3: MZ.ward is written from two places: PV1-3 and PV1-6\n  hint: \
+             write way = \"in\" on one of them"],
     );
     check_row(
         &format!("{one}\n  {{ wire = \"PV1-6\", element = \"MZ.ward\", way = \"in\" }},"),
@@ -165,18 +157,17 @@ fn a_two_way_claim_must_be_invertible() {
 fn a_key_nobody_knows_and_a_reason_nobody_gave_are_refused() {
     check_row(
         r#"{ wire = "PV1-3", element = "MZ.ward", colour = "red" },"#,
-        &[
-            "hl7v2/pv1.toml:6:42: unknown field `colour`, expected one of `wire`, `element`, `as`, `kind`, `codes`, `unknown`, `unit`, `when`, `required`, `strict`, `way`, `form`, `note`",
-        ],
+        &["hl7v2/pv1.toml:6:42: unknown field `colour`, expected one of `wire`, `element`, \
+             `as`, `kind`, `codes`, `unknown`, `unit`, `when`, `required`, `strict`, `way`, \
+             `form`, `note`"],
     );
     let text = MSH.to_owned() + "drops = [{ wire = \"MSH-1\", why = \" \" }]\n";
     check("hl7v2/msh.toml", &text, &["hl7v2/msh.toml:5:10: say why"]);
     check(
         "hl7v2/msh.toml",
         &MSH.replace("\"MSH\"", "\"MSA\""),
-        &[
-            "hl7v2/msh.toml:1:11: a segment table is named after its segment\n  hint: PID stands in pid.toml",
-        ],
+        &["hl7v2/msh.toml:1:11: a segment table is named after its segment\n  hint: PID \
+             stands in pid.toml"],
     );
 }
 
@@ -190,9 +181,8 @@ fn an_event_names_segments_that_have_tables_and_stands_once() {
     check(
         "hl7v2/adt_a01.toml",
         &ADMIT.replace("\"[PV1]\"", "\"[PV1\""),
-        &[
-            "hl7v2/adt_a01.toml:5:27: a segment is written PID, [PID], {PID} or [{PID}]\n  hint: [ ] may be absent, { } may repeat",
-        ],
+        &["hl7v2/adt_a01.toml:5:27: a segment is written PID, [PID], {PID} or [{PID}]\n  \
+             hint: [ ] may be absent, { } may repeat"],
     );
     check(
         "hl7v2/adt_a04.toml",
@@ -202,9 +192,8 @@ fn an_event_names_segments_that_have_tables_and_stands_once() {
     check(
         "hl7v2/adt_a40.toml",
         &MERGE.replace("MRG-1", "PID-3"),
-        &[
-            "hl7v2/adt_a40.toml:6:9: a row takes PID-3 already\n  hint: identifiers that are merged away are not the record's own",
-        ],
+        &["hl7v2/adt_a40.toml:6:9: a row takes PID-3 already\n  hint: identifiers that are \
+             merged away are not the record's own"],
     );
 }
 
@@ -240,9 +229,8 @@ expect = { fault = "segment-sequence", at = "PID" }
     files.insert("hl7v2/obr.examples/01.hl7", format!("{head}PID|1\nOBR|1|||A^B\n"));
     files.insert("hl7v2/obr.examples/02.hl7", format!("{head}OBR|1|||A^B\n"));
     let expected = |value: &str| {
-        format!(
-            r#"{{"groups":[{{"name":"order","fields":[{{"element":"MZ.item","at":"OBR-4","value":{value}}}]}}]}}"#
-        )
+        let field = format!(r#"{{"element":"MZ.item","at":"OBR-4","value":{value}}}"#);
+        format!(r#"{{"groups":[{{"name":"order","fields":[{field}]}}]}}"#)
     };
     let told = |files: &Files| {
         let faults = Pack::load(files).unwrap().check_examples(files);
@@ -254,15 +242,15 @@ expect = { fault = "segment-sequence", at = "PID" }
     files.insert("hl7v2/obr.examples/01.json", expected(r#""B""#));
     assert_eq!(
         told(&files),
-        [
-            r#"hl7v2/obr.toml:9:9: example `an order`: group 0: "OBR-4" is {"code":"A","display":"B"}, not "B""#
-        ]
+        [concat!(
+            r#"hl7v2/obr.toml:9:9: example `an order`: group 0: "OBR-4" is "#,
+            r#"{"code":"A","display":"B"}, not "B""#,
+        )]
     );
     files.insert("hl7v2/obr.toml", OBR);
     assert_eq!(
         told(&files),
-        [
-            "hl7v2/obr.toml:5:9: no example exercises this row\n  hint: add an example whose message has it"
-        ]
+        ["hl7v2/obr.toml:5:9: no example exercises this row\n  hint: add an example whose \
+             message has it"]
     );
 }

@@ -3,14 +3,17 @@
 use super::*;
 use crate::vocabulary::Date;
 
-const FACTS: &str = r#"title = "t"
+const FACTS: &str = concat!(
+    r#"title = "t"
 source = "s"
 rows = [
-  { element = "MZ.deceased", as = "present", from = ["DE02.01.036.00"], datasets = ["death"], sources = ["registry"] },
+  { element = "MZ.deceased", as = "present", from = ["DE02.01.036.00"], "#,
+    r#"datasets = ["death"], sources = ["registry"] },
   { element = "MZ.age", as = "age-years", from = ["DE02.01.005.01"] },
   { element = "MZ.born", as = "year-of", from = ["DE02.01.005.01"] },
 ]
-"#;
+"#
+);
 
 /// A file with one rule, whose element is boolean unless the rule says otherwise.
 fn pack_with(rows: &str) -> Pack {
@@ -101,9 +104,10 @@ fn words_are_searched_in_texts_and_displays() {
 
 #[test]
 fn a_stay_is_open_until_its_own_hospital_closes_it() {
-    let pack = pack_with(
-        r#"{ element = "MZ.deceased", as = "open-stay-days-over", days = 30, where = { element = "MZ.class", is = ["I"] } }"#,
-    );
+    let pack = pack_with(concat!(
+        r#"{ element = "MZ.deceased", as = "open-stay-days-over", days = 30, "#,
+        r#"where = { element = "MZ.class", is = ["I"] } }"#,
+    ));
     let inpatient = [("MZ.class", "I".into())];
     let admit = |head: &str| record(&pack, &format!("admission {head}"), &inpatient);
     let event = |head: &str| record(&pack, head, &[]);

@@ -19,7 +19,10 @@ fn identifiers_go_to_the_row_of_their_kind_and_are_never_guessed() {
     check(
         "PID|||11010519491231002X^^^&1.2^NI~A1^^^H^MR~C1^^^^HC",
         Ok(&[
-            r#"PID-3 DE02.01.030.00 {"authority":"1.2","kind":"citizen-id","type":"NI","value":"11010519491231002X"}"#,
+            concat!(
+                r#"PID-3 DE02.01.030.00 {"authority":"1.2","kind":"citizen-id","#,
+                r#""type":"NI","value":"11010519491231002X"}"#,
+            ),
             r#"PID-3(2) MZ.id.local {"authority":"H","kind":"local","type":"MR","value":"A1"}"#,
             r#"PID-3(3) DE01.00.021.00 {"kind":"health-card","type":"HC","value":"C1"}"#,
         ]),
@@ -28,8 +31,14 @@ fn identifiers_go_to_the_row_of_their_kind_and_are_never_guessed() {
     check(
         "PID|||11010519491231002X~Z9^^^^ZZ",
         Ok(&[
-            r#"PID-3 MZ.id.local {"authority":"hospital-a","kind":"local","value":"11010519491231002X"}"#,
-            r#"PID-3(2) MZ.id.local {"authority":"hospital-a","kind":"local","type":"ZZ","value":"Z9"}"#,
+            concat!(
+                r#"PID-3 MZ.id.local {"authority":"hospital-a","kind":"local","#,
+                r#""value":"11010519491231002X"}"#,
+            ),
+            concat!(
+                r#"PID-3(2) MZ.id.local {"authority":"hospital-a","kind":"local","#,
+                r#""type":"ZZ","value":"Z9"}"#,
+            ),
         ]),
     );
     // A visit number has no row of its own here: it keeps its kind and identifies nobody.
@@ -69,9 +78,10 @@ fn names_addresses_and_numbers_keep_their_components() {
     );
     check(
         "PID|||||||||||||^PRN^PH^^86^571^88",
-        Ok(&[
-            r#"PID-13 DE02.01.010.00 {"parts":["","PRN","PH","","86","571","88"],"text":"86-571-88"}"#,
-        ]),
+        Ok(&[concat!(
+            r#"PID-13 DE02.01.010.00 {"parts":["","PRN","PH","","86","571","88"],"#,
+            r#""text":"86-571-88"}"#,
+        )]),
     );
     check(
         "PID|||\rPV1||I|||||007^李^四",

@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 
-pub(super) const ELDER: &str = r#"dialect = "civil-json"
+pub(super) const ELDER: &str = concat!(
+    r#"dialect = "civil-json"
 title = "t"
 source = "s"
 record = "elder-registry"
@@ -20,14 +21,17 @@ rows = [
   { wire = "/elder/height", element = "MZ.height", as = "quantity", unit = "/elder/height_unit" },
   { wire = "/elder/phones/*", element = "DE02.01.010.00", as = "telecom" },
   { wire = "/contacts/*/name", element = "DE02.01.039.00", as = "name", required = true },
-  { wire = "/contacts/*/value", element = "DE02.01.010.00", as = "telecom", when = { wire = "/contacts/*/type", is = ["phone"] } },
-  { wire = "/contacts/*/value", element = "MZ.home", as = "address", when = { wire = "/contacts/*/type", is = ["address"] } },
+  { wire = "/contacts/*/value", element = "DE02.01.010.00", as = "telecom", "#,
+    r#"when = { wire = "/contacts/*/type", is = ["phone"] } },
+  { wire = "/contacts/*/value", element = "MZ.home", as = "address", "#,
+    r#"when = { wire = "/contacts/*/type", is = ["address"] } },
   { wire = "/stays/*/ward", element = "MZ.ward", as = "text" },
   { wire = "/stays/*/notes/*/text", element = "MZ.note", as = "text" },
 ]
 carries = [{ wire = "/extra", why = "no element" }]
 drops = [{ wire = "/version", why = "of the sender's program" }]
-"#;
+"#
+);
 
 /// The invented pack with a dialect of one file.
 pub(super) fn with_elder() -> &'static Pack {
@@ -145,7 +149,8 @@ fn what_is_required_is_missed_by_its_pointer() {
 fn several_files_of_a_dialect_are_told_apart_by_the_dataset() {
     let file = |record: &str, row: &str| {
         format!(
-            "dialect = \"platform-json\"\ntitle = \"t\"\nsource = \"s\"\nrecord = \"{record}\"\ntime = \"/time\"\nrows = [{row}]\n"
+            "dialect = \"platform-json\"\ntitle = \"t\"\nsource = \"s\"\nrecord = \
+             \"{record}\"\ntime = \"/time\"\nrows = [{row}]\n"
         )
     };
     let mut files = files();

@@ -46,11 +46,13 @@ fn an_overlay_speaks_of_what_there_is() {
     check(
         "\"PID-8\"",
         "\"PID-88\"",
-        "senders/hospital-a.toml:5:11: no coded row has the path PID-88\n  hint: did you mean PID-8?",
+        "senders/hospital-a.toml:5:11: no coded row has the path PID-88\n  hint: did you mean \
+         PID-8?",
     );
     check(
         "\"GB18030\"",
         "\"EBCDIC\"",
-        "senders/hospital-a.toml:2:11: not a character set the gateway reads\n  hint: names of HL7 table 0211, such as UNICODE UTF-8, GB 18030-2000 or 8859/1",
+        "senders/hospital-a.toml:2:11: not a character set the gateway reads\n  hint: names \
+         of HL7 table 0211, such as UNICODE UTF-8, GB 18030-2000 or 8859/1",
     );
 }

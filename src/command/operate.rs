@@ -1,0 +1,152 @@
+//! `kangqiao reload|replay|unmerge|erase`: orders to a running gateway, by its operator's door.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Failure;
+use super::check::complain;
+use super::identifier::Named;
+use crate::config::Config;
+use crate::inbound::operator::Order;
+
+/// A replay of many messages takes its time.
+const WAIT: Duration = Duration::from_secs(600);
+
+/// Which gateway.
+#[derive(Debug, clap::Args)]
+struct Where {
+    /// The gateway's configuration file
+    #[arg(long, default_value = "kangqiao.toml")]
+    config: PathBuf,
+}
+
+/// `kangqiao reload`
+#[derive(Debug, clap::Args)]
+pub struct Reload {
+    #[command(flatten)]
+    place: Where,
+}
+
+/// `kangqiao replay [NUMBER…]`
+#[derive(Debug, clap::Args)]
+pub struct Replay {
+    #[command(flatten)]
+    place: Where,
+    /// Journal numbers, as the console shows them
+    #[arg(required_unless_present = "all")]
+    numbers: Vec<u64>,
+    /// Every quarantined message
+    #[arg(long, conflicts_with = "numbers")]
+    all: bool,
+}
+
+/// `kangqiao unmerge --local … --authority …`
+#[derive(Debug, clap::Args)]
+pub struct Unmerge {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    who: Named,
+}
+
+/// `kangqiao erase --citizen-id …`
+#[derive(Debug, clap::Args)]
+pub struct Erase {
+    #[command(flatten)]
+    place: Where,
+    #[command(flatten)]
+    who: Named,
+    /// Yes: what is erased cannot be had back
+    #[arg(long, required = true)]
+    yes: bool,
+}
+
+impl Reload {
+    /// Reloads and prints the versions now in force.
+    ///
+    /// # Errors
+    /// [`Failure`] with every fault found; nothing changed then.
+    pub fn run(self) -> Result<(), Failure> {
+        print(&order(&self.place, &Order::Reload)?);
+        Ok(())
+    }
+}
+
+impl Replay {
+    /// Replays and prints what became of each message.
+    ///
+    /// # Errors
+    /// [`Failure`] if the gateway does not carry it out, or a message is still not applied.
+    pub fn run(self) -> Result<(), Failure> {
+        let told = order(&self.place, &Order::Replay { numbers: self.numbers })?;
+        print(&told);
+        let all = told.as_array().map(Vec::as_slice).unwrap_or_default();
+        let kept = all.iter().filter(|one| one.get("state") == Some(&"kept".into())).count();
+        match all.len() - kept {
+            0 => Ok(()),
+            left => Err(Failure(format!("{left} of {} messages are still not applied", all.len()))),
+        }
+    }
+}
+
+impl Unmerge {
+    /// Undoes a merge and prints whose records changed.
+    ///
+    /// # Errors
+    /// [`Failure`] if the gateway does not carry it out.
+    pub fn run(self) -> Result<(), Failure> {
+        let identifier = self.who.identifier()?;
+        print(&order(&self.place, &Order::Unmerge { identifier })?);
+        Ok(())
+    }
+}
+
+impl Erase {
+    /// Erases a person and prints under which pseudonyms the ledger knows them.
+    ///
+    /// # Errors
+    /// [`Failure`] if the gateway does not carry it out.
+    pub fn run(self) -> Result<(), Failure> {
+        let identifier = self.who.identifier()?;
+        print(&order(&self.place, &Order::Erase { identifier })?);
+        Ok(())
+    }
+}
+
+/// Gives an order and waits for what became of it.
+fn order(place: &Where, order: &Order) -> Result<Value, Failure> {
+    let config = Config::load(&place.config).map_err(complain)?;
+    crate::inbound::tls::install_provider();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;
+    runtime.block_on(async {
+        let client = reqwest::Client::builder()
+            .unix_socket(config.socket())
+            .no_proxy()
+            .timeout(WAIT)
+            .build()
+            .map_err(|error| Failure::during("client", error))?;
+        let sent = client.post("http://operator/v1/orders").json(order).send().await;
+        let hint =
+            |_| Failure::during(&config.socket().display().to_string(), "no gateway answers");
+        let response = sent.map_err(hint)?;
+        let done = response.status() == 200;
+        let told: Value =
+            response.json().await.map_err(|error| Failure::during("answer", error))?;
+        match told {
+            told if done => Ok(told),
+            Value::String(reason) => Err(Failure(reason)),
+            other => Err(Failure(other.to_string())),
+        }
+    })
+}
+
+fn print(told: &Value) {
+    match told {
+        Value::String(text) => println!("{text}"),
+        Value::Array(rows) => rows.iter().for_each(|row| println!("{row}")),
+        other => println!("{other}"),
+    }
+}

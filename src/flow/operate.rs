@@ -1,0 +1,125 @@
+//! What an operator may have done: replay, undo a merge, erase a person.
+//!
+//! The entry comes first: a change that is not in the ledger cannot have happened.
+
+use serde_json::{Value, json};
+
+use super::{Gateway, Subject};
+use crate::audit::{Kind, Reference};
+use crate::identity::{PersonId, Token};
+use crate::store::{Proposed, Reason, State, StoreError};
+use crate::vocabulary::{Fault, Identifier};
+use crate::wire::charset::Charset;
+use crate::wire::hl7v2::Message;
+
+/// Messages one order may try again.
+const REPLAYS_MAX: usize = 10_000;
+
+impl Gateway {
+    /// Tries quarantined messages again, in the order they came.
+    ///
+    /// # Errors
+    /// The first fault that stops the work; what was done before stays done.
+    pub async fn replay(&self, numbers: Vec<u64>, user: u32) -> Result<Value, Fault> {
+        let numbers = match numbers.is_empty() {
+            false => numbers,
+            true => {
+                let held = self.store.held(State::Quarantined, 0, REPLAYS_MAX).await;
+                let held = held.map_err(|error| error.fault())?;
+                held.into_iter().map(|held| held.number).collect()
+            }
+        };
+        let mut outcomes = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let outcome = match self.replay_one(number, user).await {
+                Ok((state, reason)) => json!({
+                    "number": number,
+                    "state": state.as_str(),
+                    "fault": reason.as_ref().map(|reason| reason.fault),
+                    "at": reason.and_then(|reason| reason.at).map(|at| at.to_string()),
+                }),
+                Err(StoreError::Unavailable) => return Err(Fault::Unavailable),
+                Err(error) => json!({ "number": number, "error": error.to_string() }),
+            };
+            outcomes.push(outcome);
+        }
+        Ok(Value::Array(outcomes))
+    }
+
+    async fn replay_one(
+        &self,
+        number: u64,
+        user: u32,
+    ) -> Result<(State, Option<Reason>), StoreError> {
+        let held = self.store.replay(number).await?.ok_or(StoreError::Unknown)?;
+        if held.state == State::Kept {
+            return Err(StoreError::Settled);
+        }
+        let rules = self.rules.load_full();
+        let charset = rules.pack.overlay(held.source).charset.unwrap_or(Charset::Utf8);
+        let proposed = match Message::read(&held.raw, charset, &self.limits) {
+            Ok(message) => self.propose(&rules, held.source, &message),
+            Err(error) => {
+                Proposed::Refuse(Reason { fault: error.fault(), at: error.position().cloned() })
+            }
+        };
+        self.enter(Kind::Replay, &format!("message {number}"), (user, None)).await?;
+        let kept = self.store.set_outcome(number, proposed).await?;
+        kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
+        Ok((kept.state, kept.reason))
+    }
+
+    /// Sets a person free again that was merged into another.
+    ///
+    /// # Errors
+    /// [`Fault::IdentityMissing`] if nobody has the identifier or nobody was merged.
+    pub async fn unmerge(&self, identifier: &Identifier, user: u32) -> Result<Value, Fault> {
+        let token = self.token(identifier)?;
+        let holder = self.store.holder(token).await.map_err(|error| error.fault())?;
+        let person = holder.ok_or(Fault::IdentityMissing)?;
+        self.enter(Kind::Unmerge, "order", (user, Some(person))).await.map_err(|e| e.fault())?;
+        let touched = self.store.unmerge(person, (self.clock)()).await;
+        self.touched(touched)
+    }
+
+    /// Erases a person by destroying the keys of everything kept about them.
+    ///
+    /// # Errors
+    /// [`Fault::IdentityMissing`] if nobody has the identifier.
+    pub async fn erase(&self, identifier: &Identifier, user: u32) -> Result<Value, Fault> {
+        let token = self.token(identifier)?;
+        let found = self.store.person(&[token]).await.map_err(|error| error.fault())?;
+        let person = found.ok_or(Fault::IdentityMissing)?;
+        self.enter(Kind::Erase, "order", (user, Some(person))).await.map_err(|e| e.fault())?;
+        self.cache.invalidate(Subject::Token(token));
+        let touched = self.store.erase(person, (self.clock)()).await;
+        self.touched(touched)
+    }
+
+    fn token(&self, identifier: &Identifier) -> Result<Token, Fault> {
+        self.keys.token(identifier).map_err(|_| Fault::IdentifierInvalid)
+    }
+
+    fn touched(&self, touched: Result<Vec<PersonId>, StoreError>) -> Result<Value, Fault> {
+        let persons = touched.map_err(|error| match error {
+            StoreError::Unknown => Fault::IdentityMissing,
+            other => other.fault(),
+        })?;
+        persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
+        let known: Vec<_> = persons.iter().map(|person| self.keys.pseudonym(*person)).collect();
+        Ok(json!({ "persons": known }))
+    }
+
+    /// Enters an order before it is carried out.
+    async fn enter(
+        &self,
+        kind: Kind,
+        subject: &str,
+        (user, person): (u32, Option<PersonId>),
+    ) -> Result<(), StoreError> {
+        let mut entry = self.event(kind, subject);
+        entry.asker = Some(Reference::new(&format!("uid {user}")));
+        entry.person = person.map(|person| self.keys.pseudonym(person));
+        self.append(&entry).await.map(drop)
+    }
+}

@@ -1,0 +1,104 @@
+//! 运维接口, the operator's door: a Unix socket in the store's folder.
+//!
+//! Whoever may open the socket is the user the gateway runs as, or root: the folder's
+//! mode is the password. What an order does is decided behind the closure it is given.
+
+use std::any::Any;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::{Extensions, Server};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::vocabulary::Identifier;
+
+/// Largest order, bytes.
+const ORDER_BYTES_MAX: usize = 65_536;
+
+/// What an operator asks of a running gateway.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Order {
+    /// 删除: destroy the keys of a person.
+    Erase {
+        /// Any identifier of the person.
+        identifier: Identifier,
+    },
+    /// 重新加载: read configuration, certificates, mappings and policies again.
+    Reload,
+    /// 重放: try quarantined messages again; all of them if none is named.
+    Replay {
+        /// Journal numbers.
+        numbers: Vec<u64>,
+    },
+    /// 撤销合并: set a person free again that was merged into another.
+    Unmerge {
+        /// An identifier of the one that was merged away.
+        identifier: Identifier,
+    },
+}
+
+/// What became of an order, or why it was not carried out: positions, never values.
+pub type Outcome = Result<Value, String>;
+/// A future of an outcome.
+pub type Carrying = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// What happens behind the door: an order, and the system user who gave it.
+pub type Door = Arc<dyn Fn(Order, u32) -> Carrying + Send + Sync>;
+
+/// The system user at the other end.
+#[derive(Debug, Clone, Copy)]
+struct User(u32);
+
+/// Serves orders until the server is stopped; a socket left by an earlier run is replaced.
+///
+/// # Errors
+/// If the socket cannot be made.
+pub fn serve(socket: &Path, door: Door) -> io::Result<Server> {
+    match std::fs::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => (),
+    }
+    let listener = std::os::unix::net::UnixListener::bind(socket)?;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+    let app = move || {
+        let door = Arc::clone(&door);
+        let carry = move |request: HttpRequest, order: web::Json<Order>| {
+            // Without a known user nobody gives orders.
+            let user = request.conn_data::<User>().copied();
+            let carrying = user.map(|User(user)| door(order.into_inner(), user));
+            async move {
+                match carrying {
+                    Some(carrying) => respond(carrying.await),
+                    None => HttpResponse::Forbidden().finish(),
+                }
+            }
+        };
+        let limit = web::JsonConfig::default().limit(ORDER_BYTES_MAX);
+        App::new().app_data(limit).route("/v1/orders", web::post().to(carry))
+    };
+    let server = HttpServer::new(app)
+        .on_connect(remember)
+        .workers(1)
+        .disable_signals()
+        .listen_uds(listener)?;
+    Ok(server.run())
+}
+
+fn remember(connection: &dyn Any, extensions: &mut Extensions) {
+    let stream = connection.downcast_ref::<actix_web::rt::net::UnixStream>();
+    if let Some(peer) = stream.and_then(|stream| stream.peer_cred().ok()) {
+        extensions.insert(User(peer.uid()));
+    }
+}
+
+fn respond(outcome: Outcome) -> HttpResponse {
+    match outcome {
+        Ok(told) => HttpResponse::Ok().json(told),
+        Err(reason) => HttpResponse::UnprocessableEntity().json(Value::String(reason)),
+    }
+}

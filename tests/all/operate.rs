@@ -1,0 +1,109 @@
+//! Operate: replay, undo a merge, erase and reload through the operator's socket.
+
+use serde_json::{Value, json};
+
+use crate::rig::message::{Message, Resident, field};
+use crate::rig::{AGENT, PLAIN_SENDER, Rig};
+
+fn send(rig: &Rig, message: &Message) -> String {
+    field(&rig.mllp().exchange(&message.bytes()).unwrap(), "MSA-1")
+}
+
+/// The allergens an agent is told of, by citizen id.
+fn allergens(rig: &Rig, citizen: &str) -> Vec<Value> {
+    let question = json!({
+        "identifier": { "kind": "citizen-id", "value": citizen },
+        "purpose": "emergency-card",
+        "elements": ["DE05.01.022.00"],
+        "evidence": { "call": "CALL-1" },
+    });
+    let reply = rig.ask(AGENT, &question);
+    assert_eq!(reply.status, 200);
+    reply.json()["elements"].as_array().unwrap().clone()
+}
+
+fn admitted(identifiers: &str, allergen: &str) -> Message {
+    let mut message = Message::new("A01", &Resident::new());
+    message.segments[1] = format!("PID|1||{identifiers}||某^某");
+    message.segments.push(format!("AL1|1|DA|{allergen}^x^CV05.01.038|SV"));
+    message
+}
+
+fn order(rig: &Rig, words: &[&str]) -> (bool, String) {
+    let config = rig.config();
+    let words: Vec<&str> =
+        words.iter().copied().chain(["--config", config.to_str().unwrap()]).collect();
+    let output = rig.run(&words);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+#[test]
+fn a_quarantined_message_is_applied_once_its_code_is_known() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    let mut message = Message::new("A01", &resident);
+    message.segments[1] = message.segments[1].replace("|M", "|male");
+    message.segments.push("AL1|1|DA|101^x^CV05.01.038|SV".to_owned());
+    assert_eq!(send(&rig, &message), "AE");
+    assert!(allergens(&rig, &resident.citizen).is_empty());
+    let (done, text) = order(&rig, &["replay", "--all"]);
+    assert!(!done && text.contains("table-value") && text.contains("PID-8"), "{text}");
+
+    let overlay = rig.path().join(format!("mappings/senders/{PLAIN_SENDER}.toml"));
+    let spelled = "title = \"spells the sex out\"\ncodes = { \"PID-8\" = { \"male\" = \"M\" } }\n";
+    std::fs::write(&overlay, spelled).unwrap();
+    let (done, text) = order(&rig, &["reload"]);
+    assert!(done && text.contains("mappings"), "{text}");
+    let (done, text) = order(&rig, &["replay", "--all"]);
+    assert!(done && text.contains("\"state\":\"kept\""), "{text}");
+    assert_eq!(allergens(&rig, &resident.citizen).len(), 1, "the copy was forgotten");
+    assert_eq!(send(&rig, &message), "AA", "a resend is answered by what became of it since");
+    let (done, text) = order(&rig, &["replay", "1"]);
+    assert!(!done && text.contains("kept already"), "{text}");
+    assert!(rig.ledger(&["search", "--kind", "replay", "--json"]).contains("uid"));
+}
+
+#[test]
+fn an_undone_merge_leaves_both_as_they_were() {
+    let rig = Rig::start();
+    let (old, new) = (Resident::new(), Resident::new());
+    assert_eq!(send(&rig, &admitted(&format!("{}^^^A^MR", old.local), "101")), "AA");
+    assert_eq!(send(&rig, &admitted(&new.identifiers(), "102")), "AA");
+    assert_eq!(allergens(&rig, &new.citizen).len(), 1);
+    let mut merge = Message::new("A40", &new);
+    merge.segments.push(format!("MRG|{}^^^A^MR", old.local));
+    assert_eq!(send(&rig, &merge), "AA");
+    assert_eq!(allergens(&rig, &new.citizen).len(), 2);
+    let (done, text) = order(&rig, &["unmerge", "--local", &old.local, "--authority", "A"]);
+    assert!(done && text.contains("persons"), "{text}");
+    assert_eq!(allergens(&rig, &new.citizen).len(), 1);
+    let (done, text) = order(&rig, &["unmerge", "--local", &old.local, "--authority", "A"]);
+    assert!(!done && text.contains("identity-missing"), "{text}");
+    let told = rig.ledger(&["search", "--kind", "merge", "--kind", "unmerge"]);
+    assert!(told.contains("unmerge"), "{told}");
+}
+
+#[test]
+fn an_erased_person_is_gone_and_the_ledger_is_whole() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    assert_eq!(send(&rig, &admitted(&resident.identifiers(), "101")), "AA");
+    assert_eq!(allergens(&rig, &resident.citizen).len(), 1);
+    let (done, text) = order(&rig, &["erase", "--citizen-id", &resident.citizen]);
+    assert!(!done && text.contains("--yes"), "{text}");
+    let (done, text) = order(&rig, &["erase", "--yes", "--citizen-id", &resident.citizen]);
+    assert!(done, "{text}");
+    assert!(allergens(&rig, &resident.citizen).is_empty());
+    rig.ledger(&["verify"]);
+}
+
+#[test]
+fn a_faulty_folder_is_told_to_whoever_ordered_the_reload() {
+    let rig = Rig::start();
+    let file = rig.path().join("mappings/hl7v2/pid.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("segment", "segmint", 1)).unwrap();
+    let (done, text) = order(&rig, &["reload"]);
+    assert!(!done && text.contains("pid.toml:"), "{text}");
+}
