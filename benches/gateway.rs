@@ -93,16 +93,7 @@ fn main() {
         first.as_millis(),
         again.as_millis()
     );
-    for aim in &aims {
-        println!(
-            "{:<44} {:>8.3}   aim {} {}   {}",
-            aim.what,
-            aim.reached,
-            aim.sign(),
-            aim.wanted,
-            if aim.met() { "met" } else { "MISSED" }
-        );
-    }
+    aims.iter().for_each(Aim::print);
     let start_ms = [first, again].map(|took| took.as_millis() as u64);
     let report = json!({
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
@@ -151,6 +142,12 @@ fn aim(what: &'static str, reached: f64, wanted: f64, at_most: bool) -> Aim {
 impl Aim {
     fn met(&self) -> bool {
         if self.at_most { self.reached <= self.wanted } else { self.reached >= self.wanted }
+    }
+
+    fn print(&self) {
+        let Self { what, reached, wanted, .. } = self;
+        let (sign, verdict) = (self.sign(), if self.met() { "met" } else { "MISSED" });
+        println!("{what:<44} {reached:>8.3}   aim {sign} {wanted}   {verdict}");
     }
 
     const fn sign(&self) -> &'static str {

@@ -319,8 +319,9 @@ fn an_upstream_answer_is_read_record_by_record_or_refused_by_place() {
     check(&many, Err((Fault::Limit, "/records")));
 }
 
-/// From a hospital's message and an upstream's JSON to the purposes: everything a purpose lists can be answered
-/// from what the mappings read, so neither side names an element the other does not know.
+/// From a hospital's message and an upstream's JSON to the purposes: everything a purpose
+/// lists can be answered from what the mappings read, so neither side names an element the
+/// other does not know.
 #[test]
 fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
     let files = crate::policy::tests::folder("mappings");

@@ -131,7 +131,8 @@ impl Date {
         Self(self.0.chars().take(keep).collect())
     }
 
-    /// Seconds since 1970 of the first moment it may mean; China Standard Time where no offset is given.
+    /// Seconds since 1970 of the first moment it may mean; China Standard Time where no
+    /// offset is given.
     #[must_use]
     pub fn timestamp(&self) -> Option<i64> {
         let offset = match self.0.find(['+', '-']).and_then(|at| self.0.get(at..)) {

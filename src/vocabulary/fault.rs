@@ -82,7 +82,8 @@ pub struct FaultRow {
 }
 
 macro_rules! faults {
-    ($($fault:ident $name:literal $hl7:literal $nack:ident $http:literal $retry:literal $en:literal $zh:literal;)+) => {
+    ($($fault:ident $name:literal $hl7:literal $nack:ident $http:literal $retry:literal
+        $en:literal $zh:literal;)+) => {
         /// Every fault, alphabetical. Rows are added, never renumbered.
         pub static FAULTS: &[FaultRow] = &[$(FaultRow {
             fault: Fault::$fault, name: $name, hl7_code: $hl7, nack: Nack::$nack,

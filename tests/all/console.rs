@@ -162,7 +162,7 @@ async fn an_auditor_finds_who_saw_a_person_by_keyboard_alone() {
     sign_in(&browser, &rig, "lin", &auditor).await;
     // Overview: received = kept + quarantined + refused, by sender.
     shows(&browser, PLAIN_SENDER).await;
-    let figure = browser.find(Locator::Css(".equation .kept dd")).await.unwrap();
+    let figure = browser.find(Locator::Css(".equation .kept strong")).await.unwrap();
     assert_eq!(figure.text().await.unwrap(), "1");
 
     tab_to(&browser, "/ledger").await;
@@ -170,10 +170,14 @@ async fn an_auditor_finds_who_saw_a_person_by_keyboard_alone() {
     browser.wait().for_element(Locator::Css("#value")).await.unwrap();
     tab_to(&browser, "value").await;
     type_in(&browser, &format!("{}{}", resident.citizen, Key::Enter)).await;
-    shows(&browser, &receipt).await;
+    shows(&browser, "紧急救助卡").await;
+    let row = "//tr[contains(., '紧急救助卡')]//a";
+    let entry = browser.find(Locator::XPath(row)).await.unwrap().attr("href").await.unwrap();
     let page = browser.source().await.unwrap();
     assert!(!page.contains(&resident.citizen), "the page names the person");
-    assert!(page.contains("emergency-card") || page.contains("紧急"), "{page}");
+    tab_to(&browser, &entry.unwrap()).await;
+    type_in(&browser, &Key::Enter.to_string()).await;
+    shows(&browser, &receipt).await;
 
     // The language switch, still by keyboard.
     assert_eq!(language(&browser).await, "zh-CN");

@@ -108,7 +108,8 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
         round(&rig, &resident.citizen, Duration::from_micros(random % 300_000), &known);
         rig.resume();
         let mut link = rig.mllp();
-        for bytes in std::mem::take(&mut known.lock().unwrap().in_flight) {
+        let in_flight = std::mem::take(&mut known.lock().unwrap().in_flight);
+        for bytes in in_flight {
             let reply = link.exchange(&bytes).unwrap();
             assert_eq!(field(&reply, "MSA-1"), "AA", "a resend was not taken");
             let control = field(&reply, "MSA-2");

@@ -1,12 +1,13 @@
 //! The quick start of the README is run as a reader would run it.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::rig::{ROOT, until};
+use crate::rig::{ROOT, skipped, until};
 
 /// The demo has ports of its own, which two tests cannot have at once.
 pub static DEMO: Mutex<()> = Mutex::new(());
@@ -36,7 +37,7 @@ impl Drop for Running {
 fn first_terminal(folder: &Path) -> Running {
     let mut command = Command::new("target/debug/kangqiao");
     command.arg("demo").current_dir(folder).stdin(Stdio::null());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
     let said = Arc::new(Mutex::new(String::new()));
     let (lines, kept) = (BufReader::new(child.stdout.take().unwrap()), Arc::clone(&said));
     std::thread::spawn(move || {
@@ -61,11 +62,17 @@ fn the_quick_start_works_as_written() {
     let commands = commands(&readme);
     assert!((1..=5).contains(&commands.len()), "a quick start has one to five commands");
     assert_eq!(commands[0], "make demo");
+    if TcpListener::bind("127.0.0.1:2575").is_err() {
+        return skipped("somebody else has the ports of the demo");
+    }
     // A folder as it is for a reader after `make demo` has built; make itself would build again.
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("target/debug")).unwrap();
     let binary = folder.path().join("target/debug/kangqiao");
     symlink(env!("CARGO_BIN_EXE_kangqiao"), binary).unwrap();
+    for name in ["mappings", "policies"] {
+        symlink(Path::new(ROOT).join(name), folder.path().join(name)).unwrap();
+    }
     let _running = first_terminal(folder.path());
     let mut last = String::new();
     for line in &commands[1..] {

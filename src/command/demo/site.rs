@@ -221,6 +221,8 @@ fn user(file: &Path) -> Result<String, Failure> {
 fn configuration(ports: Ports, mappings: &Path, policies: &Path) -> String {
     let Ports { mllp, mllps, https, console, operation, platform, registry } = ports;
     let (mappings, policies) = (mappings.display(), policies.display());
+    let upstreams = upstream("record-platform", platform, "platform-json")
+        + &upstream("elder-registry", registry, "civil-json");
     format!(
         r#"# The demonstration's site. Paths are relative to this file.
 mappings   = "{mappings}"
@@ -268,20 +270,22 @@ name = "hospital-a"
 [[sender]]
 name        = "hospital-b"
 certificate = "hospital-b"
+{upstreams}"#
+    )
+}
 
+fn upstream(name: &str, port: u16, dialect: &str) -> String {
+    format!(
+        r#"
 [[upstream]]
-name       = "record-platform"
-url        = "https://localhost:{platform}"
-department = "record-platform"
-dialect    = "platform-json"
-tls        = {{ authority = "certs/ca.pem", certificate = "certs/kangqiao.pem", key = "certs/kangqiao.key" }}
-
-[[upstream]]
-name       = "elder-registry"
-url        = "https://localhost:{registry}"
-department = "elder-registry"
-dialect    = "civil-json"
-tls        = {{ authority = "certs/ca.pem", certificate = "certs/kangqiao.pem", key = "certs/kangqiao.key" }}
+name       = "{name}"
+url        = "https://localhost:{port}"
+department = "{name}"
+dialect    = "{dialect}"
+[upstream.tls]
+authority   = "certs/ca.pem"
+certificate = "certs/kangqiao.pem"
+key         = "certs/kangqiao.key"
 "#
     )
 }
