@@ -185,7 +185,8 @@ mod tests {
         expect: Result<&'static [u8], StatusCode>,
     ) {
         let sent = stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from_static(piece))));
-        let sent = if ends { sent.boxed_local() } else { sent.chain(stream::pending()).boxed_local() };
+        let sent =
+            if ends { sent.boxed_local() } else { sent.chain(stream::pending()).boxed_local() };
         let mut payload = Payload::Stream { payload: sent };
         let request = TestRequest::post().to_http_request();
         let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();

@@ -28,9 +28,7 @@ pub fn serve(
 ) -> io::Result<Server> {
     let app = move || {
         let console = console.clone();
-        App::new()
-            .wrap(from_fn(hurry))
-            .configure(|config| configure(config, console))
+        App::new().wrap(from_fn(hurry)).configure(|config| configure(config, console))
     };
     let server = HttpServer::new(app)
         .workers(1)
