@@ -40,7 +40,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         (compiled.pack.catalogue().len(), compiled.pack.version().to_owned());
     let policies = compiled.policies.version().to_owned();
     let unasked = unasked(&config, &compiled);
-    compiled.bind(&config, tls.revoked()).map_err(Failure)?;
+    compiled.bind(&config, tls.standing()).map_err(Failure)?;
     for (purpose, upstream) in unasked {
         say(format_args!(
             "提示 note         {purpose} asks {upstream}, which has no [[upstream]]"

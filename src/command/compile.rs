@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::config::files::read_folder;
 use crate::flow::Rules;
-use crate::identity::{Bindings, Peer};
+use crate::identity::{Bindings, Peer, Standing};
 use crate::outbound;
 use crate::policy::PolicySet;
 use crate::registry::{self, platform};
@@ -51,13 +51,13 @@ impl Compiled {
     ///
     /// # Errors
     /// The certificate that is bound twice, or the upstream that cannot be asked.
-    pub fn bind(self, config: &Config, revoked: Vec<Vec<u8>>) -> Result<Rules, String> {
+    pub fn bind(self, config: &Config, standing: Standing) -> Result<Rules, String> {
         let senders = config.sender.iter().filter_map(|sender| {
             let subject = sender.certificate.clone()?;
             Some((subject, Peer::Sender(sender.name)))
         });
         config.upstream.iter().try_for_each(|upstream| self.knows(upstream))?;
-        let bindings = Bindings::new(self.policies.bindings().chain(senders), revoked)
+        let bindings = Bindings::new(self.policies.bindings().chain(senders), standing)
             .map_err(|subject| format!("certificate {subject} belongs to two peers"))?;
         Ok(Rules { pack: self.pack, policies: self.policies, bindings })
     }

@@ -59,10 +59,10 @@ async fn hotline(site: &Site) -> Result<(), Failure> {
     note("再问诊断： And asked for the diagnosis:");
     let narrow = agent.ask(&inquiry).await?;
     check(withheld(&narrow, "DE05.01.025.00"), "the diagnosis is withheld, with its rule")?;
-    check(
-        narrow.body.pointer("/sources/1/state") == Some(&json!("cached")),
-        "the second answer comes from the cache",
-    )
+    // Asking an upstream system is entered too: two answers in a row asked nobody between.
+    let number = |answer: &Reply| answer.entry.as_deref().and_then(|text| text.parse::<u64>().ok());
+    let next = number(&answer).map(|number| number + 1);
+    check(next.is_some() && number(&narrow) == next, "the second answer comes from the cache")
 }
 
 async fn care_home(site: &Site) -> Result<(), Failure> {

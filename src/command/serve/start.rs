@@ -105,7 +105,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
     let store = store.map_err(|error| Failure::during("store", error))?;
     let compiled = compile(config).map_err(complain)?;
-    let rules = compiled.bind(config, mutual.revoked()).map_err(Failure)?;
+    let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
         upstreams: ArcSwap::from_pointee(upstreams(config)?),
