@@ -12,7 +12,7 @@ use super::check::complain;
 use crate::config::Config;
 use crate::telemetry;
 pub use reload::Reloader;
-pub use start::{Running, start};
+pub use start::{Running, start, upstreams};
 
 /// `kangqiao serve --config kangqiao.toml`
 #[derive(Debug, clap::Args)]

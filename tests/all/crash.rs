@@ -9,7 +9,7 @@ use kangqiao_conformance::{https, mllp};
 use serde_json::json;
 
 use crate::rig::message::{Message, Resident, field};
-use crate::rig::{CLERK, Rig, at};
+use crate::rig::{CLERK, Rig, at, loudly};
 
 /// Connections that push while the process is killed.
 const PUSHING: usize = 16;
@@ -142,5 +142,7 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
             "{receipt} is not in the ledger once"
         );
     }
-    eprintln!("{} acknowledged, {} answered", known.acknowledged.len(), known.receipts.len());
+    let (acknowledged, answered) = (known.acknowledged.len(), known.receipts.len());
+    let rounds = rounds();
+    loudly(&format!("{rounds} kills: {acknowledged} acknowledged, {answered} answered, none lost"));
 }

@@ -34,7 +34,7 @@ async fn hospital(site: &Site) -> Result<(), Failure> {
     push(site, &secure, "2-laboratory.hl7", "AA").await?;
     push(site, &plain, "3-wrong-check-digit.hl7", "AE").await?;
     push(site, &secure, "4-discharge.hl7", "AA").await?;
-    push(site, &plain, "5-unknown-event.hl7", "AR").await?;
+    push(site, &plain, "5-unknown-type.hl7", "AR").await?;
     note("同一消息再发一次，得到同一确认。 The same bytes again: the same acknowledgement.");
     let again = push(site, &plain, "1-admission.hl7", "AA").await?;
     check(first == again, "the acknowledgement of a resend is the stored one")
@@ -104,11 +104,11 @@ async fn bureau(site: &Site) -> Result<(), Failure> {
 }
 
 fn auditor(site: &Site) -> Result<(), Failure> {
-    title("审计员查账本", "The auditor reads the ledger");
+    title("审计员查台账", "The auditor reads the ledger");
     let config = site.path("kangqiao.toml");
     note("谁看过这位老人？ Who saw this elder?");
     ledger::tell(&["search", "--citizen-id", ADMITTED], &config)?;
-    note("账本是否完整？ Is the ledger whole?");
+    note("台账是否完整？ Is the ledger whole?");
     ledger::tell(&["verify"], &config)
 }
 

@@ -62,7 +62,7 @@ impl Reloader {
         })?;
         // All that can fail comes first: either everything is swapped in or nothing is.
         let upstreams = upstreams(&config)?;
-        let during = |error| Failure::during("certificates", error);
+        let during = |error| Failure::caused("certificates", &error);
         let machines = self.tls.read().map_err(during)?;
         let console = self.console_tls.as_ref().map(|tls| tls.read().map(|fresh| (tls, fresh)));
         let console = console.transpose().map_err(during)?;

@@ -3,7 +3,7 @@
 pub mod message;
 pub mod upstream;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -303,7 +303,12 @@ pub fn at(port: u16) -> String {
 /// Where CI is set nothing may be skipped; elsewhere a skip is loud.
 pub fn skipped(what: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "CI must not skip: {what}");
-    eprintln!("SKIPPED: {what}");
+    loudly(&format!("SKIPPED: {what}"));
+}
+
+/// Says something even where the test passes: what `eprintln` writes is then thrown away.
+pub fn loudly(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 /// A port nobody listens on.
