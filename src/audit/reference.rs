@@ -24,7 +24,7 @@ impl Reference {
     /// Keeps what may be kept of a text.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let line = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign });
+        let line = text.chars().map(|sign| if unseen(sign) { ' ' } else { sign });
         let masked = mask(line.take(CHARACTERS_MAX * 4).collect());
         // Cutting may leave fifteen digits alone that were not, hence once more.
         Self(mask(masked.chars().take(CHARACTERS_MAX).collect()))
@@ -35,6 +35,13 @@ impl Reference {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Controls, and what has no width or turns the direction of writing (Unicode UAX 9): it
+/// would hide a number from us, or an entry's text from its reader.
+fn unseen(sign: char) -> bool {
+    let marks = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{2069}'];
+    sign.is_control() || sign == '\u{feff}' || marks.iter().any(|range| range.contains(&sign))
 }
 
 fn mask(mut text: String) -> String {
@@ -145,6 +152,8 @@ mod tests {
     #[test]
     fn a_reference_is_one_short_line() {
         check("a\nb\tc\u{7f}", "a b c ");
+        check("a\u{202e}b\u{feff}", "a b ");
+        check("110105\u{200b}19491231002X", "<citizen-id>");
         check(&"长".repeat(65), &"长".repeat(64));
         let padding = "x".repeat(49);
         check(&format!("{padding}1101054912310029"), &format!("{padding}<citizen-id>"));
