@@ -14,6 +14,22 @@ pub fn inclusion(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     Some(path)
 }
 
+/// The same path, of a tree whose leaves are not all at hand: `own` are the leaves of the
+/// tile the leaf is in, at `index` among them, and `tiles` the roots of all tiles, this one
+/// being the `tile`th. All but the last tile must have the same power of two of leaves.
+///
+/// RFC 9162 splits a tree at the largest power of two below its size, so a full tile is a
+/// subtree of its own, and the tiles are the leaves of the tree above it.
+#[must_use]
+pub fn inclusion_by_tiles(
+    (own, index): (&[Hash], usize),
+    (tiles, tile): (&[Hash], usize),
+) -> Option<Vec<Hash>> {
+    let mut path = inclusion(own, index)?;
+    path.extend(inclusion(tiles, tile)?);
+    Some(path)
+}
+
 /// The root an audit path leads to from the leaf at `index` of `size`: RFC 9162 section
 /// 2.1.3.2. `None` if the path is not as long as such a tree is high.
 #[must_use]
@@ -122,6 +138,22 @@ mod tests {
         let mut theirs = MemoryBackedTree::new();
         entries.iter().for_each(|entry| theirs.push(entry.clone()));
         (entries, leaves, theirs)
+    }
+
+    #[test]
+    fn a_proof_by_tiles_is_the_proof_by_leaves() {
+        for size in 1..=70 {
+            let (_, leaves, _) = tree(size);
+            let tiles: Vec<_> = leaves.chunks(8).map(root).collect();
+            for index in 0..size {
+                let (tile, place) = (index / 8, index % 8);
+                let own = leaves.chunks(8).nth(tile).unwrap();
+                let path = inclusion_by_tiles((own, place), (&tiles, tile));
+                assert_eq!(path, inclusion(&leaves, index), "{index} of {size}");
+            }
+            assert_eq!(inclusion_by_tiles((&leaves[..1], 1), (&tiles, 0)), None);
+            assert_eq!(inclusion_by_tiles((&leaves[..1], 0), (&tiles, tiles.len())), None);
+        }
     }
 
     #[test]

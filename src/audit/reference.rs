@@ -24,7 +24,7 @@ impl Reference {
     /// Keeps what may be kept of a text.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let line = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign });
+        let line = text.chars().map(|sign| if unseen(sign) { ' ' } else { sign });
         let masked = mask(line.take(CHARACTERS_MAX * 4).collect());
         // Cutting may leave fifteen digits alone that were not, hence once more.
         Self(mask(masked.chars().take(CHARACTERS_MAX).collect()))
@@ -37,6 +37,13 @@ impl Reference {
     }
 }
 
+/// Controls, and what has no width or turns the direction of writing (Unicode UAX 9): it
+/// would hide a number from us, or an entry's text from its reader.
+fn unseen(sign: char) -> bool {
+    let marks = ['\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{2069}'];
+    sign.is_control() || sign == '\u{feff}' || marks.iter().any(|range| range.contains(&sign))
+}
+
 fn mask(mut text: String) -> String {
     while let Some((from, until)) = citizen_id(&text) {
         text.replace_range(from..until, MASKED);
@@ -44,29 +51,58 @@ fn mask(mut text: String) -> String {
     text
 }
 
+/// A character of a number, and where it stands.
+struct Sign {
+    from: usize,
+    until: usize,
+    plain: char,
+}
+
 /// Where the first citizen id of 18 or 15 characters stands.
+///
+/// One of 18 is found also where it is written in groups, as people read it aloud; full
+/// width digits are digits.
 fn citizen_id(text: &str) -> Option<(usize, usize)> {
-    [18, 15].into_iter().find_map(|length| {
-        let starts = text.char_indices().map(|(at, _)| at);
-        let spans = starts.map(|from| (from, from + length));
-        spans
-            .filter(|(from, until)| length == 18 || alone(text, *from, *until))
-            .find(|(from, until)| text.get(*from..*until).is_some_and(is_citizen_id))
-    })
+    let sign = |(from, sign): (usize, char)| Sign {
+        from,
+        until: from + sign.len_utf8(),
+        plain: narrow(sign),
+    };
+    let signs: Vec<Sign> = text.char_indices().map(sign).collect();
+    let together: Vec<&Sign> = signs.iter().filter(|sign| !separates(sign.plain)).collect();
+    let long = together.windows(18).find(|span| is_citizen_id(span.iter().copied()));
+    if let Some([first, .., last]) = long {
+        return Some((first.from, last.until));
+    }
+    let short = (0..signs.len()).find_map(|at| {
+        let span = signs.get(at..at + 15)?;
+        // 15 digits have no check character of their own, so inside a longer number they
+        // would be found by chance.
+        let digit = |sign: &Sign| sign.plain.is_ascii_digit();
+        let before = at.checked_sub(1).and_then(|before| signs.get(before));
+        let touched = before.is_some_and(digit) || signs.get(at + 15).is_some_and(digit);
+        (!touched && is_citizen_id(span.iter())).then_some(span)
+    });
+    match short {
+        Some([first, .., last]) => Some((first.from, last.until)),
+        _ => None,
+    }
 }
 
-/// Whether no digit touches the span: 15 digits have no check character of their own,
-/// so inside a longer number they would be found by chance.
-fn alone(text: &str, from: usize, until: usize) -> bool {
-    let digit = |sign: char| sign.is_ascii_digit();
-    let before = text.get(..from).is_some_and(|before| before.ends_with(digit));
-    let after = text.get(until..).is_some_and(|after| after.starts_with(digit));
-    !before && !after
+/// The ASCII form of a full-width character (Unicode block FF01 to FF5E).
+fn narrow(sign: char) -> char {
+    let plain = u32::from(sign).checked_sub(0xFEE0).filter(|_| ('！'..='～').contains(&sign));
+    plain.and_then(char::from_u32).unwrap_or(sign)
 }
 
-fn is_citizen_id(text: &str) -> bool {
+fn separates(sign: char) -> bool {
+    sign.is_whitespace() || matches!(sign, '-' | '.' | '_' | '/' | '·')
+}
+
+fn is_citizen_id<'a>(span: impl Iterator<Item = &'a Sign>) -> bool {
+    let text: String = span.map(|sign| sign.plain).collect();
     // `parse` trims, and a span with a space in it is not the number alone.
-    !text.contains(' ') && CitizenId::parse(text).is_ok()
+    !text.contains(' ') && CitizenId::parse(&text).is_ok()
 }
 
 impl fmt::Debug for Reference {
@@ -106,11 +142,18 @@ mod tests {
         check("case11010519491231002X99", "case<citizen-id>99");
         check("old 110105491231002", "old <citizen-id>");
         check("两人11010519491231002X11010519491231002X", "两人<citizen-id><citizen-id>");
+        check("身份证110105 1949 1231 002X号", "身份证<citizen-id>号");
+        check("110105-19491231-002x", "<citizen-id>");
+        check("１１０１０５１９４９１２３１００２Ｘ", "<citizen-id>");
+        let plain = "call 2026-11-21 08:30 no 17, case 2026/0042";
+        check(plain, plain);
     }
 
     #[test]
     fn a_reference_is_one_short_line() {
         check("a\nb\tc\u{7f}", "a b c ");
+        check("a\u{202e}b\u{feff}", "a b ");
+        check("110105\u{200b}19491231002X", "<citizen-id>");
         check(&"长".repeat(65), &"长".repeat(64));
         let padding = "x".repeat(49);
         check(&format!("{padding}1101054912310029"), &format!("{padding}<citizen-id>"));

@@ -14,15 +14,17 @@ use crate::identity::{PersonId, Subject, Token};
 use crate::outbound::Upstream;
 use crate::policy::{self, Evidence, Scope, Stale};
 use crate::registry::{self, answer::SourceReport, platform};
-use crate::store::StoreError;
 use crate::store::cache::{Fetched, Records};
-use crate::vocabulary::{Fault, Freshness, Identifier, Record, Role, Source};
+use crate::vocabulary::{Fault, Freshness, Identifier, IdentifierKind, Record, Role, Source};
 
 /// The role in which an upstream system is told whom a question is about.
 const SYSTEM: Role = Role::fixed("system");
 
 /// Records of one person that an answer looks at, newest first.
 const RECORDS_MAX: usize = 500;
+
+/// Identifiers of one record, as they are indexed.
+type Named = Vec<(IdentifierKind, Token)>;
 
 /// About whom a question is.
 #[derive(Debug, Clone)]
@@ -174,16 +176,16 @@ impl Gateway {
         records: Records,
         upstream: Source,
     ) -> Result<Records, Fault> {
-        let mut known: HashMap<Vec<Token>, bool> = HashMap::new();
+        let mut known: HashMap<Named, bool> = HashMap::new();
         let (mut own, mut foreign) = (Records::new(), 0);
         for (record, at_ms) in records {
             let named = self.named(resident, &record);
-            let speaks = match named.as_ref().map(|tokens| (tokens, known.get(tokens))) {
+            let speaks = match named.as_ref().map(|named| (named, known.get(named))) {
                 None => false,
                 Some((_, Some(speaks))) => *speaks,
-                Some((tokens, None)) => {
-                    let speaks = self.is_one(tokens).await?;
-                    known.insert(tokens.clone(), speaks);
+                Some((named, None)) => {
+                    let speaks = self.store.is_one(named.clone()).await.map_err(|e| e.fault())?;
+                    known.insert(named.clone(), speaks);
                     speaks
                 }
             };
@@ -196,33 +198,24 @@ impl Gateway {
         Ok(own)
     }
 
-    /// The tokens by which a record names its person, with the one asked by; `None` if the
-    /// number it has of the kind asked by is another one, or none at all.
-    fn named(&self, resident: &Resident, record: &Record) -> Option<Vec<Token>> {
-        let mut tokens = vec![resident.token];
+    /// How a record names its person, beside what was asked by; `None` if the number it has
+    /// of the kind asked by is another one, or none at all.
+    fn named(&self, resident: &Resident, record: &Record) -> Option<Named> {
+        let mut named = vec![(resident.identifier.kind, resident.token)];
         for identifier in platform::named(record) {
-            let (kind, token) = match self.keys.indexed(identifier) {
+            let indexed = match self.keys.indexed(identifier) {
                 Ok(indexed) => indexed,
                 Err(_) if identifier.kind == resident.identifier.kind => return None,
                 // A slip in a number nobody asked by says nothing about whose record it is.
                 Err(_) => continue,
             };
-            if kind == resident.identifier.kind && token != resident.token {
+            if indexed.0 == resident.identifier.kind && indexed.1 != resident.token {
                 return None;
             }
-            if !tokens.contains(&token) {
-                tokens.push(token);
+            if !named.contains(&indexed) {
+                named.push(indexed);
             }
         }
-        Some(tokens)
-    }
-
-    /// Whether the index has nothing against these being one person's.
-    async fn is_one(&self, tokens: &[Token]) -> Result<bool, Fault> {
-        match self.store.person(tokens).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::Conflict) => Ok(false),
-            Err(error) => Err(error.fault()),
-        }
+        Some(named)
     }
 }

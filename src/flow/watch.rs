@@ -13,7 +13,7 @@ use crate::vocabulary::Fault;
 
 /// How often the whole ledger is checked.
 const VERIFY_EVERY: Duration = Duration::from_secs(3600);
-/// Entries read at once.
+/// Entries read at once, and leaves of one tile of the tree: a power of two.
 const PAGE_ROWS: usize = 2048;
 
 /// What the overview shows beside the store.
@@ -22,8 +22,9 @@ pub struct Watch {
     pub(super) started_ms: i64,
     pub(super) tls: Arc<ReloadableTls>,
     verified: Mutex<view::Verified>,
-    /// Leaf hashes of the ledger as far as anybody asked for a proof.
-    leaves: tokio::sync::Mutex<Vec<Hash>>,
+    /// Roots of the full tiles of the ledger, as far as anybody asked for a proof: the
+    /// leaves themselves would be 32 bytes for every entry there will ever be.
+    tiles: tokio::sync::Mutex<Vec<Hash>>,
 }
 
 impl Watch {
@@ -35,7 +36,7 @@ impl Watch {
             started_ms,
             tls,
             verified: Mutex::default(),
-            leaves: tokio::sync::Mutex::default(),
+            tiles: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -100,19 +101,25 @@ impl Gateway {
     pub(super) async fn proof(&self, number: u64) -> Result<Option<view::Proof>, Fault> {
         let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
         let Some(last) = last.filter(|last| number < last.size) else { return Ok(None) };
-        let mut leaves = self.watch.leaves.lock().await;
-        while u64::try_from(leaves.len()).unwrap_or(u64::MAX) < last.size {
-            let from = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
-            let page = self.store.ledger(from, PAGE_ROWS).await.map_err(|error| error.fault())?;
-            if page.is_empty() {
-                return Err(Fault::Internal);
-            }
-            leaves.extend(page.iter().map(|entry| tree::leaf(&entry.bytes)));
-        }
         let size = usize::try_from(last.size).unwrap_or(usize::MAX);
         let index = usize::try_from(number).unwrap_or(usize::MAX);
-        let signed = leaves.get(..size).ok_or(Fault::Internal)?;
-        let (Some(leaf), Some(path)) = (signed.get(index), proof::inclusion(signed, index)) else {
+        let root = |leaves: &[Hash]| audit::Frontier::default().with(leaves).root();
+        let mut tiles = self.watch.tiles.lock().await;
+        while tiles.len() < size / PAGE_ROWS {
+            let leaves = self.leaves(tiles.len() * PAGE_ROWS, PAGE_ROWS).await?;
+            tiles.push(root(&leaves));
+        }
+        let mut roots = tiles.get(..size / PAGE_ROWS).ok_or(Fault::Internal)?.to_vec();
+        drop(tiles);
+        let rest = size % PAGE_ROWS;
+        if rest > 0 {
+            roots.push(root(&self.leaves(size - rest, rest).await?));
+        }
+        let (tile, place) = (index / PAGE_ROWS, index % PAGE_ROWS);
+        let first = tile * PAGE_ROWS;
+        let own = self.leaves(first, PAGE_ROWS.min(size - first)).await?;
+        let path = proof::inclusion_by_tiles((&own, place), (&roots, tile));
+        let (Some(leaf), Some(path)) = (own.get(place), path) else {
             return Err(Fault::Internal);
         };
         let checkpoint = Checkpoint::open(&last.bytes, &self.watch.verifying);
@@ -126,5 +133,15 @@ impl Gateway {
             checkpoint: String::from_utf8_lossy(&last.bytes).into_owned(),
             holds,
         }))
+    }
+
+    /// Hashes of so many entries from one on; all of them or a fault.
+    async fn leaves(&self, from: usize, count: usize) -> Result<Vec<Hash>, Fault> {
+        let first = u64::try_from(from).unwrap_or(u64::MAX);
+        let page = self.store.ledger(first, count).await.map_err(|error| error.fault())?;
+        match page.len() == count {
+            true => Ok(page.iter().map(|entry| tree::leaf(&entry.bytes)).collect()),
+            false => Err(Fault::Internal),
+        }
     }
 }

@@ -14,10 +14,16 @@ use actix_web::dev::{Extensions, Server};
 use actix_web::http::{StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::tls;
 use crate::identity::Certificate;
 
+/// Memory for all bodies at once, in KiB, beyond the first [`FREE_KIB`] of each: else every
+/// connection could have one of the largest size in hand.
+const BODIES_KIB_MAX: usize = 64 * 1024;
+/// How much of each body is free.
+const FREE_KIB: usize = 64;
 /// How long a body may take from its first byte to its last: who dribbles holds a connection.
 const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -81,13 +87,16 @@ pub fn serve(
     bounds: Bounds,
     doors: Doors,
 ) -> io::Result<Server> {
+    let limit = bounds.body_bytes_max;
+    // One body of the largest size must fit.
+    let room = Arc::new(Semaphore::new(BODIES_KIB_MAX.max(limit / 1024 + 1)));
     let app = move || {
-        let limit = bounds.body_bytes_max;
+        let room = || (limit, Arc::clone(&room));
         let mut app = App::new()
-            .route("/v1/messages", door(&doors.push, limit))
-            .route("/v1/inquiries", door(&doors.answer, limit));
+            .route("/v1/messages", door(&doors.push, room()))
+            .route("/v1/inquiries", door(&doors.answer, room()));
         if let Some(echo) = &doors.echo {
-            app = app.route("/v1/echo", door(echo, limit));
+            app = app.route("/v1/echo", door(echo, room()));
         }
         app
     };
@@ -114,7 +123,7 @@ fn remember(connection: &dyn Any, extensions: &mut Extensions) {
     }
 }
 
-fn door(door: &Door, limit: usize) -> actix_web::Route {
+fn door(door: &Door, (limit, room): (usize, Arc<Semaphore>)) -> actix_web::Route {
     let door = Arc::clone(door);
     web::post().to(move |request: HttpRequest, payload: web::Payload| {
         let certificate = request.conn_data::<Certificate>().cloned();
@@ -122,26 +131,49 @@ fn door(door: &Door, limit: usize) -> actix_web::Route {
         let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
         let announced = request.headers().get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let door = Arc::clone(&door);
+        let (door, room) = (Arc::clone(&door), Arc::clone(&room));
         async move {
-            match collect(payload, (announced, limit), BODY_TIME_MAX).await {
+            // Held until the answer is there.
+            let _place = match reserve(&room, announced, limit) {
+                Ok(place) => place,
+                Err(status) => return refuse(status),
+            };
+            match collect(payload, limit, BODY_TIME_MAX).await {
                 Ok(body) => respond(door(Asked { certificate, body, remote }).await),
-                // What is still on its way is not waited for.
-                Err(status) => HttpResponse::build(status).force_close().finish(),
+                Err(status) => refuse(status),
             }
         }
     })
 }
 
+/// What is still on its way is not waited for.
+fn refuse(status: StatusCode) -> HttpResponse {
+    HttpResponse::build(status).force_close().finish()
+}
+
+/// Room for a body of the size announced, or of any where none is; `None` if it is free.
+fn reserve(
+    room: &Arc<Semaphore>,
+    announced: Option<u64>,
+    limit: usize,
+) -> Result<Option<OwnedSemaphorePermit>, StatusCode> {
+    let bytes = announced.map_or(Ok(limit), usize::try_from);
+    let bytes = bytes.ok().filter(|bytes| *bytes <= limit).ok_or(StatusCode::PAYLOAD_TOO_LARGE)?;
+    let owed = (bytes / 1024 + 1).saturating_sub(FREE_KIB);
+    if owed == 0 {
+        return Ok(None);
+    }
+    let owed = u32::try_from(owed).map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+    let place = Arc::clone(room).try_acquire_many_owned(owed);
+    place.map(Some).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+}
+
 /// The whole body, or with which status it is refused: too long, too slow, or torn.
 async fn collect(
     payload: web::Payload,
-    (announced, limit): (Option<u64>, usize),
+    limit: usize,
     within: Duration,
 ) -> Result<Bytes, StatusCode> {
-    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |n| n > limit)) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
     match tokio::time::timeout(within, payload.to_bytes_limited(limit)).await {
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
         Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
@@ -179,29 +211,38 @@ mod tests {
     type Pieces = Vec<&'static [u8]>;
 
     /// A body of 8 bytes at most, which `ends` or is never finished.
-    async fn check(
-        (pieces, ends): (Pieces, bool),
-        announced: Option<u64>,
-        expect: Result<&'static [u8], StatusCode>,
-    ) {
+    async fn check((pieces, ends): (Pieces, bool), expect: Result<&'static [u8], StatusCode>) {
         let sent = stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from_static(piece))));
         let sent =
             if ends { sent.boxed_local() } else { sent.chain(stream::pending()).boxed_local() };
         let mut payload = Payload::Stream { payload: sent };
         let request = TestRequest::post().to_http_request();
         let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
-        let found = collect(payload, (announced, 8), Duration::from_millis(5)).await;
+        let found = collect(payload, 8, Duration::from_millis(5)).await;
         assert_eq!(found, expect.map(Bytes::from_static));
     }
 
     #[actix_web::test]
     async fn a_body_is_read_whole_in_time_and_within_its_size() {
-        check((vec![b"MSH", b"|"], true), Some(4), Ok(b"MSH|")).await;
-        check((vec![], true), None, Ok(b"")).await;
-        check((vec![b"MSH"], false), Some(8), Err(StatusCode::REQUEST_TIMEOUT)).await;
-        let long = StatusCode::PAYLOAD_TOO_LARGE;
-        check((vec![b"12345", b"6789"], true), None, Err(long)).await;
-        check((vec![], false), Some(9), Err(long)).await;
-        check((vec![], false), Some(u64::MAX), Err(long)).await;
+        check((vec![b"MSH", b"|"], true), Ok(b"MSH|")).await;
+        check((vec![], true), Ok(b"")).await;
+        check((vec![b"MSH"], false), Err(StatusCode::REQUEST_TIMEOUT)).await;
+        check((vec![b"12345", b"6789"], true), Err(StatusCode::PAYLOAD_TOO_LARGE)).await;
+    }
+
+    #[test]
+    fn all_bodies_together_have_a_limit() {
+        let room = Arc::new(Semaphore::new(1_000));
+        let take = |announced| reserve(&room, announced, 900 * 1024);
+        let long = Some(StatusCode::PAYLOAD_TOO_LARGE);
+        for announced in [900 * 1024 + 1, u64::MAX] {
+            assert_eq!(take(Some(announced)).err(), long);
+        }
+        // Without a length it may be the longest.
+        let first = take(None).unwrap();
+        assert_eq!(take(Some(500 * 1024)).err(), Some(StatusCode::SERVICE_UNAVAILABLE));
+        assert!(take(Some(10 * 1024)).unwrap().is_none(), "a small one is always read");
+        drop(first);
+        assert!(take(Some(500 * 1024)).unwrap().is_some());
     }
 }

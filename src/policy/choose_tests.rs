@@ -3,6 +3,7 @@
 use super::tests::{code, element, names, record, shipped, text, with_call};
 use super::{Evidence, Gathered, PolicySet, Release, Scope, Treated, decide};
 use crate::identity::Keys;
+use crate::vocabulary::value::Composite;
 use crate::vocabulary::{Date, Record, Tier, Value};
 
 fn scope(set: &PolicySet, asker: (&str, &str), purpose: &str) -> Scope {
@@ -78,6 +79,24 @@ fn a_record_from_the_future_is_no_newer_than_its_arrival() {
     ];
     let release = decide(&scope, None, &gathered, &Keys::derive(&[1; 32]));
     assert_eq!(shown(&release), [row(key, None, "门卫")]);
+}
+
+#[test]
+fn what_is_made_coarser_is_dated_by_its_day() {
+    let set = shipped();
+    let scope = set.admit(names(("community", "worker")), "contract-status", with_call()).unwrap();
+    let notice = Value::Date(Date::parse("20260301").unwrap());
+    let fields = vec![
+        ("MZ.contract.team-phone", Value::Telecom(Composite::line("037100000021"))),
+        ("MZ.check.notice-date", notice),
+    ];
+    let check =
+        record(("annual-check", "record-platform"), "20260301083059", vec![("record", fields)]);
+    let release = release(&scope, &[&check]);
+    let at = |text| Date::parse(text).unwrap().timestamp().unwrap();
+    let found: Vec<_> = release.released().map(|one| (one.tier(), one.as_of())).collect();
+    let whole = (Tier::Full, at("20260301083059"));
+    assert_eq!(found, [whole, (Tier::Existence, at("20260301"))]);
 }
 
 #[test]

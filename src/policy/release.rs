@@ -64,7 +64,7 @@ impl Released {
         self.dataset
     }
 
-    /// Of when it is, seconds since 1970.
+    /// Of when it is, seconds since 1970; of anything but the value itself, the day alone.
     #[must_use]
     pub const fn as_of(&self) -> i64 {
         self.as_of
@@ -169,10 +169,18 @@ fn release(scope: &Scope, choice: &Choice<'_>, keys: &Keys) -> Option<Released> 
         named: scope.plan.names(record.source),
         origin: record.source,
         dataset: record.dataset,
-        as_of: choice.time,
+        // The minute of an admission says more than that there was one.
+        as_of: if tier == Tier::Full { choice.time } else { day(choice.time) },
         group: None,
         rules: Arc::clone(&choice.ruling.rules),
     })
+}
+
+/// The first second of its day, China Standard Time.
+const fn day(seconds: i64) -> i64 {
+    const EAST: i64 = 8 * 3600;
+    let local = seconds.saturating_add(EAST);
+    local.saturating_sub(local.rem_euclid(86_400)).saturating_sub(EAST)
 }
 
 /// Which record, which group.

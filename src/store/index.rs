@@ -269,15 +269,19 @@ impl Writer {
     }
 
     fn has_citizen_id(&self, root: PersonId) -> rusqlite::Result<bool> {
-        let sql = format!(
-            "{SET} SELECT EXISTS (SELECT 1 FROM person JOIN one USING (id) WHERE citizen = 1)"
-        );
-        self.connection.prepare_cached(&sql)?.query_row([root.0], |row| row.get(0))
+        has_citizen_id(&self.connection, root)
     }
 }
 
 fn national(indexed: &&Indexed) -> bool {
     indexed.kind == IdentifierKind::CitizenId
+}
+
+/// Whether a citizen id is linked to anybody who is this person.
+pub fn has_citizen_id(connection: &Connection, root: PersonId) -> rusqlite::Result<bool> {
+    let sql =
+        format!("{SET} SELECT EXISTS (SELECT 1 FROM person JOIN one USING (id) WHERE citizen = 1)");
+    connection.prepare_cached(&sql)?.query_row([root.0], |row| row.get(0))
 }
 
 /// The person a token is linked to.

@@ -46,7 +46,7 @@ pub use ledger::{LedgerFile, LedgerSearch};
 pub use settings::Settings;
 
 use crate::identity::{PersonId, Token};
-use crate::vocabulary::Record;
+use crate::vocabulary::{IdentifierKind, Record};
 use file::StoreFile;
 use journal::{Message, Outcome};
 use read::Readers;
@@ -201,6 +201,14 @@ impl Store {
             self.tokens.insert(*token, (person, links));
         }
         Ok(found)
+    }
+
+    /// Whether nothing in the index speaks against these identifiers being one person's.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn is_one(&self, named: Vec<(IdentifierKind, Token)>) -> Result<bool, StoreError> {
+        self.readers.read(move |connection| read::is_one(connection, &named)).await
     }
 
     /// Records of a person and of everybody merged with it, newest first, each with the

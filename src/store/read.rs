@@ -13,7 +13,7 @@ use super::journal::read_reason;
 use super::ledger::{bound, limited};
 use super::seal::{Place, StoreKeys};
 use crate::identity::{PersonId, Token};
-use crate::vocabulary::{Record, Source};
+use crate::vocabulary::{IdentifierKind, Record, Source};
 
 /// Connections that read; who finds none free waits in line.
 pub struct Readers {
@@ -75,6 +75,28 @@ pub fn person(connection: &Connection, tokens: &[Token]) -> Result<Option<Person
         found = Some(root);
     }
     Ok(found)
+}
+
+/// Whether nothing speaks against these being one person's: they lead to one at the most,
+/// and a citizen id nobody has is not beside a person who has another.
+pub fn is_one(
+    connection: &Connection,
+    named: &[(IdentifierKind, Token)],
+) -> Result<bool, StoreError> {
+    let tokens: Vec<_> = named.iter().map(|(_, token)| *token).collect();
+    let person = match person(connection, &tokens) {
+        Ok(Some(person)) => person,
+        Ok(None) => return Ok(true),
+        Err(StoreError::Conflict) => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for (kind, token) in named {
+        let new = *kind == IdentifierKind::CitizenId && index::holder(connection, token)?.is_none();
+        if new && index::has_citizen_id(connection, person)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Records of a person and of everybody merged with it, newest first, with their arrival.

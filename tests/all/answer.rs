@@ -318,12 +318,15 @@ fn what_an_upstream_says_of_another_person_is_used_for_nobody() {
     let mut owner = Resident::new();
     owner.more = format!("~{record}^^^EHR^EHR");
     rig.mllp().exchange(&Message::new("A28", &owner).bytes()).unwrap();
-    rig.platform.knows(&record, vec![mixed]);
+    let nobody = contract(json!({ "citizenId": Resident::new().citizen }), "13900007535");
+    rig.platform.knows(&record, vec![mixed, nobody]);
     let reply = ask("record-number", &record);
     assert_eq!(reply.status, 200);
-    assert!(!text(&reply).contains("13900007532"), "{}", text(&reply));
+    for phone in ["13900007532", "13900007535"] {
+        assert!(!text(&reply).contains(phone), "{}", text(&reply));
+    }
     let after = rig.counted("kangqiao_foreign_records_total", &[("upstream", "record-platform")]);
-    assert_eq!(after - before, 3);
+    assert_eq!(after - before, 4);
     let printed = rig.printed();
     assert!(printed.contains("records of another person"));
     assert!(!printed.contains(&other.citizen) && !printed.contains(&asked.citizen));

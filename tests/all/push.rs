@@ -110,6 +110,65 @@ fn the_same_bytes_again_get_the_same_acknowledgement() {
     assert_eq!(rig.mllp().exchange(&refused.bytes()).unwrap(), reply);
 }
 
+/// Every reply to one message, in order.
+fn replies(rig: &Rig, bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut link = rig.mllp();
+    link.send(bytes).unwrap();
+    let mut replies = Vec::new();
+    while !link.silent_for(Duration::from_millis(300)).unwrap() {
+        replies.push(link.receive().unwrap());
+    }
+    replies
+}
+
+#[test]
+fn a_kill_changes_no_acknowledgement_of_any_outcome_in_any_mode() {
+    let rig = Rig::start();
+    let mut sent: Vec<(Vec<u8>, Vec<Vec<u8>>)> = Vec::new();
+    for (accept, application) in [("", ""), ("AL", "AL"), ("AL", "NE")] {
+        let fresh = |event: &str| {
+            let mut message = Message::new(event, &Resident::new());
+            message.modes = (accept.to_owned(), application.to_owned());
+            message
+        };
+        let mut quarantined = fresh("A01");
+        quarantined.segments[1] = quarantined.segments[1].replace("|M", "|?");
+        let mut garbled = fresh("A01").bytes();
+        garbled.extend(b"NTE|1||\xff\xfe\xff\r");
+        let headless = fresh("A01").text().replace("MSH|", "MSH?").into_bytes();
+        for bytes in
+            [fresh("A01").bytes(), quarantined.bytes(), fresh("Z99").bytes(), garbled, headless]
+        {
+            let first = replies(&rig, &bytes);
+            assert!(!first.is_empty());
+            sent.push((bytes, first));
+        }
+    }
+    let rows = rig.stored("SELECT count(*) FROM journal");
+    assert_eq!(rows, sent.len() as u64);
+    rig.kill();
+    rig.resume();
+    for (bytes, first) in &sent {
+        let again = replies(&rig, bytes);
+        let text = |replies: &[Vec<u8>]| String::from_utf8_lossy(&replies.concat()).into_owned();
+        assert_eq!(text(&again), text(first));
+    }
+    assert_eq!(rig.stored("SELECT count(*) FROM journal"), rows, "a resend was kept twice");
+}
+
+#[test]
+fn one_message_over_many_connections_at_once_is_kept_once() {
+    let rig = Rig::start();
+    let message = Message::new("A01", &Resident::new()).bytes();
+    let mut links: Vec<_> = (0..8).map(|_| rig.mllp()).collect();
+    links.iter_mut().for_each(|link| link.send(&message).unwrap());
+    let replies: Vec<_> = links.iter_mut().map(|link| link.receive().unwrap()).collect();
+    assert_eq!(code(&replies[0]), "AA");
+    assert!(replies.iter().all(|reply| *reply == replies[0]));
+    assert_eq!(rig.stored("SELECT count(*) FROM journal"), 1);
+    assert_eq!(rig.stored("SELECT sum(received) + 10 * sum(repeated) FROM count"), 71);
+}
+
 #[test]
 fn a_control_id_used_again_for_other_bytes_is_kept_and_counted() {
     let rig = Rig::start();

@@ -55,6 +55,26 @@ async fn two_citizen_ids_are_two_people() {
 }
 
 #[tokio::test]
+async fn what_speaks_against_one_person_is_seen_without_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    keep(&store, "a", vec![local(1), citizen(1)]).await;
+    keep(&store, "b", vec![local(2), citizen(2)]).await;
+    keep(&store, "c", vec![local(3)]).await;
+    for (identifiers, one) in [
+        (vec![local(1), citizen(1)], true),
+        (vec![local(1), local(9)], true),
+        (vec![local(1), citizen(2)], false),
+        (vec![local(1), citizen(9)], false),
+        (vec![local(3), citizen(9)], true),
+        (vec![local(9), citizen(9)], true),
+    ] {
+        let named = identifiers.iter().map(|indexed| (indexed.kind, indexed.token)).collect();
+        assert_eq!(store.is_one(named).await.unwrap(), one, "{identifiers:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_merge_is_read_as_one_person_and_can_be_undone() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
