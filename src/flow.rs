@@ -23,7 +23,7 @@ pub use rules::{Asker, Rules};
 pub use sight::Sights;
 pub use watch::Watch;
 
-use crate::audit::{Entry, Hash};
+use crate::audit::{Entry, Hash, Reference};
 use crate::identity::{Keys, Subject, resident};
 use crate::inbound::http::Answered;
 use crate::inbound::mllp::{self, Received};
@@ -73,7 +73,8 @@ impl Gateway {
             mllp::Arrival::Message(received) => (received, None),
             mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
         };
-        let sender = rules.sender(received.peer.as_ref(), received.sender);
+        let received_at_ms = (self.clock)();
+        let sender = rules.sender(received.peer.as_ref(), received.sender, received_at_ms);
         let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
         let message = Message::read(&received.body, charset.unwrap_or(Charset::Utf8), &self.limits);
         let header = header(&message, &received, charset.unwrap_or(Charset::Utf8));
@@ -88,11 +89,10 @@ impl Gateway {
             (None, Some(sender), Ok(message)) => self.propose(&rules, sender, message),
         };
         let source = sender.unwrap_or(NOBODY);
-        let received_at_ms = (self.clock)();
         let digest = Hash::digest(&received.body);
         let arrival = store::Arrival {
             source,
-            control_id: control_id(header.as_ref(), &digest),
+            control_id: control_id(&self.keys, header.as_ref(), &digest),
             digest: *digest.as_bytes(),
             received_at_ms,
             raw: received.body,
@@ -150,7 +150,7 @@ impl Gateway {
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
     async fn disclose(&self, turn: &Turn, question: &Question) -> Result<Answered, Refused> {
         let rules = &turn.rules;
-        let asker = rules.asker(question.certificate.as_ref())?;
+        let asker = rules.asker(question.certificate.as_ref(), turn.at_ms)?;
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;
@@ -180,18 +180,20 @@ impl Gateway {
     async fn refuse(&self, turn: &Turn, question: &Question, refused: Refused) -> Answered {
         let entry = self.refusal_entry(turn, question, &refused).await;
         let appended = self.append(&entry).await.ok();
-        // A refusal nobody can prove is no refusal: then the gateway is unavailable.
-        let fault = if appended.is_some() { refused.fault } else { Fault::Unavailable };
+        // A refusal nobody can prove is no refusal: then the gateway is unavailable, and
+        // what would have been said is not.
+        let refused = if appended.is_some() { refused } else { Fault::Unavailable.into() };
         let receipt = entry.receipt.to_string();
         let body = write_refusal(&RefusalMeta {
-            fault,
+            fault: refused.fault,
             at: refused.at.as_ref(),
             rule: refused.rule.as_deref(),
             receipt: appended.as_ref().map(|_| receipt.as_str()),
             remedy: refused.remedy.as_ref(),
         });
-        counters::refused(fault);
-        Answered { status: fault.row().http_status, media: JSON, body, entry: appended }
+        counters::refused(refused.fault);
+        let status = refused.fault.row().http_status;
+        Answered { status, media: JSON, body, entry: appended }
     }
 
     fn forget_copies(&self, kept: &Result<store::Kept, StoreError>) {
@@ -214,9 +216,17 @@ fn header(
 }
 
 /// The sender's own number of a message; one without is known by its bytes.
-fn control_id(header: Option<&Header>, digest: &Hash) -> String {
-    let named = header.map(|header| header.control_id.clone());
-    named.filter(|id| !id.is_empty()).unwrap_or_else(|| digest.to_string())
+///
+/// It stands in the journal in clear. Where a sender makes it of a resident's number, a
+/// keyed digest stands there instead.
+fn control_id(keys: &Keys, header: Option<&Header>, digest: &Hash) -> String {
+    let named = header.map(|header| header.control_id.as_str()).filter(|id| !id.is_empty());
+    match named {
+        None => digest.to_string(),
+        Some(id) if Reference::new(id).as_str() == id => id.to_owned(),
+        // No department has a space in its name: nobody else's stand-ins are like these.
+        Some(id) => keys.pseudonym_of_value("message number", id),
+    }
 }
 
 /// The acknowledgements: a function of the message and of what the journal says, so
@@ -242,4 +252,25 @@ fn acknowledge(
     let at = Date::from_timestamp(at_ms / 1000);
     let control_id = format!("KQ{number}");
     hl7v2::replies(header, &verdict, ack::Stamp { control_id: &control_id, at: &at })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_number_made_of_a_residents_number_is_not_kept_in_clear() {
+        let keys = Keys::derive(&[7; 32]);
+        let digest = Hash::digest(b"x");
+        let check = |id: &str| {
+            let text = format!("MSH|^~\\&|A|B|C|D|20261001||ADT^A28|{id}|P|2.5.1\r");
+            let header = Header::salvage(text.as_bytes(), Charset::Utf8).unwrap();
+            control_id(&keys, Some(&header), &digest)
+        };
+        assert_eq!(check("MSG00001"), "MSG00001");
+        let kept = check("11010519491231002X-1");
+        assert!(!kept.contains("1949") && kept.len() == 32, "{kept}");
+        assert_ne!(kept, check("11010519491231002X-2"), "two messages would look like one");
+        assert_eq!(control_id(&keys, None, &digest), digest.to_string());
+    }
 }

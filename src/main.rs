@@ -28,11 +28,11 @@ enum Command {
     Check(check::Args),
     /// 演示 The whole story over real sockets, on simulated systems.
     Demo(demo::Args),
-    /// 删除 Destroy the keys of everything kept about a person.
+    /// 抹除 Destroy the keys of everything kept about a person.
     Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
     Explain(explain::Args),
-    /// 账本 Verify, search or export the ledger.
+    /// 台账 Verify, search or export the ledger.
     Ledger(ledger::Args),
     /// 重新加载 Read configuration, certificates, mappings and policies again.
     Reload(operate::Reload),

@@ -19,7 +19,7 @@ pub const VERSION: u8 = 1;
 pub enum Kind {
     /// 披露: elements left the gateway for a department.
     Disclosure,
-    /// 删除: a person's key was destroyed.
+    /// 抹除: a person's key was destroyed.
     Erase,
     /// 导出: a part of the ledger was exported.
     Export,
@@ -27,7 +27,7 @@ pub enum Kind {
     Location,
     /// 合并: two persons of the index became one.
     Merge,
-    /// 审计查询: an auditor asked the ledger.
+    /// 台账查询: an auditor asked the ledger.
     Query,
     /// 拒绝: a question was refused.
     Refusal,
@@ -47,11 +47,11 @@ impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
     pub const ALL: [(Self, &'static str, &'static str); 12] = [
         (Self::Disclosure, "disclosure", "披露"),
-        (Self::Erase, "erase", "删除"),
+        (Self::Erase, "erase", "抹除"),
         (Self::Export, "export", "导出"),
         (Self::Location, "location", "定位"),
         (Self::Merge, "merge", "合并"),
-        (Self::Query, "query", "审计查询"),
+        (Self::Query, "query", "台账查询"),
         (Self::Refusal, "refusal", "拒绝"),
         (Self::Reload, "reload", "重新加载"),
         (Self::Replay, "replay", "重放"),

@@ -1,4 +1,4 @@
-//! 审计账本, the ledger: who learned what about whom, provably complete and unchanged.
+//! 披露台账, the ledger: who learned what about whom, provably complete and unchanged.
 //!
 //! An entry is one line of canonical JSON; entries are the leaves of a Merkle
 //! tree whose root is signed after every batch. The store keeps the bytes and

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::Failure;
 use super::identifier::typed;
+use super::{Failure, say};
 use crate::outbound::TlsFiles;
 
 /// `kangqiao ask --purpose … --citizen-id …`
@@ -22,7 +22,7 @@ pub struct Args {
     /// Folder with ca.pem, and certificate and key of who asks
     #[arg(long, default_value = "certs/dev")]
     certs: PathBuf,
-    /// Name of the certificate to ask with
+    /// Name of the certificate to ask with: NAME.pem and NAME.key in the folder
     #[arg(long = "as", value_name = "NAME")]
     certificate: String,
     /// What for
@@ -66,7 +66,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;
     let reply = runtime.block_on(ask(&args))?;
-    println!("{}", if args.json { reply.body.to_string() } else { reply.table() });
+    say(if args.json { reply.body.to_string() } else { reply.table() })?;
     match reply.status {
         200 => Ok(()),
         status => Err(Failure(format!("refused with status {status}"))),
@@ -100,7 +100,7 @@ impl Asking {
             certificate: certs.join(format!("{name}.pem")),
             key: certs.join(format!("{name}.key")),
         };
-        let tls = files.load().map_err(|error| Failure::during("certificates", error))?;
+        let tls = files.load().map_err(|error| Failure::caused("certificates", &error))?;
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .no_proxy()
@@ -117,7 +117,7 @@ impl Asking {
     pub async fn ask(&self, inquiry: &Value) -> Result<Reply, Failure> {
         let sent = self.client.post(&self.url).json(inquiry).send().await;
         // The error names the address alone: the question is in the body.
-        let response = sent.map_err(|error| Failure::during("ask", chain(&error)))?;
+        let response = sent.map_err(|error| Failure::caused("ask", &error))?;
         let status = response.status().as_u16();
         let entry = response.headers().get("kangqiao-ledger-entry");
         let entry = entry.and_then(|number| number.to_str().ok()).map(str::to_owned);
@@ -160,16 +160,6 @@ fn inquiry(args: &Args) -> Result<Value, Failure> {
         }
     }
     Ok(inquiry)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 impl Reply {
@@ -222,7 +212,7 @@ impl Reply {
         }
         let entry = self.entry.as_deref().unwrap_or("-");
         lines.push(format!(
-            "回执 receipt    {}  (账本条目 ledger entry {entry})",
+            "回执 receipt    {}  (台账条目 ledger entry {entry})",
             field(&self.body, "/receipt")
         ));
         lines.join("\n")

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use chrono::DateTime;
 
-use super::Failure;
+use super::{Failure, say};
 pub use authority::{Authority, Issued, Request, Row, State, Usage, Which};
 
 /// `kangqiao certs …`
@@ -106,7 +106,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             authority.sign_list()?;
             println!("revocation list signed");
         }
-        Step::List => print!("{}", table(&authority.list()?)),
+        Step::List => say(table(&authority.list()?).trim_end())?,
     }
     Ok(())
 }

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::Failure;
-use super::compile::compile;
+use super::compile::{Compiled, compile};
+use super::serve::upstreams;
+use super::{Failure, say};
+use crate::audit::SigningKey;
 use crate::config::Config;
+use crate::inbound::console::users::Users;
 use crate::inbound::tls::ReloadableTls;
-use crate::vocabulary::Diagnostic;
+use crate::vocabulary::{Diagnostic, Purpose, Source};
 
 /// `kangqiao check --config kangqiao.toml`
 #[derive(Debug, clap::Args)]
@@ -24,21 +27,38 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let config = Config::load(&args.config).map_err(complain)?;
     let compiled = compile(&config).map_err(complain)?;
     let tls = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
-    let tls = tls.map_err(|error| Failure::during("certificates", error))?;
-    for upstream in &config.upstream {
-        let name = upstream.name;
-        let loaded = upstream.tls.load();
-        loaded.map_err(|error| Failure::during(&format!("upstream {name}"), error))?;
+    let tls = tls.map_err(|error| Failure::caused("certificates", &error))?;
+    upstreams(&config)?;
+    let signing = SigningKey::generate(&config.ledger.name);
+    signing.map_err(|error| Failure::during("ledger.name", error))?;
+    if let Some(console) = &config.console {
+        let shown = ReloadableTls::without_clients(console.tls.clone());
+        shown.map_err(|error| Failure::caused("console.tls", &error))?;
+        Users::read(&console.users).map_err(|error| Failure::caused("console.users", &error))?;
     }
     let (elements, mappings) =
         (compiled.pack.catalogue().len(), compiled.pack.version().to_owned());
     let policies = compiled.policies.version().to_owned();
-    compiled.bind(&config, tls.revoked()).map_err(Failure)?;
-    println!("配置正确 configuration is sound");
-    println!("数据元 elements   {elements}");
-    println!("映射版本 mappings {mappings}");
-    println!("策略版本 policies {policies}");
-    Ok(())
+    let unasked = unasked(&config, &compiled);
+    compiled.bind(&config, tls.standing()).map_err(Failure)?;
+    for (purpose, upstream) in unasked {
+        say(format_args!(
+            "提示 note         {purpose} asks {upstream}, which has no [[upstream]]"
+        ))?;
+    }
+    say("配置正确 configuration is sound")?;
+    say(format_args!("数据元 elements   {elements}"))?;
+    say(format_args!("映射版本 mappings {mappings}"))?;
+    say(format_args!("策略版本 policies {policies}"))
+}
+
+/// Upstream systems that a purpose asks and the configuration does not know: an answer
+/// goes without them.
+fn unasked(config: &Config, compiled: &Compiled) -> Vec<(Purpose, Source)> {
+    let known = |name: Source| config.upstream.iter().any(|upstream| upstream.name == name);
+    let terms = compiled.policies.purposes().iter();
+    let asked = terms.flat_map(|terms| terms.upstreams.iter().map(|name| (terms.id, *name)));
+    asked.filter(|(_, name)| !known(*name)).collect()
 }
 
 /// Prints every fault and counts them.

@@ -3,8 +3,10 @@
 use crate::config::Config;
 use crate::config::files::read_folder;
 use crate::flow::Rules;
-use crate::identity::{Bindings, Peer};
+use crate::identity::{Bindings, Peer, Standing};
+use crate::outbound;
 use crate::policy::PolicySet;
+use crate::registry::{self, platform};
 use crate::translate::Pack;
 use crate::vocabulary::{Diagnostic, Files};
 
@@ -48,15 +50,32 @@ impl Compiled {
     /// Adds who is who: departments by the policies, senders by the configuration.
     ///
     /// # Errors
-    /// The certificate that is bound twice.
-    pub fn bind(self, config: &Config, revoked: Vec<Vec<u8>>) -> Result<Rules, String> {
+    /// The certificate that is bound twice, or the upstream that cannot be asked.
+    pub fn bind(self, config: &Config, standing: Standing) -> Result<Rules, String> {
         let senders = config.sender.iter().filter_map(|sender| {
             let subject = sender.certificate.clone()?;
             Some((subject, Peer::Sender(sender.name)))
         });
-        let bindings = Bindings::new(self.policies.bindings().chain(senders), revoked)
+        config.upstream.iter().try_for_each(|upstream| self.knows(upstream))?;
+        let bindings = Bindings::new(self.policies.bindings().chain(senders), standing)
             .map_err(|subject| format!("certificate {subject} belongs to two peers"))?;
         Ok(Rules { pack: self.pack, policies: self.policies, bindings })
+    }
+
+    /// Refuses an upstream nobody could ask, or that nothing may be told.
+    fn knows(&self, upstream: &outbound::Settings) -> Result<(), String> {
+        let outbound::Settings { name, department, dialect, .. } = upstream;
+        if registry::find(dialect).is_none() {
+            return Err(format!("upstream {name}: there is no dialect {dialect}"));
+        }
+        let row = self.policies.departments().department(*department);
+        let row = row.ok_or_else(|| format!("upstream {name}: no department {department}"))?;
+        match row.grants.iter().any(|grant| grant.purpose == platform::PURPOSE) {
+            true => Ok(()),
+            false => {
+                Err(format!("upstream {name}: {department} is not granted {}", platform::PURPOSE))
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::Failure;
+use super::{Failure, say};
 use crate::config::files::read_folder;
 use crate::policy::{Evidence, Explanation, PolicySet, Refusal, Scope};
 use crate::vocabulary::{
@@ -62,11 +62,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let explained = explain(&set, &args)?;
     if args.json {
         let text = serde_json::to_string_pretty(&explained);
-        println!("{}", text.map_err(|error| Failure::during("print", error))?);
+        say(text.map_err(|error| Failure::during("print", error))?)
     } else {
-        explained.iter().for_each(|explained| print!("{}", table(explained)));
+        say(explained.iter().map(table).collect::<String>().trim_end())
     }
-    Ok(())
 }
 
 fn explain(set: &PolicySet, args: &Args) -> Result<Vec<Explained>, Failure> {
@@ -74,6 +73,9 @@ fn explain(set: &PolicySet, args: &Args) -> Result<Vec<Explained>, Failure> {
         .map_err(|error| Failure::during("--department", error))?;
     let element = args.element.as_deref().map(ElementId::parse).transpose();
     let element = element.map_err(|error| Failure::during("--element", error))?;
+    let known = set.know(element.as_slice());
+    let named = args.element.as_deref().unwrap_or_default();
+    known.map_err(|_| Failure(format!("there is no element {named}")))?;
     let explained = roles(set, department, args)?.into_iter().map(|role| {
         let scope = set.admit((department, role), &args.purpose, evidence(args));
         let scope = scope.map_err(|refusal| refused(department, role, &refusal))?;
@@ -99,6 +101,10 @@ fn roles(set: &PolicySet, department: Department, args: &Args) -> Result<Vec<Rol
     if let Some(role) = &args.role {
         let role = Role::parse(role).map_err(|error| Failure::during("--role", error))?;
         return Ok(vec![role]);
+    }
+    let listed = |name: &str| set.purposes().iter().any(|terms| terms.id.as_str() == name);
+    if !listed(&args.purpose) {
+        return Err(Failure(format!("there is no purpose {}", args.purpose)));
     }
     let grants = row.grants.iter().filter(|grant| grant.purpose.as_str() == args.purpose);
     let roles: Vec<Role> = grants.flat_map(|grant| grant.roles.iter().copied()).collect();
@@ -207,6 +213,8 @@ mod tests {
         check(&format!("{desk} --without-evidence"), Err("refused by rule requires-call"));
         check(&format!("{desk} --role clerk"), Err("refused by rule purpose-not-granted"));
         check("--department x --purpose y", Err("there is no department x"));
+        check("--department community --purpose y", Err("there is no purpose y"));
+        check(&format!("{desk} --element y"), Err("there is no element y"));
         check("--department community --purpose audit", Err("was not granted audit"));
     }
 }

@@ -22,7 +22,7 @@ use filter::Filter;
 use place::{Place, Where};
 pub use reading::Reading;
 
-/// 账本 Verify, search or export the ledger.
+/// 台账 Verify, search or export the ledger.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -155,7 +155,7 @@ impl Verify {
             format!("{all}\n")
         } else {
             format!(
-                "账本完整，未被改动 ledger verified\n\
+                "台账完整，未被改动 ledger verified\n\
                  条目 entries          {entries}\n\
                  检查点 checkpoints    {checkpoints}\n\
                  外部检查点 held       {held}\n\
@@ -173,7 +173,7 @@ impl Verify {
         }
         let known = first.map(|number| format!("; first wrong entry: {number}"));
         let known = known.unwrap_or_default();
-        let complaint = "账本已被改动 ledger is not what was signed";
+        let complaint = "台账已被改动 ledger is not what was signed";
         Err(Failure(format!("{complaint}: {tampering}{known}")))
     }
 }

@@ -14,6 +14,8 @@ pub mod serve;
 pub mod translate;
 pub mod user;
 
+use std::io::{ErrorKind, Write};
+
 /// Why a command ended with exit code 1: one line for the operator, no personal data.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -23,5 +25,29 @@ impl Failure {
     /// A failure that says what was being done and why it did not work.
     pub fn during(what: &str, why: impl std::fmt::Display) -> Self {
         Self(format!("{what}: {why}"))
+    }
+
+    /// The same with every cause, down to the first.
+    pub fn caused(what: &str, error: &dyn std::error::Error) -> Self {
+        let mut text = format!("{what}: {error}");
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            text = format!("{text}: {inner}");
+            cause = inner.source();
+        }
+        Self(text)
+    }
+}
+
+/// Prints a line. A reader that has seen enough, such as `head`, is no failure.
+///
+/// # Errors
+/// [`Failure`] if standard output cannot be written otherwise.
+pub fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::during("output", error))
+        }
+        _ => Ok(()),
     }
 }

@@ -29,16 +29,18 @@ pub struct Reload {
     place: Where,
 }
 
-/// `kangqiao replay [NUMBER…]`
+/// `kangqiao replay NUMBER…` or `--all`
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["numbers", "all"])))]
 pub struct Replay {
     #[command(flatten)]
     place: Where,
     /// Journal numbers, as the console shows them
-    #[arg(required_unless_present = "all")]
+    #[arg(value_name = "NUMBER")]
     numbers: Vec<u64>,
     /// Every quarantined message
-    #[arg(long, conflicts_with = "numbers")]
+    #[arg(long)]
     all: bool,
 }
 

@@ -12,7 +12,7 @@ use super::check::complain;
 use crate::config::Config;
 use crate::telemetry;
 pub use reload::Reloader;
-pub use start::{Running, start};
+pub use start::{Running, start, upstreams};
 
 /// `kangqiao serve --config kangqiao.toml`
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,7 @@ pub struct Args {
 /// [`Failure`] if it cannot start.
 pub fn run(args: Args) -> Result<(), Failure> {
     telemetry::log();
+    telemetry::mask_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;
     runtime.block_on(serve(args))

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use super::Failure;
+use super::{Failure, say};
 use crate::config::files::read_folder;
+use crate::registry::REGISTRIES;
 use crate::translate::{Bins, Pack, Translation, record_to_json};
 use crate::vocabulary::{Diagnostic, Record, Source};
 use crate::wire::{self, hl7v2};
@@ -42,14 +43,25 @@ pub struct Args {
 /// [`Failure`] with every fault of the mapping files, or the place where the message
 /// cannot be read.
 pub fn run(args: Args) -> Result<(), Failure> {
+    for named in [&args.from, &args.to] {
+        known(named)?;
+    }
     let folder = args.mappings.display().to_string();
     let files = read_folder(&args.mappings).map_err(|error| Failure::during(&folder, error))?;
     let pack = Pack::load(&files).map_err(|faults| Failure::during(&folder, listed(&faults)))?;
     let bytes = input(&args.file)?;
     let printed = translate(&pack, &args, &bytes)?;
     let text = serde_json::to_string_pretty(&printed);
-    println!("{}", text.map_err(|error| Failure::during("print", error))?);
-    Ok(())
+    say(text.map_err(|error| Failure::during("print", error))?)
+}
+
+/// Refuses a form nobody reads or writes.
+fn known(form: &str) -> Result<(), Failure> {
+    let dialects: Vec<_> = REGISTRIES.iter().map(|registry| registry.name()).collect();
+    if ["hl7v2", "elements"].contains(&form) || dialects.contains(&form) {
+        return Ok(());
+    }
+    Err(Failure(format!("there is no form {form}: hl7v2, elements, {}", dialects.join(", "))))
 }
 
 fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Json, Failure> {

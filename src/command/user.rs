@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use chrono::DateTime;
 
-use super::Failure;
+use super::{Failure, say};
 use crate::inbound::console::access::Role;
 use crate::inbound::console::users::{Enrolment, Users};
 
@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             None
         }
         Step::List => {
-            print!("{}", table(&users));
+            say(table(&users).trim_end())?;
             return Ok(());
         }
     };

@@ -54,6 +54,18 @@ pub(super) fn read(source: Source, header: &Header, bins: &Bins) {
     }
 }
 
+/// Records an upstream system gave about somebody else than was asked about.
+pub(super) fn foreign(upstream: Source, records: u64) {
+    if records > 0 {
+        let name = upstream.to_string();
+        counter!("kangqiao_foreign_records_total", "upstream" => name).increment(records);
+        tracing::error!(
+            upstream.name = %upstream, records.count = records,
+            "an upstream system answered with records of another person; they are not used"
+        );
+    }
+}
+
 /// One answered question.
 pub(super) fn answered(scope: &Scope) {
     let (department, purpose) = (scope.department().to_string(), scope.purpose().to_string());

@@ -2,18 +2,19 @@
 //!
 //! What comes back is filtered under the asker's scope by `policy`, hit or miss.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
 use super::question::{Refused, Turn};
-use super::{Gateway, OWN};
+use super::{Gateway, OWN, counters};
 use crate::audit::Entry;
 use crate::identity::{PersonId, Subject, Token};
 use crate::outbound::Upstream;
 use crate::policy::{self, Evidence, Scope, Stale};
 use crate::registry::{self, answer::SourceReport, platform};
+use crate::store::StoreError;
 use crate::store::cache::{Fetched, Records};
 use crate::vocabulary::{Fault, Freshness, Identifier, Record, Role, Source};
 
@@ -69,9 +70,10 @@ impl Gathered {
 impl Gateway {
     /// Who in the index an identifier leads to.
     pub(super) async fn resident(&self, identifier: &Identifier) -> Result<Resident, Refused> {
-        let token = self.keys.token(identifier)?;
+        let (kind, token) = self.keys.indexed(identifier)?;
         let person = self.store.person(&[token]).await?;
-        Ok(Resident { identifier: identifier.clone(), token, person })
+        // In its one spelling, so that an upstream is asked the same however it was written.
+        Ok(Resident { identifier: Identifier::new(kind, identifier.normalised()?), token, person })
     }
 
     /// Asks the own store and every upstream system of the purpose, all at once.
@@ -103,7 +105,12 @@ impl Gateway {
 
     async fn ask_store(&self, turn: &Turn, resident: &Resident) -> (Source, Fetched) {
         let load = async || match resident.person {
-            Some(person) => self.store.records(person, RECORDS_MAX).await,
+            Some(person) => {
+                let read = self.store.records(person, RECORDS_MAX).await;
+                read.inspect_err(|error| {
+                    tracing::error!(error.kind = %error, "own records cannot be read");
+                })
+            }
             None => Ok(Records::new()),
         };
         let subject = resident.person.map_or(Subject::Token(resident.token), Subject::Person);
@@ -156,6 +163,66 @@ impl Gateway {
             let read = read.map_err(|error| error.fault())?;
             records.extend(read.into_iter().map(|translation| (translation.record, turn.at_ms)));
         }
-        Ok(records)
+        self.own_alone(resident, records, upstream.name()).await
+    }
+
+    /// Leaves out what an upstream says about somebody else: a record that names no one
+    /// is about whom was asked, one that names another is used for nobody.
+    async fn own_alone(
+        &self,
+        resident: &Resident,
+        records: Records,
+        upstream: Source,
+    ) -> Result<Records, Fault> {
+        let mut known: HashMap<Vec<Token>, bool> = HashMap::new();
+        let (mut own, mut foreign) = (Records::new(), 0);
+        for (record, at_ms) in records {
+            let named = self.named(resident, &record);
+            let speaks = match named.as_ref().map(|tokens| (tokens, known.get(tokens))) {
+                None => false,
+                Some((_, Some(speaks))) => *speaks,
+                Some((tokens, None)) => {
+                    let speaks = self.is_one(tokens).await?;
+                    known.insert(tokens.clone(), speaks);
+                    speaks
+                }
+            };
+            match speaks {
+                true => own.push((record, at_ms)),
+                false => foreign += 1,
+            }
+        }
+        counters::foreign(upstream, foreign);
+        Ok(own)
+    }
+
+    /// The tokens by which a record names its person, with the one asked by; `None` if the
+    /// number it has of the kind asked by is another one, or none at all.
+    fn named(&self, resident: &Resident, record: &Record) -> Option<Vec<Token>> {
+        let mut tokens = vec![resident.token];
+        for identifier in platform::named(record) {
+            let (kind, token) = match self.keys.indexed(identifier) {
+                Ok(indexed) => indexed,
+                Err(_) if identifier.kind == resident.identifier.kind => return None,
+                // A slip in a number nobody asked by says nothing about whose record it is.
+                Err(_) => continue,
+            };
+            if kind == resident.identifier.kind && token != resident.token {
+                return None;
+            }
+            if !tokens.contains(&token) {
+                tokens.push(token);
+            }
+        }
+        Some(tokens)
+    }
+
+    /// Whether the index has nothing against these being one person's.
+    async fn is_one(&self, tokens: &[Token]) -> Result<bool, Fault> {
+        match self.store.person(tokens).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error.fault()),
+        }
     }
 }

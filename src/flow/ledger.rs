@@ -12,6 +12,7 @@ use super::rules::Rules;
 use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::PersonId;
+use crate::outbound::Upstream;
 use crate::store::{LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
 
@@ -29,6 +30,31 @@ impl Gateway {
     /// [`StoreError`] if it cannot be written.
     pub async fn record(&self, kind: Kind, subject: &str) -> Result<(), StoreError> {
         self.append(&self.event(kind, subject)).await.map(drop)
+    }
+
+    /// Serves under new rules and with new upstream systems; says their versions. The
+    /// entry comes first: rules nobody can prove were in force must not decide.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written; then what served before goes on.
+    pub async fn adopt(
+        &self,
+        rules: Rules,
+        upstreams: Vec<Arc<Upstream>>,
+    ) -> Result<String, StoreError> {
+        let (mappings, policy) = (rules.pack.version(), rules.policies.version());
+        let versions = format!("mappings {mappings} policies {policy}");
+        let mut entry = self.event(Kind::Reload, &versions);
+        entry.mappings = Some(mappings.to_owned());
+        entry.policy = Some(policy.to_owned());
+        self.append(&entry).await?;
+        let before = self.rules.swap(Arc::new(rules));
+        self.upstreams.store(Arc::new(upstreams));
+        // What was read by other mappings is read again: they may have been wrong.
+        if before.pack.version() != self.rules.load().pack.version() {
+            self.cache.invalidate_all();
+        }
+        Ok(versions)
     }
 
     /// An entry about something that is no disclosure.
@@ -73,7 +99,7 @@ impl Gateway {
             Some(inquiry) => self.resident(&inquiry.identifier).await.ok(),
             None => None,
         };
-        let asker = turn.rules.asker(question.certificate.as_ref()).ok();
+        let asker = turn.rules.asker(question.certificate.as_ref(), turn.at_ms).ok();
         let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
         let circumstances = self.circumstances(turn, resident.as_ref(), BTreeMap::new());
         let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);

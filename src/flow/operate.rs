@@ -52,8 +52,12 @@ impl Gateway {
         user: u32,
     ) -> Result<(State, Option<Reason>), StoreError> {
         let held = self.store.replay(number).await?.ok_or(StoreError::Unknown)?;
-        if held.state == State::Kept {
-            return Err(StoreError::Settled);
+        match held.state {
+            State::Kept => return Err(StoreError::Settled),
+            State::Quarantined => (),
+            // Its sender was nobody, or it is but the head of something that never ended:
+            // read again, it might pass for a whole message of somebody's.
+            State::Refused => return Ok((State::Refused, None)),
         }
         let rules = self.rules.load_full();
         let charset = rules.pack.overlay(held.source).charset.unwrap_or(Charset::Utf8);
@@ -91,7 +95,9 @@ impl Gateway {
         let found = self.store.person(&[token]).await.map_err(|error| error.fault())?;
         let person = found.ok_or(Fault::IdentityMissing)?;
         self.enter(Kind::Erase, "order", (user, Some(person))).await.map_err(|e| e.fault())?;
-        self.cache.invalidate(Subject::Token(token));
+        // Once they are unlinked nobody can say which copies of upstream records were theirs.
+        let known = self.store.known_as(token).await.map_err(|error| error.fault())?;
+        known.1.into_iter().for_each(|token| self.cache.invalidate(Subject::Token(token)));
         let touched = self.store.erase(person, (self.clock)()).await;
         self.touched(touched)
     }

@@ -26,8 +26,9 @@ impl Rules {
         &self,
         certificate: Option<&Certificate>,
         port: Option<Source>,
+        at_ms: i64,
     ) -> Option<Source> {
-        match certificate.map(|certificate| self.bindings.peer(certificate)) {
+        match certificate.map(|certificate| self.bindings.peer(certificate, at_ms / 1000)) {
             Some(Some(Peer::Sender(source))) => Some(source),
             Some(_) => None,
             None => port,
@@ -37,9 +38,9 @@ impl Rules {
     /// Who asks over a connection: its certificate says.
     ///
     /// # Errors
-    /// [`Fault::CertificateUnknown`] if it belongs to no department or was revoked.
-    pub fn asker(&self, certificate: Option<&Certificate>) -> Result<Asker, Fault> {
-        match certificate.and_then(|certificate| self.bindings.peer(certificate)) {
+    /// [`Fault::CertificateUnknown`] if it belongs to no department, was revoked or has ended.
+    pub fn asker(&self, certificate: Option<&Certificate>, at_ms: i64) -> Result<Asker, Fault> {
+        match certificate.and_then(|certificate| self.bindings.peer(certificate, at_ms / 1000)) {
             Some(Peer::Department(department, role)) => Ok((department, role)),
             _ => Err(Fault::CertificateUnknown),
         }

@@ -76,8 +76,19 @@ impl Keys {
     /// # Errors
     /// [`IdentifierError`] if the identifier fails its own check.
     pub fn token(&self, identifier: &Identifier) -> Result<Token, IdentifierError> {
-        let value = identifier.normalised()?;
-        let authority = match identifier.kind {
+        self.indexed(identifier).map(|(_, token)| token)
+    }
+
+    /// The token, and the kind it is indexed as.
+    ///
+    /// # Errors
+    /// As [`Keys::token`].
+    pub fn indexed(
+        &self,
+        identifier: &Identifier,
+    ) -> Result<(IdentifierKind, Token), IdentifierError> {
+        let (kind, value) = identifier.proven()?;
+        let authority = match kind {
             IdentifierKind::Local | IdentifierKind::Other => identifier.authority.as_deref(),
             // Senders write what they like beside a national number (`^^^GA^NI`); one person it is.
             IdentifierKind::CitizenId
@@ -85,8 +96,7 @@ impl Keys {
             | IdentifierKind::RecordNumber => None,
         };
         let authority = authority.unwrap_or_default();
-        let parts = [identifier.kind.as_str(), authority, &value];
-        Ok(Token(digest(&self.index, &parts)))
+        Ok((kind, Token(digest(&self.index, &[kind.as_str(), authority, &value]))))
     }
 
     /// The pseudonym of a person in the ledger.
@@ -170,6 +180,17 @@ mod tests {
             Keys::derive(&[8; 32])
                 .token(&Identifier::new(IdentifierKind::CitizenId, "11010519491231002X"))
         );
+    }
+
+    #[test]
+    fn a_card_number_that_is_a_citizen_id_leads_to_the_same_person() {
+        let keys = Keys::derive(&[7; 32]);
+        let indexed = |kind, text: &str| keys.indexed(&Identifier::new(kind, text)).unwrap();
+        use IdentifierKind::{CitizenId, HealthCard};
+        let citizen = indexed(CitizenId, "11010519491231002X");
+        assert_eq!(indexed(HealthCard, "11010519491231002x"), citizen);
+        assert_ne!(indexed(HealthCard, "A0012345"), indexed(HealthCard, "A0012346"));
+        assert_eq!(indexed(HealthCard, "A0012345").0, HealthCard);
     }
 
     #[test]

@@ -7,5 +7,5 @@ pub mod peer;
 pub mod resident;
 
 pub use index::{Keys, PersonId, Pseudonym, Subject, Token};
-pub use peer::{Bindings, Certificate, Peer};
+pub use peer::{Bindings, Certificate, Peer, Standing};
 pub use resident::{IdentityError, Indexed, Resolution};

@@ -6,6 +6,10 @@ use super::index::{Keys, PersonId, Token};
 use crate::vocabulary::identifier::IdentifierError;
 use crate::vocabulary::{Fault, Identifier, IdentifierKind, Position};
 
+/// How many identifiers one message may name of one person: each costs the one thread
+/// that writes a look-up, and thousands would hold up every other sender.
+const IDENTIFIERS_MAX: usize = 64;
+
 /// A proven identifier, ready for the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Indexed {
@@ -34,6 +38,12 @@ pub enum IdentityError {
     /// There is no identifier.
     #[error("no identifier by which the person could be known")]
     Missing,
+    /// There are more than anybody has.
+    #[error("more than {IDENTIFIERS_MAX} identifiers of one person")]
+    TooMany {
+        /// Where the first too many stood.
+        at: Option<Position>,
+    },
 }
 
 impl IdentityError {
@@ -44,6 +54,7 @@ impl IdentityError {
             Self::Conflict => Fault::IdentityConflict,
             Self::Invalid { .. } => Fault::IdentifierInvalid,
             Self::Missing => Fault::IdentityMissing,
+            Self::TooMany { .. } => Fault::Limit,
         }
     }
 
@@ -51,7 +62,7 @@ impl IdentityError {
     #[must_use]
     pub const fn at(&self) -> Option<&Position> {
         match self {
-            Self::Invalid { at, .. } => at.as_ref(),
+            Self::Invalid { at, .. } | Self::TooMany { at } => at.as_ref(),
             Self::Conflict | Self::Missing => None,
         }
     }
@@ -70,7 +81,7 @@ pub enum Resolution {
 ///
 /// # Errors
 /// [`IdentityError::Invalid`] for the first that fails its check,
-/// [`IdentityError::Missing`] if none is left.
+/// [`IdentityError::Missing`] if none is left, [`IdentityError::TooMany`] beyond the limit.
 pub fn index<'a>(
     keys: &Keys,
     identifiers: impl Iterator<Item = (&'a Identifier, Option<&'a Position>)>,
@@ -80,12 +91,16 @@ pub fn index<'a>(
         if identifier.kind == IdentifierKind::Other {
             continue;
         }
-        let token = keys
-            .token(identifier)
+        let (kind, token) = keys
+            .indexed(identifier)
             .map_err(|reason| IdentityError::Invalid { at: at.cloned(), reason })?;
-        if found.iter().all(|known| known.token != token) {
-            found.push(Indexed { token, kind: identifier.kind, at: at.cloned() });
+        if found.iter().any(|known| known.token == token) {
+            continue;
         }
+        if found.len() == IDENTIFIERS_MAX {
+            return Err(IdentityError::TooMany { at: at.cloned() });
+        }
+        found.push(Indexed { token, kind, at: at.cloned() });
     }
     if found.is_empty() { Err(IdentityError::Missing) } else { Ok(found) }
 }
@@ -132,6 +147,29 @@ mod tests {
         let error = index(&keys, [(&wrong, Some(&at))].into_iter()).map(|_| ());
         let reason = IdentifierError::CheckCharacter;
         assert_eq!(error, Err(IdentityError::Invalid { at: Some(at), reason }));
+    }
+
+    #[test]
+    fn nobody_has_more_identifiers_than_the_limit() {
+        let keys = Keys::derive(&[1; 32]);
+        let check = |count: usize, spelled: usize, fault: Option<Fault>| {
+            let value = |number: usize| (number % spelled).to_string();
+            let local = |number| Identifier::new(IdentifierKind::Local, value(number));
+            let many: Vec<_> = (0..count).map(local).collect();
+            let found = index(&keys, many.iter().map(|identifier| (identifier, None)));
+            assert_eq!(found.err().map(|error| error.fault()), fault);
+        };
+        check(IDENTIFIERS_MAX, IDENTIFIERS_MAX, None);
+        check(1_000, IDENTIFIERS_MAX, None);
+        check(IDENTIFIERS_MAX + 1, 1_000, Some(Fault::Limit));
+    }
+
+    #[test]
+    fn a_card_number_that_is_a_citizen_id_contradicts_another() {
+        let keys = Keys::derive(&[1; 32]);
+        let card = Identifier::new(IdentifierKind::HealthCard, "11010519491231002X");
+        let found = index(&keys, [(&card, None)].into_iter()).unwrap();
+        assert_eq!(found[0].kind, IdentifierKind::CitizenId);
     }
 
     #[test]

@@ -18,6 +18,9 @@ use bytes::Bytes;
 use super::tls;
 use crate::identity::Certificate;
 
+/// How long a body may take from its first byte to its last: who dribbles holds a connection.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+
 /// What came in by this door.
 #[derive(Debug)]
 pub struct Asked {
@@ -79,20 +82,22 @@ pub fn serve(
     doors: Doors,
 ) -> io::Result<Server> {
     let app = move || {
+        let limit = bounds.body_bytes_max;
         let mut app = App::new()
-            .app_data(web::PayloadConfig::new(bounds.body_bytes_max))
-            .route("/v1/messages", door(&doors.push))
-            .route("/v1/inquiries", door(&doors.answer));
+            .route("/v1/messages", door(&doors.push, limit))
+            .route("/v1/inquiries", door(&doors.answer, limit));
         if let Some(echo) = &doors.echo {
-            app = app.route("/v1/echo", door(echo));
+            app = app.route("/v1/echo", door(echo, limit));
         }
         app
     };
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     // `on_connect` stands before `listen`, or client certificates would silently be absent.
     let server = HttpServer::new(app)
         .on_connect(remember)
-        .workers(std::thread::available_parallelism().map_or(2, usize::from))
-        .max_connections(bounds.connections_max)
+        .workers(workers)
+        // actix counts the connections of each worker by themselves.
+        .max_connections((bounds.connections_max / workers).max(1))
         .client_request_timeout(Duration::from_secs(10))
         .keep_alive(Duration::from_secs(75))
         .tcp_nodelay(true)
@@ -109,15 +114,39 @@ fn remember(connection: &dyn Any, extensions: &mut Extensions) {
     }
 }
 
-fn door(door: &Door) -> actix_web::Route {
+fn door(door: &Door, limit: usize) -> actix_web::Route {
     let door = Arc::clone(door);
-    web::post().to(move |request: HttpRequest, body: Bytes| {
+    web::post().to(move |request: HttpRequest, payload: web::Payload| {
         let certificate = request.conn_data::<Certificate>().cloned();
         // An address is missing only where the connection is already gone.
         let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-        let answering = door(Asked { certificate, body, remote });
-        async move { respond(answering.await) }
+        let announced = request.headers().get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let door = Arc::clone(&door);
+        async move {
+            match collect(payload, (announced, limit), BODY_TIME_MAX).await {
+                Ok(body) => respond(door(Asked { certificate, body, remote }).await),
+                // What is still on its way is not waited for.
+                Err(status) => HttpResponse::build(status).force_close().finish(),
+            }
+        }
     })
+}
+
+/// The whole body, or with which status it is refused: too long, too slow, or torn.
+async fn collect(
+    payload: web::Payload,
+    (announced, limit): (Option<u64>, usize),
+    within: Duration,
+) -> Result<Bytes, StatusCode> {
+    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |n| n > limit)) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    match tokio::time::timeout(within, payload.to_bytes_limited(limit)).await {
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Ok(body)) => body.map_err(|_| StatusCode::BAD_REQUEST),
+    }
 }
 
 fn respond(answered: Answered) -> HttpResponse {
@@ -136,4 +165,43 @@ fn respond(answered: Answered) -> HttpResponse {
         response.insert_header((header::RETRY_AFTER, "5"));
     }
     response.body(answered.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::FromRequest;
+    use actix_web::dev::Payload;
+    use actix_web::test::TestRequest;
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    type Pieces = Vec<&'static [u8]>;
+
+    /// A body of 8 bytes at most, which `ends` or is never finished.
+    async fn check(
+        (pieces, ends): (Pieces, bool),
+        announced: Option<u64>,
+        expect: Result<&'static [u8], StatusCode>,
+    ) {
+        let sent = stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from_static(piece))));
+        let sent =
+            if ends { sent.boxed_local() } else { sent.chain(stream::pending()).boxed_local() };
+        let mut payload = Payload::Stream { payload: sent };
+        let request = TestRequest::post().to_http_request();
+        let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
+        let found = collect(payload, (announced, 8), Duration::from_millis(5)).await;
+        assert_eq!(found, expect.map(Bytes::from_static));
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_read_whole_in_time_and_within_its_size() {
+        check((vec![b"MSH", b"|"], true), Some(4), Ok(b"MSH|")).await;
+        check((vec![], true), None, Ok(b"")).await;
+        check((vec![b"MSH"], false), Some(8), Err(StatusCode::REQUEST_TIMEOUT)).await;
+        let long = StatusCode::PAYLOAD_TOO_LARGE;
+        check((vec![b"12345", b"6789"], true), None, Err(long)).await;
+        check((vec![], false), Some(9), Err(long)).await;
+        check((vec![], false), Some(u64::MAX), Err(long)).await;
+    }
 }

@@ -24,7 +24,7 @@ const ORDER_BYTES_MAX: usize = 65_536;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Order {
-    /// 删除: destroy the keys of a person.
+    /// 抹除: destroy the keys of a person.
     Erase {
         /// Any identifier of the person.
         identifier: Identifier,

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::identity::Certificate;
+use crate::identity::{Certificate, Standing};
 use material::Material;
 pub use material::{Expiry, ExpiryKind, TlsError};
 
@@ -72,7 +72,7 @@ impl Default for ClientSettings {
 /// Key, certificate and client rules of a listener, replaceable while it serves.
 ///
 /// Connections that are open keep what they were made with; every handshake after
-/// [`reload`](Self::reload) sees the new material.
+/// [`serve`](Self::serve) sees the new material.
 #[derive(Debug)]
 pub struct ReloadableTls {
     settings: Settings,
@@ -97,16 +97,20 @@ impl ReloadableTls {
         Self::load(settings, None)
     }
 
-    /// Reads all files again and swaps them in together.
+    /// Reads all files again. What they hold serves once it is handed to [`serve`](Self::serve).
     ///
     /// # Errors
     /// [`TlsError`] if any file cannot serve, or a revocation list is older than the
     /// one in use; what served before goes on serving.
-    pub fn reload(&self) -> Result<(), TlsError> {
+    pub fn read(&self) -> Result<Fresh, TlsError> {
         let fresh = Material::read(&self.settings, self.clients.as_ref())?;
         fresh.follows(&self.current.load())?;
-        self.current.store(Arc::new(fresh));
-        Ok(())
+        Ok(Fresh(fresh))
+    }
+
+    /// Swaps in what was read, all of it together.
+    pub fn serve(&self, fresh: Fresh) {
+        self.current.store(Arc::new(fresh.0));
     }
 
     /// For actix `bind_rustls_0_23`; stays right across reloads.
@@ -136,10 +140,10 @@ impl ReloadableTls {
         self.server_config().map(|config| TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// Serial numbers revoked by the lists in use, as [`certificate`] writes them.
+    /// What the lists and authorities in use say; serial numbers as [`certificate`] writes them.
     #[must_use]
-    pub fn revoked(&self) -> Vec<Vec<u8>> {
-        self.current.load().revoked.clone()
+    pub fn standing(&self) -> Standing {
+        self.current.load().standing.clone()
     }
 
     /// When the listener's certificate, its authorities and their lists end.
@@ -156,6 +160,19 @@ impl ReloadableTls {
     fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, rustls::Error> {
         let current = self.current.load();
         current.clients.clone().ok_or_else(|| CertificateError::UnknownIssuer.into())
+    }
+}
+
+/// Key, certificate and client rules that can serve, and do not yet: whoever reloads
+/// several things swaps them in when all of them are found good.
+#[derive(Debug)]
+pub struct Fresh(Material);
+
+impl Fresh {
+    /// What its lists and authorities say.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.0.standing.clone()
     }
 }
 
@@ -211,7 +228,8 @@ pub fn install_provider() {
     let _ = aws_lc_rs::default_provider().install_default();
 }
 
-/// What of a client certificate names its holder: one common name, and the serial number.
+/// What of a client certificate names its holder: one common name, the serial number, and
+/// until when it is good.
 ///
 /// `None` for bytes that are no certificate, and for a subject with no or several
 /// common names: nobody is bound to those.
@@ -223,6 +241,7 @@ pub fn certificate(der: &[u8]) -> Option<Certificate> {
         (Some(name), None, true) => Some(Certificate {
             subject: name.as_str().ok()?.to_owned(),
             serial: material::serial(parsed.raw_serial()),
+            not_after: parsed.validity().not_after.timestamp(),
         }),
         _ => None,
     }

@@ -3,7 +3,7 @@
 //! 1. Only values the scope may see take part, so a withheld newer value does not
 //!    hide an older one, and its absence cannot be seen.
 //! 2. Where the purpose names an authoritative source for a class, only that one.
-//! 3. Of a single fact, the value of the latest record (its own time, else the time
+//! 3. Of a single fact, the value of the latest record (its own time, but no later than
 //!    we had it from the source); of equally late ones the first handed in; in a
 //!    record the first.
 //! 4. Of a class that repeats (`repeats` in `purposes.toml`), every group, newest
@@ -30,10 +30,12 @@ pub struct Gathered<'a> {
 }
 
 impl Gathered<'_> {
-    /// When it happened, as the record says, else when we had it.
+    /// When it happened, as the record says, else when we had it. Nobody had it before
+    /// it happened: a clock that is ahead, or a slip in a year, would else win over
+    /// every later record.
     pub(super) fn time(&self) -> i64 {
         let said = self.record.time.as_ref().and_then(crate::vocabulary::Date::timestamp);
-        said.unwrap_or(self.as_of)
+        said.map_or(self.as_of, |said| said.min(self.as_of))
     }
 }
 

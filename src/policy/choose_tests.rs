@@ -9,8 +9,11 @@ fn scope(set: &PolicySet, asker: (&str, &str), purpose: &str) -> Scope {
     set.admit(names(asker), purpose, with_call()).unwrap()
 }
 
+/// After every record here.
+const AS_OF: i64 = 1_800_000_000;
+
 fn release(scope: &Scope, records: &[&Record]) -> Release {
-    let gathered: Vec<_> = records.iter().map(|record| Gathered { record, as_of: 5 }).collect();
+    let gathered: Vec<_> = records.iter().map(|record| Gathered { record, as_of: AS_OF }).collect();
     decide(scope, None, &gathered, &Keys::derive(&[1; 32]))
 }
 
@@ -53,6 +56,28 @@ fn of_a_single_fact_the_latest_is_given() {
         let day = Date::parse("20260101").unwrap().timestamp();
         assert_eq!(release.released().next().map(super::Released::as_of), day);
     }
+}
+
+#[test]
+fn a_record_from_the_future_is_no_newer_than_its_arrival() {
+    let set = shipped();
+    let scope = scope(set, ("hotline-12349", "agent"), "emergency-card");
+    let key = "MZ.emergency.key-location";
+    let at = |day, place| {
+        record(
+            ("elder-registry", "elder-registry"),
+            day,
+            vec![("record", vec![(key, text(place))])],
+        )
+    };
+    let (slip, new) = (at("29240101", "邻居"), at("20260101", "门卫"));
+    let (earlier, later) = (Date::parse("20251231").unwrap(), Date::parse("20260102").unwrap());
+    let gathered = [
+        Gathered { record: &slip, as_of: earlier.timestamp().unwrap() },
+        Gathered { record: &new, as_of: later.timestamp().unwrap() },
+    ];
+    let release = decide(&scope, None, &gathered, &Keys::derive(&[1; 32]));
+    assert_eq!(shown(&release), [row(key, None, "门卫")]);
 }
 
 #[test]

@@ -90,10 +90,13 @@ struct WithheldElement<'a> {
     remedy: &'a Bilingual,
 }
 
+/// Whether a current part was just asked for or is a good copy, and how old that copy is,
+/// is not told: "nothing known" is kept for a shorter time, so whoever asked twice would
+/// see whether a source knows the person.
 #[derive(Serialize)]
 struct AnsweredSource {
     source: Source,
-    state: Freshness,
+    state: &'static str,
     as_of: Option<String>,
     age_seconds: Option<i64>,
 }
@@ -169,11 +172,16 @@ fn withheld(withheld: &Withheld) -> WithheldElement<'_> {
 }
 
 fn source(report: &SourceReport, now: i64) -> AnsweredSource {
+    let (state, as_of) = match report.state {
+        Freshness::Cached | Freshness::Fresh => ("current", None),
+        Freshness::Stale => ("stale", report.as_of),
+        Freshness::Unavailable => ("unavailable", None),
+    };
     AnsweredSource {
         source: report.source,
-        state: report.state,
-        as_of: report.as_of.map(iso),
-        age_seconds: report.as_of.map(|as_of| age(now, as_of)),
+        state,
+        as_of: as_of.map(iso),
+        age_seconds: as_of.map(|as_of| age(now, as_of)),
     }
 }
 

@@ -83,6 +83,17 @@ pub fn subject(identifier: &Identifier) -> Option<Record> {
     })
 }
 
+/// The identifiers by which a record says whom it is about, of those anybody is asked by:
+/// whoever asked compares them, for an upstream system can mix up its people.
+pub fn named(record: &Record) -> impl Iterator<Item = &Identifier> {
+    let known = |field: &Field| IDENTIFIERS.iter().any(|(_, element)| *element == field.element);
+    let top = record.groups.iter().take(1).flat_map(|group| &group.fields);
+    top.filter(move |field| known(field)).filter_map(|field| match &field.value {
+        Value::Identifier(identifier) => Some(identifier),
+        _ => None,
+    })
+}
+
 /// Writes a look-up: the identifiers that were released, and nothing else.
 #[must_use]
 pub fn encode(release: &Release) -> Vec<u8> {

@@ -212,7 +212,9 @@ fn an_answer_has_the_published_shape() {
     let check = record(("annual-check", "record-platform"), "20260301", vec![("record", fields)]);
     let wanted = ["MZ.contract.team-phone", "MZ.check.notice-date", "DE05.10.032.00"].map(element);
     let source = Source::parse("record-platform").unwrap();
-    let sources = [SourceReport { source, state: Freshness::Cached, as_of: Some(1_794_999_990) }];
+    let report = |state| SourceReport { source, state, as_of: Some(1_794_999_990) };
+    let states = [Freshness::Cached, Freshness::Fresh, Freshness::Stale, Freshness::Unavailable];
+    let sources = states.map(report);
     let meta = AnswerMeta { sources: &sources, ..META };
     let bytes = write_answer(&release(&scope, Some(&wanted), &[check]), &meta);
     let found: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
@@ -235,12 +237,17 @@ fn an_answer_has_the_published_shape() {
         ("/withheld/0/element", json!("DE05.10.032.00")),
         ("/withheld/0/rule", json!("outside-purpose")),
         ("/withheld/0/remedy/en", json!("findings are told to the person or the guardian")),
-        ("/sources/0/state", json!("cached")),
-        ("/sources/0/age_seconds", json!(10)),
+        ("/sources/0/state", json!("current")),
+        ("/sources/0/as_of", json!(null)),
+        ("/sources/2/state", json!("stale")),
+        ("/sources/2/age_seconds", json!(10)),
+        ("/sources/3/state", json!("unavailable")),
+        ("/sources/3/age_seconds", json!(null)),
     ];
     for (pointer, expect) in expect {
         assert_eq!(at(pointer), expect, "{pointer}");
     }
+    assert_eq!(at("/sources/0"), at("/sources/1"), "a copy looks like what was just asked for");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub struct Arrival {
     pub proposed: Proposed,
 }
 
-/// Writes the ledger entry of a merge, once the persons are known: the one that
+/// Writes the ledger entry of a merge, once the two persons are known: the one that
 /// stays, then the one that goes. May be called again if a commit fails.
 pub type WriteEntry = Box<dyn Fn(&[PersonId]) -> LedgerRow + Send>;
 
@@ -35,7 +35,7 @@ pub enum Proposed {
         identifiers: Vec<Indexed>,
         /// Who, it says, is the same person (MRG-1 of ADT^A40); empty for all others.
         merge_from: Vec<Indexed>,
-        /// The ledger entry to write with it.
+        /// The ledger entry to write with it, if two persons do become one by it.
         entry: Option<WriteEntry>,
     },
     /// Keep it aside: it can be replayed.

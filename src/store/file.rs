@@ -53,7 +53,9 @@ impl StoreFile {
         // What is deleted is overwritten, so that a destroyed key is gone.
         connection.pragma_update(None, "secure_delete", true)?;
         if settings.file_bytes_max > 0 {
-            let pages = i64::try_from(settings.file_bytes_max / PAGE_BYTES).unwrap_or(i64::MAX);
+            // No pages at all would be no limit at all.
+            let pages = (settings.file_bytes_max / PAGE_BYTES).max(1);
+            let pages = i64::try_from(pages).unwrap_or(i64::MAX);
             connection.pragma_update(None, "max_page_count", pages)?;
         }
         Ok(connection)

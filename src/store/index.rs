@@ -56,11 +56,13 @@ impl Writer {
                 None => unknown.push(*indexed),
             }
         }
+        // Two citizen ids are two people, whoever is known already. Of the person known,
+        // only a new citizen id can contradict; a known one costs no statement.
         let named = identifiers.iter().filter(|indexed| national(indexed)).count();
-        // Only a new citizen id can contradict; a known one costs no statement.
         let contradicted = match roots.first() {
+            _ if named > 1 => true,
             Some(root) if unknown.iter().any(national) => self.has_citizen_id(*root)?,
-            _ => named > 1,
+            _ => false,
         };
         let resolved = match resolve(roots, contradicted) {
             Ok(Resolution::New) if contradicted => None,

@@ -258,66 +258,49 @@ impl Writer {
         application: &Application,
         at_ms: i64,
     ) -> Result<Settled, Stop> {
-        // A merge may name the old number on both sides; it is the old side's.
-        let old = |indexed: &&Indexed| {
-            application.merge_from.iter().any(|from| from.token == indexed.token)
-        };
-        let mut named: Vec<&Indexed> =
-            application.identifiers.iter().filter(|indexed| !old(indexed)).collect();
-        if named.is_empty() {
-            named = application.identifiers.iter().collect();
-        }
-        if named.is_empty() {
+        let old: Vec<&Indexed> = application.merge_from.iter().collect();
+        if application.identifiers.is_empty() {
             let reason = Reason { fault: Fault::IdentityMissing, at: None };
             return Ok(Settled::held(State::Quarantined, reason));
+        }
+        // A merge may name the old number on both sides; it is the old side's.
+        let mut named: Vec<&Indexed> = application.identifiers.iter().collect();
+        named.retain(|new| old.iter().all(|from| from.token != new.token));
+        // With nothing else on the new side, somebody is said to be the same as himself.
+        let merges = !old.is_empty() && !named.is_empty();
+        if named.is_empty() {
+            named.clone_from(&old);
         }
         let into = match self.meant(&named)? {
             Ok(meant) => meant,
             Err(conflict) => return Ok(Settled::conflict(conflict)),
         };
-        let from: Vec<&Indexed> = application.merge_from.iter().collect();
-        let from = match self.meant(&from)? {
+        let from = match self.meant(&old)? {
             Ok(meant) => meant,
             Err(conflict) => return Ok(Settled::conflict(conflict)),
         };
-        let merges = !application.merge_from.is_empty();
         if merges && self.contradict(&from, &into)? {
-            let at = application.merge_from.iter().find_map(|indexed| indexed.at.clone());
+            let at = old.iter().find_map(|indexed| indexed.at.clone());
             return Ok(Settled::conflict(Conflict(at)));
         }
 
         let (holder, root) = self.admit(&into, number)?;
         let mut persons = vec![root];
         if merges {
-            persons = self.apply_merge(number, application, (root, at_ms))?;
+            // No identifier stands on both sides, so `from` means what it meant before.
+            let (_, gone) = self.admit(&from, number)?;
+            self.join((gone, root), at_ms, Some(number))?;
+            persons = self.with_root(root)?;
+            persons.sort_by_key(|person| (*person != root, *person != gone, *person));
+            if let Some(entry) = application.entry.as_ref().filter(|_| gone != root) {
+                self.append(&entry(&[root, gone]))?;
+            }
         }
         if !persons.contains(&holder) {
             persons.push(holder);
         }
         self.write_record(number, holder, (application, at_ms))?;
-        if let Some(entry) = &application.entry {
-            self.append(&entry(&persons))?;
-        }
         Ok(Settled { state: State::Kept, reason: None, holder: Some(holder), persons })
-    }
-
-    /// Joins the old side to the root; the answer is the root, the old root, all others.
-    fn apply_merge(
-        &mut self,
-        number: i64,
-        application: &Application,
-        (root, at_ms): (PersonId, i64),
-    ) -> Result<Vec<PersonId>, Stop> {
-        let from: Vec<&Indexed> = application.merge_from.iter().collect();
-        // Asked again: the new side may just have been given an identifier of the old.
-        let Ok(meant) = self.meant(&from)? else {
-            return Err(StoreError::Unavailable.into());
-        };
-        let (_, old) = self.admit(&meant, number)?;
-        self.join((old, root), at_ms, Some(number))?;
-        let mut persons = self.with_root(root)?;
-        persons.sort_by_key(|person| (*person != root, *person != old, *person));
-        Ok(persons)
     }
 
     fn write_record(

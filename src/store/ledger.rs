@@ -1,4 +1,4 @@
-//! 账本, the ledger's rows: numbered from 0, appended once, found again by whom and about whom.
+//! 台账, the ledger's rows: numbered from 0, appended once, found again by whom and about whom.
 //!
 //! What the rows say and what the checkpoints prove is the business of `audit`.
 

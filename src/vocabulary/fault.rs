@@ -31,8 +31,6 @@ pub enum Fault {
     RequiredMissing,
     /// Segments are missing or in the wrong order.
     SegmentSequence,
-    /// The message claims a sender its connection does not have.
-    SenderMismatch,
     /// A code is not in its table.
     TableValue,
     /// The store or ledger cannot be written now.
@@ -132,8 +130,6 @@ faults! {
         "a required field is empty" "缺少必填字段";
     SegmentSequence "segment-sequence" 100 Error 422 false
         "a segment is missing or out of order" "段缺失或顺序错误";
-    SenderMismatch "sender-mismatch" 207 Reject 403 false
-        "the message claims a sender its connection does not have" "消息声称的发送方与连接不符";
     TableValue "table-value" 103 Error 422 false
         "a code is not in its table" "代码不在值域表中";
     Unavailable "unavailable" 207 Error 503 true

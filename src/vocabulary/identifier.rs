@@ -151,22 +151,27 @@ impl Identifier {
         Self { kind, value: value.into(), authority: None, type_code: None }
     }
 
-    /// The one spelling under which this identifier is indexed, once it is proven.
-    ///
-    /// A health-card number equals the citizen id (card interface, confirmed in one
-    /// source), so where it has that shape it must pass the same check.
+    /// The one spelling of this identifier, once it is proven.
     ///
     /// # Errors
     /// [`IdentifierError`] naming what is wrong, never the number.
     pub fn normalised(&self) -> Result<String, IdentifierError> {
+        self.proven().map(|(_, value)| value)
+    }
+
+    /// The kind and the one spelling under which this identifier is indexed, once it is proven.
+    ///
+    /// A health-card number equals the citizen id (card interface, confirmed in one
+    /// source). Where it has that shape it must pass the same check, and is that citizen
+    /// id: else one person would be two, by card and by number.
+    ///
+    /// # Errors
+    /// [`IdentifierError`] naming what is wrong, never the number.
+    pub fn proven(&self) -> Result<(IdentifierKind, String), IdentifierError> {
         let text = self.value.trim();
         let (length, shape): (_, fn(&u8) -> bool) = match self.kind {
-            IdentifierKind::CitizenId => {
-                return CitizenId::parse(text).map(|id| id.disclose().to_owned());
-            }
-            IdentifierKind::HealthCard if text.len() == 18 => {
-                return CitizenId::parse(text).map(|id| id.disclose().to_owned());
-            }
+            IdentifierKind::CitizenId => return citizen_id(text),
+            IdentifierKind::HealthCard if text.len() == 18 => return citizen_id(text),
             IdentifierKind::HealthCard => (1..=64, u8::is_ascii_alphanumeric),
             // 6 county + 3 township + 3 village + 5 serial; no check digit.
             IdentifierKind::RecordNumber => (17..=17, u8::is_ascii_digit),
@@ -180,8 +185,12 @@ impl Identifier {
         if !text.as_bytes().iter().all(shape) {
             return Err(IdentifierError::Character);
         }
-        Ok(text.to_ascii_uppercase())
+        Ok((self.kind, text.to_ascii_uppercase()))
     }
+}
+
+fn citizen_id(text: &str) -> Result<(IdentifierKind, String), IdentifierError> {
+    CitizenId::parse(text).map(|id| (IdentifierKind::CitizenId, id.disclose().to_owned()))
 }
 
 #[cfg(test)]

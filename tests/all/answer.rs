@@ -310,6 +310,47 @@ fn the_registry_tells_the_desk_where_the_key_is_and_whom_to_call() {
 }
 
 #[test]
+fn what_an_upstream_says_of_another_person_is_used_for_nobody() {
+    let rig = Rig::shared();
+    let (asked, other) = (Resident::new(), admitted(&rig, LUNG));
+    let record = format!("11010500200{:06}", crate::rig::message::unique() % 1_000_000);
+    let contract = |person: Value, phone: &str| {
+        json!({ "dataset": "doctor-contract", "time": "2026-08-15", "person": person,
+                "signed": true, "teamPhone": phone })
+    };
+    let foreign = contract(json!({ "citizenId": other.citizen }), "13900007531");
+    let mixed =
+        contract(json!({ "recordNumber": record, "citizenId": other.citizen }), "13900007532");
+    let broken = contract(json!({ "citizenId": "110105194912310021" }), "13900007533");
+    let own = contract(json!({ "citizenId": asked.citizen }), "13900007534");
+    let ask = |kind: &str, value: &str| {
+        let question = json!({ "identifier": { "kind": kind, "value": value },
+                               "purpose": "contract-status" });
+        rig.ask(WORKER, &question)
+    };
+    let before = rig.counted("kangqiao_foreign_records_total", &[("upstream", "record-platform")]);
+    rig.platform.knows(&asked.citizen, vec![foreign, broken, own]);
+    let reply = ask("citizen-id", &asked.citizen);
+    assert!(text(&reply).contains("13900007534"), "{}", text(&reply));
+    for phone in ["13900007531", "13900007533"] {
+        assert!(!text(&reply).contains(phone), "{}", text(&reply));
+    }
+    // By the record number of one person, what the index knows to be another's.
+    let mut owner = Resident::new();
+    owner.more = format!("~{record}^^^EHR^EHR");
+    rig.mllp().exchange(&Message::new("A28", &owner).bytes()).unwrap();
+    rig.platform.knows(&record, vec![mixed]);
+    let reply = ask("record-number", &record);
+    assert_eq!(reply.status, 200);
+    assert!(!text(&reply).contains("13900007532"), "{}", text(&reply));
+    let after = rig.counted("kangqiao_foreign_records_total", &[("upstream", "record-platform")]);
+    assert_eq!(after - before, 3);
+    let printed = rig.printed();
+    assert!(printed.contains("records of another person"));
+    assert!(!printed.contains(&other.citizen) && !printed.contains(&asked.citizen));
+}
+
+#[test]
 fn the_living_check_says_that_somebody_died_and_not_of_what() {
     let rig = Rig::shared();
     let resident = Resident::new();
@@ -334,10 +375,13 @@ fn an_upstream_that_is_down_is_said_to_be_or_the_question_is_refused() {
     let rig = Rig::start();
     let resident = admitted(&rig, LUNG);
     let ask = |purpose, who| rig.ask(who, &inquiry(&resident.citizen, purpose));
-    assert_eq!(ask("contract-status", WORKER).status, 200);
+    let first = ask("contract-status", WORKER);
+    assert_eq!(first.status, 200);
     let asked = rig.platform.asked();
     assert!(asked > 0, "the platform was never asked");
-    assert_eq!(ask("contract-status", WORKER).status, 200);
+    let second = ask("contract-status", WORKER);
+    assert_eq!(second.status, 200);
+    assert_eq!(first.json()["sources"], second.json()["sources"], "a copy shows");
     assert_eq!(rig.platform.asked(), asked, "the second look-up was not answered from the cache");
     rig.platform.down(true);
     let fresh = admitted(&rig, LUNG);

@@ -17,6 +17,7 @@ mod console;
 mod corpus;
 mod crash;
 mod demo;
+mod docs;
 mod operate;
 mod push;
 mod readme;

@@ -65,6 +65,45 @@ fn a_quarantined_message_is_applied_once_its_code_is_known() {
 }
 
 #[test]
+fn what_was_refused_is_not_applied_by_a_replay() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    let mut message = Message::new("A01", &resident);
+    message.segments.push("AL1|1|DA|101^x^CV05.01.038|SV".to_owned());
+    // A department is no sender.
+    let reply = rig.https(AGENT).post("/v1/messages", "application/hl7-v2", &message.bytes());
+    assert_eq!(field(&reply.unwrap().body, "MSA-1"), "AR");
+    let (done, text) = order(&rig, &["replay", "1"]);
+    assert!(!done && text.contains("refused"), "{text}");
+    assert!(allergens(&rig, &resident.citizen).is_empty());
+}
+
+#[test]
+fn what_upstream_systems_said_of_an_erased_person_is_forgotten_under_every_number() {
+    let rig = Rig::start();
+    let mut resident = Resident::new();
+    let record = format!("11010500300{:06}", crate::rig::message::unique() % 1_000_000);
+    resident.more = format!("~{record}^^^EHR^EHR");
+    assert_eq!(send(&rig, &Message::new("A28", &resident)), "AA");
+    let profile = json!({ "dataset": "allergy", "person": { "recordNumber": record },
+                          "hasAllergies": true, "text": "青霉素" });
+    rig.platform.knows(&record, vec![profile]);
+    let ask = || {
+        let question = json!({
+            "identifier": { "kind": "record-number", "value": record },
+            "purpose": "emergency-card",
+            "evidence": { "call": "CALL-1" },
+        });
+        assert_eq!(rig.ask(AGENT, &question).status, 200);
+        rig.platform.asked()
+    };
+    assert_eq!((ask(), ask()), (1, 1));
+    let (done, text) = order(&rig, &["erase", "--citizen-id", &resident.citizen, "--yes"]);
+    assert!(done, "{text}");
+    assert_eq!(ask(), 2, "the copy outlived the person");
+}
+
+#[test]
 fn an_undone_merge_leaves_both_as_they_were() {
     let rig = Rig::start();
     let (old, new) = (Resident::new(), Resident::new());

@@ -47,10 +47,20 @@ fn a_broken_mapping_never_serves_and_a_good_one_does() {
     reload(&rig, "refused");
     assert_eq!(pushed("M"), "AA");
     assert_eq!(card(&rig, &Resident::new()).json()["mappings"], before);
+    let resident = Resident::new();
+    let profile = json!({ "dataset": "allergy", "person": { "citizenId": resident.citizen },
+                          "hasAllergies": true, "text": "青霉素" });
+    rig.platform.knows(&resident.citizen, vec![profile]);
+    card(&rig, &resident);
+    let asked = rig.platform.asked();
+    card(&rig, &resident);
+    assert_eq!(rig.platform.asked(), asked, "the copy was not used");
     let good = "title = \"spells the sex out\"\ncodes = { \"PID-8\" = { \"male\" = \"M\" } }\n";
     std::fs::write(&overlay, good).unwrap();
     reload(&rig, "applied");
     assert_eq!((pushed("M").as_str(), pushed("male").as_str()), ("AA", "AA"));
+    card(&rig, &resident);
+    assert_eq!(rig.platform.asked(), asked + 1, "what the old mappings read is still given");
     assert_ne!(card(&rig, &Resident::new()).json()["mappings"], before);
     drop(kept);
 }
@@ -98,6 +108,13 @@ fn a_revoked_certificate_is_refused_after_a_reload_even_on_an_open_connection() 
     assert_eq!(push(&mut rig.mllps(TLS_SENDER).unwrap()).unwrap(), "AA");
     std::fs::write(&key, good).unwrap();
     rig.succeed(&["certs", "--dir", "certs", "revoke", "--name", TLS_SENDER]);
+    // A fault that shows last, in who is whose, leaves the certificates alone too.
+    let config = std::fs::read_to_string(rig.config()).unwrap();
+    let twice = format!("{config}\n[[sender]]\nname = \"x\"\ncertificate = \"{TLS_SENDER}\"\n");
+    std::fs::write(rig.config(), twice).unwrap();
+    reload(&rig, "refused");
+    assert_eq!(push(&mut rig.mllps(TLS_SENDER).unwrap()).unwrap(), "AA", "half a reload");
+    std::fs::write(rig.config(), config).unwrap();
     reload(&rig, "applied");
     assert!(push(&mut open).map_or(true, |code| code != "AA"), "still open to the revoked");
     let fresh = rig.mllps(TLS_SENDER).and_then(|mut link| push(&mut link));

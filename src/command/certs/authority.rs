@@ -1,7 +1,7 @@
 //! The authority: a folder with a key, a certificate, an index and a revocation list.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -358,7 +358,13 @@ impl Authority {
     }
 
     fn read(&self, name: &str) -> Result<String, Failure> {
-        fs::read_to_string(self.dir.join(name)).map_err(|error| self.during("read", name, error))
+        fs::read_to_string(self.dir.join(name)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let dir = self.dir.display();
+                Failure(format!("{dir} holds no authority; `kangqiao certs init` makes one"))
+            }
+            _ => self.during("read", name, error),
+        })
     }
 
     /// Looked at before anything is written, so that a refusal leaves nothing behind.

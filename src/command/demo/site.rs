@@ -33,7 +33,7 @@ const MESSAGES: [(&str, &str, Charset); 5] = [
     ("2-laboratory.hl7", include_str!("messages/2-laboratory.hl7"), Charset::Utf8),
     ("3-wrong-check-digit.hl7", include_str!("messages/3-wrong-check-digit.hl7"), Charset::Utf8),
     ("4-discharge.hl7", include_str!("messages/4-discharge.hl7"), Charset::Utf8),
-    ("5-unknown-event.hl7", include_str!("messages/5-unknown-event.hl7"), Charset::Utf8),
+    ("5-unknown-type.hl7", include_str!("messages/5-unknown-type.hl7"), Charset::Utf8),
 ];
 
 /// Where the doors of the demonstration are, all on the loopback address.
@@ -143,8 +143,7 @@ impl Site {
         }
         certificates(&dir.join("certs"))?;
         let console = user(&dir.join("users.toml"))?;
-        let (mappings, policies) =
-            (mappings.canonicalize().map_err(during)?, policies.canonicalize().map_err(during)?);
+        let (mappings, policies) = (there(mappings)?, there(policies)?);
         let text = configuration(ports, &mappings, &policies);
         fs::write(dir.join("kangqiao.toml"), text).map_err(during)?;
         Ok(Self { dir, ports, console })
@@ -213,9 +212,15 @@ fn user(file: &Path) -> Result<String, Failure> {
     let enrolment = users.add("auditor", Role::Auditor, now).map_err(|error| during(&error))?;
     users.write(file).map_err(|error| during(&error))?;
     Ok(format!(
-        "用户 user       auditor\n密码 password   {}\n动态口令 code   {}",
+        "用户 user       auditor\n密码 password   {}\n一次性验证码 code  {}",
         enrolment.password, enrolment.uri
     ))
+}
+
+/// The full path of a folder the demonstration is given.
+fn there(folder: &Path) -> Result<PathBuf, Failure> {
+    let hint = "start it where this folder is, or give --mappings and --policies";
+    folder.canonicalize().map_err(|error| Failure(format!("{}: {error}; {hint}", folder.display())))
 }
 
 fn configuration(ports: Ports, mappings: &Path, policies: &Path) -> String {

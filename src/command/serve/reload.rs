@@ -7,7 +7,6 @@ use metrics::counter;
 use tokio::sync::Mutex;
 
 use super::start::upstreams;
-use crate::audit::Kind;
 use crate::command::Failure;
 use crate::command::compile::compile;
 use crate::config::Config;
@@ -61,18 +60,19 @@ impl Reloader {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
             Failure(faults.join("\n"))
         })?;
+        // All that can fail comes first: either everything is swapped in or nothing is.
         let upstreams = upstreams(&config)?;
-        for tls in [Some(&self.tls), self.console_tls.as_ref()].into_iter().flatten() {
-            tls.reload().map_err(|error| Failure::during("certificates", error))?;
+        let during = |error| Failure::caused("certificates", &error);
+        let machines = self.tls.read().map_err(during)?;
+        let console = self.console_tls.as_ref().map(|tls| tls.read().map(|fresh| (tls, fresh)));
+        let console = console.transpose().map_err(during)?;
+        let rules = compiled.bind(&config, machines.standing()).map_err(Failure)?;
+        let adopted = self.gateway.adopt(rules, upstreams).await;
+        let versions = adopted.map_err(|error| Failure::during("ledger", error))?;
+        self.tls.serve(machines);
+        if let Some((tls, fresh)) = console {
+            tls.serve(fresh);
         }
-        let rules = compiled.bind(&config, self.tls.revoked()).map_err(Failure)?;
-        let (pack, policies) = (rules.pack.version(), rules.policies.version());
-        let versions = format!("mappings {pack} policies {policies}");
-        // The entry comes first: rules nobody can prove were in force must not decide.
-        let recorded = self.gateway.record(Kind::Reload, &versions).await;
-        recorded.map_err(|error| Failure::during("ledger", error))?;
-        self.gateway.rules.store(Arc::new(rules));
-        self.gateway.upstreams.store(Arc::new(upstreams));
         Ok(versions)
     }
 }

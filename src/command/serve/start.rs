@@ -51,7 +51,7 @@ pub struct Running {
 pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     tls::install_provider();
     let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
-    let mutual = mutual.map_err(|error| Failure::during("certificates", error))?;
+    let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
     let gateway = Arc::new(gateway(config, &mutual)?);
     gateway
         .record(Kind::Start, env!("CARGO_PKG_VERSION"))
@@ -105,7 +105,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
     let store = store.map_err(|error| Failure::during("store", error))?;
     let compiled = compile(config).map_err(complain)?;
-    let rules = compiled.bind(config, mutual.revoked()).map_err(Failure)?;
+    let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
         upstreams: ArcSwap::from_pointee(upstreams(config)?),
@@ -124,8 +124,8 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
 /// [`Failure`] naming the one that cannot be used.
 pub fn upstreams(config: &Config) -> Result<Vec<Arc<Upstream>>, Failure> {
     let client = |settings: &crate::outbound::Settings| {
-        let during = |error: &dyn std::fmt::Display| {
-            Failure::during(&format!("upstream {}", settings.name), error)
+        let during = |error: &dyn std::error::Error| {
+            Failure::caused(&format!("upstream {}", settings.name), error)
         };
         let tls = settings.tls.load().map_err(|error| during(&error))?;
         Upstream::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))

@@ -176,9 +176,9 @@ texts! {
     ledger_entries "条目" "Entries";
     checkpoint "最近检查点" "Newest checkpoint";
     covers "覆盖 {} 条" "covers {} entries";
-    verification "完整性" "Integrity";
+    verification "最近校验" "Last check";
     sound "完好" "sound";
-    sound_detail "{} 条全部相符" "all {} entries fit";
+    sound_detail "校验时 {} 条全部相符" "all {} entries fitted at the last check";
     broken "自第 {} 条起不相符" "does not fit from entry {} on";
     not_verified "启动后尚未校验" "not checked since start";
 
@@ -259,7 +259,7 @@ texts! {
     kind_disclosure "披露" "disclosure";
     kind_erase "抹除" "erasure";
     kind_export "导出" "export";
-    kind_location "查找定位" "location";
+    kind_location "定位" "location";
     kind_merge "合并" "merge";
     kind_query "台账查询" "ledger query";
     kind_refusal "拒绝" "refusal";

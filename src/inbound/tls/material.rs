@@ -1,6 +1,6 @@
 //! What a listener serves with, read from files and proven before it may serve.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use super::{ClientSettings, Settings, provider};
+use crate::identity::Standing;
 
 /// Why TLS files cannot serve. Names files, never their content.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +90,7 @@ pub enum ExpiryKind {
 pub(super) struct Material {
     pub(super) key: Arc<CertifiedKey>,
     pub(super) clients: Option<Arc<dyn ClientCertVerifier>>,
-    pub(super) revoked: Vec<Vec<u8>>,
+    pub(super) standing: Standing,
     pub(super) expiries: Vec<Expiry>,
     /// CRL number by the authority's public key.
     numbers: HashMap<Vec<u8>, Vec<u8>>,
@@ -120,7 +121,8 @@ impl Material {
         let mut material = Self {
             key: Arc::new(key),
             clients: None,
-            revoked: Vec::new(),
+            // Of no authority, nobody.
+            standing: Standing { revoked: HashSet::new(), until: i64::MIN },
             expiries,
             numbers: HashMap::new(),
         };
@@ -153,7 +155,10 @@ impl Material {
             builder = builder.enforce_revocation_expiration();
         }
         self.clients = Some(builder.build().map_err(TlsError::Verifier)?);
-        self.revoked = revocations.serials;
+        let listed = revocations.expiries.iter().filter(|_| clients.enforce_revocation_expiration);
+        let until = ends.iter().chain(listed).map(|expiry| expiry.not_after).min();
+        let revoked = revocations.serials.into_iter().collect();
+        self.standing = Standing { revoked, until: until.unwrap_or(i64::MIN) };
         self.numbers = revocations.numbers;
         self.expiries.extend(ends);
         self.expiries.extend(revocations.expiries);

@@ -162,7 +162,7 @@ async fn a_revoked_certificate_is_refused_after_a_reload_and_cannot_resume() {
     let mut open = site.connect(&revoked).await.unwrap();
     site.authority().revoke(&Which::Name("hospital-a".to_owned())).unwrap();
     assert!(site.connect(&revoked).await.is_ok(), "nothing changes before the reload");
-    site.tls.reload().unwrap();
+    site.tls.serve(site.tls.read().unwrap());
     // The same client configuration, which would resume its session if it could.
     assert!(site.connect(&revoked).await.is_err());
     assert!(site.connect(&other).await.is_ok());
@@ -172,7 +172,12 @@ async fn a_revoked_certificate_is_refused_after_a_reload_and_cannot_resume() {
     let shown = CertificateDer::from_pem_file(site.dir.path().join("hospital-a.pem")).unwrap();
     let named = certificate(&shown).unwrap();
     assert_eq!(named.subject, "hospital-a");
-    assert_eq!(site.tls.revoked(), [named.serial], "the bindings refuse its next word");
+    let standing = site.tls.standing();
+    assert_eq!(standing.revoked, [named.serial].into(), "the bindings refuse its next word");
+    let ends = site.tls.expiries();
+    let vouching = ends.iter().filter(|expiry| expiry.kind != ExpiryKind::Server);
+    let end = vouching.map(|expiry| expiry.not_after).min();
+    assert_eq!(Some(standing.until), end, "and everybody's once the list or the authority ends");
 }
 
 #[tokio::test]
@@ -185,7 +190,7 @@ async fn a_new_listener_certificate_serves_without_rebinding() {
         std::fs::remove_file(site.dir.path().join(file)).unwrap();
     }
     site.authority().issue(&request("gateway", Usage::Server)).unwrap();
-    site.tls.reload().unwrap();
+    site.tls.serve(site.tls.read().unwrap());
     let fresh = site.connect(&client).await.unwrap();
     assert_ne!(fresh.get_ref().1.peer_certificates().unwrap()[0], before);
     echo(&mut open).await.expect("an open connection outlives the reload");
@@ -200,7 +205,7 @@ async fn broken_material_never_replaces_what_serves() {
     let stale = std::fs::read(folder.join("crl.pem")).unwrap();
     site.authority().sign_list().unwrap();
     let client_b = Arc::new(site.issue("hospital-b"));
-    site.tls.reload().unwrap();
+    site.tls.serve(site.tls.read().unwrap());
 
     let foreign = tempfile::tempdir().unwrap();
     let other = Authority::at(foreign.path());
@@ -220,11 +225,11 @@ async fn broken_material_never_replaces_what_serves() {
     ] {
         let good = std::fs::read(folder.join(file)).unwrap();
         std::fs::write(folder.join(file), &content).unwrap();
-        assert!(site.tls.reload().is_err(), "{file}");
+        assert!(site.tls.read().is_err(), "{file}");
         assert!(site.connect(&client).await.is_err(), "{file}: still revoked");
         assert!(site.connect(&client_b).await.is_ok(), "{file}: still serving");
         std::fs::write(folder.join(file), good).unwrap();
-        site.tls.reload().unwrap();
+        site.tls.serve(site.tls.read().unwrap());
     }
     expired.init("Old authority", 3650).unwrap();
     expired.issue(&request("gateway", Usage::Server)).unwrap();

@@ -51,6 +51,7 @@ async fn two_citizen_ids_are_two_people() {
     check(vec![citizen(9), local(1)], Err("/citizen-id")).await;
     check(vec![citizen(8), citizen(9)], Err("/citizen-id")).await;
     check(vec![citizen(1), citizen(9)], Err("/citizen-id")).await;
+    check(vec![local(3), citizen(8), citizen(9)], Err("/local")).await;
 }
 
 #[tokio::test]
@@ -115,6 +116,33 @@ async fn an_old_number_nobody_knew_finds_the_survivor() {
     let same = merge(vec![local(1)], vec![local(1)]);
     let kept = store.keep(arrival("n", "n", same)).await.unwrap();
     assert_eq!((kept.state, kept.persons[0]), (State::Kept, into));
+}
+
+#[tokio::test]
+async fn a_merge_that_joins_nobody_is_kept_and_no_entry_says_it_joined_somebody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for (number, text) in [(1, "a"), (2, "b"), (3, "c")] {
+        keep(&store, text, vec![local(number)]).await;
+    }
+    let merges = [
+        (merge(vec![local(3)], vec![local(1)]), 1),
+        (merge(vec![local(3)], vec![local(2)]), 2),
+        // Said again, said the other way round, and said of one number.
+        (merge(vec![local(3)], vec![local(2)]), 2),
+        (merge(vec![local(1)], vec![local(2)]), 2),
+        (merge(vec![local(2)], vec![local(2)]), 2),
+        // One number on both sides, and another old one somebody has already.
+        (merge(vec![local(9)], vec![local(9), local(2)]), 2),
+    ];
+    for (index, (proposed, entries)) in merges.into_iter().enumerate() {
+        let kept = store.keep(arrival(&index.to_string(), "m", proposed)).await.unwrap();
+        assert_eq!((kept.state, kept.persons[0]), (State::Kept, PersonId(3)), "{index}");
+        assert_eq!(store.ledger_size().await.unwrap(), entries, "{index}");
+    }
+    let entries = store.ledger(0, 9).await.unwrap();
+    assert_eq!(entries[1].bytes, b"merge [PersonId(3), PersonId(2)]");
+    assert_eq!(store.person(&[local(9).token]).await.unwrap(), Some(PersonId(3)));
 }
 
 #[tokio::test]
