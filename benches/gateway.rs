@@ -25,8 +25,8 @@ use serde_json::{Value, json};
 
 /// Residents the messages are about.
 const RESIDENTS: usize = 2_000;
-/// Residents with one record each who are asked about again and again.
-const ASKED: usize = 2_000;
+/// Residents who are asked about again and again: all of them fit into the cache.
+const KNOWN: usize = 1_000;
 /// Residents who are asked about once, so that nothing about them is cached.
 const STRANGERS: usize = 6_000;
 /// Connections of the runs.
@@ -53,13 +53,13 @@ fn main() {
     let (idle, _) = rig.memory_kib();
 
     let residents = mllp::messages(RESIDENTS);
-    let asked = mllp::messages(ASKED);
+    let known = mllp::messages(KNOWN);
     let strangers = mllp::messages(STRANGERS);
     let address = rig::at(rig.ports.mllp);
     let fill = |messages: &[mllp::Template]| {
         runtime.block_on(mllp::once(&address, messages, CONNECTIONS[2]));
     };
-    for messages in [&residents, &asked, &strangers] {
+    for messages in [&residents, &known, &strangers] {
         fill(messages);
     }
     let mut rows = Vec::new();
@@ -69,11 +69,19 @@ fn main() {
         rows.push((connections, bare, load));
     }
 
+    for resident in &known {
+        let assessed = json!({ "dataset": "ability-assessment", "time": "2026-05-20",
+            "assessedOn": "2026-05-20", "levels": { "final": "2" } });
+        let registered = json!({ "dataset": "emergency-profile", "time": "2026-05-20",
+            "bloodGroup": { "abo": "1", "rh": "2" } });
+        rig.platform.knows(&resident.citizen, vec![assessed]);
+        rig.registry.knows(&resident.citizen, vec![registered]);
+    }
     let door = inquiry::Door::new(&rig);
     let citizens = |messages: &[mllp::Template]| -> Vec<String> {
         messages.iter().map(|message| message.citizen.clone()).collect()
     };
-    let (asked, fresh) = (citizens(&asked), citizens(&strangers));
+    let (asked, fresh) = (citizens(&known), citizens(&strangers));
     let long = citizens(&residents);
     runtime.block_on(inquiry::once(&door, &asked));
     let echo = runtime.block_on(inquiry::run(&door, "/v1/echo", &asked, span));
