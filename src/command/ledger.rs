@@ -100,7 +100,7 @@ pub fn tell(options: &[&str], config: &std::path::Path) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`] if the ledger cannot be read, or is not what was signed.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
+    let mut out = super::output();
     match args.action {
         Action::Verify(verify) => verify.run(&mut out),
         Action::Search(search) => search.run(&mut out),

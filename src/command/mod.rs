@@ -39,15 +39,36 @@ impl Failure {
     }
 }
 
-/// Prints a line. A reader that has seen enough, such as `head`, is no failure.
+/// Standard output. A reader that has seen enough, such as `head`, is no failure: what
+/// is written after it left goes nowhere.
+pub struct Output(std::io::Stdout);
+
+/// Standard output, for a reader who may leave.
+#[must_use]
+pub fn output() -> Output {
+    Output(std::io::stdout())
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
+/// Prints a line.
 ///
 /// # Errors
-/// [`Failure`] if standard output cannot be written otherwise.
+/// [`Failure`] if standard output cannot be written.
 pub fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
-    match writeln!(std::io::stdout(), "{line}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::during("output", error))
-        }
-        _ => Ok(()),
-    }
+    writeln!(output(), "{line}").map_err(|error| Failure::during("output", error))
 }

@@ -64,7 +64,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::during("starting", error))?;
-    let mut out = std::io::stdout().lock();
+    let mut out = super::output();
     match runtime.block_on(send_files(&args, &mut out))? {
         (0, _) => Ok(()),
         (refused, all) => Err(Failure(format!("{refused} of {all} messages were not accepted"))),

@@ -180,12 +180,50 @@ impl Config {
                 _ => (),
             }
         }
+        let doors = self.doors();
+        for (index, door) in doors.iter().enumerate() {
+            if doors.iter().take(index).any(|earlier| earlier == door) {
+                complain(&door.to_string(), "two doors cannot have one address");
+            }
+        }
+        for (key, limit) in self.limits() {
+            if limit == 0 {
+                complain(key, "a limit of zero lets nothing through");
+            }
+        }
         if let Some(operation) =
             self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
         {
             complain(&operation.address.to_string(), "metrics are served on loopback only");
         }
         faults
+    }
+
+    /// Every address that is listened on.
+    fn doors(&self) -> Vec<SocketAddr> {
+        let mllp = self.mllp.iter().map(|door| door.address);
+        let operation = self.operation.iter().map(|door| door.address);
+        let console = self.console.iter().map(|door| door.listen);
+        mllp.chain([self.https.address]).chain(operation).chain(console).collect()
+    }
+
+    /// The limits that must let something through, each with its key.
+    fn limits(&self) -> Vec<(&'static str, usize)> {
+        let mut limits = vec![
+            ("body_bytes_max", self.https.body_bytes_max),
+            ("connections_max", self.https.connections_max),
+            ("queue_requests_max", self.store.queue_requests_max),
+            ("records_max", self.store.records_max),
+            ("message_bytes_max", self.hl7v2.message_bytes_max),
+            ("segments_max", self.hl7v2.segments_max),
+            ("leaves_max", self.hl7v2.leaves_max),
+        ];
+        for listener in &self.mllp {
+            limits.push(("connections_max", listener.limits.connections_max));
+            limits.push(("frame_bytes_max", listener.limits.frame_bytes_max));
+            limits.push(("buffered_bytes_max", listener.limits.buffered_bytes_max));
+        }
+        limits
     }
 
     fn relocate(&mut self, folder: &Path) {

@@ -87,8 +87,13 @@ impl Gateway {
     ) -> Result<Gathered, Refused> {
         let terms = scope.terms();
         let upstreams = self.upstreams.load_full();
-        let asked = upstreams.iter().filter(|upstream| terms.upstreams.contains(&upstream.name()));
-        let asked = asked.map(|upstream| self.ask_upstream(turn, upstream, resident));
+        let asked = terms.upstreams.iter().map(async |name| {
+            match upstreams.iter().find(|upstream| upstream.name() == *name) {
+                Some(upstream) => self.ask_upstream(turn, upstream, resident).await,
+                // The purpose needs what nobody configured: as good as down.
+                None => (*name, Fetched::unavailable()),
+            }
+        });
         let (own, theirs) =
             futures_util::future::join(self.ask_store(turn, resident), join_all(asked)).await;
         let parts: Vec<_> = std::iter::once(own).chain(theirs).collect();

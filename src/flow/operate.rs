@@ -38,6 +38,10 @@ impl Gateway {
                     "fault": reason.as_ref().map(|reason| reason.fault),
                     "at": reason.and_then(|reason| reason.at).map(|at| at.to_string()),
                 }),
+                // Somebody was quicker, or it was named twice: it is applied.
+                Err(StoreError::Settled) => {
+                    json!({ "number": number, "state": State::Kept.as_str() })
+                }
                 Err(StoreError::Unavailable) => return Err(Fault::Unavailable),
                 Err(error) => json!({ "number": number, "error": error.to_string() }),
             };
@@ -76,11 +80,12 @@ impl Gateway {
     /// Sets a person free again that was merged into another.
     ///
     /// # Errors
-    /// [`Fault::IdentityMissing`] if nobody has the identifier or nobody was merged.
+    /// [`Fault::NotMerged`] if nobody has the identifier, or was not merged under it.
     pub async fn unmerge(&self, identifier: &Identifier, user: u32) -> Result<Value, Fault> {
         let token = self.token(identifier)?;
         let holder = self.store.holder(token).await.map_err(|error| error.fault())?;
-        let person = holder.ok_or(Fault::IdentityMissing)?;
+        let root = self.store.person(&[token]).await.map_err(|error| error.fault())?;
+        let person = holder.filter(|_| holder != root).ok_or(Fault::NotMerged)?;
         self.enter(Kind::Unmerge, "order", (user, Some(person))).await.map_err(|e| e.fault())?;
         let touched = self.store.unmerge(person, (self.clock)()).await;
         self.touched(touched)

@@ -93,10 +93,10 @@ pub fn serve(
     let app = move || {
         let room = || (limit, Arc::clone(&room));
         let mut app = App::new()
-            .route("/v1/messages", door(&doors.push, room()))
-            .route("/v1/inquiries", door(&doors.answer, room()));
+            .service(web::resource("/v1/messages").route(door(&doors.push, room())))
+            .service(web::resource("/v1/inquiries").route(door(&doors.answer, room())));
         if let Some(echo) = &doors.echo {
-            app = app.route("/v1/echo", door(echo, room()));
+            app = app.service(web::resource("/v1/echo").route(door(echo, room())));
         }
         app
     };

@@ -70,6 +70,14 @@ pub struct Fetched {
     pub as_of_ms: Option<i64>,
 }
 
+impl Fetched {
+    /// A source that cannot be asked and left no copy.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self { state: Freshness::Unavailable, records: Arc::default(), as_of_ms: None }
+    }
+}
+
 /// One copy.
 #[derive(Clone)]
 struct Copy {
@@ -255,7 +263,7 @@ impl Cache {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if state == Freshness::Unavailable {
-            return Fetched { state, records: Arc::default(), as_of_ms: None };
+            return Fetched::unavailable();
         }
         Fetched { state, records: Arc::clone(&copy.records), as_of_ms: copy.loaded_at_ms }
     }

@@ -41,7 +41,7 @@ pub enum StoreError {
     #[error("the store cannot be written now")]
     Unavailable,
     /// There is no such person or message.
-    #[error("there is no such row")]
+    #[error("there is no such person or message")]
     Unknown,
 }
 

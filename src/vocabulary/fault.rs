@@ -25,6 +25,8 @@ pub enum Fault {
     Limit,
     /// The message is not well formed.
     Malformed,
+    /// Nobody was merged into another under this identifier.
+    NotMerged,
     /// The department may not ask for this purpose.
     PurposeNotGranted,
     /// A required field is empty.
@@ -124,6 +126,8 @@ faults! {
         "a limit of size, depth, count or time was reached" "超过大小、深度、数量或时间限制";
     Malformed "malformed" 100 Reject 400 false
         "the message is not well formed" "消息格式不正确";
+    NotMerged "not-merged" 204 Error 409 false
+        "nobody was merged into another under this identifier" "该标识符下没有已合并的人员";
     PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
         "this department may not ask for this purpose" "该部门无权以此用途查询";
     RequiredMissing "required-missing" 101 Error 422 false

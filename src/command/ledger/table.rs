@@ -45,14 +45,17 @@ pub fn print(found: &[Found], out: &mut dyn Write) -> io::Result<()> {
 
 fn row(found: &Found) -> [String; 9] {
     let entry = &found.entry;
+    // An order or a search has no department and no purpose, but somebody and something.
+    let asker = entry.asker.as_ref().map(|asker| asker.as_str());
+    let subject = entry.subject.as_ref().map(|subject| subject.as_str());
     let name = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let person = entry.person.as_ref().map(|person| person.0.chars().take(PERSON_SHOWN).collect());
     [
         found.number.to_string(),
         Date::from_timestamp(entry.at_ms.div_euclid(1000)).to_iso(),
         format!("{} {}", entry.kind.zh(), entry.kind.as_str()),
-        name(entry.department.as_ref().map(|name| name.as_str())),
-        name(entry.purpose.as_ref().map(|name| name.as_str())),
+        name(entry.department.as_ref().map(|name| name.as_str()).or(asker)),
+        name(entry.purpose.as_ref().map(|name| name.as_str()).or(subject)),
         person.unwrap_or_else(|| "-".to_owned()),
         left(entry),
         name(entry.fault.map(|fault| fault.row().name)),

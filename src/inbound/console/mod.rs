@@ -52,7 +52,7 @@ const HASHES_AT_ONCE: usize = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where the console listens; on a port of its own. Default `127.0.0.1:8443`.
+    /// Where the console listens; on a port of its own. Default `127.0.0.1:8444`.
     pub listen: SocketAddr,
     /// The certificate it shows.
     pub tls: tls::Settings,
@@ -81,7 +81,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
             tls: tls::Settings::default(),
             users: "users.toml".into(),
             idle_minutes: 15,
