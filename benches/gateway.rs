@@ -59,9 +59,9 @@ fn main() {
     let fill = |messages: &[mllp::Template]| {
         runtime.block_on(mllp::once(&address, messages, CONNECTIONS[2]));
     };
-    fill(&residents);
-    fill(&known);
-    fill(&strangers);
+    for messages in [&residents, &known, &strangers] {
+        fill(messages);
+    }
     let mut rows = Vec::new();
     for connections in CONNECTIONS {
         let bare = runtime.block_on(load::bare(rig.path(), &residents, connections, span));
@@ -82,10 +82,14 @@ fn main() {
         messages.iter().map(|message| message.citizen.clone()).collect()
     };
     let (asked, fresh) = (citizens(&known), citizens(&strangers));
+    let long = citizens(&residents);
     runtime.block_on(inquiry::once(&door, &asked));
     let echo = runtime.block_on(inquiry::run(&door, "/v1/echo", &asked, span));
     let hit = runtime.block_on(inquiry::run(&door, "/v1/inquiries", &asked, span));
     let miss = runtime.block_on(inquiry::once(&door, &fresh));
+    // Those the load above was about have a record for each of its messages.
+    runtime.block_on(inquiry::once(&door, &long));
+    let history = runtime.block_on(inquiry::run(&door, "/v1/inquiries", &long, span));
     let (rss, peak) = rig.memory_kib();
 
     let (_, bare, widest) = &rows[CONNECTIONS.len() - 1];
@@ -96,7 +100,15 @@ fn main() {
         aim("highest resident memory, MiB", mib(peak), 256.0, true),
         aim("start to ready, seconds", first.max(again).as_secs_f64(), 1.0, true),
     ];
-    print_table(&rows, [("trivial handler", &echo), ("cached", &hit), ("not cached", &miss)]);
+    print_table(
+        &rows,
+        [
+            ("trivial handler", &echo),
+            ("cached", &hit),
+            ("not cached", &miss),
+            ("cached, long history", &history),
+        ],
+    );
     println!(
         "memory MiB: idle {:.0}, after load {:.0}, highest {:.0}; start to ready ms: {} then {}\n",
         mib(idle),
@@ -110,14 +122,18 @@ fn main() {
     let report = json!({
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "seconds_per_run": span.as_secs(),
-        "message_bytes": residents[0].bytes.len(),
+        "message_bytes": mean_bytes(&residents),
         "mllp": rows.iter().map(row_json).collect::<Vec<_>>(),
-        "inquiry": inquiry_json(&echo, &hit, &miss),
+        "inquiry": inquiry_json(&echo, &hit, &miss, &history),
         "memory_kib": { "idle": idle, "after_load": rss, "highest": peak },
         "start_ms": { "first": start_ms[0], "again": start_ms[1] },
         "aims": aims.iter().map(Aim::json).collect::<Vec<_>>(),
     });
     write(&report);
+}
+
+fn mean_bytes(messages: &[mllp::Template]) -> usize {
+    messages.iter().map(|message| message.bytes.len()).sum::<usize>() / messages.len()
 }
 
 fn row_json((connections, bare, load): &(usize, Load, Load)) -> Value {
@@ -129,12 +145,13 @@ fn row_json((connections, bare, load): &(usize, Load, Load)) -> Value {
     })
 }
 
-fn inquiry_json(echo: &Load, hit: &Load, miss: &Load) -> Value {
+fn inquiry_json(echo: &Load, hit: &Load, miss: &Load, history: &Load) -> Value {
     json!({
         "connections": inquiry::CONNECTIONS,
         "trivial_handler": echo.json(),
         "cached": hit.json(),
         "not_cached": miss.json(),
+        "cached_long_history": history.json(),
         "ratio_cached": hit.rate() / echo.rate(),
         "ratio_not_cached": miss.rate() / echo.rate(),
     })
@@ -172,7 +189,7 @@ impl Aim {
     }
 }
 
-fn print_table(rows: &[(usize, Load, Load)], inquiries: [(&str, &Load); 3]) {
+fn print_table(rows: &[(usize, Load, Load)], inquiries: [(&str, &Load); 4]) {
     println!("\nMLLP        messages/s    p50 ms    p99 ms   bare append/s     ratio");
     for (connections, bare, load) in rows {
         println!(

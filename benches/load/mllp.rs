@@ -29,33 +29,50 @@ pub fn messages(count: usize) -> Vec<Template> {
     (0..count).map(template).collect()
 }
 
+/// What stands behind PID in an admission, and behind PV1.
+const CONTACTS: &[&str] = &[
+    "NK1|1|测试^乙|CHD^子女|金水路17号院^^郑州市^河南省|13800000018||C",
+    "NK1|2|测试^己|SPO^配偶|金水路17号院^^郑州市^河南省|13800000019||C",
+];
+const ADMISSION: &[&str] = &[
+    "OBX|1|NM|8480-6^收缩压^LN||142|mmHg|||||F",
+    "OBX|2|NM|8462-4^舒张压^LN||86|mmHg|||||F",
+    "OBX|3|NM|8867-4^心率^LN||78|/min|||||F",
+    "AL1|1|DA|101^青霉素^CV05.01.038|SV|皮疹",
+    "DG1|1||J44.100^慢性阻塞性肺病伴急性加重^I10||20261001|A",
+    "DG1|2||I10.x00^原发性高血压^I10||20261001|A",
+    "DG1|3||E11.900^2型糖尿病^I10||20261001|A",
+    "PR1|1||33.2400^支气管镜检查^I9C||20261005",
+    "IN1|1|P01|B01|测试市医疗保障局|||||||||20260101|20261231|||01",
+];
+/// Results behind the first one of a report.
+const RESULTS: &[&str] = &[
+    "OBX|2|NM|2160-0^肌酐^LN||88|umol/L|41-81|H|||F|||20261001080000",
+    "OBX|3|NM|3094-0^尿素^LN||6.1|mmol/L|2.6-7.5|N|||F|||20261001080000",
+    "OBX|4|NM|2823-3^钾^LN||4.2|mmol/L|3.5-5.3|N|||F|||20261001080000",
+    "OBX|5|NM|2951-2^钠^LN||140|mmol/L|137-147|N|||F|||20261001080000",
+    "OBX|6|NM|2075-0^氯^LN||103|mmol/L|99-110|N|||F|||20261001080000",
+    "OBX|7|NM|1742-6^丙氨酸氨基转移酶^LN||22|U/L|9-50|N|||F|||20261001080000",
+    "OBX|8|NM|1920-8^天门冬氨酸氨基转移酶^LN||25|U/L|15-40|N|||F|||20261001080000",
+    "OBX|9|NM|2885-2^总蛋白^LN||71|g/L|65-85|N|||F|||20261001080000",
+    "OBX|10|NM|1751-7^白蛋白^LN||42|g/L|40-55|N|||F|||20261001080000",
+    "OBX|11|NM|2093-3^总胆固醇^LN||5.1|mmol/L|3.1-5.7|N|||F|||20261001080000",
+];
+
 fn template(number: usize) -> Template {
     let resident = Resident { name: format!("测试^甲{number}"), ..Resident::new() };
+    let owned = |segments: &[&str]| segments.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut message = if number.is_multiple_of(2) {
-        Message::new("A01", &resident)
+        let mut message = Message::new("A01", &resident);
+        message.segments.splice(2..2, owned(CONTACTS));
+        message.segments.extend(owned(ADMISSION));
+        message
     } else {
-        Message::report(&resident)
+        let mut message = Message::report(&resident);
+        message.segments.extend(owned(RESULTS));
+        message
     };
     message.control = "#".repeat(CONTROL_CHARS);
-    let more: &[&str] = if number.is_multiple_of(2) {
-        &[
-            "NK1|1|测试^乙|CHD^子女|金水路17号院^^郑州市^河南省|13800000018||C",
-            "AL1|1|DA|101^青霉素^CV05.01.038|SV|皮疹",
-            "DG1|1||J44.100^慢性阻塞性肺病伴急性加重^I10||20261001|A",
-            "DG1|2||I10.x00^原发性高血压^I10||20261001|A",
-        ]
-    } else {
-        &[
-            "OBX|2|NM|2160-0^肌酐^LN||88|umol/L|41-81|H|||F|||20261001080000",
-            "OBX|3|NM|3094-0^尿素^LN||6.1|mmol/L|2.6-7.5|N|||F|||20261001080000",
-            "OBX|4|NM|2823-3^钾^LN||4.2|mmol/L|3.5-5.3|N|||F|||20261001080000",
-            "OBX|5|NM|2951-2^钠^LN||140|mmol/L|137-147|N|||F|||20261001080000",
-            "OBX|6|NM|2075-0^氯^LN||103|mmol/L|99-110|N|||F|||20261001080000",
-            "OBX|7|NM|1742-6^丙氨酸氨基转移酶^LN||22|U/L|9-50|N|||F|||20261001080000",
-            "OBX|8|NM|1920-8^天门冬氨酸氨基转移酶^LN||25|U/L|15-40|N|||F|||20261001080000",
-        ]
-    };
-    message.segments.extend(more.iter().map(|segment| (*segment).to_owned()));
     let pid = message.segments.iter_mut().find(|segment| segment.starts_with("PID|")).unwrap();
     *pid += "|||金水路17号院3号楼2单元^^郑州市^河南省^450003^CHN^H^^金水区||13800000017";
     let body = message.bytes();

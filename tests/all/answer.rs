@@ -289,6 +289,27 @@ fn the_clerk_gets_the_level_of_the_assessment_and_none_of_its_items() {
 }
 
 #[test]
+fn the_registry_tells_the_desk_where_the_key_is_and_whom_to_call() {
+    let rig = Rig::shared();
+    let resident = Resident::new();
+    let record = json!({
+        "dataset": "elder-registry", "registry": { "updatedOn": "2026-09-01" },
+        "elder": { "citizenId": resident.citizen, "name": "测试丁" },
+        "guardian": { "name": "测试戊", "phone": "13800000077" },
+        "emergency": { "keyLocation": "门口花盆下" },
+        "subsidies": [{ "class": "1", "state": "active", "since": "2026-04" }],
+    });
+    rig.registry.knows(&resident.citizen, vec![record]);
+    let reply = rig.ask(AGENT, &inquiry(&resident.citizen, "emergency-card"));
+    let row = released(&reply, "MZ.emergency.key-location").unwrap();
+    assert_eq!((&row["value"], &row["source"]), (&json!("门口花盆下"), &json!("elder-registry")));
+    assert!(text(&reply).contains("13800000077"), "{}", text(&reply));
+    for hidden in ["测试丁", "测试戊", "2026-04\""] {
+        assert!(!text(&reply).contains(hidden), "{hidden}: {}", text(&reply));
+    }
+}
+
+#[test]
 fn what_an_upstream_says_of_another_person_is_used_for_nobody() {
     let rig = Rig::shared();
     let (asked, other) = (Resident::new(), admitted(&rig, LUNG));

@@ -12,6 +12,7 @@
 mod answer;
 mod badinput;
 mod canary;
+mod commands;
 mod conformance;
 mod console;
 mod corpus;

@@ -42,9 +42,15 @@ pub fn run(args: Args) -> Result<(), Failure> {
 }
 
 async fn demonstrate(args: &Args) -> Result<(), Failure> {
-    let ports = if args.once { Ports::free()? } else { Ports::usual() };
+    let ports = if args.once { Ports::free()? } else { Ports::usual().unused()? };
     let dir = if args.once { site::scratch()? } else { args.dir.clone() };
-    let site = Site::build(dir, ports, &args.mappings, &args.policies)?;
+    let site = Site::build(dir.clone(), ports, &args.mappings, &args.policies);
+    let site = site.inspect_err(|_| {
+        if args.once {
+            // What remains holds invented people.
+            let _ = std::fs::remove_dir_all(&dir);
+        }
+    })?;
     let told = play(&site, args.once).await;
     if args.once {
         site.remove();

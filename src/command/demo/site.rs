@@ -70,6 +70,21 @@ impl Ports {
         }
     }
 
+    /// Refuses ports that somebody uses: building the site would take the files of a
+    /// demonstration that runs from under it.
+    ///
+    /// # Errors
+    /// [`Failure`] naming the first.
+    pub fn unused(self) -> Result<Self, Failure> {
+        let Self { mllp, mllps, https, console, operation, platform, registry } = self;
+        for port in [mllp, mllps, https, console, operation, platform, registry] {
+            TcpListener::bind((LOOPBACK, port)).map_err(|error| {
+                Failure(format!("port {port}: {error}; does another demonstration run?"))
+            })?;
+        }
+        Ok(self)
+    }
+
     /// Ports nobody uses now.
     ///
     /// # Errors

@@ -417,6 +417,7 @@ tls = {{ authority = "certs/ca.pem", certificate = "certs/gateway.pem", key = "c
 [[upstream]]
 name = "elder-registry"
 department = "elder-registry"
+dialect = "civil-json"
 url = "https://127.0.0.1:{registry}"
 tls = {{ authority = "certs/ca.pem", certificate = "certs/gateway.pem", key = "certs/gateway.key" }}
 

@@ -16,8 +16,8 @@ use kangqiao::vocabulary::fault::{FAULTS, FaultRow};
 fn faults_page(rows: &[FaultRow]) -> String {
     let mut page = String::from(
         "# Faults\n\nWhat a peer can be told, in `ERR` segments and in HTTP answers. Rows are \
-         added, never renumbered.\n`KANGQIAO_WRITE_DOCS=1 cargo test --test all faults` writes \
-         this page from `src/vocabulary/fault.rs`.\n\n\
+         added, never renumbered.\n`KANGQIAO_WRITE_DOCS=1 cargo test --test all every_fault` \
+         writes this page from `src/vocabulary/fault.rs`.\n\n\
          | name | HL7 table 0357 | acknowledgement | HTTP | again later | meaning | 含义 |\n\
          | --- | --- | --- | --- | --- | --- | --- |\n",
     );
