@@ -66,54 +66,58 @@ pub struct Gateway {
 
 impl Gateway {
     /// Carries one message from its socket to its acknowledgements.
-    pub async fn push(&self, arrival: mllp::Arrival) -> Vec<Vec<u8>> {
+    pub async fn push(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
         let _timed = counters::Timed::new("kangqiao_push_seconds");
         let rules = self.rules.load_full();
-        let (received, broken) = match arrival {
-            mllp::Arrival::Message(received) => (received, None),
-            mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
-        };
-        let received_at_ms = (self.clock)();
-        let sender = rules.sender(received.peer.as_ref(), received.sender, received_at_ms);
-        let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
-        let message = Message::read(&received.body, charset.unwrap_or(Charset::Utf8), &self.limits);
-        let header = header(&message, &received, charset.unwrap_or(Charset::Utf8));
-        let proposed = match (broken, sender, &message) {
-            (Some(reason), _, _) => Proposed::Refuse(reason),
-            (None, None, _) => {
-                Proposed::Refuse(Reason { fault: Fault::CertificateUnknown, at: None })
-            }
-            (None, Some(_), Err(error)) => {
-                Proposed::Refuse(Reason { fault: error.fault(), at: error.position().cloned() })
-            }
-            (None, Some(sender), Ok(message)) => self.propose(&rules, sender, message),
-        };
-        let source = sender.unwrap_or(NOBODY);
-        let digest = Hash::digest(&received.body);
-        let arrival = store::Arrival {
-            source,
-            control_id: control_id(&self.keys, header.as_ref(), &digest),
-            digest: *digest.as_bytes(),
-            received_at_ms,
-            raw: received.body,
-            proposed,
-        };
+        let (header, arrival) = self.understand(&rules, came);
+        let (source, received_at_ms) = (arrival.source, arrival.received_at_ms);
         let kept = self.store.keep(arrival).await;
         self.forget_copies(&kept);
         counters::kept(source, &kept);
         acknowledge(header.as_ref(), kept, received_at_ms)
     }
 
+    /// Who sent it, what it says, about whom, and what shall become of it.
+    fn understand(
+        &self,
+        rules: &Arc<Rules>,
+        came: mllp::Arrival,
+    ) -> (Option<Header>, store::Arrival) {
+        let (received, broken) = match came {
+            mllp::Arrival::Message(received) => (received, None),
+            mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
+        };
+        let received_at_ms = (self.clock)();
+        let sender = rules.sender(received.peer.as_ref(), received.sender, received_at_ms);
+        let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
+        let charset = charset.unwrap_or(Charset::Utf8);
+        let message = Message::read(&received.body, charset, &self.limits);
+        let header = header(&message, &received, charset);
+        let refuse = |fault, at| Proposed::Refuse(Reason { fault, at });
+        let proposed = match (broken, sender, &message) {
+            (Some(reason), _, _) => Proposed::Refuse(reason),
+            (None, None, _) => refuse(Fault::CertificateUnknown, None),
+            (None, Some(_), Err(error)) => refuse(error.fault(), error.position().cloned()),
+            (None, Some(sender), Ok(message)) => self.propose(rules, sender, message),
+        };
+        let digest = Hash::digest(&received.body);
+        let arrival = store::Arrival {
+            source: sender.unwrap_or(NOBODY),
+            control_id: control_id(&self.keys, header.as_ref(), &digest),
+            digest: *digest.as_bytes(),
+            received_at_ms,
+            raw: received.body,
+            proposed,
+        };
+        (header, arrival)
+    }
+
     /// What shall become of a message that could be read.
     fn propose(&self, rules: &Arc<Rules>, sender: Source, message: &Message) -> Proposed {
+        let quarantine = |fault, at| Proposed::Quarantine(Reason { fault, at });
         let translation = match rules.pack.read_hl7(sender, message) {
             Ok(translation) => translation,
-            Err(error) => {
-                return Proposed::Quarantine(Reason {
-                    fault: error.fault(),
-                    at: Some(error.at().clone()),
-                });
-            }
+            Err(error) => return quarantine(error.fault(), Some(error.at().clone())),
         };
         counters::read(sender, message.header(), &translation.bins);
         let identifiers = resident::index(&self.keys, translation.record.identifiers());
@@ -131,9 +135,7 @@ impl Gateway {
                 identifiers,
                 merge_from,
             },
-            (Err(error), _) | (_, Err(error)) => {
-                Proposed::Quarantine(Reason { fault: error.fault(), at: error.at().cloned() })
-            }
+            (Err(error), _) | (_, Err(error)) => quarantine(error.fault(), error.at().cloned()),
         }
     }
 
