@@ -30,8 +30,8 @@ mod tide;
 mod writer;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ use seal::StoreKeys;
 use tide::{Empty, Tide};
 use writer::{Answer, Job, Request, Shared, Writer};
 
+/// How long after a commit failed for want of storage nothing is expected of the next.
+const FAILED_FOR: Duration = Duration::from_secs(10);
 /// Tokens whose person is remembered for reading.
 const TOKENS_REMEMBERED_MAX: u64 = 65_536;
 
@@ -341,10 +343,13 @@ impl Store {
             .map_or((0, 0), |jobs| (jobs.max_capacity() - jobs.capacity(), jobs.max_capacity()))
     }
 
-    /// Whether the writer is alive.
+    /// Whether writes can be expected to succeed: the writer lives, and the last commit did
+    /// not just fail. A while after a failure the next write may show whether it still does.
     #[must_use]
-    pub fn is_alive(&self) -> bool {
-        self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
+    pub fn is_ready(&self) -> bool {
+        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let recovering = failed.is_none_or(|at| at.elapsed() >= FAILED_FOR);
+        recovering && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
     }
 
     /// Size of the write-ahead log, in bytes.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode};
@@ -122,6 +123,8 @@ pub struct Shared {
     pub links: AtomicU64,
     /// Whether the search tables lag behind the ledger.
     pub lagging: AtomicBool,
+    /// When the last commit failed for want of storage; `None` since one succeeded.
+    pub failed: Mutex<Option<Instant>>,
 }
 
 /// The state of the writing thread.
@@ -204,7 +207,10 @@ impl Writer {
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));
         let failed = match ended {
-            Ok(Ok(outcomes)) => return Ok(outcomes),
+            Ok(Ok(outcomes)) => {
+                self.note(None);
+                return Ok(outcomes);
+            }
             Ok(Err(failed)) => failed,
             Err(_) => Failed::Request,
         };
@@ -214,7 +220,15 @@ impl Writer {
         }
         self.sound = false;
         drop(turn);
+        if matches!(failed, Failed::Storage) {
+            self.note(Some(Instant::now()));
+        }
         Err(failed)
+    }
+
+    /// Remembers that a commit failed, or that one succeeded since.
+    fn note(&self, failed: Option<Instant>) {
+        *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
     fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {

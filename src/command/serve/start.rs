@@ -213,7 +213,7 @@ impl Running {
         let (ready, gateway) = (Arc::clone(&self.ready), Arc::clone(&self.gateway));
         let gauges = operation::Gauges {
             metrics: Arc::new(move || handle.render()),
-            ready: Arc::new(move || ready.load(Ordering::SeqCst) && gateway.store.is_alive()),
+            ready: Arc::new(move || ready.load(Ordering::SeqCst) && gateway.store.is_ready()),
         };
         let server = operation::serve(bind(operation.address)?, gauges);
         self.run(server.map_err(|error| Failure::during("operation", error))?);

@@ -21,11 +21,13 @@ async fn a_full_disk_refuses_and_recovers_when_there_is_space() {
         let refused = store.append(row(&big, None, None)).await;
         assert!(matches!(refused, Err(StoreError::Unavailable)));
         assert_eq!(store.counts().await.unwrap(), before);
+        assert!(!store.is_ready(), "who cannot write is not ready");
     }
     assert_eq!(store.person(&[local(2).token]).await.unwrap(), None);
     store.write(Request::Pages(1_000_000)).await.unwrap();
     let kept = store.keep(arrival("a", &big, apply(&big, vec![local(2)]))).await.unwrap();
     assert_eq!((kept.number, kept.persons), (2, vec![PersonId(2)]));
+    assert!(store.is_ready());
     let appended = store.append(row("after", None, None)).await.unwrap();
     assert_eq!(appended.number, 1);
     assert_eq!(appended.checkpoint, head([&b"before"[..], b"after"]));
@@ -76,7 +78,7 @@ async fn check(stumble: Stumble) {
         assert_eq!(good.await.unwrap().number, number);
     }
     assert!(matches!(bad.await.unwrap(), Err(StoreError::Unavailable)));
-    assert!(store.is_alive());
+    assert!(store.is_ready());
     let entries = store.ledger(0, 9).await.unwrap();
     assert_eq!(entries.len(), 3);
     let newest = store.checkpoint().await.unwrap().unwrap();
