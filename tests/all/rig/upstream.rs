@@ -135,10 +135,13 @@ fn answer(body: &[u8], state: &State) -> (&'static str, String) {
     if state.down.load(Ordering::SeqCst) {
         return ("503 Service Unavailable", String::new());
     }
-    // The question names the person somewhere among its values: whatever it asks by.
-    let question = String::from_utf8_lossy(body);
-    let records = state.records.lock().unwrap();
-    let known = records.iter().find(|(identifier, _)| question.contains(identifier.as_str()));
-    let records = known.map(|(_, records)| records.clone()).unwrap_or_default();
+    let question: Value = serde_json::from_slice(body).unwrap_or_default();
+    let identifiers = question["identifiers"].as_array().into_iter().flatten();
+    let known = state.records.lock().unwrap();
+    let records = identifiers
+        .filter_map(|identifier| known.get(identifier["value"].as_str()?))
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>();
     ("200 OK", json!({ "records": records }).to_string())
 }
