@@ -61,7 +61,8 @@ pub(super) fn choose<'a>(
     let mut single: HashMap<ElementId, Choice<'a>> = HashMap::new();
     let mut repeated = Vec::new();
     for (record_index, from) in gathered.iter().enumerate() {
-        let mut seen = Seen { plan, wanted, from: *from, record_index, marks: None };
+        let time = from.time();
+        let mut seen = Seen { plan, wanted, from: *from, time, record_index, marks: None };
         for (group_index, group) in from.record.groups.iter().enumerate() {
             for field in &group.fields {
                 let Some(choice) = seen.choice(group_index, field.element, &field.value) else {
@@ -90,6 +91,8 @@ struct Seen<'a, 'w> {
     plan: &'a Plan,
     wanted: Option<&'w [ElementId]>,
     from: Gathered<'a>,
+    /// Its time, worked out once.
+    time: i64,
     record_index: usize,
     /// Marks of its groups, worked out when first needed.
     marks: Option<Vec<Marks>>,
@@ -118,7 +121,7 @@ impl<'a> Seen<'a, '_> {
             ruling,
             value,
             from: self.from,
-            time: self.from.time(),
+            time: self.time,
             group: (planned.repeats && value.value_type() != ValueType::Boolean)
                 .then_some((self.record_index, group_index)),
         })

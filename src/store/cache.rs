@@ -22,7 +22,7 @@ use moka::future::Cache as Moka;
 use serde::Deserialize;
 
 use crate::identity::Subject;
-use crate::vocabulary::{Freshness, Record, Source, Value};
+use crate::vocabulary::{Field, Freshness, Group, Record, Source, Value};
 
 /// Settings of the cache.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,7 +39,7 @@ pub struct Settings {
     /// Age up to which a copy may stand in for a source that fails, in seconds.
     /// Default 86400.
     pub stale_seconds_max: u64,
-    /// Memory for copies, in bytes, as estimated from their content. Default 64 MiB.
+    /// Memory for copies, in bytes, as estimated from their content. Default 48 MiB.
     pub bytes_max: u64,
 }
 
@@ -51,7 +51,7 @@ impl Default for Settings {
             empty_seconds: 10,
             failed_ms: 1000,
             stale_seconds_max: 86_400,
-            bytes_max: 64 * 1024 * 1024,
+            bytes_max: 48 * 1024 * 1024,
         }
     }
 }
@@ -299,8 +299,11 @@ fn weigh(records: &[(Record, i64)]) -> u32 {
     let mut bytes = 256;
     for (record, _) in records {
         bytes += 256 + record.carried.iter().map(|leaf| 80 + leaf.text.len()).sum::<usize>();
-        bytes += record.groups.len() * 64;
-        bytes += record.fields().map(|field| 160 + value_bytes(&field.value)).sum::<usize>();
+        bytes += record.groups.len() * (size_of::<Group>() + 32);
+        bytes += record
+            .fields()
+            .map(|field| size_of::<Field>() + 32 + value_bytes(&field.value))
+            .sum::<usize>();
     }
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }

@@ -16,7 +16,7 @@ use super::settings::Settings;
 const SCHEMA: i64 = 1;
 const PROOF: &[u8] = b"kangqiao";
 /// SQLite's page, in bytes.
-const PAGE_BYTES: u64 = 4096;
+pub(super) const PAGE_BYTES: u64 = 4096;
 
 /// The database of a folder that is held against other processes while this lives.
 #[derive(Debug)]

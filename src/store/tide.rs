@@ -14,7 +14,7 @@ use super::writer::{Job, Request, Shared};
 /// How often the writer is asked to fill the search tables a step further.
 const PROJECT_EVERY: Duration = Duration::from_millis(50);
 /// SQLite's page and its header in the log, in bytes.
-const FRAME_BYTES: u64 = 4096 + 24;
+const FRAME_BYTES: u64 = super::file::PAGE_BYTES + 24;
 
 /// Asks for the log to be copied and emptied now; the answer is whether it is empty.
 pub type Empty = oneshot::Sender<bool>;

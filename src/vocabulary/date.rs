@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{FixedOffset, NaiveDate, NaiveDateTime, TimeZone};
+use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Timelike};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point or span of time as precisely as its writer said, and no more precisely.
@@ -145,12 +145,11 @@ impl Date {
     /// The date-time of a clock reading, to the second, at China Standard Time.
     #[must_use]
     pub fn from_timestamp(seconds: i64) -> Self {
-        let moment = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-        let china = FixedOffset::east_opt(8 * 3600).map(|zone| moment.with_timezone(&zone));
-        Self(
-            china
-                .map_or_else(|| "1970".to_owned(), |at| at.format("%Y%m%d%H%M%S+0800").to_string()),
-        )
+        let local = seconds.saturating_add(8 * 3600);
+        let moment = chrono::DateTime::from_timestamp(local, 0).unwrap_or_default().naive_utc();
+        let (year, month, day) = (moment.year().clamp(1, 9999), moment.month(), moment.day());
+        let (hour, minute, second) = (moment.hour(), moment.minute(), moment.second());
+        Self(format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}+0800"))
     }
 
     /// The first moment it may mean.

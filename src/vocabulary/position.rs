@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A place in a message, counted as its standard counts.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,7 +19,10 @@ pub enum Position {
 /// A place in an HL7 v2 message, as ERR-2 (ERL) counts; every number from 1, 0 means "the whole".
 ///
 /// Standard: HL7 v2.5 section 2.A.28.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+///
+/// Kept as `PID.1.3.2.4`: segment, then the five numbers, zeros at the end left out. Every
+/// value of every record has one, so it is short.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hl7Position {
     /// Segment id: three ASCII capitals or digits.
     pub segment: [u8; 3],
@@ -48,10 +51,42 @@ impl Hl7Position {
         Self { segment, occurrence: 1, field, repetition: 0, component: 0, subcomponent: 0 }
     }
 
+    /// Reads the form in which it is kept.
+    fn kept(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let segment = parts.next()?.as_bytes().try_into().ok()?;
+        let mut position = Self::segment(segment, parts.next()?.parse().ok()?);
+        let Self { field, repetition, component, subcomponent, .. } = &mut position;
+        for place in [field, repetition, component, subcomponent] {
+            *place = parts.next().map_or(Some(0), |part| part.parse().ok())?;
+        }
+        parts.next().is_none().then_some(position)
+    }
+
     /// The segment id as text.
     #[must_use]
     pub fn segment_id(&self) -> &str {
         std::str::from_utf8(&self.segment).unwrap_or("???")
+    }
+}
+
+impl Serialize for Hl7Position {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let places = [self.field, self.repetition, self.component, self.subcomponent];
+        let last = places.iter().rposition(|place| *place > 0).map_or(0, |index| index + 1);
+        let mut text = format!("{}.{}", self.segment_id(), self.occurrence);
+        for place in places.iter().take(last) {
+            text.push('.');
+            text.push_str(&place.to_string());
+        }
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hl7Position {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::kept(&text).ok_or_else(|| serde::de::Error::custom("not a position in a message"))
     }
 }
 
@@ -104,6 +139,28 @@ impl From<Hl7Position> for Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kept_position_is_short_and_comes_back_as_it_was() {
+        let part = |field, repetition, component, subcomponent| Hl7Position {
+            field,
+            repetition,
+            component,
+            subcomponent,
+            ..Hl7Position::segment(*b"OBX", 2)
+        };
+        for (position, text) in [
+            (part(0, 0, 0, 0), r#""OBX.2""#),
+            (part(5, 0, 0, 0), r#""OBX.2.5""#),
+            (part(5, 1, 0, 2), r#""OBX.2.5.1.0.2""#),
+        ] {
+            assert_eq!(serde_json::to_string(&position).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Hl7Position>(text).unwrap(), position);
+        }
+        for text in ["OBX", "OB.1", "OBX.1.x", "OBX.1.1.1.1.1.1", ""] {
+            assert_eq!(Hl7Position::kept(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_position_reads_as_an_engineer_writes_it() {
