@@ -27,6 +27,9 @@ use serde_json::{Value, json};
 const RESIDENTS: usize = 2_000;
 /// Residents who are asked about again and again: all of them fit into the cache.
 const KNOWN: usize = 1_000;
+/// Residents of the load who are asked about too: few enough to fit into the cache with
+/// all their records.
+const LONG: usize = 50;
 /// Residents who are asked about once, so that nothing about them is cached.
 const STRANGERS: usize = 6_000;
 /// Connections of the runs.
@@ -69,7 +72,7 @@ fn main() {
     teach(&rig, &known);
     let door = inquiry::Door::new(&rig);
     let (asked, fresh) = (citizens(&known), citizens(&strangers));
-    let long = citizens(&residents);
+    let long = citizens(residents.get(..LONG).unwrap_or_default());
     runtime.block_on(inquiry::once(&door, &asked));
     let echo = runtime.block_on(inquiry::run(&door, "/v1/echo", &asked, span));
     let hit = runtime.block_on(inquiry::run(&door, "/v1/inquiries", &asked, span));
