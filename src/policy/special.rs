@@ -40,6 +40,35 @@ pub struct Special {
     ranges: Vec<(String, String, Marks)>,
     /// Words by their first character, in capitals.
     words: HashMap<char, Vec<(Vec<char>, Marks)>>,
+    /// Which characters begin a word, one bit each.
+    starts: Starts,
+}
+
+/// A set of characters that answers in a step: every character of every text is asked for.
+#[derive(Debug, Clone, Default)]
+struct Starts(Vec<u64>);
+
+impl Starts {
+    fn insert(&mut self, sign: char) {
+        let (word, bit) = Self::place(sign);
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn contains(&self, sign: char) -> bool {
+        let (word, bit) = Self::place(sign);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn place(sign: char) -> (usize, u64) {
+        let code = u32::from(sign);
+        // A character has at most 21 bits, which every `usize` we run on holds.
+        (usize::try_from(code / 64).unwrap_or(usize::MAX), 1 << (code % 64))
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,6 +115,7 @@ impl Special {
                 let spelled: Vec<char> = word.get_ref().chars().map(capital).collect();
                 match spelled.first() {
                     Some(first) => {
+                        found.starts.insert(*first);
                         found.words.entry(*first).or_default().push((spelled.clone(), marks));
                     }
                     None => page.fault(word.span().start, "an empty word is everywhere"),
@@ -146,7 +176,9 @@ impl Special {
         let mut marks = Marks::default();
         let mut before = ' ';
         for (offset, sign) in text.char_indices() {
-            for (word, more) in self.words.get(&capital(sign)).into_iter().flatten() {
+            let begins = Some(capital(sign)).filter(|sign| self.starts.contains(*sign));
+            let words = begins.and_then(|sign| self.words.get(&sign));
+            for (word, more) in words.into_iter().flatten() {
                 let rest = text.get(offset..).unwrap_or_default();
                 if stands(word, before, rest) {
                     marks = marks.with(*more);

@@ -39,7 +39,7 @@ pub struct Settings {
     /// Age up to which a copy may stand in for a source that fails, in seconds.
     /// Default 86400.
     pub stale_seconds_max: u64,
-    /// Memory for copies, in bytes, as estimated from their content. Default 48 MiB.
+    /// Memory for copies, in bytes, as estimated from their content. Default 32 MiB.
     pub bytes_max: u64,
 }
 
@@ -51,7 +51,7 @@ impl Default for Settings {
             empty_seconds: 10,
             failed_ms: 1000,
             stale_seconds_max: 86_400,
-            bytes_max: 48 * 1024 * 1024,
+            bytes_max: 32 * 1024 * 1024,
         }
     }
 }

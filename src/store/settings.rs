@@ -20,7 +20,7 @@ pub struct Settings {
     pub wait_ms_max: u64,
     /// Connections that read, beside the one that writes. Default 4.
     pub readers: usize,
-    /// Page cache of the writing connection, in KiB. Default 32768.
+    /// Page cache of the writing connection, in KiB. Default 16384.
     pub writer_cache_kib: u32,
     /// Page cache of each reading connection, in KiB. Default 4096.
     pub reader_cache_kib: u32,
@@ -47,7 +47,7 @@ impl Default for Settings {
             batch_requests_max: 512,
             wait_ms_max: 10_000,
             readers: 4,
-            writer_cache_kib: 32 * 1024,
+            writer_cache_kib: 16 * 1024,
             reader_cache_kib: 4 * 1024,
             checkpoint_ms: 250,
             wal_bytes_max: 64 * 1024 * 1024,
