@@ -10,9 +10,9 @@
 
 pub mod vocabulary;
 
+pub mod identity;
 pub mod wire;
 
-pub mod identity;
 pub mod policy;
 pub mod translate;
 
