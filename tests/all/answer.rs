@@ -418,7 +418,10 @@ fn without_a_ledger_no_answer_leaves_and_nothing_is_acknowledged() {
     });
     assert_eq!(full.status, 503, "{}", text(&full));
     assert!(!text(&full).contains("J44"));
-    let reply = rig.mllp().exchange(&Message::new("A01", &Resident::new()).bytes()).unwrap();
+    // A small message might still fit where the last page has room.
+    let mut large = Message::new("A01", &Resident::new());
+    large.segments.extend((0..200).map(|_| "AL1|1|DA|101^青霉素^CV05.01.038|SV|皮疹".to_owned()));
+    let reply = rig.mllp().exchange(&large.bytes()).unwrap();
     assert_eq!(crate::rig::message::field(&reply, "MSA-1"), "AE");
     rig.stop();
     std::fs::write(rig.config(), config).unwrap();
