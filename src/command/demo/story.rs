@@ -30,6 +30,8 @@ async fn hospital(site: &Site) -> Result<(), Failure> {
     title("医院推送消息", "The hospitals push");
     let plain = format!("127.0.0.1:{}", site.ports.mllp);
     let secure = format!("localhost:{}", site.ports.mllps);
+    note("第一条用 GB 18030；姓名里 億 和 東 的第二个字节就是字段分隔符 |。");
+    note("The first is GB 18030; in its name the second bytes of 億 and 東 are the separator |.");
     let first = push(site, &plain, "1-admission.hl7", "AA").await?;
     push(site, &secure, "2-laboratory.hl7", "AA").await?;
     push(site, &plain, "3-wrong-check-digit.hl7", "AE").await?;
