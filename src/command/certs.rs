@@ -81,7 +81,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     match args.step {
         Step::Init { title, days } => {
             authority.init(&title, days)?;
-            println!("authority in {}", authority.dir().display());
+            say(format_args!("authority in {}", authority.dir().display()))?;
         }
         Step::Issue { name, server, client, dns, ip, days } => {
             let usage = match (server, client) {
@@ -90,9 +90,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
                 (true, true) => Usage::Both,
             };
             let issued = authority.issue(&Request { name, usage, dns, ip, days })?;
-            println!("certificate {}", issued.certificate.display());
-            println!("key         {}", issued.key.display());
-            println!("serial      {}", issued.serial);
+            say(format_args!("certificate {}", issued.certificate.display()))?;
+            say(format_args!("key         {}", issued.key.display()))?;
+            say(format_args!("serial      {}", issued.serial))?;
         }
         Step::Revoke { name, serial } => {
             let which = match (name, serial) {
@@ -100,11 +100,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
                 (None, serial) => Which::Serial(serial.unwrap_or_default()),
             };
             let revoked = authority.revoke(&which)?;
-            println!("revoked {revoked}; reload the gateway to refuse it");
+            say(format_args!("revoked {revoked}; reload the gateway to refuse it"))?;
         }
         Step::Crl => {
             authority.sign_list()?;
-            println!("revocation list signed");
+            say("revocation list signed")?;
         }
         Step::List => say(table(&authority.list()?).trim_end())?,
     }

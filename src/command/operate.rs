@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Failure;
 use super::check::complain;
 use super::identifier::Named;
+use super::{Failure, say};
 use crate::config::Config;
 use crate::inbound::operator::Order;
 
@@ -71,8 +71,7 @@ impl Reload {
     /// # Errors
     /// [`Failure`] with every fault found; nothing changed then.
     pub fn run(self) -> Result<(), Failure> {
-        print(&order(&self.place, &Order::Reload)?);
-        Ok(())
+        print(&order(&self.place, &Order::Reload)?)
     }
 }
 
@@ -83,7 +82,7 @@ impl Replay {
     /// [`Failure`] if the gateway does not carry it out, or a message is still not applied.
     pub fn run(self) -> Result<(), Failure> {
         let told = order(&self.place, &Order::Replay { numbers: self.numbers })?;
-        print(&told);
+        print(&told)?;
         let all = told.as_array().map(Vec::as_slice).unwrap_or_default();
         let kept = all.iter().filter(|one| one.get("state") == Some(&"kept".into())).count();
         match all.len() - kept {
@@ -100,8 +99,7 @@ impl Unmerge {
     /// [`Failure`] if the gateway does not carry it out.
     pub fn run(self) -> Result<(), Failure> {
         let identifier = self.who.identifier()?;
-        print(&order(&self.place, &Order::Unmerge { identifier })?);
-        Ok(())
+        print(&order(&self.place, &Order::Unmerge { identifier })?)
     }
 }
 
@@ -112,8 +110,7 @@ impl Erase {
     /// [`Failure`] if the gateway does not carry it out.
     pub fn run(self) -> Result<(), Failure> {
         let identifier = self.who.identifier()?;
-        print(&order(&self.place, &Order::Erase { identifier })?);
-        Ok(())
+        print(&order(&self.place, &Order::Erase { identifier })?)
     }
 }
 
@@ -145,10 +142,10 @@ fn order(place: &Where, order: &Order) -> Result<Value, Failure> {
     })
 }
 
-fn print(told: &Value) {
+fn print(told: &Value) -> Result<(), Failure> {
     match told {
-        Value::String(text) => println!("{text}"),
-        Value::Array(rows) => rows.iter().for_each(|row| println!("{row}")),
-        other => println!("{other}"),
+        Value::String(text) => say(text),
+        Value::Array(rows) => rows.iter().try_for_each(say),
+        other => say(other),
     }
 }

@@ -71,15 +71,15 @@ pub fn run(args: Args) -> Result<(), Failure> {
     // Written first: what is printed has then become true.
     users.write(&args.users).map_err(failed)?;
     if let Some(told) = told {
-        tell(&told);
+        tell(&told)?;
     }
     Ok(())
 }
 
-fn tell(told: &Enrolment) {
-    println!("password  {}", told.password);
-    println!("code      {}", told.uri);
-    println!("Shown this once; `kangqiao user reset` makes new ones.");
+fn tell(told: &Enrolment) -> Result<(), Failure> {
+    say(format_args!("password  {}", told.password))?;
+    say(format_args!("code      {}", told.uri))?;
+    say("Shown this once; `kangqiao user reset` makes new ones.")
 }
 
 fn table(users: &Users) -> String {

@@ -64,7 +64,7 @@ async fn play(site: &Site, once: bool) -> Result<(), Failure> {
     let running = super::serve::start(&config, false).await?;
     let told = story::tell(site).await;
     if told.is_ok() && !once {
-        site.farewell();
+        site.farewell()?;
         tokio::signal::ctrl_c().await.map_err(|error| Failure::during("signals", error))?;
     }
     running.stop().await;

@@ -4,9 +4,9 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use crate::command::Failure;
 use crate::command::certs::{Authority, Request, Usage};
 use crate::command::check::complain;
+use crate::command::{Failure, say};
 use crate::config::Config;
 use crate::inbound::console::access::Role;
 use crate::inbound::console::users::Users;
@@ -191,11 +191,14 @@ impl Site {
     }
 
     /// Tells where to look now.
-    pub fn farewell(&self) {
-        println!("\n{}", self.console);
-        println!("控制台 console  https://localhost:{}/", self.ports.console);
-        println!("指标 metrics    http://localhost:{}/metrics", self.ports.operation);
-        println!("按 Ctrl-C 结束。 Press Ctrl-C to stop.");
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be printed.
+    pub fn farewell(&self) -> Result<(), Failure> {
+        say(format_args!("\n{}", self.console))?;
+        say(format_args!("控制台 console  https://localhost:{}/", self.ports.console))?;
+        say(format_args!("指标 metrics    http://localhost:{}/metrics", self.ports.operation))?;
+        say("按 Ctrl-C 结束。 Press Ctrl-C to stop.")
     }
 
     /// Takes the folder away again.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::site::Site;
 use crate::command::Failure;
 use crate::command::ask::{Asking, Reply};
-use crate::command::{ledger, send};
+use crate::command::{ledger, say, send};
 
 /// 張東億, admitted on Wednesday; in GB 18030 the second byte of 億 is `|`.
 const ADMITTED: &str = "410105194803150216";
@@ -27,28 +27,28 @@ pub async fn tell(site: &Site) -> Result<(), Failure> {
 }
 
 async fn hospital(site: &Site) -> Result<(), Failure> {
-    title("医院推送消息", "The hospitals push");
+    title("医院推送消息", "The hospitals push")?;
     let plain = format!("127.0.0.1:{}", site.ports.mllp);
     let secure = format!("localhost:{}", site.ports.mllps);
-    note("第一条用 GB 18030；姓名里 億 和 東 的第二个字节就是字段分隔符 |。");
-    note("The first is GB 18030; in its name the second bytes of 億 and 東 are the separator |.");
+    note("第一条用 GB 18030；姓名里 億 和 東 的第二个字节就是字段分隔符 |。")?;
+    note("The first is GB 18030; in its name the second bytes of 億 and 東 are the separator |.")?;
     let first = push(site, &plain, "1-admission.hl7", "AA").await?;
     push(site, &secure, "2-laboratory.hl7", "AA").await?;
     push(site, &plain, "3-wrong-check-digit.hl7", "AE").await?;
     push(site, &secure, "4-discharge.hl7", "AA").await?;
     push(site, &plain, "5-unknown-type.hl7", "AR").await?;
-    note("同一消息再发一次，得到同一确认。 The same bytes again: the same acknowledgement.");
+    note("同一消息再发一次，得到同一确认。 The same bytes again: the same acknowledgement.")?;
     let again = push(site, &plain, "1-admission.hl7", "AA").await?;
     check(first == again, "the acknowledgement of a resend is the stored one")
 }
 
 async fn hotline(site: &Site) -> Result<(), Failure> {
-    title("12349 话务员查询紧急救助卡", "The 12349 desk asks for the emergency card");
-    note("没有通话编号： Without an open call:");
+    title("12349 话务员查询紧急救助卡", "The 12349 desk asks for the emergency card")?;
+    note("没有通话编号： Without an open call:")?;
     let agent = Asker::new(site, "hotline-12349-agent")?;
     let refused = agent.ask(&question(ADMITTED, "emergency-card")).await?;
     check(refused.status == 422, "without a call the card is refused")?;
-    note("有通话编号： With one:");
+    note("有通话编号： With one:")?;
     let mut inquiry = question(ADMITTED, "emergency-card");
     merge(&mut inquiry, json!({ "asker": "agent-017", "evidence": { "call": "C-20261121-7" } }));
     let answer = agent.ask(&inquiry).await?;
@@ -58,7 +58,7 @@ async fn hotline(site: &Site) -> Result<(), Failure> {
     }
     check(!answer.body.to_string().contains("心力衰竭"), "the diagnosis does not leave")?;
     merge(&mut inquiry, json!({ "elements": ["DE05.01.025.00", "DE04.50.001.00"] }));
-    note("再问诊断： And asked for the diagnosis:");
+    note("再问诊断： And asked for the diagnosis:")?;
     let narrow = agent.ask(&inquiry).await?;
     check(withheld(&narrow, "DE05.01.025.00"), "the diagnosis is withheld, with its rule")?;
     // Asking an upstream system is entered too: two answers in a row asked nobody between.
@@ -68,11 +68,11 @@ async fn hotline(site: &Site) -> Result<(), Failure> {
 }
 
 async fn care_home(site: &Site) -> Result<(), Failure> {
-    title("养老机构办理入住", "A care home admits a resident");
-    note("经办人： The clerk:");
+    title("养老机构办理入住", "A care home admits a resident")?;
+    note("经办人： The clerk:")?;
     let inquiry = question(MOVING, "institution-admission");
     let clerk = Asker::new(site, "care-home-clerk")?.ask(&inquiry).await?;
-    note("机构医师： The doctor:");
+    note("机构医师： The doctor:")?;
     let doctor = Asker::new(site, "care-home-doctor")?.ask(&inquiry).await?;
     check(has(&clerk, "MZ.fitness.conclusion"), "the clerk sees the conclusion")?;
     check(!has(&clerk, "DE08.50.022.00"), "the clerk sees no medicines")?;
@@ -82,35 +82,35 @@ async fn care_home(site: &Site) -> Result<(), Failure> {
 }
 
 async fn bureau(site: &Site) -> Result<(), Failure> {
-    title("民政局与社区", "The civil-affairs bureau and the community");
-    note("生存状态核验： Death and living check:");
+    title("民政局与社区", "The civil-affairs bureau and the community")?;
+    note("生存状态核验： Death and living check:")?;
     let clerk = Asker::new(site, "civil-affairs-clerk")?;
     let died = clerk.ask(&question(DIED, "living-check")).await?;
     check(has(&died, "MZ.person.deceased"), "the payment office learns of the death")?;
     check(!died.body.to_string().contains("I63"), "and not of its cause")?;
-    note("补贴资格核查： Subsidy eligibility:");
+    note("补贴资格核查： Subsidy eligibility:")?;
     let subsidy = clerk.ask(&question(ADMITTED, "subsidy-eligibility")).await?;
     check(has(&subsidy, "MZ.ability.final-level"), "the ability level is given")?;
     check(!subsidy.body.to_string().contains("hospital-a"), "no hospital is named")?;
-    note("签约状态： Contract status:");
+    note("签约状态： Contract status:")?;
     let worker = Asker::new(site, "community-worker")?;
     let contract = worker.ask(&question(MOVING, "contract-status")).await?;
     check(has(&contract, "MZ.contract.signed"), "the contract state is given")?;
-    note("未获授权的用途： A purpose that was not granted:");
+    note("未获授权的用途： A purpose that was not granted:")?;
     let refused = worker.ask(&question(DIED, "living-check")).await?;
     check(refused.status == 403, "the community may not ask who died")?;
-    note("不属于任何部门的证书： A certificate of nobody:");
+    note("不属于任何部门的证书： A certificate of nobody:")?;
     let nobody = Asker::new(site, "somebody-else")?;
     let refused = nobody.ask(&question(DIED, "living-check")).await?;
     check(refused.status == 403, "a certificate of nobody gets nothing")
 }
 
 fn auditor(site: &Site) -> Result<(), Failure> {
-    title("审计员查台账", "The auditor reads the ledger");
+    title("审计员查台账", "The auditor reads the ledger")?;
     let config = site.path("kangqiao.toml");
-    note("谁看过这位老人？ Who saw this elder?");
+    note("谁看过这位老人？ Who saw this elder?")?;
     ledger::tell(&["search", "--citizen-id", ADMITTED], &config)?;
-    note("台账是否完整？ Is the ledger whole?");
+    note("台账是否完整？ Is the ledger whole?")?;
     ledger::tell(&["verify"], &config)
 }
 
@@ -132,7 +132,7 @@ async fn push(site: &Site, to: &str, file: &str, code: &str) -> Result<String, F
     let text = String::from_utf8_lossy(&out);
     let line = text.rsplit_once(": ").map_or(text.as_ref(), |_| text.as_ref()).trim().to_owned();
     let shown = line.rsplit('/').next().unwrap_or(&line).to_owned();
-    println!("  {shown}");
+    say(format_args!("  {shown}"))?;
     let told = line.contains(&format!(": {code} ")) || line.contains(&format!(": {code}\n"));
     check(told || line.ends_with(code), &format!("{file} is answered {code}"))?;
     Ok(shown)
@@ -148,7 +148,7 @@ impl Asker {
 
     async fn ask(&self, inquiry: &Value) -> Result<Reply, Failure> {
         let reply = self.0.ask(inquiry).await?;
-        println!("{}", reply.table());
+        say(reply.table())?;
         Ok(reply)
     }
 }
@@ -176,12 +176,12 @@ fn named(reply: &Reply, list: &str, element: &str) -> bool {
     list.into_iter().flatten().any(|one| one.get("element") == Some(&json!(element)))
 }
 
-fn title(zh: &str, en: &str) {
-    println!("\n== {zh}  {en}");
+fn title(zh: &str, en: &str) -> Result<(), Failure> {
+    say(format_args!("\n== {zh}  {en}"))
 }
 
-fn note(text: &str) {
-    println!("-- {text}");
+fn note(text: &str) -> Result<(), Failure> {
+    say(format_args!("-- {text}"))
 }
 
 fn check(so: bool, what: &str) -> Result<(), Failure> {
