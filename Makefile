@@ -18,8 +18,7 @@ test: packages ## everything: style, lints, unit, property, sockets, browser, cr
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	KANGQIAO_CLIENTS=$(TARGET)/clients $(CARGO) test --locked --workspace
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; \
-	else echo "SKIPPED cargo deny: it is not installed"; fi
+	@scripts/judge $(TARGET)/tools
 
 bench: ## throughput, latency, memory and start-up as ratios; writes target/bench.json
 	$(CARGO) bench --locked --bench gateway
