@@ -87,6 +87,9 @@ impl Compiler<'_> {
             }
             None => None,
         };
+        if text.shape.is_some() || text.system.is_some() || text.named.is_some() {
+            return Err(file.fault(row.span(), "only a row of a document has a shape or system"));
+        }
         let meaning = self.meaning(file, row)?;
         if matches!(meaning.read, Read::Observation(_)) && path.field != 5 {
             return Err(file.fault(text.wire.span(), "only OBX-5 is an observation"));
