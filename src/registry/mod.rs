@@ -8,6 +8,8 @@ pub mod civil;
 pub mod elder_registry;
 pub mod platform;
 pub mod receipt;
+pub mod released;
+pub mod writing;
 
 #[cfg(test)]
 mod tests;
