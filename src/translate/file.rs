@@ -128,6 +128,9 @@ pub(super) struct RowText {
     pub required: bool,
     #[serde(default)]
     pub strict: bool,
+    /// Reads leaves that a row before it has taken: the name beside its code.
+    #[serde(default)]
+    pub also: bool,
     #[serde(default)]
     pub way: Way,
     /// Which composite a name is: `XPN` (default) or `XCN`.

@@ -101,6 +101,8 @@ pub(super) struct SegmentRow {
     pub path: Hl7Path,
     pub when: Option<(Hl7Path, Vec<String>)>,
     pub unit: Option<Hl7Path>,
+    /// Reads leaves that a row before it has taken.
+    pub also: bool,
     pub meaning: Meaning,
 }
 
@@ -178,6 +180,8 @@ pub(super) struct EventSegment {
     pub plan: Arc<SegmentPlan>,
     pub required: bool,
     pub repeats: bool,
+    /// Of the plan's parents those this event lists before the segment.
+    pub parents: Vec<[u8; 3]>,
 }
 
 /// One event file.

@@ -129,7 +129,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         let id = segment.id();
         let listed = self.event.segments.iter().position(|listed| listed.id == id);
         let Some(index) = listed else { return Ok(()) };
-        let Some(EventSegment { plan, repeats, .. }) = self.event.segments.get(index) else {
+        let Some(EventSegment { plan, repeats, parents, .. }) = self.event.segments.get(index) else {
             return Ok(());
         };
         let count = self.seen.get_mut(index).map_or(0, |count| {
@@ -141,7 +141,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         }
         self.note_time(leaves, id);
         self.note_merge(leaves, id);
-        let group = self.group(plan);
+        let group = self.group(plan, parents);
         let mut next = 0;
         while let Some(leaf) = leaves.0.get(next) {
             let number = leaf.at.field;
@@ -157,10 +157,10 @@ impl<'p, 'f> Reader<'p, 'f> {
     }
 
     /// The index of the group a segment's values go to.
-    fn group(&mut self, plan: &SegmentPlan) -> u32 {
+    fn group(&mut self, plan: &SegmentPlan, parents: &[[u8; 3]]) -> u32 {
         let group = match plan.group {
             None => 0,
-            Some(name) => self.open_group(name, &plan.parents),
+            Some(name) => self.open_group(name, parents),
         };
         match self.open.iter_mut().find(|(id, _)| *id == plan.id) {
             Some((_, last)) => *last = group,
@@ -229,7 +229,7 @@ impl<'p, 'f> Reader<'p, 'f> {
                     continue;
                 }
                 let part = leaves.part(&repetition, &row.path);
-                if leaves.taken(&part) {
+                if leaves.taken(&part) && !(row.also && !part.is_empty()) {
                     continue;
                 }
                 let Some(kind) = accepted(plan, row, known) else { continue };

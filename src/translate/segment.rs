@@ -88,10 +88,15 @@ impl Compiler<'_> {
             None => None,
         };
         let meaning = self.meaning(file, row)?;
+        if text.also && text.way != Way::In {
+            return Err(file
+                .fault(row.span(), "what a row reads also, another writes")
+                .hint("write way = \"in\""));
+        }
         if matches!(meaning.read, Read::Observation(_)) && path.field != 5 {
             return Err(file.fault(text.wire.span(), "only OBX-5 is an observation"));
         }
-        Ok(SegmentRow { path, when, unit, meaning })
+        Ok(SegmentRow { path, when, unit, also: text.also, meaning })
     }
 
     /// One event file: adds its events to the plan.
@@ -134,6 +139,7 @@ impl Compiler<'_> {
             let path = any_path(file, (path.get_ref(), path.span()));
             time.extend(self.note(path));
         }
+        nest(&mut segments);
         let Some(merge) = &table.merge else {
             return Ok(EventPlan { dataset, segments, time, merge: None });
         };
@@ -183,7 +189,18 @@ fn event_segment(
         });
     };
     let (required, repeats) = (marks.0 == 0, marks.1 == 1);
-    Ok(EventSegment { id: found, plan: Arc::clone(table), required, repeats })
+    let parents = table.parents.clone();
+    Ok(EventSegment { id: found, plan: Arc::clone(table), required, repeats, parents })
+}
+
+/// Keeps the parents an event lists before the segment itself: a specimen holds its orders
+/// in OUL^R22, an order its specimens in ORU^R01, and the tables of both serve both.
+fn nest(segments: &mut [EventSegment]) {
+    let order: Vec<_> = segments.iter().map(|segment| segment.id).collect();
+    for (index, segment) in segments.iter_mut().enumerate() {
+        let before = order.get(..index).unwrap_or_default();
+        segment.parents.retain(|parent| before.contains(parent));
+    }
 }
 
 /// Why a row cannot stand beside one before it, and what to do.
@@ -191,7 +208,7 @@ fn clash(before: &SegmentRow, row: &SegmentRow) -> Option<(String, &'static str)
     let told_apart = before.kind() != row.kind();
     let one_way = |way| before.meaning.way == way || row.meaning.way == way;
     let opposite = before.meaning.way != row.meaning.way && !one_way(Way::Both);
-    if opposite || told_apart {
+    if opposite || told_apart || row.also {
         return None;
     }
     if before.path.overlaps(&row.path) && before.when.is_none() {
