@@ -7,6 +7,8 @@ pub mod answer;
 pub mod civil;
 pub mod elder_registry;
 pub mod platform;
+pub mod released;
+pub mod writing;
 
 #[cfg(test)]
 mod tests;

@@ -156,6 +156,7 @@ pub(super) struct ByType {
     pub code: Option<String>,
     pub text: Option<String>,
     pub date: Option<String>,
+    pub bytes: Option<String>,
 }
 
 /// How a value is read.
@@ -164,11 +165,15 @@ pub(super) struct ByType {
 pub(super) enum As {
     Address,
     Boolean,
+    Bytes,
     Code,
     Date,
     Identifier,
     Name,
     Observation,
+    Organization,
+    Person,
+    Place,
     Quantity,
     Telecom,
     Text,

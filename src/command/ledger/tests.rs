@@ -122,6 +122,7 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
         time: None,
         groups: vec![group],
         carried: vec![],
+        wire: None,
         mappings: String::new(),
     };
     let arrival = Arrival {

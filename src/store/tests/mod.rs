@@ -84,6 +84,7 @@ fn record(text: &str) -> Record {
         time: None,
         groups: vec![Group { name, parent: None, fields: vec![field] }],
         carried: Vec::new(),
+        wire: None,
         mappings: "test".to_owned(),
     }
 }
