@@ -40,7 +40,6 @@ pub fn record(release: &Release) -> Record {
         time: latest.map(Date::from_timestamp),
         groups,
         carried: Vec::new(),
-        wire: None,
         mappings: String::new(),
         wire: None,
     }
