@@ -23,6 +23,7 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+mod cda;
 mod compile;
 pub mod derive;
 mod dialect;
@@ -47,6 +48,7 @@ mod write_json;
 
 use std::collections::HashMap;
 
+pub use cda::{NoDocument, Note, REMARKS, Remark};
 pub use error::TranslateError;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
@@ -70,6 +72,7 @@ pub struct Pack {
     hl7: plan::Hl7Plan,
     dialects: Vec<plan::DialectPlan>,
     derived: derive::Facts,
+    cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
     places: plan::Places,
@@ -108,6 +111,8 @@ pub struct Bins {
     /// Places of the first unmapped leaves, at most [`FIRST_UNMAPPED_MAX`]. In a JSON
     /// document a name no table knows is written `?`: a sender's own name can be a value.
     pub first_unmapped: Vec<Position>,
+    /// What is wrong with a document that could be read all the same.
+    pub notes: Vec<Note>,
 }
 
 impl Bins {
