@@ -41,6 +41,7 @@ mod read_json;
 mod reading;
 mod segment;
 mod suggest;
+pub mod v3;
 mod value;
 mod write_json;
 
