@@ -3,6 +3,7 @@
 //! Knows no mapping, no person and no socket. What cannot be read is refused by
 //! position; a value never stands in an error.
 
+pub mod card;
 pub mod charset;
 pub mod hl7v2;
 pub mod json;
