@@ -42,6 +42,7 @@ mod read_json;
 mod reading;
 mod segment;
 mod suggest;
+pub mod v3;
 mod value;
 mod write_hl7;
 mod write_json;
