@@ -7,5 +7,7 @@ pub mod charset;
 pub mod hl7v2;
 pub mod json;
 pub mod mllp;
+pub mod tree;
 
 pub use charset::Charset;
+pub use tree::Tree;
