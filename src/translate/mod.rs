@@ -28,6 +28,7 @@ pub mod derive;
 mod dialect;
 mod error;
 pub mod examples;
+mod fhir;
 mod file;
 pub mod form;
 mod leaf;
@@ -68,6 +69,7 @@ pub struct Pack {
     top: GroupName,
     hl7: plan::Hl7Plan,
     dialects: Vec<plan::DialectPlan>,
+    fhir: fhir::FhirPlan,
     derived: derive::Facts,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,

@@ -12,7 +12,6 @@ use crate::vocabulary::IdentifierKind;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::translate) struct ResourceFile {
-    #[allow(dead_code, reason = "checked by whoever lists the dialects")]
     pub dialect: Spanned<String>,
     pub resource: Spanned<String>,
     #[allow(dead_code, reason = "for the reader of the file")]

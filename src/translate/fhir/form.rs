@@ -11,7 +11,7 @@ mod number;
 mod party;
 mod time;
 
-pub(super) use party::Made;
+pub(super) use party::{Made, reference};
 pub(super) use time::{date_of, instant};
 
 use super::leaves::Leaves;
@@ -257,7 +257,7 @@ impl<'p> Forms<'p> {
             ValueType::Organization | ValueType::Person | ValueType::Place => {
                 self.read_party((row, element.value), tree, leaves)
             }
-            ValueType::Quantity => number::read_quantity(row, tree, leaves).map(Value::Quantity),
+            ValueType::Quantity => self.read_quantity(row, tree, leaves).map(Value::Quantity),
             ValueType::Telecom if row.shape == Shape::ContactPoint => {
                 self.read_contact_point(tree, leaves).map(Value::Telecom)
             }

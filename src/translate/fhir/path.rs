@@ -118,12 +118,6 @@ impl Path {
     pub fn stars(&self) -> usize {
         self.0.iter().filter(|step| step.each).count()
     }
-
-    /// Its steps up to and with the last `*`.
-    pub fn stem(&self) -> &[Step] {
-        let end = self.0.iter().rposition(|step| step.each).map_or(0, |at| at + 1);
-        self.0.get(..end).unwrap_or_default()
-    }
 }
 
 fn member(structure: &Structure, owner: &str, name: &str) -> Result<Member, PathFault> {

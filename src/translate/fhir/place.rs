@@ -6,7 +6,7 @@ use super::path::{Constant, Path, Step};
 use crate::wire::Tree;
 
 /// A resource being written.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
     pub tree: Tree,
     /// The place of each group's item in its list, by the path to the list and the group.
@@ -28,6 +28,16 @@ impl Draft {
     pub fn put(&mut self, path: &Path, items: &[Item], value: Tree) -> bool {
         let mut items = items.iter().copied();
         put(&mut self.tree, &path.0, (&mut items, &mut self.items), value)
+    }
+
+    /// Whether anything stands at a path.
+    pub fn filled(&self, path: &Path) -> bool {
+        find(&self.tree, "", &path.0).iter().any(|found| !found.tree.is_empty())
+    }
+
+    /// Whether a group has an item in a list.
+    pub fn knows(&self, list: usize, group: usize) -> bool {
+        self.items.contains_key(&(list, group))
     }
 
     /// Puts a constant.

@@ -7,22 +7,22 @@ use super::form::Shape;
 use super::path::{Constant, Path};
 use super::structure::Structure;
 use super::systems::Systems;
-use crate::vocabulary::{Dataset, ElementId, GroupName};
+use crate::vocabulary::{Dataset, Diagnostic, ElementId, GroupName};
 
 /// Everything `fhir/` says.
 #[derive(Debug, Default)]
 pub(in crate::translate) struct FhirPlan {
-    pub structure: Structure,
-    pub systems: Systems,
+    pub(super) structure: Structure,
+    pub(super) systems: Systems,
     /// UCUM codes by the spellings of units, `fhir/units.csv`.
-    pub units: HashMap<String, String>,
-    pub bundle: Bundle,
-    pub files: Vec<ResourcePlan>,
+    pub(super) units: HashMap<String, String>,
+    pub(super) bundle: Bundle,
+    pub(super) files: Vec<ResourcePlan>,
 }
 
 /// What `bundle.toml` says of the bundle as a whole.
 #[derive(Debug, Default)]
-pub(in crate::translate) struct Bundle {
+pub(super) struct Bundle {
     pub dataset: Option<Dataset>,
     /// `+08:00`, for times that name no offset.
     pub offset: String,
@@ -34,7 +34,7 @@ pub(in crate::translate) struct Bundle {
 
 /// One resource file.
 #[derive(Debug)]
-pub(in crate::translate) struct ResourcePlan {
+pub(super) struct ResourcePlan {
     /// Name of the file, without folder and extension.
     pub name: String,
     pub resource: String,
@@ -44,7 +44,8 @@ pub(in crate::translate) struct ResourcePlan {
     pub parent: Option<GroupName>,
     pub datasets: Vec<Dataset>,
     pub needs: Vec<ElementId>,
-    pub each: Option<Each>,
+    /// Not empty: one resource for each value of these, not for the group.
+    pub each: Vec<EachElement>,
     /// The lists whose items are groups, outer before inner.
     pub lists: Vec<ListPlan>,
     pub fixed: Vec<Sometimes>,
@@ -56,25 +57,26 @@ pub(in crate::translate) struct ResourcePlan {
     pub rest: Vec<(Path, Bin)>,
 }
 
-/// One resource for each value of these elements.
+/// One element of which each value is a resource.
 #[derive(Debug)]
-pub(in crate::translate) struct Each {
-    /// The row of each element, with the code that names it.
-    pub of: Vec<(usize, Vec<Constant>)>,
-    /// The constant that must hold for a resource to be of the element.
-    pub code: Path,
+pub(super) struct EachElement {
+    pub row: FhirRow,
+    /// Code and system that name the element, and what they say.
+    pub code: Vec<Constant>,
 }
 
 /// A list whose items are groups.
 #[derive(Debug)]
-pub(in crate::translate) struct ListPlan {
+pub(super) struct ListPlan {
     pub path: Path,
     pub group: GroupName,
+    /// The list it stands in.
+    pub outer: Option<usize>,
 }
 
 /// A constant with its conditions.
 #[derive(Debug)]
-pub(in crate::translate) struct Sometimes {
+pub(super) struct Sometimes {
     pub constant: Constant,
     /// The list whose items have it; `None` is the resource itself.
     pub list: Option<usize>,
@@ -85,20 +87,21 @@ pub(in crate::translate) struct Sometimes {
 
 /// A reference to other resources of the bundle.
 #[derive(Debug)]
-pub(in crate::translate) struct Ref {
+pub(super) struct Ref {
     pub path: Path,
     pub list: Option<usize>,
     /// Whether all resources below are meant.
     pub every: bool,
     /// Indices of the files whose resources it points to.
     pub to: Vec<usize>,
-    /// The type or file as written, until all files are known.
+    /// The type or file as written, and where, until all files are known.
     pub named: String,
+    pub place: Diagnostic,
 }
 
 /// One row.
 #[derive(Debug)]
-pub(in crate::translate) struct FhirRow {
+pub(super) struct FhirRow {
     pub path: Path,
     /// The FHIR type there, and the form it has.
     pub of: String,
