@@ -43,6 +43,7 @@ mod reading;
 mod segment;
 mod suggest;
 mod value;
+mod write_hl7;
 mod write_json;
 
 use std::collections::HashMap;
@@ -173,6 +174,12 @@ impl Pack {
         message: &Message,
     ) -> Result<Translation, TranslateError> {
         read_hl7::read(self, (sender, self.overlay(sender)), message, None)
+    }
+
+    /// Writes the message a record came as, byte by byte; `None` if it came in another form.
+    #[must_use]
+    pub fn write_back(&self, record: &Record) -> Option<Vec<u8>> {
+        write_hl7::write_back(record)
     }
 
     /// Reads a JSON document: one object, or several as `{"records": […]}`.

@@ -106,6 +106,10 @@ pub(super) struct SegmentRow {
     pub path: Hl7Path,
     pub when: Option<(Hl7Path, Vec<String>)>,
     pub unit: Option<Hl7Path>,
+    /// Reads leaves that a row before it has taken.
+    pub also: bool,
+    /// The composite its place holds.
+    pub form: NameForm,
     pub meaning: Meaning,
 }
 
@@ -183,6 +187,8 @@ pub(super) struct EventSegment {
     pub plan: Arc<SegmentPlan>,
     pub required: bool,
     pub repeats: bool,
+    /// Of the plan's parents those this event lists before the segment.
+    pub parents: Vec<[u8; 3]>,
 }
 
 /// One event file.
@@ -194,6 +200,8 @@ pub(super) struct EventPlan {
     pub time: Vec<Hl7Path>,
     /// Where the identifiers stand that are merged away.
     pub merge: Option<Hl7Path>,
+    /// The segment whose second occurrence begins somebody else.
+    pub aside: Option<[u8; 3]>,
 }
 
 /// Every HL7 v2 table and event.
