@@ -39,7 +39,7 @@ use toml::Spanned;
 use super::compile::Text;
 use super::file::ExampleText;
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, TranslateError, Translation, read_hl7, read_json};
+use super::{Pack, TranslateError, Translation, fhir, read_hl7, read_json};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -50,6 +50,7 @@ pub(super) enum Kind {
     Derived,
     Dialect(String),
     Event,
+    Fhir,
     Segment([u8; 3]),
 }
 
@@ -154,6 +155,14 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
                 written_back(pack, dialect, (&document, found))?;
             }
             compare(files, example, read)
+        }
+        Kind::Fhir => {
+            let tree = wire::Tree::from_json(&json(bytes)?);
+            let read = fhir::read_marking(pack, (example.sender, &tree), fired);
+            if let Ok(found) = &read {
+                fhir::written_back(pack, (&tree, found), fired)?;
+            }
+            compare(files, example, read.map(|found| vec![found]))
         }
         Kind::Event | Kind::Segment(_) => {
             let overlay = pack.overlay(example.sender);

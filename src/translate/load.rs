@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
 use super::examples::{Example, Kind};
+use super::fhir::{FhirPlan, ResourceFile};
 use super::file::{DialectFile, EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
 use super::path::segment_id;
 use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
@@ -16,13 +17,15 @@ use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
 
 /// Folders with a meaning of their own; any other holds JSON dialects.
-const NOT_DIALECTS: &[&str] = &["cda", "codes", "derived", "elements", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] =
+    &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
 struct Gathered {
     hl7: Hl7Plan,
     dialects: Vec<DialectPlan>,
+    fhir: FhirPlan,
     derived: Facts,
     overlays: HashMap<Source, Overlay>,
     examples: Vec<Example>,
@@ -39,13 +42,14 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
     gathered.dialects(&mut compiler, files);
+    gathered.fhir(&mut compiler, files);
     gathered.derived(&mut compiler, files);
     gathered.senders(&mut compiler, files);
     let Compiler { places, faults, .. } = compiler;
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Gathered { hl7, dialects, derived, overlays, examples } = gathered;
+    let Gathered { hl7, dialects, fhir, derived, overlays, examples } = gathered;
     Ok(Pack {
         catalogue,
         tables,
@@ -53,6 +57,7 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
         top,
         hl7,
         dialects,
+        fhir,
         derived,
         cda,
         overlays,
@@ -112,6 +117,17 @@ impl Gathered {
             self.keep_examples(compiler, (text, &kind), &file.example);
             self.dialects.push(plan);
         }
+    }
+
+    fn fhir(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        let begun = FhirPlan::begin(files);
+        self.fhir = compiler.note(begun).unwrap_or_default();
+        for path in files.under("fhir", "toml") {
+            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else { continue };
+            compiler.resource(text, &file, &mut self.fhir);
+            self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
+        }
+        compiler.references(&mut self.fhir);
     }
 
     fn derived(&mut self, compiler: &mut Compiler<'_>, files: &Files) {

@@ -29,6 +29,7 @@ pub mod derive;
 mod dialect;
 mod error;
 pub mod examples;
+mod fhir;
 mod file;
 pub mod form;
 mod leaf;
@@ -72,6 +73,7 @@ pub struct Pack {
     top: GroupName,
     hl7: plan::Hl7Plan,
     dialects: Vec<plan::DialectPlan>,
+    fhir: fhir::FhirPlan,
     derived: derive::Facts,
     cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
