@@ -42,6 +42,7 @@ pub fn record(release: &Release) -> Record {
         carried: Vec::new(),
         wire: None,
         mappings: String::new(),
+        wire: None,
     }
 }
 
