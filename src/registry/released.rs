@@ -42,7 +42,6 @@ pub fn record(release: &Release) -> Record {
         carried: Vec::new(),
         wire: None,
         mappings: String::new(),
-        wire: None,
     }
 }
 
