@@ -32,6 +32,8 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 pub struct Asked {
     /// The client's certificate, already verified against our authority.
     pub certificate: Option<Certificate>,
+    /// What its sender says the body is, if it is text.
+    pub media: Option<String>,
     /// The body, within the size limit.
     pub body: Bytes,
     /// The other end.
@@ -131,6 +133,7 @@ fn door(door: &Door, (limit, room): (usize, Arc<Semaphore>)) -> actix_web::Route
         let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
         let announced = request.headers().get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let media = text(&request, &header::CONTENT_TYPE);
         let (door, room) = (Arc::clone(&door), Arc::clone(&room));
         async move {
             // Held until the answer is there.
@@ -139,11 +142,16 @@ fn door(door: &Door, (limit, room): (usize, Arc<Semaphore>)) -> actix_web::Route
                 Err(status) => return refuse(status),
             };
             match collect(payload, limit, BODY_TIME_MAX).await {
-                Ok(body) => respond(door(Asked { certificate, body, remote }).await),
+                Ok(body) => respond(door(Asked { certificate, media, body, remote }).await),
                 Err(status) => refuse(status),
             }
         }
     })
+}
+
+/// A header, if it is there and text.
+fn text(request: &HttpRequest, name: &header::HeaderName) -> Option<String> {
+    request.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// What is still on its way is not waited for.

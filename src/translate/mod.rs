@@ -29,6 +29,7 @@ mod dialect;
 mod error;
 pub mod examples;
 mod file;
+pub mod form;
 mod leaf;
 mod load;
 mod overlay;
@@ -46,6 +47,7 @@ mod write_json;
 use std::collections::HashMap;
 
 pub use error::TranslateError;
+pub use form::{Form, Unread};
 pub use overlay::Overlay;
 pub use plain::record_to_json;
 
