@@ -108,6 +108,8 @@ pub(super) struct SegmentRow {
     pub unit: Option<Hl7Path>,
     /// Reads leaves that a row before it has taken.
     pub also: bool,
+    /// The composite its place holds.
+    pub form: NameForm,
     pub meaning: Meaning,
 }
 
@@ -198,6 +200,8 @@ pub(super) struct EventPlan {
     pub time: Vec<Hl7Path>,
     /// Where the identifiers stand that are merged away.
     pub merge: Option<Hl7Path>,
+    /// The segment whose second occurrence begins somebody else.
+    pub aside: Option<[u8; 3]>,
 }
 
 /// Every HL7 v2 table and event.

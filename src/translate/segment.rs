@@ -96,7 +96,8 @@ impl Compiler<'_> {
         if matches!(meaning.read, Read::Observation(_)) && path.field != 5 {
             return Err(file.fault(text.wire.span(), "only OBX-5 is an observation"));
         }
-        Ok(SegmentRow { path, when, unit, also: text.also, meaning })
+        let form = text.composite.unwrap_or_default();
+        Ok(SegmentRow { path, when, unit, also: text.also, form, meaning })
     }
 
     /// One event file: adds its events to the plan.
@@ -140,8 +141,12 @@ impl Compiler<'_> {
             time.extend(self.note(path));
         }
         nest(&mut segments);
+        let aside = match &table.aside {
+            Some(name) => Some(aside(file, name, &segments)?),
+            None => None,
+        };
         let Some(merge) = &table.merge else {
-            return Ok(EventPlan { dataset, segments, time, merge: None });
+            return Ok(EventPlan { dataset, segments, time, merge: None, aside });
         };
         let from = any_path(file, (&merge.get_ref().from, merge.span()))?;
         any_path(file, (&merge.get_ref().into, merge.span()))?;
@@ -150,13 +155,26 @@ impl Compiler<'_> {
             return Err(file.fault(merge.span(), format!("{from} is in no segment of this event")));
         };
         let mut rows = source.plan.fields.iter().flat_map(|field| &field.rows);
-        if rows.any(|row| row.path.overlaps(&from)) {
+        // Beside the record's own identifiers they would be its own.
+        let own = |row: &SegmentRow| source.plan.group.is_none() || !row.is_identifier();
+        if rows.any(|row| row.path.overlaps(&from) && own(row)) {
             return Err(file
                 .fault(merge.span(), format!("a row takes {from} already"))
                 .hint("identifiers that are merged away are not the record's own"));
         }
-        Ok(EventPlan { dataset, segments, time, merge: Some(from) })
+        Ok(EventPlan { dataset, segments, time, merge: Some(from), aside })
     }
+}
+
+/// The segment with which somebody else begins: one the event lists once.
+fn aside(
+    file: Text<'_>,
+    name: &Spanned<String>,
+    segments: &[EventSegment],
+) -> Result<[u8; 3], Diagnostic> {
+    let id = segment_id(name.get_ref());
+    id.filter(|id| segments.iter().any(|one| one.id == *id && !one.repeats))
+        .ok_or_else(|| file.fault(name.span(), "`aside` names a segment the event lists once"))
 }
 
 /// `ADT^A01` as the plan's key.
