@@ -13,6 +13,10 @@ pub(super) struct Leaf<'m> {
     pub at: Hl7Position,
     pub text: Cow<'m, str>,
     pub bin: Option<Bin>,
+    /// Where it stands in the message's text.
+    pub span: Range<usize>,
+    /// Whether the record alone gives its text back.
+    pub exact: bool,
 }
 
 /// The leaves of one segment, ascending by field, repetition, component, subcomponent.

@@ -16,7 +16,7 @@ use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
 
 /// Folders with a meaning of their own; any other holds JSON dialects.
-const NOT_DIALECTS: &[&str] = &["codes", "derived", "elements", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] = &["cda", "codes", "derived", "elements", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
@@ -34,6 +34,7 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let catalogue = Catalogue::load(files, &tables)?;
     let top = GroupName::parse("record")
         .map_err(|error| vec![Diagnostic::at("", "", 0, error.to_string())])?;
+    let cda = super::cda::tables::load(files, &catalogue, &tables)?;
     let mut compiler = Compiler::new(&catalogue, &tables);
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
@@ -53,6 +54,7 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
         hl7,
         dialects,
         derived,
+        cda,
         overlays,
         no_habits: Overlay::default(),
         places,

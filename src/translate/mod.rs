@@ -23,6 +23,7 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+mod cda;
 mod compile;
 pub mod derive;
 mod dialect;
@@ -41,11 +42,14 @@ mod read_json;
 mod reading;
 mod segment;
 mod suggest;
+pub mod v3;
 mod value;
+mod write_hl7;
 mod write_json;
 
 use std::collections::HashMap;
 
+pub use cda::{NoDocument, Note, REMARKS, Remark};
 pub use error::TranslateError;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
@@ -69,6 +73,7 @@ pub struct Pack {
     hl7: plan::Hl7Plan,
     dialects: Vec<plan::DialectPlan>,
     derived: derive::Facts,
+    cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
     places: plan::Places,
@@ -107,6 +112,8 @@ pub struct Bins {
     /// Places of the first unmapped leaves, at most [`FIRST_UNMAPPED_MAX`]. In a JSON
     /// document a name no table knows is written `?`: a sender's own name can be a value.
     pub first_unmapped: Vec<Position>,
+    /// What is wrong with a document that could be read all the same.
+    pub notes: Vec<Note>,
 }
 
 impl Bins {
@@ -171,6 +178,12 @@ impl Pack {
         message: &Message,
     ) -> Result<Translation, TranslateError> {
         read_hl7::read(self, (sender, self.overlay(sender)), message, None)
+    }
+
+    /// Writes the message a record came as, byte by byte; `None` if it came in another form.
+    #[must_use]
+    pub fn write_back(&self, record: &Record) -> Option<Vec<u8>> {
+        write_hl7::write_back(record)
     }
 
     /// Reads a JSON document: one object, or several as `{"records": […]}`.

@@ -13,11 +13,12 @@ use super::path::{Hl7Path, segment_id};
 use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, SegmentPlan, SegmentRow};
 use super::reading::{Reading, accepted, identifier, with_authority};
 use super::value::{self, Wrong};
+use super::write_hl7::{Frame, expand};
 use super::{Bins, FIRST_UNMAPPED_MAX, Merge, Pack, Translation};
 use crate::vocabulary::Source;
 use crate::vocabulary::position::Hl7Position;
 use crate::vocabulary::record::Carried;
-use crate::vocabulary::{Date, Field, Group, GroupName, IdentifierKind, Position, Record};
+use crate::vocabulary::{Date, Field, Group, GroupName, IdentifierKind, Position, Record, Value};
 use crate::wire::hl7v2::{Message, Segment};
 
 /// Reads a whole message. `fired` gathers the rows that took a value.
@@ -30,11 +31,14 @@ pub(super) fn read(
     let event = event(pack, message)?;
     let mut reader = Reader::new(pack, &event, (sender, overlay), fired);
     let mut leaves = Leaves::default();
+    let mut frame = Frame::new(message);
     for segment in message.segments() {
         fill(&mut leaves, message, segment);
         reader.segment(&mut leaves, segment)?;
-        reader.close(segment.id(), &leaves);
+        reader.close(segment.id(), &mut leaves);
+        frame.segment(&leaves);
     }
+    reader.record.wire = Some(frame.finish());
     reader.finish()
 }
 
@@ -71,7 +75,8 @@ fn fill<'m>(leaves: &mut Leaves<'m>, message: &'m Message, segment: Segment<'m>)
     leaves.0.clear();
     let separators = segment.id() == *b"MSH";
     let escape = message.header().separators.escape;
-    leaves.0.extend(segment.leaves().map(|(at, raw)| {
+    leaves.0.extend(segment.spans().map(|(at, span)| {
+        let raw = message.text().get(span.clone()).unwrap_or_default();
         let text = match at.field {
             // MSH-1 and MSH-2 are the separators themselves.
             1 | 2 if separators => raw.into(),
@@ -79,7 +84,7 @@ fn fill<'m>(leaves: &mut Leaves<'m>, message: &'m Message, segment: Segment<'m>)
             _ if !raw.as_bytes().contains(&escape) => raw.into(),
             _ => message.unescape(raw),
         };
-        Leaf { at, text, bin: None }
+        Leaf { at, text, bin: None, span, exact: false }
     }));
 }
 
@@ -242,7 +247,7 @@ impl<'p, 'f> Reader<'p, 'f> {
                     continue;
                 }
                 let part = leaves.part(&repetition, &row.path);
-                if leaves.taken(&part) && !(row.also && !part.is_empty()) {
+                if leaves.taken(&part) && (!row.also || part.is_empty()) {
                     continue;
                 }
                 let Some(kind) = accepted(plan, row, known) else { continue };
@@ -286,6 +291,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         let at = place(leaves, part, &reading.row.path);
         match reading.value(leaves, part) {
             Ok((element, value)) => {
+                note_exact(leaves, part, (&value, &at));
                 self.push(group, Field { element, value, at: Some(Position::Hl7(at)) });
                 if let Some(fired) = self.fired.as_mut().and_then(|rows| rows.get_mut(meaning.id)) {
                     *fired = true;
@@ -313,9 +319,9 @@ impl<'p, 'f> Reader<'p, 'f> {
     }
 
     /// Counts every leaf of a segment into its bin; what is not mapped or dropped is kept.
-    fn close(&mut self, id: [u8; 3], leaves: &Leaves<'_>) {
+    fn close(&mut self, id: [u8; 3], leaves: &mut Leaves<'_>) {
         let listed = self.event.segments.iter().find(|listed| listed.id == id);
-        for leaf in &leaves.0 {
+        for leaf in &mut leaves.0 {
             let rest = || match listed {
                 Some(_) if self.aside => Bin::Carried,
                 Some(listed) => listed.plan.rest(&leaf.at),
@@ -330,6 +336,7 @@ impl<'p, 'f> Reader<'p, 'f> {
             if bin == Bin::Unmapped && self.bins.first_unmapped.len() < FIRST_UNMAPPED_MAX {
                 self.bins.first_unmapped.push(at.clone());
             }
+            leaf.exact = true;
             self.record.carried.push(Carried { at, text: leaf.text.clone().into_owned() });
         }
     }
@@ -386,6 +393,19 @@ impl Condition {
         let text = self.found.map_or("", |at| leaves.text(at));
         wanted.iter().any(|wanted| wanted == text)
     }
+}
+
+/// Marks the leaves that writing the value gives back.
+fn note_exact(leaves: &mut Leaves<'_>, part: &Range<usize>, (value, at): (&Value, &Hl7Position)) {
+    let part = leaves.slice_mut(part);
+    expand(value, at, &mut |component, subcomponent, text| {
+        let own = |leaf: &&mut Leaf<'_>| {
+            leaf.at.component == component && leaf.at.subcomponent == subcomponent
+        };
+        if let Some(leaf) = part.iter_mut().find(own) {
+            leaf.exact = leaf.text == text;
+        }
+    });
 }
 
 /// Where a part stands, as its path counts.

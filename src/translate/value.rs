@@ -272,22 +272,14 @@ pub(super) fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {
             slot.push('&');
         }
         before = leaf.at.subcomponent;
-        if leaf.text.contains(['&', '\\']) {
-            slot.push_str(&leaf.text.replace('\\', "\\E\\").replace('&', "\\T\\"));
-        } else {
-            slot.push_str(&leaf.text);
-        }
+        slot.push_str(&Composite::subcomponent(&leaf.text));
     }
     parts
 }
 
 /// The first subcomponent of a part, as a person reads it.
 fn plain(part: &str) -> Cow<'_, str> {
-    let first = part.split('&').find(|text| !text.is_empty()).unwrap_or_default();
-    if first.contains('\\') {
-        return first.replace("\\T\\", "&").replace("\\E\\", "\\").into();
-    }
-    first.into()
+    Composite::plain(part.split('&').find(|text| !text.is_empty()).unwrap_or_default())
 }
 
 /// A component as a person reads it, empty if there is none.
