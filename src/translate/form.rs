@@ -4,7 +4,7 @@ use super::{Pack, TranslateError, Translation};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
-use crate::wire::{hl7v2, json};
+use crate::wire::{Tree, hl7v2, json};
 
 /// What one unit may be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -135,6 +135,12 @@ impl Pack {
                     Unread::malformed(error.fault(), Some(error.position().clone()))
                 })?;
                 Ok(self.read_json(form.name(), sender, &value)?)
+            }
+            Form::Fhir => {
+                let value = json::read(bytes, &limits.json).map_err(|error| {
+                    Unread::malformed(error.fault(), Some(error.position().clone()))
+                })?;
+                Ok(vec![self.read_fhir(sender, &Tree::from_json(&value))?])
             }
             _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
         }

@@ -169,6 +169,7 @@ impl FhirRowText {
             strict: self.strict,
             way: self.way,
             composite: None,
+            also: false,
             note: None,
         }
     }
