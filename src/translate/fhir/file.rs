@@ -157,6 +157,7 @@ impl FhirRowText {
     /// The part of the row that every format has.
     pub fn plain(&self) -> RowText {
         RowText {
+            also: false,
             wire: self.wire.clone(),
             element: self.element.clone(),
             form: self.form.clone(),
@@ -169,7 +170,13 @@ impl FhirRowText {
             strict: self.strict,
             way: self.way,
             composite: None,
+<<<<<<< HEAD
             also: false,
+=======
+            shape: None,
+            system: None,
+            named: None,
+>>>>>>> main
             note: None,
         }
     }
