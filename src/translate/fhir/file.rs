@@ -170,13 +170,9 @@ impl FhirRowText {
             strict: self.strict,
             way: self.way,
             composite: None,
-<<<<<<< HEAD
-            also: false,
-=======
             shape: None,
             system: None,
             named: None,
->>>>>>> main
             note: None,
         }
     }
