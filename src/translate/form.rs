@@ -1,6 +1,6 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{Pack, TranslateError, Translation};
+use super::{Pack, TranslateError, Translation, document};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
@@ -132,11 +132,13 @@ impl Pack {
                     .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
                 Ok(vec![self.read_hl7(sender, &message)?])
             }
-            Form::CivilJson | Form::PlatformJson => {
-                let value = json::read(bytes, &limits.json).map_err(|error| {
-                    Unread::malformed(error.fault(), Some(error.position().clone()))
-                })?;
-                Ok(self.read_json(form.name(), sender, &value)?)
+            Form::CivilCsv
+            | Form::CivilJson
+            | Form::CivilXml
+            | Form::PlatformJson
+            | Form::V3Hospital
+            | Form::V3Regional => {
+                document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
             }
             _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
         }

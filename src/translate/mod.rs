@@ -25,7 +25,7 @@
 
 mod compile;
 pub mod derive;
-mod dialect;
+mod document;
 mod error;
 pub mod examples;
 mod file;
@@ -37,14 +37,12 @@ mod path;
 mod plain;
 mod plan;
 mod read_hl7;
-mod read_json;
 mod reading;
 mod segment;
 mod suggest;
 pub mod v3;
 mod value;
 mod write_hl7;
-mod write_json;
 
 use std::collections::HashMap;
 
@@ -56,6 +54,7 @@ pub use plain::record_to_json;
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
+use crate::wire::Tree;
 use crate::wire::hl7v2::Message;
 
 /// How many positions of unmapped leaves one message reports.
@@ -69,7 +68,7 @@ pub struct Pack {
     version: String,
     top: GroupName,
     hl7: plan::Hl7Plan,
-    dialects: Vec<plan::DialectPlan>,
+    documents: Vec<document::DocumentPlan>,
     derived: derive::Facts,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
@@ -192,14 +191,14 @@ impl Pack {
         source: Source,
         value: &serde_json::Value,
     ) -> Result<Vec<Translation>, TranslateError> {
-        read_json::read(self, (dialect, source), value, None)
+        document::read_json(self, (dialect, source), &Tree::from_json(value), None)
     }
 
     /// Writes what a dialect has places for; the file of the record's dataset decides,
     /// else the dialect's first. An unknown dialect has no places: an empty object.
     #[must_use]
     pub fn write_json(&self, dialect: &str, record: &Record) -> serde_json::Value {
-        write_json::write(self, dialect, record)
+        document::write_json(self, dialect, record).to_json()
     }
 
     /// The facts that follow from a person's records at a moment (seconds since 1970).
