@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, Translation, document, read_hl7};
+use super::{Pack, TranslateError, Translation, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -51,6 +51,7 @@ pub(super) enum Kind {
     Derived,
     Dialect(String),
     Event,
+    Fhir,
     Segment([u8; 3]),
 }
 
@@ -156,6 +157,14 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
                 found.iter().try_for_each(|found| written_back(pack, dialect, found))?;
             }
             compare(files, example, read)
+        }
+        Kind::Fhir => {
+            let tree = wire::Tree::from_json(&json(bytes)?);
+            let read = fhir::read_marking(pack, (example.sender, &tree), fired);
+            if let Ok(found) = &read {
+                fhir::written_back(pack, (&tree, found), fired)?;
+            }
+            compare(files, example, read.map(|found| vec![found]))
         }
         Kind::Event | Kind::Segment(_) => {
             let overlay = pack.overlay(example.sender);

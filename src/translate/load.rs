@@ -9,6 +9,7 @@ use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
 use super::document::{DocumentFile, DocumentPlan};
 use super::examples::{Example, Kind};
+use super::fhir::{FhirPlan, ResourceFile};
 use super::file::{EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
 use super::path::segment_id;
 use super::plan::{Hl7Plan, SegmentPlan};
@@ -17,13 +18,15 @@ use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
 
 /// Folders with a meaning of their own; any other holds documents.
-const NOT_DIALECTS: &[&str] = &["codes", "derived", "elements", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] =
+    &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
 struct Gathered {
     hl7: Hl7Plan,
     documents: Vec<DocumentPlan>,
+    fhir: FhirPlan,
     derived: Facts,
     overlays: HashMap<Source, Overlay>,
     examples: Vec<Example>,
@@ -35,17 +38,19 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let catalogue = Catalogue::load(files, &tables)?;
     let top = GroupName::parse("record")
         .map_err(|error| vec![Diagnostic::at("", "", 0, error.to_string())])?;
+    let cda = super::cda::tables::load(files, &catalogue, &tables)?;
     let mut compiler = Compiler::new(&catalogue, &tables);
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
     gathered.documents(&mut compiler, files);
+    gathered.fhir(&mut compiler, files);
     gathered.derived(&mut compiler, files);
     gathered.senders(&mut compiler, files);
     let Compiler { places, faults, .. } = compiler;
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Gathered { hl7, documents, derived, overlays, examples } = gathered;
+    let Gathered { hl7, documents, fhir, derived, overlays, examples } = gathered;
     Ok(Pack {
         catalogue,
         tables,
@@ -53,7 +58,9 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
         top,
         hl7,
         documents,
+        fhir,
         derived,
+        cda,
         overlays,
         no_habits: Overlay::default(),
         places,
@@ -113,6 +120,17 @@ impl Gathered {
             self.keep_examples(compiler, (text, &kind), &file.example);
             self.documents.push(plan);
         }
+    }
+
+    fn fhir(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        let begun = FhirPlan::begin(files);
+        self.fhir = compiler.note(begun).unwrap_or_default();
+        for path in files.under("fhir", "toml") {
+            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else { continue };
+            compiler.resource(text, &file, &mut self.fhir);
+            self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
+        }
+        compiler.references(&mut self.fhir);
     }
 
     fn derived(&mut self, compiler: &mut Compiler<'_>, files: &Files) {

@@ -23,11 +23,13 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+mod cda;
 mod compile;
 pub mod derive;
 mod document;
 mod error;
 pub mod examples;
+mod fhir;
 mod file;
 pub mod form;
 mod leaf;
@@ -46,6 +48,7 @@ mod write_hl7;
 
 use std::collections::HashMap;
 
+pub use cda::{NoDocument, Note, REMARKS, Remark};
 pub use error::TranslateError;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
@@ -69,7 +72,9 @@ pub struct Pack {
     top: GroupName,
     hl7: plan::Hl7Plan,
     documents: Vec<document::DocumentPlan>,
+    fhir: fhir::FhirPlan,
     derived: derive::Facts,
+    cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
     places: plan::Places,
@@ -108,6 +113,8 @@ pub struct Bins {
     /// Places of the first unmapped leaves, at most [`FIRST_UNMAPPED_MAX`]. In a JSON
     /// document a name no table knows is written `?`: a sender's own name can be a value.
     pub first_unmapped: Vec<Position>,
+    /// What is wrong with a document that could be read all the same.
+    pub notes: Vec<Note>,
 }
 
 impl Bins {
