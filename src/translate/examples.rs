@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, TranslateError, Translation, document, fhir, read_hl7};
+use super::{Pack, Translation, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -164,7 +164,8 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             if let Ok(found) = &read {
                 fhir::written_back(pack, (&tree, found), fired)?;
             }
-            compare(files, example, read.map(|found| vec![found]))
+            let read = read.map(|found| vec![found]).map_err(Unread::from);
+            compare(files, example, read)
         }
         Kind::Event | Kind::Segment(_) => {
             let overlay = pack.overlay(example.sender);
