@@ -2,6 +2,7 @@
 //!
 //! Pure: keys, certificates and what the index holds are handed in.
 
+mod handle;
 pub mod index;
 pub mod peer;
 pub mod resident;
