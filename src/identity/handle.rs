@@ -18,7 +18,7 @@ use crate::vocabulary::{Identifier, IdentifierKind};
 /// What a FHIR id may consist of (R4 datatypes, `id`): exactly 64 signs.
 const SIGNS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.";
 /// Longest handle, so that it fits an id with room for what follows it.
-const LENGTH_MAX: usize = 56;
+const LENGTH_MAX: usize = 55;
 
 /// The kinds that lead to a person, by the byte that stands for them inside a handle.
 const KINDS: [(u8, IdentifierKind); 3] = [
