@@ -53,6 +53,26 @@ pub enum Fault {
     UnsupportedVersion,
     /// An upstream system needed for this purpose does not answer.
     UpstreamUnavailable,
+    /// A character XML does not allow.
+    XmlCharacter,
+    /// A document type declaration: none is read.
+    XmlDoctype,
+    /// An attribute stands twice in one element.
+    XmlDuplicateAttribute,
+    /// The bytes are not in the declared character set, nor in any usual one.
+    XmlEncoding,
+    /// An entity other than the five of XML, or a bare `&`.
+    XmlEntity,
+    /// XML that is not well formed in another way.
+    XmlNotWellFormed,
+    /// The XML declaration is damaged or not at the very beginning.
+    XmlProlog,
+    /// An element is not closed, or another one is.
+    XmlUnclosed,
+    /// A namespace prefix that nothing declares.
+    XmlUndeclaredPrefix,
+    /// The value of an attribute without its quotation marks.
+    XmlUnquotedAttribute,
 }
 
 /// Whether a negative acknowledgement is an error (AE) or a rejection (AR), HL7 table 0008.
@@ -156,6 +176,26 @@ faults! {
         "the version is not supported" "不支持该版本";
     UpstreamUnavailable "upstream-unavailable" 207 Error 503 true
         "a system needed for this purpose does not answer" "该用途所需的上游系统无应答";
+    XmlCharacter "xml-character" 100 Reject 400 false
+        "a character stands there that XML does not allow" "出现 XML 不允许的字符";
+    XmlDoctype "xml-doctype" 100 Reject 400 false
+        "a DOCTYPE stands there; remove it, none is read" "含 DOCTYPE 声明，请删除";
+    XmlDuplicateAttribute "xml-duplicate-attribute" 100 Reject 400 false
+        "an attribute stands twice in one element" "同一元素中属性重复";
+    XmlEncoding "xml-encoding" 102 Reject 415 false
+        "the character set is not supported or the bytes are not in it; check the encoding of the prolog" "字符集不受支持或字节不符合声明的字符集，请检查 XML 声明中的 encoding";
+    XmlEntity "xml-entity" 100 Reject 400 false
+        "an entity other than the five of XML, or a bare &; write &amp;" "使用了未定义的实体或裸 & 符号，应写作 &amp;";
+    XmlNotWellFormed "xml-not-well-formed" 100 Reject 400 false
+        "the XML is not well formed" "XML 格式不正确";
+    XmlProlog "xml-prolog" 100 Reject 400 false
+        "the XML declaration is damaged or not at the very beginning" "XML 声明损坏或不在文件开头";
+    XmlUnclosed "xml-unclosed" 100 Reject 400 false
+        "an element is not closed, or the end tag is of another" "元素未闭合或结束标签不匹配";
+    XmlUndeclaredPrefix "xml-undeclared-prefix" 100 Reject 400 false
+        "a prefix is used that no xmlns declares" "使用了未声明的命名空间前缀";
+    XmlUnquotedAttribute "xml-unquoted-attribute" 100 Reject 400 false
+        "the value of an attribute lacks a quotation mark" "属性值缺少引号";
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub enum Position {
     Byte(usize),
     /// A place in an HL7 v2 message.
     Hl7(Hl7Position),
+    /// Line and column of a text, both from 1.
+    Place(u32, u32),
     /// A JSON pointer (RFC 6901) made of names our interface defines and of indices.
     Pointer(String),
 }
@@ -36,6 +38,15 @@ pub struct Hl7Position {
     pub component: u16,
     /// Subcomponent, from 1.
     pub subcomponent: u16,
+}
+
+impl Position {
+    /// A line and column of a text.
+    #[must_use]
+    pub fn place(line: usize, column: usize) -> Self {
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        Self::Place(number(line), number(column))
+    }
 }
 
 impl Hl7Position {
@@ -124,6 +135,7 @@ impl fmt::Display for Position {
         match self {
             Self::Byte(offset) => write!(f, "byte {offset}"),
             Self::Hl7(position) => position.fmt(f),
+            Self::Place(line, column) => write!(f, "{line}:{column}"),
             Self::Pointer(pointer) if pointer.is_empty() => f.write_str("/"),
             Self::Pointer(pointer) => f.write_str(pointer),
         }
