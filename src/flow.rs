@@ -5,6 +5,7 @@
 //! can take is on this page; what it calls are straight lines.
 
 mod counters;
+mod fhir;
 mod gather;
 mod ledger;
 mod operate;

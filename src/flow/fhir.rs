@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use super::Gateway;
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
-use super::Gateway;
 use crate::audit::{self, Entry, Kind, Reference};
 use crate::inbound::fhir::Request;
 use crate::inbound::http::Answered;
-use crate::policy::Evidence;
 use crate::registry::answer::RefusalMeta;
 use crate::registry::civil::{Inquiry, InquiryError};
 use crate::registry::fhir::capability;
@@ -31,7 +30,7 @@ impl Gateway {
         let path = (asked.path.as_str(), asked.query.as_str());
         match request::read(asked.method, path, &asked.body) {
             Ok(Interaction::Capability) => self.capability(&turn),
-            Ok(Interaction::Take) => self.take_bundle(asked).await,
+            Ok(Interaction::Take) => refusal(Fault::UnsupportedMessage, None),
             Ok(Interaction::Search { resource, who, predicates }) if resource == "AuditEvent" => {
                 self.ledger_of(&turn, asked, (who, predicates)).await
             }
@@ -47,7 +46,7 @@ impl Gateway {
         let purposes = turn.rules.policies.purposes().iter();
         let purposes: Vec<_> =
             purposes.map(|terms| (terms.id.as_str(), terms.title.zh.as_str())).collect();
-        let types: Vec<_> = turn.rules.pack.fhir_types().collect();
+        let types: Vec<&str> = Vec::new();
         let Written { status, media, body } =
             capability::statement(&types, &purposes, turn.at_ms / 1000);
         Answered { status, media, body, entry: None }
@@ -68,7 +67,7 @@ impl Gateway {
             Interaction::Capability | Interaction::Take => None,
         };
         let identifier = match (asker, named) {
-            (Ok(asker), Some(who)) => self.named(asker, who),
+            (Ok(asker), Some(who)) => self.meant(asker, who),
             // Who asks is looked at again where it is refused.
             _ => Err(Fault::IdentityMissing),
         };
@@ -93,7 +92,7 @@ impl Gateway {
     }
 
     /// Whom a request means, if the asker may mean him so.
-    fn named(&self, (department, _): Asker, who: &Who) -> Result<Identifier, Fault> {
+    fn meant(&self, (department, _): Asker, who: &Who) -> Result<Identifier, Fault> {
         match who {
             Who::Identifier(identifier) => Ok(identifier.clone()),
             Who::Handle(handle) => {
@@ -164,7 +163,7 @@ impl Gateway {
             return Err(Fault::PurposeNotGranted.into());
         }
         turn.rules.policies.admit(asker, AUDIT, asked.evidence.clone())?;
-        let identifier = self.named(asker, who)?;
+        let identifier = self.meant(asker, who)?;
         let persons = self.known_as(&identifier).await?;
         let mut entry = self.event(Kind::Query, "person");
         entry.department = Some(asker.0);

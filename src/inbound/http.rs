@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::tls;
+use super::{fhir, tls};
 use crate::identity::Certificate;
 
 /// Memory for all bodies at once, in KiB, beyond the first [`FREE_KIB`] of each: else every
@@ -62,6 +62,8 @@ pub struct Doors {
     pub push: Door,
     /// `POST /v1/inquiries`
     pub answer: Door,
+    /// `/fhir`, reading and bringing.
+    pub fhir: fhir::Door,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
     pub echo: Option<Door>,
 }
@@ -90,16 +92,24 @@ pub fn serve(
     let limit = bounds.body_bytes_max;
     // One body of the largest size must fit.
     let room = Arc::new(Semaphore::new(BODIES_KIB_MAX.max(limit / 1024 + 1)));
-    let app = move || {
-        let room = || (limit, Arc::clone(&room));
-        let mut app = App::new()
-            .service(web::resource("/v1/messages").route(door(&doors.push, room())))
-            .service(web::resource("/v1/inquiries").route(door(&doors.answer, room())));
-        if let Some(echo) = &doors.echo {
-            app = app.service(web::resource("/v1/echo").route(door(echo, room())));
-        }
-        app
-    };
+    let app =
+        move || {
+            let room = || (limit, Arc::clone(&room));
+            let mut app = App::new()
+                .service(web::resource("/v1/messages").route(door(&doors.push, room())))
+                .service(web::resource("/v1/inquiries").route(door(&doors.answer, room())));
+            for path in fhir::paths() {
+                app =
+                    app.service(
+                        path.route(fhir_door(&doors.fhir, fhir::Method::Get, room()))
+                            .route(fhir_door(&doors.fhir, fhir::Method::Post, room())),
+                    );
+            }
+            if let Some(echo) = &doors.echo {
+                app = app.service(web::resource("/v1/echo").route(door(echo, room())));
+            }
+            app
+        };
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     // `on_connect` stands before `listen`, or client certificates would silently be absent.
     let server = HttpServer::new(app)
@@ -123,27 +133,59 @@ fn remember(connection: &dyn Any, extensions: &mut Extensions) {
     }
 }
 
-fn door(door: &Door, (limit, room): (usize, Arc<Semaphore>)) -> actix_web::Route {
+fn door(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
     let door = Arc::clone(door);
     web::post().to(move |request: HttpRequest, payload: web::Payload| {
-        let certificate = request.conn_data::<Certificate>().cloned();
-        // An address is missing only where the connection is already gone.
-        let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let (door, room) = (Arc::clone(&door), Arc::clone(&room));
+        let (door, bounds) = (Arc::clone(&door), bounds.clone());
         async move {
-            // Held until the answer is there.
-            let _place = match reserve(&room, announced, limit) {
-                Ok(place) => place,
-                Err(status) => return refuse(status),
-            };
-            match collect(payload, limit, BODY_TIME_MAX).await {
-                Ok(body) => respond(door(Asked { certificate, body, remote }).await),
-                Err(status) => refuse(status),
-            }
+            let certificate = request.conn_data::<Certificate>().cloned();
+            // An address is missing only where the connection is already gone.
+            let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+            let asked = |body| Asked { certificate, body, remote };
+            bounded(&request, payload, bounds, |body| door(asked(body))).await
         }
     })
+}
+
+fn fhir_door(
+    door: &fhir::Door,
+    method: fhir::Method,
+    bounds: (usize, Arc<Semaphore>),
+) -> actix_web::Route {
+    let door = Arc::clone(door);
+    let route = match method {
+        fhir::Method::Get => web::get(),
+        fhir::Method::Post => web::post(),
+    };
+    route.to(move |request: HttpRequest, payload: web::Payload| {
+        let (door, bounds) = (Arc::clone(&door), bounds.clone());
+        async move {
+            let asked = |body| fhir::Request::new(&request, method, body);
+            bounded(&request, payload, bounds, |body| door(asked(body))).await
+        }
+    })
+}
+
+/// Collects the body within its bounds, and answers it.
+async fn bounded(
+    request: &HttpRequest,
+    payload: web::Payload,
+    (limit, room): (usize, Arc<Semaphore>),
+    answer: impl FnOnce(Bytes) -> Answering,
+) -> HttpResponse {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    // A GET announces nothing and brings nothing.
+    let announced = announced.or((request.method() == Method::GET).then_some(0));
+    // Held until the answer is there.
+    let _place = match reserve(&room, announced, limit) {
+        Ok(place) => place,
+        Err(status) => return refuse(status),
+    };
+    match collect(payload, limit, BODY_TIME_MAX).await {
+        Ok(body) => respond(answer(body).await),
+        Err(status) => refuse(status),
+    }
 }
 
 /// What is still on its way is not waited for.

@@ -130,7 +130,9 @@ fn entities(number: u64, entry: &Entry) -> Json {
     ];
     for (tier, elements) in entry.elements.tiers() {
         let released = elements.iter();
-        details.extend(released.map(|id| json!({ "type": tier.as_str(), "valueString": id.as_str() })));
+        details.extend(
+            released.map(|id| json!({ "type": tier.as_str(), "valueString": id.as_str() })),
+        );
     }
     let withheld = entry.withheld.iter();
     details.extend(withheld.map(|id| json!({ "type": "withheld", "valueString": id.as_str() })));

@@ -242,7 +242,7 @@ impl Running {
     }
 
     fn doors(&self, echo: bool) -> Doors {
-        let (pushing, answering) = (Arc::clone(&self.gateway), Arc::clone(&self.gateway));
+        let [pushing, answering, reading] = std::array::from_fn(|_| Arc::clone(&self.gateway));
         let trivial: http::Door =
             Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
         Doors {
@@ -254,6 +254,10 @@ impl Running {
                 let gateway = Arc::clone(&answering);
                 let question = Question::read(asked.certificate, &asked.body);
                 Box::pin(async move { gateway.answer(question).await })
+            }),
+            fhir: Arc::new(move |asked| {
+                let gateway = Arc::clone(&reading);
+                Box::pin(async move { gateway.fhir(asked).await })
             }),
             echo: echo.then_some(trivial),
         }

@@ -17,8 +17,7 @@ pub fn statement(types: &[&str], purposes: &[(&str, &str)], now: i64) -> Written
     all.sort_unstable();
     all.dedup();
     let resources: Vec<_> = all.iter().map(|kind| resource(kind, types.contains(kind))).collect();
-    let purposes: Vec<_> =
-        purposes.iter().map(|(id, title)| format!("- `{id}` {title}")).collect();
+    let purposes: Vec<_> = purposes.iter().map(|(id, title)| format!("- `{id}` {title}")).collect();
     json_body(
         200,
         &json!({

@@ -14,8 +14,7 @@ const PARAMETERS_MAX: usize = 16;
 /// The id of a patient is its handle; of any other resource a handle and this many signs.
 pub(super) const SUFFIX: usize = 9;
 /// How much of a search form or of `$match` is read.
-const LIMITS: json::Limits =
-    json::Limits { bytes_max: 65_536, depth_max: 16, values_max: 4_096 };
+const LIMITS: json::Limits = json::Limits { bytes_max: 65_536, depth_max: 16, values_max: 4_096 };
 
 /// Systems of the identifiers that lead to a person (WS/T 500, OIDs 2.16.156.10011.1.n).
 pub(super) const SYSTEMS: [(&str, IdentifierKind); 3] = [
@@ -112,7 +111,8 @@ pub fn read(
         (Method::Get, [resource, id]) if typed(resource) => by_id(resource, id),
         (Method::Post, ["Patient", "$match"]) => matched(body),
         (Method::Post, [resource, "_search"]) if typed(resource) => {
-            let form = std::str::from_utf8(body).map_err(|_| Unread::new(Fault::CharacterSet, ""))?;
+            let form =
+                std::str::from_utf8(body).map_err(|_| Unread::new(Fault::CharacterSet, ""))?;
             let both = [query, form].join("&");
             search(resource, &both)
         }
@@ -298,10 +298,8 @@ mod tests {
             );
             read(Method::Post, ("Patient/$match", ""), body.as_bytes())
         };
-        let found = ask(
-            r#"{"system":"urn:x","value":"1"},
-            {"system":"urn:oid:2.16.156.10011.1.3","value":"11010519491231002X"}"#,
-        );
+        let found = ask(r#"{"system":"urn:x","value":"1"},
+            {"system":"urn:oid:2.16.156.10011.1.3","value":"11010519491231002X"}"#);
         assert!(matches!(found, Ok(Interaction::Match(Who::Identifier(_)))));
         assert_eq!(ask(r#"{"value":"1"}"#).unwrap_err().fault, Fault::IdentityMissing);
         let empty = read(Method::Post, ("Patient/$match", ""), b"{}");

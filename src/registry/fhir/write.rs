@@ -14,7 +14,7 @@ use crate::policy::Release;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::released;
 use crate::registry::writing::{Writing, Written};
-use crate::translate::{Form, Pack};
+use crate::translate::Pack;
 use crate::vocabulary::{Date, Fault};
 
 /// Media type of FHIR in JSON.
@@ -43,16 +43,15 @@ impl Writing for FhirWriting {
                     None => json_body(404, &outcome::not_found()),
                 }
             }
-            Interaction::Search { resource, predicates, .. } => {
-                json_body(200, &self.bundle(release, meta, matches(resources, resource, predicates)))
-            }
+            Interaction::Search { resource, predicates, .. } => json_body(
+                200,
+                &self.bundle(release, meta, matches(resources, resource, predicates)),
+            ),
             Interaction::Match(_) => {
                 json_body(200, &self.bundle(release, meta, matches(resources, "Patient", &[])))
             }
             // Neither asks about a person; the flow answers them itself.
-            Interaction::Capability | Interaction::Take => {
-                json_body(404, &outcome::not_found())
-            }
+            Interaction::Capability | Interaction::Take => json_body(404, &outcome::not_found()),
         }
     }
 
@@ -77,7 +76,8 @@ impl FhirWriting {
     fn bundle(&self, release: &Release, meta: &AnswerMeta<'_>, found: Vec<Json>) -> Json {
         let matching = matches!(self.interaction, Interaction::Match(_));
         let total = found.len();
-        let addresses: Vec<_> = found.iter().map(|one| json!({ "reference": address(one) })).collect();
+        let addresses: Vec<_> =
+            found.iter().map(|one| json!({ "reference": address(one) })).collect();
         let mut entries: Vec<_> = found
             .into_iter()
             .map(|resource| {
@@ -96,14 +96,7 @@ impl FhirWriting {
         if let Some(withheld) = outcome::withheld(release.withheld()) {
             entries.push(json!({ "resource": withheld, "search": { "mode": "outcome" } }));
         }
-        json!({
-            "resourceType": "Bundle",
-            "id": meta.receipt,
-            "type": "searchset",
-            "timestamp": iso(meta.answered_at),
-            "total": total,
-            "entry": entries,
-        })
+        searched((meta.receipt, meta.answered_at), total, entries)
     }
 }
 
@@ -118,8 +111,7 @@ fn certain() -> Map<String, Json> {
 
 /// The resources the pack makes of what leaves.
 fn resources(pack: &Pack, release: &Release) -> Vec<Json> {
-    let written = pack.write(Form::Fhir, &released::record(release)).unwrap_or_default();
-    let bundle: Json = serde_json::from_slice(&written).unwrap_or_default();
+    let bundle = pack.write_json("fhir", &released::record(release));
     let entries = bundle.get("entry").and_then(Json::as_array).cloned().unwrap_or_default();
     entries.into_iter().filter(|entry| entry.get("resource").is_some()).collect()
 }
@@ -215,7 +207,10 @@ fn by_reference(mut resource: Json) -> Json {
 
 fn attachments(resource: &mut Json) -> impl Iterator<Item = &mut Map<String, Json>> {
     let contents = resource.get_mut("content").and_then(Json::as_array_mut);
-    contents.into_iter().flatten().filter_map(|content| content.get_mut("attachment")?.as_object_mut())
+    contents
+        .into_iter()
+        .flatten()
+        .filter_map(|content| content.get_mut("attachment")?.as_object_mut())
 }
 
 /// The bytes of a document, as it came.
@@ -238,6 +233,31 @@ fn media(said: Option<&str>) -> &'static str {
         ["application/pdf", "image/jpeg", "image/png", "text/plain", "text/xml"];
     let known = said.and_then(|said| KNOWN.into_iter().find(|known| *known == said));
     known.unwrap_or("application/octet-stream")
+}
+
+/// A searchset of resources that are about nobody's health: entries of the ledger.
+#[must_use]
+pub fn searchset(base: &str, (receipt, at): (&str, i64), resources: Vec<Json>) -> Written {
+    let total = resources.len();
+    let entries: Vec<_> = resources
+        .into_iter()
+        .map(|resource| {
+            let full = format!("{base}/{}", address(&resource));
+            json!({ "fullUrl": full, "resource": resource, "search": { "mode": "match" } })
+        })
+        .collect();
+    json_body(200, &searched((receipt, at), total, entries))
+}
+
+fn searched((receipt, at): (&str, i64), total: usize, entries: Vec<Json>) -> Json {
+    json!({
+        "resourceType": "Bundle",
+        "id": receipt,
+        "type": "searchset",
+        "timestamp": iso(at),
+        "total": total,
+        "entry": entries,
+    })
 }
 
 /// From which systems, by whom, for what: the receipt leads to the ledger.
