@@ -2,11 +2,12 @@
 //!
 //! The order is the contract: nothing is acknowledged that is not in the journal,
 //! nothing leaves that is not in the ledger. Every branch a message or a question
-//! can take is on this page; what it calls are straight lines.
+//! can take is on this page and in `intake`; what they call are straight lines.
 
 mod counters;
 mod fhir;
 mod gather;
+mod intake;
 mod ledger;
 mod operate;
 mod question;
@@ -18,30 +19,30 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use intake::{Taken, Unit, media, units};
 use question::Turn;
 pub use question::{Question, Refused};
 pub use rules::{Asker, Rules};
 pub use sight::Sights;
 pub use watch::Watch;
 
-use crate::audit::{Entry, Hash, Reference};
-use crate::identity::{Keys, Subject, resident};
+use crate::audit::Entry;
+use crate::identity::Keys;
 use crate::inbound::http::Answered;
-use crate::inbound::mllp::{self, Received};
+use crate::inbound::mllp;
 use crate::outbound::Upstream;
 use crate::policy;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::writing::Written;
 use crate::store::cache::Cache;
-use crate::store::{self, Proposed, Reason, State, Store, StoreError};
+use crate::store::{Reason, State, Store};
+use crate::translate::Form;
+use crate::translate::form::Limits;
 use crate::vocabulary::{Date, Fault, Source};
-use crate::wire::charset::Charset;
-use crate::wire::hl7v2::{self, Header, Message, ack};
+use crate::wire::hl7v2::{self, ack};
 
 /// The gateway itself, as a source of records.
 pub const OWN: Source = Source::fixed("gateway");
-/// Whoever sends over a connection that belongs to nobody.
-const NOBODY: Source = Source::fixed("unknown");
 
 /// Everything both flows stand on.
 pub struct Gateway {
@@ -55,8 +56,8 @@ pub struct Gateway {
     pub cache: Cache,
     /// Keys of the blind index.
     pub keys: Keys,
-    /// Limits of one message.
-    pub limits: hl7v2::Limits,
+    /// Limits of one unit.
+    pub limits: Limits,
     /// What the overview shows beside the store.
     pub watch: Watch,
     /// Milliseconds since 1970.
@@ -64,78 +65,21 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Carries one message from its socket to its acknowledgements.
+    /// Carries one HL7 v2 message from its socket to its acknowledgements. What becomes of
+    /// it is decided where every other form is: [`Gateway::take`].
     pub async fn push(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
-        let _timed = counters::Timed::new("kangqiao_push_seconds");
-        let rules = self.rules.load_full();
-        let (header, arrival) = self.understand(&rules, came);
-        let (source, received_at_ms) = (arrival.source, arrival.received_at_ms);
-        let kept = self.store.keep(arrival).await;
-        self.forget_copies(&kept);
-        counters::kept(source, &kept);
-        acknowledge(header.as_ref(), kept, received_at_ms)
-    }
-
-    /// Who sent it, what it says, about whom, and what shall become of it.
-    fn understand(
-        &self,
-        rules: &Arc<Rules>,
-        came: mllp::Arrival,
-    ) -> (Option<Header>, store::Arrival) {
         let (received, broken) = match came {
             mllp::Arrival::Message(received) => (received, None),
             mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
         };
-        let received_at_ms = (self.clock)();
-        let sender = rules.sender(received.peer.as_ref(), received.sender, received_at_ms);
-        let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
-        let charset = charset.unwrap_or(Charset::Utf8);
-        let message = Message::read(&received.body, charset, &self.limits);
-        let header = header(&message, &received, charset);
-        let refuse = |fault, at| Proposed::Refuse(Reason { fault, at });
-        let proposed = match (broken, sender, &message) {
-            (Some(reason), _, _) => Proposed::Refuse(reason),
-            (None, None, _) => refuse(Fault::CertificateUnknown, None),
-            (None, Some(_), Err(error)) => refuse(error.fault(), error.position().cloned()),
-            (None, Some(sender), Ok(message)) => self.propose(rules, sender, message),
+        let unit = Unit {
+            certificate: received.peer,
+            sender: received.sender,
+            form: Form::Hl7v2,
+            number: None,
+            bytes: received.body,
         };
-        let digest = Hash::digest(&received.body);
-        let arrival = store::Arrival {
-            source: sender.unwrap_or(NOBODY),
-            control_id: control_id(&self.keys, header.as_ref(), &digest),
-            digest: *digest.as_bytes(),
-            received_at_ms,
-            raw: received.body,
-            proposed,
-        };
-        (header, arrival)
-    }
-
-    /// What shall become of a message that could be read.
-    fn propose(&self, rules: &Arc<Rules>, sender: Source, message: &Message) -> Proposed {
-        let quarantine = |fault, at| Proposed::Quarantine(Reason { fault, at });
-        let translation = match rules.pack.read_hl7(sender, message) {
-            Ok(translation) => translation,
-            Err(error) => return quarantine(error.fault(), Some(error.at().clone())),
-        };
-        counters::read(sender, message.header(), &translation.bins);
-        let identifiers = resident::index(&self.keys, translation.record.identifiers());
-        let merge_from = match &translation.merge {
-            Some(merge) => {
-                let from = merge.from.iter().map(|(identifier, at)| (identifier, Some(at)));
-                resident::index(&self.keys, from)
-            }
-            None => Ok(Vec::new()),
-        };
-        match (identifiers, merge_from) {
-            (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
-                entry: (!merge_from.is_empty()).then(|| self.merge_entry(rules, sender)),
-                record: Box::new(translation.record),
-                identifiers,
-                merge_from,
-            },
-            (Err(error), _) | (_, Err(error)) => quarantine(error.fault(), error.at().cloned()),
-        }
+        acknowledge(self.take_unless(unit, broken).await)
     }
 
     /// Carries one question from its socket to its answer; a refusal is an answer too.
@@ -195,48 +139,12 @@ impl Gateway {
         let Written { status, media, body } = written;
         Answered { status, media, body, entry: appended }
     }
-
-    fn forget_copies(&self, kept: &Result<store::Kept, StoreError>) {
-        for person in kept.iter().flat_map(|kept| &kept.persons) {
-            self.cache.invalidate(Subject::Person(*person));
-        }
-    }
-}
-
-/// What of the message's header can be read, so that a refusal can name the message.
-fn header(
-    message: &Result<Message, hl7v2::ReadError>,
-    received: &Received,
-    charset: Charset,
-) -> Option<Header> {
-    match message {
-        Ok(message) => Some(message.header().clone()),
-        Err(_) => Header::salvage(&received.body, charset),
-    }
-}
-
-/// The sender's own number of a message; one without is known by its bytes.
-///
-/// It stands in the journal in clear. Where a sender makes it of a resident's number, a
-/// keyed digest stands there instead.
-fn control_id(keys: &Keys, header: Option<&Header>, digest: &Hash) -> String {
-    let named = header.map(|header| header.control_id.as_str()).filter(|id| !id.is_empty());
-    match named {
-        None => digest.to_string(),
-        Some(id) if Reference::new(id).as_str() == id => id.to_owned(),
-        // No department has a space in its name: nobody else's stand-ins are like these.
-        Some(id) => keys.pseudonym_of_value("message number", id),
-    }
 }
 
 /// The acknowledgements: a function of the message and of what the journal says, so
 /// that the same bytes sent again get the same bytes back.
-fn acknowledge(
-    header: Option<&Header>,
-    kept: Result<store::Kept, StoreError>,
-    received_at_ms: i64,
-) -> Vec<Vec<u8>> {
-    let (number, at_ms, verdict) = match kept {
+fn acknowledge(taken: Taken) -> Vec<Vec<u8>> {
+    let (number, at_ms, verdict) = match taken.kept {
         Ok(kept) => {
             let verdict = match (kept.state, kept.reason) {
                 (State::Quarantined, Some(reason)) => {
@@ -247,30 +155,10 @@ fn acknowledge(
             };
             (kept.number, kept.received_at_ms, verdict)
         }
-        Err(_) => (0, received_at_ms, ack::Verdict::refused(Fault::Unavailable, None)),
+        Err(_) => (0, taken.received_at_ms, ack::Verdict::refused(Fault::Unavailable, None)),
     };
     let at = Date::from_timestamp(at_ms / 1000);
     let control_id = format!("KQ{number}");
-    hl7v2::replies(header, &verdict, ack::Stamp { control_id: &control_id, at: &at })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_number_made_of_a_residents_number_is_not_kept_in_clear() {
-        let keys = Keys::derive(&[7; 32]);
-        let digest = Hash::digest(b"x");
-        let check = |id: &str| {
-            let text = format!("MSH|^~\\&|A|B|C|D|20261001||ADT^A28|{id}|P|2.5.1\r");
-            let header = Header::salvage(text.as_bytes(), Charset::Utf8).unwrap();
-            control_id(&keys, Some(&header), &digest)
-        };
-        assert_eq!(check("MSG00001"), "MSG00001");
-        let kept = check("11010519491231002X-1");
-        assert!(!kept.contains("1949") && kept.len() == 32, "{kept}");
-        assert_ne!(kept, check("11010519491231002X-2"), "two messages would look like one");
-        assert_eq!(control_id(&keys, None, &digest), digest.to_string());
-    }
+    let stamp = ack::Stamp { control_id: &control_id, at: &at };
+    hl7v2::replies(taken.header.as_ref(), &verdict, stamp)
 }

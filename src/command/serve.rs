@@ -1,5 +1,6 @@
 //! `kangqiao serve`: wires the rooms, opens the doors, and closes them in order.
 
+mod doors;
 mod reload;
 mod start;
 

@@ -6,7 +6,7 @@ use metrics::{counter, histogram};
 
 use crate::policy::Scope;
 use crate::store::{Kept, StoreError};
-use crate::translate::Bins;
+use crate::translate::{Bins, Form};
 use crate::vocabulary::{Fault, Source};
 use crate::wire::hl7v2::Header;
 
@@ -29,25 +29,33 @@ impl Drop for Timed {
 }
 
 /// One message, by what became of it.
-pub(super) fn kept(source: Source, kept: &Result<Kept, StoreError>) {
+pub(super) fn kept((source, form): (Source, Form), kept: &Result<Kept, StoreError>) {
     let state = match kept {
         Ok(kept) if kept.repeat => "repeated",
         Ok(kept) => kept.state.as_str(),
         Err(_) => "unavailable",
     };
     let source = source.to_string();
-    counter!("kangqiao_messages_total", "source" => source.clone(), "state" => state).increment(1);
+    counter!(
+        "kangqiao_messages_total",
+        "source" => source.clone(), "form" => form.name(), "state" => state
+    )
+    .increment(1);
     if kept.as_ref().is_ok_and(|kept| kept.control_id_reused) {
         counter!("kangqiao_control_id_reused_total", "source" => source.clone()).increment(1);
         tracing::warn!(source.name = %source, "a message number was used again for other bytes");
     }
 }
 
-/// What is odd about a message that could be read.
-pub(super) fn read(source: Source, header: &Header, bins: &Bins) {
+/// A message in another character set than it says.
+pub(super) fn charset(source: Source, header: &Header) {
     if header.charset_mismatch {
         counter!("kangqiao_charset_mismatch_total", "source" => source.to_string()).increment(1);
     }
+}
+
+/// Leaves of a unit that no table names.
+pub(super) fn unmapped(source: Source, bins: &Bins) {
     if bins.unmapped > 0 {
         counter!("kangqiao_unmapped_leaves_total", "source" => source.to_string())
             .increment(u64::from(bins.unmapped));

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use super::Gateway;
+use super::intake::Unit;
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
 use crate::audit::{self, Entry, Kind, Reference};
 use crate::inbound::fhir::Request;
 use crate::inbound::http::Answered;
-use crate::registry::answer::RefusalMeta;
 use crate::registry::civil::{Inquiry, InquiryError};
 use crate::registry::fhir::capability;
 use crate::registry::fhir::parameter::Predicate;
 use crate::registry::fhir::request::{self, Interaction, Who};
+use crate::registry::fhir::taken;
 use crate::registry::fhir::write::{self, FhirWriting};
 use crate::registry::writing::Written;
 use crate::store::LedgerSearch;
+use crate::translate::Form;
 use crate::vocabulary::{Fault, Identifier, Position};
 
 /// The purpose of who reads the ledger.
@@ -30,7 +32,7 @@ impl Gateway {
         let path = (asked.path.as_str(), asked.query.as_str());
         match request::read(asked.method, path, &asked.body) {
             Ok(Interaction::Capability) => self.capability(&turn),
-            Ok(Interaction::Take) => refusal(Fault::UnsupportedMessage, None),
+            Ok(Interaction::Take) => self.take_resource(asked).await,
             Ok(Interaction::Search { resource, who, predicates }) if resource == "AuditEvent" => {
                 self.ledger_of(&turn, asked, (who, predicates)).await
             }
@@ -133,6 +135,15 @@ impl Gateway {
         self.answer(Question { certificate, inquiry, writing: Arc::new(writing) }).await
     }
 
+    /// Keeps a bundle or a single resource: one unit, one record.
+    async fn take_resource(&self, asked: Request) -> Answered {
+        let Request { certificate, body, .. } = asked;
+        let unit = Unit { certificate, sender: None, form: Form::Fhir, number: None, bytes: body };
+        let taken = self.take(unit).await;
+        let Written { status, media, body } = taken::answer(&taken.receipt());
+        Answered { status, media, body, entry: None }
+    }
+
     /// What the ledger says of a person, for an auditor. The question is entered first.
     async fn ledger_of(
         &self,
@@ -196,11 +207,4 @@ impl Gateway {
         let appended = self.append(&entry.with_answer(&body)).await?;
         Ok(Answered { status, media, body, entry: Some(appended) })
     }
-}
-
-/// A refusal of what was brought, in FHIR's words.
-pub(super) fn refusal(fault: Fault, at: Option<&Position>) -> Answered {
-    let meta = RefusalMeta { fault, at, rule: None, receipt: None, remedy: None };
-    let Written { status, media, body } = write::refusal(&meta);
-    Answered { status, media, body, entry: None }
 }

@@ -4,13 +4,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Gateway, Subject};
+use super::Gateway;
 use crate::audit::{Kind, Reference};
-use crate::identity::{PersonId, Token};
-use crate::store::{Proposed, Reason, State, StoreError};
+use crate::identity::{PersonId, Subject, Token};
+use crate::store::{Reason, State, StoreError};
 use crate::vocabulary::{Fault, Identifier};
-use crate::wire::charset::Charset;
-use crate::wire::hl7v2::Message;
 
 /// Messages one order may try again.
 const REPLAYS_MAX: usize = 10_000;
@@ -64,13 +62,7 @@ impl Gateway {
             State::Refused => return Ok((State::Refused, None)),
         }
         let rules = self.rules.load_full();
-        let charset = rules.pack.overlay(held.source).charset.unwrap_or(Charset::Utf8);
-        let proposed = match Message::read(&held.raw, charset, &self.limits) {
-            Ok(message) => self.propose(&rules, held.source, &message),
-            Err(error) => {
-                Proposed::Refuse(Reason { fault: error.fault(), at: error.position().cloned() })
-            }
-        };
+        let proposed = self.reread(&rules, (held.source, held.form), &held.raw);
         self.enter(Kind::Replay, &format!("message {number}"), (user, None)).await?;
         let kept = self.store.set_outcome(number, proposed).await?;
         kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));

@@ -32,6 +32,8 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 pub struct Asked {
     /// The client's certificate, already verified against our authority.
     pub certificate: Option<Certificate>,
+    /// What its sender says the body is, if it is text.
+    pub media: Option<String>,
     /// The body, within the size limit.
     pub body: Bytes,
     /// The other end.
@@ -141,7 +143,8 @@ fn door(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
             let certificate = request.conn_data::<Certificate>().cloned();
             // An address is missing only where the connection is already gone.
             let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-            let asked = |body| Asked { certificate, body, remote };
+            let media = text(&request, &header::CONTENT_TYPE);
+            let asked = |body| Asked { certificate, media, body, remote };
             bounded(&request, payload, bounds, |body| door(asked(body))).await
         }
     })
@@ -186,6 +189,11 @@ async fn bounded(
         Ok(body) => respond(answer(body).await),
         Err(status) => refuse(status),
     }
+}
+
+/// A header, if it is there and text.
+fn text(request: &HttpRequest, name: &header::HeaderName) -> Option<String> {
+    request.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// What is still on its way is not waited for.

@@ -8,6 +8,7 @@ pub mod civil;
 pub mod elder_registry;
 pub mod fhir;
 pub mod platform;
+pub mod receipt;
 pub mod released;
 pub mod writing;
 

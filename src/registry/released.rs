@@ -41,6 +41,7 @@ pub fn record(release: &Release) -> Record {
         groups,
         carried: Vec::new(),
         mappings: String::new(),
+        wire: None,
     }
 }
 

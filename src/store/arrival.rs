@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::identity::{Indexed, PersonId, Pseudonym};
+use crate::translate::Form;
 use crate::vocabulary::{Department, Fault, Position, Record, Source};
 
 /// One message as it arrived, with what shall become of it.
@@ -17,6 +18,8 @@ pub struct Arrival {
     pub received_at_ms: i64,
     /// The bytes as they came.
     pub raw: Bytes,
+    /// What they are written in, so that they can be read again.
+    pub form: Form,
     /// What shall become of it.
     pub proposed: Proposed,
 }
@@ -189,6 +192,8 @@ pub struct Replay {
     pub state: State,
     /// When it arrived, in milliseconds since 1970.
     pub received_at_ms: i64,
+    /// What the bytes are written in.
+    pub form: Form,
     /// The bytes as they came.
     pub raw: Bytes,
 }

@@ -12,8 +12,10 @@ use super::error::StoreError;
 use super::seal::{Place, StoreKeys};
 use super::settings::Settings;
 
+/// How a file becomes what this build writes, step by step; one is added, none changed.
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 /// What this build writes.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 const PROOF: &[u8] = b"kangqiao";
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;
@@ -123,15 +125,28 @@ fn prepare(connection: &mut Connection, keys: &StoreKeys) -> Result<(), StoreErr
         let mut sealed = Vec::new();
         keys.wrap().seal(Place::proof(), PROOF, &mut sealed)?;
         let transaction = connection.transaction()?;
-        transaction.execute_batch(include_str!("schema.sql"))?;
+        let (first, _) = STEPS.split_first().ok_or(StoreError::Damaged)?;
+        transaction.execute_batch(first)?;
         transaction.execute("INSERT INTO proof VALUES (?1)", [sealed])?;
-        transaction.pragma_update(None, "user_version", SCHEMA)?;
+        transaction.pragma_update(None, "user_version", 1)?;
         transaction.commit()?;
     }
+    upgrade(connection, found.max(1))?;
     let sealed: Option<Vec<u8>> =
         connection.query_row("SELECT sealed FROM proof", [], |row| row.get(0)).optional()?;
     let proof = keys.wrap().open(Place::proof(), &sealed.unwrap_or_default());
     if proof.is_ok_and(|text| text == PROOF) { Ok(()) } else { Err(StoreError::MasterKey) }
+}
+
+/// Takes the steps a file has not taken yet, each with its number in one commit.
+fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
+    for (version, step) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 fn private_folder(folder: &Path) -> io::Result<()> {

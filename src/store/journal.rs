@@ -13,6 +13,7 @@ use super::index::Conflict;
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
 use crate::identity::{Indexed, PersonId};
+use crate::translate::Form;
 use crate::vocabulary::{Dataset, Fault, Position, Source};
 
 /// Longest control id kept as it is, in bytes (HL7 v2.7 MSH-10); of a longer one the
@@ -26,6 +27,7 @@ pub struct Message {
     digest: [u8; 16],
     received_at_ms: i64,
     raw: Bytes,
+    form: Form,
     outcome: Outcome,
 }
 
@@ -81,6 +83,7 @@ impl Message {
             digest: keys.fingerprint(&arrival.digest),
             received_at_ms: arrival.received_at_ms,
             raw: arrival.raw,
+            form: arrival.form,
             outcome: Outcome::new(arrival.proposed)?,
         })
     }
@@ -135,8 +138,8 @@ impl Writer {
         self.connection
             .prepare_cached(
                 "INSERT INTO journal (number, source, control_id, digest, received_at_ms, state, \
-                 fault, at, person, wrapped, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
-                 ?10, ?11)",
+                 fault, at, person, wrapped, raw, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
+                 ?8, ?9, ?10, ?11, ?12)",
             )?
             .execute((
                 number,
@@ -150,6 +153,8 @@ impl Writer {
                 settled.holder.map(|person| person.0),
                 wrapped,
                 &self.scratch[..],
+                // Most are HL7 v2, and all were before forms were written.
+                Some(message.form.name()).filter(|_| message.form != Form::Hl7v2),
             ))?;
         self.next.journal += 1;
         if earlier.is_some() {

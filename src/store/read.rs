@@ -13,6 +13,7 @@ use super::journal::read_reason;
 use super::ledger::{bound, limited};
 use super::seal::{Place, StoreKeys};
 use crate::identity::{PersonId, Token};
+use crate::translate::Form;
 use crate::vocabulary::{IdentifierKind, Record, Source};
 
 /// Connections that read; who finds none free waits in line.
@@ -149,7 +150,7 @@ pub fn replay(
     let row = snapshot
         .prepare_cached(
             "SELECT source, state, received_at_ms, journal.person, \
-             coalesce(journal.wrapped, person.wrapped), raw \
+             coalesce(journal.wrapped, person.wrapped), raw, form \
              FROM journal LEFT JOIN person ON person.id = journal.person WHERE number = ?1",
         )?
         .query_row([number], |row| {
@@ -160,10 +161,11 @@ pub fn replay(
                 row.get::<_, Option<i64>>(3)?,
                 row.get::<_, Option<Vec<u8>>>(4)?,
                 row.get::<_, Vec<u8>>(5)?,
+                row.get::<_, Option<String>>(6)?,
             ))
         })
         .optional()?;
-    let Some((source, state, received_at_ms, person, Some(wrapped), sealed)) = row else {
+    let Some((source, state, received_at_ms, person, Some(wrapped), sealed, form)) = row else {
         return Ok(None);
     };
     let place = person.map_or(Place::row_key(number), Place::person_key);
@@ -173,6 +175,7 @@ pub fn replay(
         source: source_of(&source)?,
         state: State::from_code(state),
         received_at_ms,
+        form: form_of(form.as_deref())?,
         raw: Bytes::from(raw),
     }))
 }
@@ -254,6 +257,11 @@ pub fn merges(connection: &Connection, person: PersonId) -> Result<Vec<MergeEven
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A row without one is of the time when all were HL7 v2.
+fn form_of(name: Option<&str>) -> Result<Form, StoreError> {
+    name.map_or(Some(Form::Hl7v2), Form::parse).ok_or(StoreError::Damaged)
 }
 
 fn source_of(name: &str) -> Result<Source, StoreError> {

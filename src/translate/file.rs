@@ -153,6 +153,7 @@ pub(super) struct ByType {
     pub code: Option<String>,
     pub text: Option<String>,
     pub date: Option<String>,
+    pub bytes: Option<String>,
 }
 
 /// How a value is read.
@@ -161,11 +162,15 @@ pub(super) struct ByType {
 pub(super) enum As {
     Address,
     Boolean,
+    Bytes,
     Code,
     Date,
     Identifier,
     Name,
     Observation,
+    Organization,
+    Person,
+    Place,
     Quantity,
     Telecom,
     Text,

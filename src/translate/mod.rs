@@ -7,9 +7,10 @@
 //! Knows no socket, file, clock or department. What a mapping file may say:
 //!
 //! - `hl7v2/<segment>.toml`: one table a segment. Scalars (`text`, `date`, `quantity`,
-//!   `boolean`) take the first leaf of their path; `name`, `address`, `telecom` take the
-//!   whole field and keep its components; `identifier` keeps CX-1, CX-4, CX-5 and `code`
-//!   keeps code, display and system, the rest of their field is carried.
+//!   `boolean`, `bytes`) take the first leaf of their path; `name`, `address`, `telecom`,
+//!   `person`, `organization`, `place` take the whole field and keep its components;
+//!   `identifier` and `code` keep all components where there are more than CX-1, CX-4, CX-5
+//!   and code, display, system.
 //! - Of several rows on the same leaves the first whose `when` holds takes them.
 //! - The explicit null `""` is no value: it is carried.
 //! - A date, number or boolean that cannot be read refuses the message only where its
@@ -28,6 +29,7 @@ mod dialect;
 mod error;
 pub mod examples;
 mod file;
+pub mod form;
 mod leaf;
 mod load;
 mod overlay;
@@ -45,6 +47,7 @@ mod write_json;
 use std::collections::HashMap;
 
 pub use error::TranslateError;
+pub use form::{Form, Unread};
 pub use overlay::Overlay;
 pub use plain::record_to_json;
 

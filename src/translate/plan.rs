@@ -29,11 +29,15 @@ pub(super) struct Meaning {
 pub(super) enum Read {
     Address,
     Boolean,
+    Bytes,
     Code(Codes),
     Date,
     Identifier(Option<IdentifierKind>),
     Name(NameForm),
     Observation(Box<Observation>),
+    Organization,
+    Person,
+    Place,
     Quantity,
     Telecom,
     Text,
@@ -46,6 +50,7 @@ pub(super) struct Observation {
     pub code: Option<(ElementId, Codes)>,
     pub text: Option<ElementId>,
     pub date: Option<ElementId>,
+    pub bytes: Option<ElementId>,
 }
 
 /// From codes on the wire to codes of the element's value domain, and back.

@@ -113,6 +113,7 @@ impl<'p, 'f> Reader<'p, 'f> {
             time: None,
             groups: vec![top],
             carried: Vec::with_capacity(32),
+            wire: None,
             mappings: pack.version.clone(),
         };
         let merge = event.merge.map(|_| Merge { from: Vec::new() });

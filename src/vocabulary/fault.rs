@@ -43,6 +43,8 @@ pub enum Fault {
     UnknownPurpose,
     /// The trigger event is not supported.
     UnsupportedEvent,
+    /// The media type is not one of those taken here.
+    UnsupportedMedia,
     /// The message type is not supported.
     UnsupportedMessage,
     /// A search parameter that the closed list, or the purpose, does not have.
@@ -166,6 +168,8 @@ faults! {
         "the list of purposes has no such purpose" "用途清单中没有该用途";
     UnsupportedEvent "unsupported-event" 201 Reject 422 false
         "the trigger event is not supported" "不支持该触发事件";
+    UnsupportedMedia "unsupported-media" 200 Reject 415 false
+        "the media type is not one of those taken here" "不接收该媒体类型";
     UnsupportedMessage "unsupported-message" 200 Reject 422 false
         "the message type is not supported" "不支持该消息类型";
     UnsupportedParameter "unsupported-parameter" 207 Reject 400 false

@@ -18,7 +18,7 @@ pub enum Value {
     /// Yes or no.
     Boolean(bool),
     /// Bytes such as an image.
-    Bytes(Vec<u8>),
+    Bytes(#[serde(with = "super::base64")] Vec<u8>),
     /// A code, with the sender's own coding beside it.
     Code(Coding),
     /// A date or date-time.
@@ -27,6 +27,12 @@ pub enum Value {
     Identifier(Identifier),
     /// A person's name.
     Name(Composite),
+    /// An organization with its identifiers (XON).
+    Organization(Composite),
+    /// An identified person (XCN).
+    Person(Composite),
+    /// A ward, room and bed (PL).
+    Place(Composite),
     /// A number and its unit.
     Quantity(Quantity),
     /// A telephone number or other contact point.
@@ -35,10 +41,13 @@ pub enum Value {
     Text(String),
 }
 
-/// A value made of numbered parts, such as a name (XPN), an address (XAD) or a number (XTN).
+/// A value made of numbered parts: a name (XPN), an address (XAD), a number (XTN), a person
+/// (XCN), an organization (XON), a place (PL).
 ///
-/// `parts` holds the components as they came, first is index 0, so that the way
-/// back is exact; `text` is the one line a person reads.
+/// `parts` holds the components in the order of HL7 v2 whatever the format was, first is
+/// index 0, so that the way back is exact; inside one, `&` stands between subcomponents,
+/// and `\T\` and `\E\` for an `&` and a `\` of the text. `text` is the one line a person
+/// reads.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Composite {
     /// The whole, as one line.
@@ -89,6 +98,9 @@ impl Value {
             Self::Date(_) => ValueType::Date,
             Self::Identifier(_) => ValueType::Identifier,
             Self::Name(_) => ValueType::Name,
+            Self::Organization(_) => ValueType::Organization,
+            Self::Person(_) => ValueType::Person,
+            Self::Place(_) => ValueType::Place,
             Self::Quantity(_) => ValueType::Quantity,
             Self::Telecom(_) => ValueType::Telecom,
             Self::Text(_) => ValueType::Text,

@@ -19,6 +19,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod docs;
+mod intake;
 mod operate;
 mod push;
 mod readme;

@@ -122,9 +122,11 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
         time: None,
         groups: vec![group],
         carried: vec![],
+        wire: None,
         mappings: String::new(),
     };
     let arrival = Arrival {
+        form: crate::translate::Form::Hl7v2,
         source,
         control_id: "1".to_owned(),
         digest: [0; 32],

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::doors::doors;
 use super::reload::Reloader;
 use crate::audit::{Kind, Sealer, SigningKey};
 use crate::command::Failure;
@@ -18,10 +19,10 @@ use crate::command::check::complain;
 use crate::command::compile::compile;
 use crate::command::ledger::Reading;
 use crate::config::{Config, keys};
-use crate::flow::{Gateway, Question, Sights, Watch};
+use crate::flow::{Gateway, Sights, Watch};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
-use crate::inbound::http::{self, Answered, Asked, Bounds, Doors};
+use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Order};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{mllp, operation, tls};
@@ -29,9 +30,7 @@ use crate::outbound::Upstream;
 use crate::store::cache::Cache;
 use crate::store::{LedgerFile, Store};
 use crate::telemetry;
-
-/// Media type of HL7 v2 over HTTP.
-const HL7: &str = "application/hl7-v2";
+use crate::translate::form::Limits;
 
 /// A gateway that serves.
 pub struct Running {
@@ -112,7 +111,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
         store,
         cache: Cache::new(config.cache.clone()),
         keys: Keys::derive(&master),
-        limits: config.hl7v2.clone(),
+        limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
         clock: now_ms,
     })
@@ -192,7 +191,8 @@ impl Running {
         };
         let tls =
             self.reloader.tls.server_config().map_err(|e| Failure::during("certificates", e))?;
-        let server = http::serve(bind(config.https.address)?, tls, bounds, self.doors(echo));
+        let server =
+            http::serve(bind(config.https.address)?, tls, bounds, doors(&self.gateway, echo));
         self.run(server.map_err(|error| Failure::during("https", error))?);
         Ok(())
     }
@@ -240,28 +240,6 @@ impl Running {
             }
         }));
     }
-
-    fn doors(&self, echo: bool) -> Doors {
-        let [pushing, answering, reading] = std::array::from_fn(|_| Arc::clone(&self.gateway));
-        let trivial: http::Door =
-            Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
-        Doors {
-            push: Arc::new(move |asked: Asked| {
-                let gateway = Arc::clone(&pushing);
-                Box::pin(async move { acknowledged(gateway.push(message(asked)).await) })
-            }),
-            answer: Arc::new(move |asked: Asked| {
-                let gateway = Arc::clone(&answering);
-                let question = Question::read(asked.certificate, &asked.body);
-                Box::pin(async move { gateway.answer(question).await })
-            }),
-            fhir: Arc::new(move |asked| {
-                let gateway = Arc::clone(&reading);
-                Box::pin(async move { gateway.fhir(asked).await })
-            }),
-            echo: echo.then_some(trivial),
-        }
-    }
 }
 
 /// Carries out what an operator orders.
@@ -280,27 +258,6 @@ async fn carry(
         Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
     };
     done.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en))
-}
-
-/// A message that came by HTTPS is the same to the flow as one that came by MLLP.
-fn message(asked: Asked) -> mllp::Arrival {
-    mllp::Arrival::Message(mllp::Received {
-        body: asked.body,
-        peer: asked.certificate,
-        sender: None,
-        remote: asked.remote,
-    })
-}
-
-/// The acknowledgements as one body. What became of the message stands in MSA-1; the
-/// HTTP status says only that the gateway speaks, or that no acknowledgement was asked for.
-fn acknowledged(replies: Vec<Vec<u8>>) -> Answered {
-    let status = if replies.is_empty() { 204 } else { 200 };
-    Answered { status, media: HL7, body: replies.concat(), entry: None }
-}
-
-fn repeat(asked: &Asked) -> Answered {
-    Answered { status: 200, media: "application/json", body: asked.body.to_vec(), entry: None }
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -9,4 +9,5 @@ pub mod capability;
 mod outcome;
 pub mod parameter;
 pub mod request;
+pub mod taken;
 pub mod write;

@@ -121,3 +121,25 @@ async fn reading_is_bounded_and_newest_first() {
     assert_eq!(store.records(PersonId(1), 2).await.unwrap().len(), 2);
     assert_eq!(store.records(PersonId(9), 2).await.unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let number = keep(&store, "old", vec![local(1)]).await.number;
+    drop(store);
+    // As the build before left it.
+    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    file.execute_batch("ALTER TABLE journal DROP COLUMN form; PRAGMA user_version = 1").unwrap();
+    drop(file);
+    let store = open(&folder);
+    let form = async |number| store.replay(number).await.unwrap().unwrap().form;
+    assert_eq!(form(number).await, Form::Hl7v2);
+    for kind in Form::ALL {
+        let mut message = arrival(kind.name(), "x", quarantine());
+        message.form = *kind;
+        let kept = store.keep(message).await.unwrap();
+        assert_eq!(form(kept.number).await, *kind);
+    }
+    assert_eq!(store.counts().await.unwrap()[0].received, 1 + Form::ALL.len() as u64);
+}

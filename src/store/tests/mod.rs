@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::identity::{Indexed, Keys};
+use crate::translate::Form;
 use crate::vocabulary::{
     Dataset, ElementId, Fault, Field, Group, GroupName, Identifier, IdentifierKind, Position,
     Source, Value,
@@ -84,6 +85,7 @@ fn record(text: &str) -> Record {
         time: None,
         groups: vec![Group { name, parent: None, fields: vec![field] }],
         carried: Vec::new(),
+        wire: None,
         mappings: "test".to_owned(),
     }
 }
@@ -117,6 +119,7 @@ fn arrival(control_id: &str, text: &str, proposed: Proposed) -> Arrival {
         digest: Sha256::digest(&raw).into(),
         received_at_ms: 1_795_000_000_000,
         raw,
+        form: Form::Hl7v2,
         proposed,
     }
 }

@@ -1,0 +1,93 @@
+//! What stands behind each route of the HTTPS port.
+
+use std::sync::Arc;
+
+use crate::flow::{Gateway, Question, Unit, media, units};
+use crate::inbound::http::{self, Answered, Asked, Doors};
+use crate::inbound::mllp;
+use crate::registry::answer::{RefusalMeta, write_refusal};
+use crate::registry::receipt;
+use crate::translate::Form;
+use crate::vocabulary::{Fault, Position};
+
+/// Media type of HL7 v2 over HTTP.
+const HL7: &str = "application/hl7-v2";
+/// Media type of receipts and refusals.
+const JSON: &str = "application/json";
+/// Units one body may hold: they are kept one after the other while the sender waits.
+const UNITS_MAX: usize = 1_000;
+
+/// The closures behind the routes.
+pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
+    let [pushing, answering, reading] = std::array::from_fn(|_| Arc::clone(gateway));
+    let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
+    Doors {
+        push: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&pushing);
+            Box::pin(async move { push(&gateway, asked).await })
+        }),
+        answer: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&answering);
+            let question = Question::read(asked.certificate, &asked.body);
+            Box::pin(async move { gateway.answer(question).await })
+        }),
+        fhir: Arc::new(move |asked| {
+            let gateway = Arc::clone(&reading);
+            Box::pin(async move { gateway.fhir(asked).await })
+        }),
+        echo: echo.then_some(trivial),
+    }
+}
+
+/// Keeps what a body holds, by what its media type says it is.
+async fn push(gateway: &Gateway, asked: Asked) -> Answered {
+    match media::form(asked.media.as_deref(), &asked.body) {
+        Ok(Form::Hl7v2) => acknowledged(gateway.push(message(asked)).await),
+        Ok(form) => receipts(gateway, form, asked).await,
+        Err(fault) => refused(fault, None),
+    }
+}
+
+/// One unit after the other, each with its receipt: of one person they stay in order.
+async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
+    let Some(found) = units(form, &asked.body, UNITS_MAX) else {
+        return refused(Fault::Limit, None);
+    };
+    let mut taken = Vec::with_capacity(found.len());
+    for bytes in found {
+        let certificate = asked.certificate.clone();
+        let unit = Unit { certificate, sender: None, form, number: None, bytes };
+        taken.push(gateway.take(unit).await);
+    }
+    let receipts: Vec<_> = taken.iter().map(crate::flow::Taken::receipt).collect();
+    let (status, body) = receipt::write(&receipts);
+    Answered { status, media: JSON, body, entry: None }
+}
+
+/// Nothing was kept: the body could not even be told apart.
+fn refused(fault: Fault, at: Option<&Position>) -> Answered {
+    let meta = RefusalMeta { fault, at, rule: None, receipt: None, remedy: None };
+    let status = fault.row().http_status;
+    Answered { status, media: JSON, body: write_refusal(&meta), entry: None }
+}
+
+/// A message that came by HTTPS is the same to the flow as one that came by MLLP.
+fn message(asked: Asked) -> mllp::Arrival {
+    mllp::Arrival::Message(mllp::Received {
+        body: asked.body,
+        peer: asked.certificate,
+        sender: None,
+        remote: asked.remote,
+    })
+}
+
+/// The acknowledgements as one body. What became of the message stands in MSA-1; the
+/// HTTP status says only that the gateway speaks, or that no acknowledgement was asked for.
+fn acknowledged(replies: Vec<Vec<u8>>) -> Answered {
+    let status = if replies.is_empty() { 204 } else { 200 };
+    Answered { status, media: HL7, body: replies.concat(), entry: None }
+}
+
+fn repeat(asked: &Asked) -> Answered {
+    Answered { status: 200, media: JSON, body: asked.body.to_vec(), entry: None }
+}

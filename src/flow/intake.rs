@@ -1,0 +1,272 @@
+//! 收件, one unit in any form: read, translated, tied to a person, kept, answered for.
+//!
+//! ```text
+//! unit → who sent it → read (by its form) → identify → keep (one commit) → taken
+//! ```
+//!
+//! One unit is one journal row and at most one record. Nothing is said of it before the
+//! commit; the same number with the same bytes gets the first outcome again.
+
+pub mod media;
+mod number;
+mod split;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+pub use split::units;
+
+use super::{Gateway, Rules, counters};
+use crate::audit::{Hash, Reference};
+use crate::identity::{Certificate, Keys, Subject, resident};
+use crate::registry::receipt::Receipt;
+use crate::store::{self, Kept, Proposed, Reason, State, StoreError};
+use crate::translate::{Bins, Form, Translation, Unread};
+use crate::vocabulary::{Fault, Source};
+use crate::wire::charset::Charset;
+use crate::wire::hl7v2::{self, Header, Message};
+
+/// Whoever sends over a connection that belongs to nobody.
+const NOBODY: Source = Source::fixed("unknown");
+
+/// One unit as it came.
+#[derive(Debug)]
+pub struct Unit {
+    /// The client's certificate, already verified against our authority.
+    pub certificate: Option<Certificate>,
+    /// Whose units come by a port or folder without certificates.
+    pub sender: Option<Source>,
+    /// What it is written in.
+    pub form: Form,
+    /// The sender's own number of it, where its envelope says one.
+    pub number: Option<String>,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// What became of a unit, and what is told of it.
+#[derive(Debug)]
+pub struct Taken {
+    /// What the journal says, or why it could not be written.
+    pub kept: Result<Kept, StoreError>,
+    /// Where its leaves ended, if it could be read.
+    pub bins: Option<Bins>,
+    /// A finer name of what is wrong than the fault.
+    pub diagnostic: Option<&'static str>,
+    /// When it arrived, milliseconds since 1970.
+    pub received_at_ms: i64,
+    /// What of an HL7 v2 header could be read.
+    pub(super) header: Option<Header>,
+}
+
+impl Taken {
+    /// Why it was not applied, if it was not.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match &self.kept {
+            Ok(kept) => kept.reason.clone().filter(|_| kept.state != State::Kept),
+            Err(_) => Some(Reason { fault: Fault::Unavailable, at: None }),
+        }
+    }
+
+    /// What the sender of a form without acknowledgements of its own is told.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt<'_> {
+        let reason = self.reason();
+        let kept = self.kept.as_ref().ok();
+        Receipt {
+            number: kept.map(|kept| kept.number),
+            state: kept.map_or("unavailable", |kept| kept.state.as_str()),
+            fault: reason.as_ref().map(|reason| reason.fault),
+            at: reason.and_then(|reason| reason.at),
+            diagnostic: self.diagnostic,
+            reused: kept.is_some_and(|kept| kept.control_id_reused),
+            bins: self.bins.as_ref(),
+            received_at_ms: kept.map_or(self.received_at_ms, |kept| kept.received_at_ms),
+        }
+    }
+}
+
+/// What was made of the bytes, before anything is kept.
+struct Understood {
+    header: Option<Header>,
+    number: Option<String>,
+    bins: Option<Bins>,
+    diagnostic: Option<&'static str>,
+    proposed: Proposed,
+}
+
+impl Understood {
+    fn refused(fault: Fault) -> Self {
+        Self::of(Proposed::Refuse(Reason { fault, at: None }))
+    }
+
+    const fn of(proposed: Proposed) -> Self {
+        Self { header: None, number: None, bins: None, diagnostic: None, proposed }
+    }
+}
+
+impl Gateway {
+    /// Takes one unit from whoever sent it; durable when this returns.
+    pub async fn take(&self, unit: Unit) -> Taken {
+        self.take_unless(unit, None).await
+    }
+
+    /// The same; one that broke on its way is kept as refused for that reason.
+    pub(super) async fn take_unless(&self, unit: Unit, broken: Option<Reason>) -> Taken {
+        let _timed = counters::Timed::new("kangqiao_push_seconds");
+        let rules = self.rules.load_full();
+        let received_at_ms = (self.clock)();
+        let sender = rules.sender(unit.certificate.as_ref(), unit.sender, received_at_ms);
+        let read = match (unit.form, sender) {
+            (Form::Hl7v2, _) => self.understand_hl7((&rules, sender), &unit.bytes, broken),
+            (_, None) => Understood::refused(Fault::CertificateUnknown),
+            (form, Some(sender)) => self.understand((&rules, sender), form, &unit.bytes),
+        };
+        let digest = Hash::digest(&unit.bytes);
+        let named = unit.number.as_deref().or(read.number.as_deref());
+        let source = sender.unwrap_or(NOBODY);
+        let arrival = store::Arrival {
+            source,
+            control_id: control_id(&self.keys, named, &digest),
+            digest: *digest.as_bytes(),
+            received_at_ms,
+            raw: unit.bytes,
+            form: unit.form,
+            proposed: read.proposed,
+        };
+        let kept = self.store.keep(arrival).await;
+        for person in kept.iter().flat_map(|kept| &kept.persons) {
+            self.cache.invalidate(Subject::Person(*person));
+        }
+        counters::kept((source, unit.form), &kept);
+        let Understood { header, bins, diagnostic, .. } = read;
+        Taken { kept, bins, diagnostic, received_at_ms, header }
+    }
+
+    /// What shall become of bytes that are read again.
+    pub(super) fn reread(
+        &self,
+        rules: &Arc<Rules>,
+        (sender, form): (Source, Form),
+        bytes: &[u8],
+    ) -> Proposed {
+        match form {
+            Form::Hl7v2 => self.understand_hl7((rules, Some(sender)), bytes, None).proposed,
+            form => self.understand((rules, sender), form, bytes).proposed,
+        }
+    }
+
+    /// HL7 v2: its header is wanted for the acknowledgement whatever else is wrong.
+    fn understand_hl7(
+        &self,
+        (rules, sender): (&Arc<Rules>, Option<Source>),
+        bytes: &[u8],
+        broken: Option<Reason>,
+    ) -> Understood {
+        let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
+        let charset = charset.unwrap_or(Charset::Utf8);
+        let message = Message::read(bytes, charset, &self.limits.hl7v2);
+        let header = header(&message, bytes, charset);
+        let refuse = |fault, at| Understood::of(Proposed::Refuse(Reason { fault, at }));
+        let understood = match (broken, sender, &message) {
+            (Some(reason), _, _) => Understood::of(Proposed::Refuse(reason)),
+            (None, None, _) => refuse(Fault::CertificateUnknown, None),
+            (None, Some(_), Err(error)) => refuse(error.fault(), error.position().cloned()),
+            (None, Some(sender), Ok(message)) => {
+                counters::charset(sender, message.header());
+                match rules.pack.read_hl7(sender, message) {
+                    Ok(translation) => self.propose((rules, sender), translation),
+                    Err(error) => unread(error.into()),
+                }
+            }
+        };
+        let number = header.as_ref().map(|header| header.control_id.clone());
+        Understood { header, number, ..understood }
+    }
+
+    /// Any other form: the pack reads it, its own number stands where the form says.
+    fn understand(
+        &self,
+        (rules, sender): (&Arc<Rules>, Source),
+        form: Form,
+        bytes: &[u8],
+    ) -> Understood {
+        let understood = match rules.pack.read((form, sender), bytes, &self.limits) {
+            Err(wrong) => unread(wrong),
+            Ok(mut records) => match (records.pop(), records.is_empty()) {
+                (Some(translation), true) => self.propose((rules, sender), translation),
+                (None, _) => Understood::refused(Fault::Malformed),
+                // Several people in one unit must never share one outcome.
+                (Some(_), false) => Understood::refused(Fault::Limit),
+            },
+        };
+        Understood { number: number::own(form, bytes, &self.limits), ..understood }
+    }
+
+    /// What shall become of a unit that could be read.
+    fn propose(
+        &self,
+        (rules, sender): (&Arc<Rules>, Source),
+        translation: Translation,
+    ) -> Understood {
+        counters::unmapped(sender, &translation.bins);
+        let identifiers = resident::index(&self.keys, translation.record.identifiers());
+        let merge_from = match &translation.merge {
+            Some(merge) => {
+                let from = merge.from.iter().map(|(identifier, at)| (identifier, Some(at)));
+                resident::index(&self.keys, from)
+            }
+            None => Ok(Vec::new()),
+        };
+        let proposed = match (identifiers, merge_from) {
+            (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
+                entry: (!merge_from.is_empty()).then(|| self.merge_entry(rules, sender)),
+                record: Box::new(translation.record),
+                identifiers,
+                merge_from,
+            },
+            (Err(error), _) | (_, Err(error)) => {
+                Proposed::Quarantine(Reason { fault: error.fault(), at: error.at().cloned() })
+            }
+        };
+        Understood { bins: Some(translation.bins), ..Understood::of(proposed) }
+    }
+}
+
+/// What its sender must mend is refused; what a later mapping may read is kept aside.
+fn unread(wrong: Unread) -> Understood {
+    let reason = Reason { fault: wrong.fault, at: wrong.at };
+    let proposed = match wrong.replayable {
+        true => Proposed::Quarantine(reason),
+        false => Proposed::Refuse(reason),
+    };
+    Understood { diagnostic: wrong.diagnostic, ..Understood::of(proposed) }
+}
+
+/// What of the message's header can be read, so that a refusal can name the message.
+fn header(
+    message: &Result<Message, hl7v2::ReadError>,
+    bytes: &[u8],
+    charset: Charset,
+) -> Option<Header> {
+    match message {
+        Ok(message) => Some(message.header().clone()),
+        Err(_) => Header::salvage(bytes, charset),
+    }
+}
+
+/// The sender's own number of a unit; one without is known by its bytes.
+///
+/// It stands in the journal in clear. Where a sender makes it of a resident's number, a
+/// keyed digest stands there instead.
+fn control_id(keys: &Keys, named: Option<&str>, digest: &Hash) -> String {
+    match named.filter(|id| !id.is_empty()) {
+        None => digest.to_string(),
+        Some(id) if Reference::new(id).as_str() == id => id.to_owned(),
+        // No department has a space in its name: nobody else's stand-ins are like these.
+        Some(id) => keys.pseudonym_of_value("message number", id),
+    }
+}

@@ -1,0 +1,61 @@
+//! 媒体类型, which form a body is, by what its request says it is.
+
+use crate::translate::Form;
+use crate::vocabulary::Fault;
+
+/// What `POST /v1/messages` takes, as a refusal names it.
+pub const TAKEN: &[&str] = &[
+    "application/hl7-v2",
+    "application/xml",
+    "text/xml",
+    "application/fhir+json",
+    "application/vnd.kangqiao.civil+json",
+    "application/vnd.kangqiao.civil+xml",
+    "text/csv",
+];
+
+/// The form of a body.
+///
+/// A type that says nothing (none at all, what `curl` sends by itself, plain text) is HL7
+/// v2: that is what this door took before it took anything else.
+///
+/// # Errors
+/// [`Fault::UnsupportedMedia`] for a type that is not taken here.
+pub fn form(media: Option<&str>, body: &[u8]) -> Result<Form, Fault> {
+    let media = media.unwrap_or_default().to_ascii_lowercase();
+    let kind = media.split(';').next().unwrap_or_default().trim();
+    match kind {
+        ""
+        | "application/hl7-v2"
+        | "x-application/hl7-v2+er7"
+        | "application/octet-stream"
+        | "application/x-www-form-urlencoded"
+        | "text/plain" => Ok(Form::Hl7v2),
+        "application/xml" | "text/xml" => xml(body),
+        "application/fhir+json" => Ok(Form::Fhir),
+        "application/vnd.kangqiao.civil+json" => Ok(Form::CivilJson),
+        "application/vnd.kangqiao.civil+xml" => Ok(Form::CivilXml),
+        "text/csv" => Ok(Form::CivilCsv),
+        _ => Err(Fault::UnsupportedMedia),
+    }
+}
+
+/// A clinical document or a message of HL7 v3, by the element that holds it all.
+fn xml(body: &[u8]) -> Result<Form, Fault> {
+    let root = root(body).ok_or(Fault::Malformed)?;
+    match root {
+        b"ClinicalDocument" => Ok(Form::Cda),
+        _ => Ok(Form::V3Regional),
+    }
+}
+
+/// The local name of the first element.
+fn root(body: &[u8]) -> Option<&[u8]> {
+    let start = body.windows(2).position(
+        |two| matches!(two, [b'<', next] if next.is_ascii_alphabetic() || *next == b'_'),
+    )?;
+    let name = body.get(start + 1..)?;
+    let end = name.iter().position(|byte| b" \t\r\n/>".contains(byte))?;
+    let name = name.get(..end)?;
+    name.rsplit(|byte| *byte == b':').next()
+}

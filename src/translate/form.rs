@@ -1,0 +1,142 @@
+//! 格式, the forms a unit comes in, and reading one of any form.
+
+use super::{Pack, TranslateError, Translation};
+use crate::vocabulary::{Fault, Position, Source};
+use crate::wire::charset::Charset;
+use crate::wire::hl7v2::Message;
+use crate::wire::{hl7v2, json};
+
+/// What one unit may be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Form {
+    /// HL7 v2.3 to 2.8, vertical bars.
+    Hl7v2,
+    /// A clinical document: WS/T 500, WS/T 483.
+    Cda,
+    /// HL7 v3, dialect of the regional platforms.
+    V3Regional,
+    /// HL7 v3, dialect of the hospital platforms.
+    V3Hospital,
+    /// FHIR R4 JSON.
+    Fhir,
+    /// 民政接口 JSON.
+    CivilJson,
+    /// 民政接口 XML.
+    CivilXml,
+    /// 民政接口 CSV, one row with its header.
+    CivilCsv,
+    /// 居民健康卡.
+    Card,
+    /// What the record platform answers.
+    PlatformJson,
+    /// The elements themselves.
+    Elements,
+}
+
+impl Form {
+    /// Every form, in the order of the documentation.
+    pub const ALL: &[Self] = &[
+        Self::Hl7v2,
+        Self::Cda,
+        Self::V3Regional,
+        Self::V3Hospital,
+        Self::Fhir,
+        Self::CivilJson,
+        Self::CivilXml,
+        Self::CivilCsv,
+        Self::Card,
+        Self::PlatformJson,
+        Self::Elements,
+    ];
+
+    /// Its name in commands, metrics and the journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hl7v2 => "hl7v2",
+            Self::Cda => "cda",
+            Self::V3Regional => "v3-regional",
+            Self::V3Hospital => "v3-hospital",
+            Self::Fhir => "fhir",
+            Self::CivilJson => "civil-json",
+            Self::CivilXml => "civil-xml",
+            Self::CivilCsv => "civil-csv",
+            Self::Card => "card",
+            Self::PlatformJson => "platform-json",
+            Self::Elements => "elements",
+        }
+    }
+
+    /// The form of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|form| form.name() == name)
+    }
+}
+
+/// What one unit may hold at most, by syntax.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Of HL7 v2.
+    pub hl7v2: hl7v2::Limits,
+    /// Of the JSON forms.
+    pub json: json::Limits,
+}
+
+/// Why a unit could not be read, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .fault.row().en)]
+pub struct Unread {
+    /// What the peer is told.
+    pub fault: Fault,
+    /// Where it stands.
+    pub at: Option<Position>,
+    /// The name of what is wrong, where there is a finer one than the fault.
+    pub diagnostic: Option<&'static str>,
+    /// Whether the bytes are sound and a later mapping may read them.
+    pub replayable: bool,
+}
+
+impl From<TranslateError> for Unread {
+    fn from(error: TranslateError) -> Self {
+        let at = Some(error.at().clone());
+        Self { fault: error.fault(), at, diagnostic: None, replayable: true }
+    }
+}
+
+impl Unread {
+    /// Bytes that are not what their form is.
+    #[must_use]
+    pub const fn malformed(fault: Fault, at: Option<Position>) -> Self {
+        Self { fault, at, diagnostic: None, replayable: false }
+    }
+}
+
+impl Pack {
+    /// Reads one unit in any form; most are one record.
+    ///
+    /// # Errors
+    /// [`Unread`] with fault and position.
+    pub fn read(
+        &self,
+        (form, sender): (Form, Source),
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Vec<Translation>, Unread> {
+        match form {
+            Form::Hl7v2 => {
+                let charset = self.overlay(sender).charset.unwrap_or(Charset::Utf8);
+                let message = Message::read(bytes, charset, &limits.hl7v2)
+                    .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
+                Ok(vec![self.read_hl7(sender, &message)?])
+            }
+            Form::CivilJson | Form::PlatformJson => {
+                let value = json::read(bytes, &limits.json).map_err(|error| {
+                    Unread::malformed(error.fault(), Some(error.position().clone()))
+                })?;
+                Ok(self.read_json(form.name(), sender, &value)?)
+            }
+            _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
+        }
+    }
+}
