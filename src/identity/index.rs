@@ -98,6 +98,7 @@ impl Keys {
             IdentifierKind::Local | IdentifierKind::Other => identifier.authority.as_deref(),
             // Senders write what they like beside a national number (`^^^GA^NI`); one person it is.
             IdentifierKind::CitizenId
+            | IdentifierKind::ElectronicCard
             | IdentifierKind::HealthCard
             | IdentifierKind::RecordNumber => None,
         };

@@ -2,6 +2,7 @@
 //!
 //! Pure: keys, certificates and what the index holds are handed in.
 
+pub mod card;
 mod handle;
 pub mod index;
 pub mod peer;

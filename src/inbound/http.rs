@@ -22,6 +22,8 @@ use crate::identity::Certificate;
 /// Memory for all bodies at once, in KiB, beyond the first [`FREE_KIB`] of each: else every
 /// connection could have one of the largest size in hand.
 const BODIES_KIB_MAX: usize = 64 * 1024;
+/// Where the exchange services stand, one path for each dialect.
+const SOAP: &[&str] = &["/soap/hospital", "/soap/regional"];
 /// How much of each body is free.
 const FREE_KIB: usize = 64;
 /// How long a body may take from its first byte to its last: who dribbles holds a connection.
@@ -32,6 +34,10 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 pub struct Asked {
     /// The client's certificate, already verified against our authority.
     pub certificate: Option<Certificate>,
+    /// Path of the route, such as `/soap/regional`.
+    pub path: String,
+    /// How the client names this server.
+    pub host: Option<String>,
     /// What its sender says the body is, if it is text.
     pub media: Option<String>,
     /// The body, within the size limit.
@@ -66,6 +72,10 @@ pub struct Doors {
     pub answer: Door,
     /// `/fhir`, reading and bringing.
     pub fhir: fhir::Door,
+    /// `POST /soap/hospital`, `POST /soap/regional`
+    pub call: Door,
+    /// `GET` of the same: the description of the interface.
+    pub describe: Door,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
     pub echo: Option<Door>,
 }
@@ -98,17 +108,20 @@ pub fn serve(
         move || {
             let room = || (limit, Arc::clone(&room));
             let mut app = App::new()
-                .service(web::resource("/v1/messages").route(door(&doors.push, room())))
-                .service(web::resource("/v1/inquiries").route(door(&doors.answer, room())));
+                .service(post("/v1/messages", &doors.push, room()))
+                .service(post("/v1/inquiries", &doors.answer, room()));
+            for path in SOAP {
+                let described = door(&doors.describe, room()).method(Method::GET);
+                let called = door(&doors.call, room()).method(Method::POST);
+                app = app.service(web::resource(*path).route(described).route(called));
+            }
             for path in fhir::paths() {
-                app =
-                    app.service(
-                        path.route(fhir_door(&doors.fhir, fhir::Method::Get, room()))
-                            .route(fhir_door(&doors.fhir, fhir::Method::Post, room())),
-                    );
+                let read = fhir_door((&doors.fhir, fhir::Method::Get), room());
+                let brought = fhir_door((&doors.fhir, fhir::Method::Post), room());
+                app = app.service(path.route(read).route(brought));
             }
             if let Some(echo) = &doors.echo {
-                app = app.service(web::resource("/v1/echo").route(door(echo, room())));
+                app = app.service(post("/v1/echo", echo, room()));
             }
             app
         };
@@ -135,24 +148,29 @@ fn remember(connection: &dyn Any, extensions: &mut Extensions) {
     }
 }
 
+fn post(path: &str, behind: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Resource {
+    web::resource(path).route(door(behind, bounds).method(Method::POST))
+}
+
+/// The route to a door, of any method.
 fn door(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
     let door = Arc::clone(door);
-    web::post().to(move |request: HttpRequest, payload: web::Payload| {
+    web::route().to(move |request: HttpRequest, payload: web::Payload| {
         let (door, bounds) = (Arc::clone(&door), bounds.clone());
         async move {
             let certificate = request.conn_data::<Certificate>().cloned();
             // An address is missing only where the connection is already gone.
             let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
             let media = text(&request, &header::CONTENT_TYPE);
-            let asked = |body| Asked { certificate, media, body, remote };
+            let (path, host) = (request.path().to_owned(), text(&request, &header::HOST));
+            let asked = |body| Asked { certificate, path, host, media, body, remote };
             bounded(&request, payload, bounds, |body| door(asked(body))).await
         }
     })
 }
 
 fn fhir_door(
-    door: &fhir::Door,
-    method: fhir::Method,
+    (door, method): (&fhir::Door, fhir::Method),
     bounds: (usize, Arc<Semaphore>),
 ) -> actix_web::Route {
     let door = Arc::clone(door);

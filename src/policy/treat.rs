@@ -153,7 +153,7 @@ fn mask_identifier(identifier: &Identifier) -> Option<Identifier> {
     let head = match identifier.kind {
         Kind::CitizenId | Kind::RecordNumber => 6,
         Kind::HealthCard if identifier.value.len() == 18 => 6,
-        Kind::HealthCard | Kind::Local | Kind::Other => 0,
+        Kind::ElectronicCard | Kind::HealthCard | Kind::Local | Kind::Other => 0,
     };
     Some(Identifier {
         kind: identifier.kind,

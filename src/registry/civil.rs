@@ -88,7 +88,8 @@ fn read_identifier(json: &Json) -> Result<Identifier, InquiryError> {
     only(given, AT, &["kind", "value"])?;
     let kind = IdentifierKind::parse(&required(given, AT, "kind")?).filter(|kind| {
         use IdentifierKind as Kind;
-        matches!(kind, Kind::CitizenId | Kind::HealthCard | Kind::RecordNumber)
+        use Kind::{CitizenId, ElectronicCard, HealthCard, RecordNumber};
+        matches!(kind, CitizenId | ElectronicCard | HealthCard | RecordNumber)
     });
     let kind = kind.ok_or(InquiryError::new(Fault::TableValue, "/identifier/kind"))?;
     let identifier = Identifier::new(kind, required(given, AT, "value")?);

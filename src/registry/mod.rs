@@ -10,6 +10,7 @@ pub mod fhir;
 pub mod platform;
 pub mod receipt;
 pub mod released;
+pub mod v3;
 pub mod writing;
 
 #[cfg(test)]

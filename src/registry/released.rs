@@ -40,8 +40,8 @@ pub fn record(release: &Release) -> Record {
         time: latest.map(Date::from_timestamp),
         groups,
         carried: Vec::new(),
-        mappings: String::new(),
         wire: None,
+        mappings: String::new(),
     }
 }
 

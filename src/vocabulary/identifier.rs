@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum IdentifierKind {
     /// 公民身份号码, GB 11643-1999; the 15-digit form is upgraded when read.
     CitizenId,
+    /// 电子健康卡标识, computed from a number under a root key: an identifier, no token.
+    ElectronicCard,
     /// 居民健康卡号, the resident health card's number.
     HealthCard,
     /// A number one organisation assigned, under its assigning authority.
@@ -26,6 +28,7 @@ impl IdentifierKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CitizenId => "citizen-id",
+            Self::ElectronicCard => "electronic-card",
             Self::HealthCard => "health-card",
             Self::Local => "local",
             Self::Other => "other",
@@ -36,9 +39,10 @@ impl IdentifierKind {
     /// The kind with that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::CitizenId, Self::HealthCard, Self::Local, Self::Other, Self::RecordNumber]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        use IdentifierKind as Kind;
+        let kinds = [Kind::CitizenId, Kind::ElectronicCard, Kind::HealthCard, Kind::Local];
+        let kinds = kinds.into_iter().chain([Kind::Other, Kind::RecordNumber]);
+        kinds.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -177,6 +181,8 @@ impl Identifier {
             IdentifierKind::CitizenId => return citizen_id(text),
             IdentifierKind::HealthCard if text.len() == 18 => return citizen_id(text),
             IdentifierKind::HealthCard => (1..=64, u8::is_ascii_alphanumeric),
+            // Blocks of SM4 as hexadecimal digits; the field has room for 128.
+            IdentifierKind::ElectronicCard => (32..=128, u8::is_ascii_hexdigit),
             // 6 county + 3 township + 3 village + 5 serial; no check digit.
             IdentifierKind::RecordNumber => (17..=17, u8::is_ascii_digit),
             IdentifierKind::Local | IdentifierKind::Other => {

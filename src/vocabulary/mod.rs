@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod element;
 pub mod fault;
 pub mod freshness;
+pub mod hex;
 pub mod identifier;
 pub mod name;
 pub mod position;

@@ -42,6 +42,10 @@ pub struct Wire {
     pub charset: Option<String>,
     /// What is left of the text, as its form keeps it.
     pub frame: String,
+    /// The whole document, where its text does not give the same bytes again: a character
+    /// set may spell one character two ways.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::base64")]
+    pub bytes: Vec<u8>,
 }
 
 /// Values that belong together and keep their place: one result, one diagnosis.

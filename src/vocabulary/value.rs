@@ -1,5 +1,6 @@
 //! The typed values an element may hold.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,39 @@ impl Quantity {
 }
 
 impl Composite {
+    /// A text as it stands in a part: `&` and `\` would be read as separator and escape.
+    #[must_use]
+    pub fn subcomponent(text: &str) -> Cow<'_, str> {
+        match text.contains(['&', '\\']) {
+            true => text.replace('\\', "\\E\\").replace('&', "\\T\\").into(),
+            false => text.into(),
+        }
+    }
+
+    /// The text of one subcomponent of a part.
+    #[must_use]
+    pub fn plain(subcomponent: &str) -> Cow<'_, str> {
+        let Some((before, mut rest)) = subcomponent.split_once('\\') else {
+            return subcomponent.into();
+        };
+        let mut text = before.to_owned();
+        loop {
+            let (sign, after) = match (rest.strip_prefix("T\\"), rest.strip_prefix("E\\")) {
+                (Some(after), _) => ('&', after),
+                (None, Some(after)) => ('\\', after),
+                // Parts of another writer: the sign stands for itself.
+                (None, None) => ('\\', rest),
+            };
+            text.push(sign);
+            let Some((before, next)) = after.split_once('\\') else {
+                text.push_str(after);
+                return text.into();
+            };
+            text.push_str(before);
+            rest = next;
+        }
+    }
+
     /// A whole without parts.
     #[must_use]
     pub fn line(text: impl Into<String>) -> Self {
@@ -124,5 +158,21 @@ impl fmt::Debug for Composite {
 impl fmt::Debug for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Quantity(<masked>)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_comes_back_from_its_part(text in r"[\\&TEa张]{0,12}") {
+            let part = Composite::subcomponent(&text).into_owned();
+            prop_assert!(!part.contains('&'));
+            prop_assert_eq!(Composite::plain(&part), text);
+        }
     }
 }

@@ -3,10 +3,12 @@
 //! Knows no mapping, no person and no socket. What cannot be read is refused by
 //! position; a value never stands in an error.
 
+pub mod card;
 pub mod charset;
 pub mod hl7v2;
 pub mod json;
 pub mod mllp;
+pub mod soap;
 pub mod tree;
 pub mod xml;
 

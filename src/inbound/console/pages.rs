@@ -85,9 +85,9 @@ impl Frame {
         at.as_ref().map_or_else(|| self.t.dash.to_owned(), ToString::to_string)
     }
 
-    fn identifier_kinds(&self) -> [IdentifierKind; 4] {
-        use IdentifierKind::{CitizenId, HealthCard, Local, RecordNumber};
-        [CitizenId, HealthCard, RecordNumber, Local]
+    fn identifier_kinds(&self) -> [IdentifierKind; 5] {
+        use IdentifierKind::{CitizenId, ElectronicCard, HealthCard, Local, RecordNumber};
+        [CitizenId, HealthCard, ElectronicCard, RecordNumber, Local]
     }
 }
 

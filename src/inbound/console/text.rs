@@ -194,6 +194,7 @@ texts! {
     authority_hint "仅机构内编号需要" "Needed for a local number only";
     citizen_id "公民身份号码" "Citizen identity number";
     health_card "居民健康卡号" "Resident health card number";
+    electronic_card "电子健康卡标识" "Electronic health card";
     record_number "健康档案编号" "Health record number";
     local_number "机构内编号" "Local number";
     other_document "其他证件" "Other document";
@@ -327,6 +328,7 @@ impl Text {
     pub const fn identifier_of(&self, kind: &IdentifierKind) -> &'static str {
         match kind {
             IdentifierKind::CitizenId => self.citizen_id,
+            IdentifierKind::ElectronicCard => self.electronic_card,
             IdentifierKind::HealthCard => self.health_card,
             IdentifierKind::Local => self.local_number,
             IdentifierKind::Other => self.other_document,

@@ -111,7 +111,7 @@ fn certain() -> Map<String, Json> {
 
 /// The resources the pack makes of what leaves.
 fn resources(pack: &Pack, release: &Release) -> Vec<Json> {
-    let bundle = pack.write_json("fhir", &released::record(release));
+    let bundle = pack.write_fhir(&released::record(release)).to_json();
     let entries = bundle.get("entry").and_then(Json::as_array).cloned().unwrap_or_default();
     entries.into_iter().filter(|entry| entry.get("resource").is_some()).collect()
 }
