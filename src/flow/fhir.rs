@@ -48,7 +48,7 @@ impl Gateway {
         let purposes = turn.rules.policies.purposes().iter();
         let purposes: Vec<_> =
             purposes.map(|terms| (terms.id.as_str(), terms.title.zh.as_str())).collect();
-        let types: Vec<&str> = Vec::new();
+        let types = turn.rules.pack.fhir_types();
         let Written { status, media, body } =
             capability::statement(&types, &purposes, turn.at_ms / 1000);
         Answered { status, media, body, entry: None }
