@@ -27,4 +27,5 @@ mod readme;
 mod realclients;
 mod reload;
 mod rig;
+mod services;
 mod tidy;
