@@ -51,7 +51,12 @@ impl<'d> Page<'d> {
             if let Some(text) = member.text() {
                 let (text, length) = (text.trim(), text.len());
                 if let Some(node) = self.0.get_mut(at).filter(|_| !text.is_empty()) {
-                    node.leaves.push(Leaf { name, text, padded: text.len() < length, bin: Cell::new(None) });
+                    node.leaves.push(Leaf {
+                        name,
+                        text,
+                        padded: text.len() < length,
+                        bin: Cell::new(None),
+                    });
                 }
                 continue;
             }
@@ -153,11 +158,6 @@ impl<'d> Page<'d> {
     pub fn all(&self) -> impl Iterator<Item = (At, &Leaf<'d>, Option<Bin>)> {
         let nodes = self.0.iter().enumerate();
         nodes.flat_map(|(at, node)| node.leaves.iter().map(move |leaf| (at, leaf, leaf.bin.get())))
-    }
-
-    /// How many elements there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// Where an element stands, as text.

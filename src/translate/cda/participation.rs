@@ -6,8 +6,7 @@
 
 use super::names::{
     PARTICIPANT_ADDRESS, PARTICIPANT_ORGANIZATION, PARTICIPANT_PERSON, PARTICIPANT_PHONE,
-    PARTICIPANT_POSITION, PARTICIPANT_TIME, PARTICIPANT_TITLE, PARTICIPANT_TYPE,
-    PARTICIPANT_WORDS,
+    PARTICIPANT_POSITION, PARTICIPANT_TIME, PARTICIPANT_TITLE, PARTICIPANT_TYPE, PARTICIPANT_WORDS,
 };
 use super::page::At;
 use super::read::Reading;
@@ -64,7 +63,8 @@ impl Reading<'_, '_> {
             self.page.mark(at, "@typeCode", Bin::Mapped);
         }
         let at = Some(self.page.position(at));
-        let field = crate::vocabulary::Field { element: PARTICIPANT_TYPE, value: Value::Text(kind), at };
+        let field =
+            crate::vocabulary::Field { element: PARTICIPANT_TYPE, value: Value::Text(kind), at };
         if let Some(group) = self.record.groups.last_mut() {
             group.fields.insert(0, field);
         }
@@ -154,7 +154,7 @@ impl Reading<'_, '_> {
         for child in self.page.children(at).to_vec() {
             match self.page.name(child) {
                 "id" if own.number.is_none() => own.number = self.numbered(child),
-                "name" if own.name.is_none() => own.name = self.free_line(child),
+                "name" | "desc" if own.name.is_none() => own.name = self.free_line(child),
                 "telecom" => {
                     let line = self.free_line(child);
                     found.phones.extend(line.map(|line| (child, line)));

@@ -402,10 +402,8 @@ impl<'p> Writing<'p, '_> {
         if let Tree::Map(own) = pruned(bundle) {
             members.extend(own.into_iter().filter(|(name, _)| name != "meta"));
         }
-        let after = map([
-            ("timestamp", time.map(Tree::from)),
-            ("entry", Some(Tree::List(entries))),
-        ]);
+        let after =
+            map([("timestamp", time.map(Tree::from)), ("entry", Some(Tree::List(entries)))]);
         if let Tree::Map(after) = after {
             members.extend(after);
         }
