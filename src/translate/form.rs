@@ -4,7 +4,7 @@ use super::{Pack, TranslateError, Translation, document};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
-use crate::wire::{hl7v2, json, xml};
+use crate::wire::{Tree, hl7v2, json, xml};
 
 /// What one unit may be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,6 +139,12 @@ impl Pack {
             | Form::V3Hospital
             | Form::V3Regional => {
                 document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
+            }
+            Form::Fhir => {
+                let value = json::read(bytes, &limits.json).map_err(|error| {
+                    Unread::malformed(error.fault(), Some(error.position().clone()))
+                })?;
+                Ok(vec![self.read_fhir(sender, &Tree::from_json(&value))?])
             }
             _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
         }
