@@ -104,6 +104,11 @@ impl Compiler<'_> {
             None => None,
         };
         let when = match &text.when {
+            Some(when) if !when.get_ref().begins.is_empty() => {
+                return Err(file
+                    .fault(when.span(), "`begins` is a condition of HL7 v2 tables alone")
+                    .hint("write is = [\"…\"]"));
+            }
             Some(when) => {
                 Some((beside((&when.get_ref().wire, when.span()))?, when.get_ref().is.clone()))
             }

@@ -193,7 +193,8 @@ pub fn refusal(edition: Edition, reason: &str) -> (u16, Vec<u8>) {
                 let unnamed = ("@xmlns".to_owned(), Tree::from(""));
                 Tree::Map(vec![unnamed, ("#text".to_owned(), Tree::from(text))])
             };
-            let inner = vec![child("faultcode", bare("Client")), child("faultstring", bare(reason))];
+            let inner =
+                vec![child("faultcode", bare("Client")), child("faultstring", bare(reason))];
             (500, envelope(edition, Tree::Map(vec![child("Fault", Tree::Map(inner))])))
         }
         Edition::Two => {
