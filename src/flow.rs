@@ -11,6 +11,7 @@ mod ledger;
 mod operate;
 mod question;
 mod rules;
+pub mod services;
 mod sight;
 mod watch;
 

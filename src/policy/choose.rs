@@ -114,7 +114,11 @@ impl<'a> Seen<'a, '_> {
         }
         let special = &self.plan.shared.special;
         let marks = self.marks.get_or_insert_with(|| special.mark(self.from.record));
-        let group = marks.get(group_index).copied().unwrap_or_default();
+        let group = match value.value_type() {
+            // Bytes are a whole document: whatever of the record is marked stands in them.
+            ValueType::Bytes => marks.iter().fold(Marks::default(), |all, one| all.with(*one)),
+            _ => marks.get(group_index).copied().unwrap_or_default(),
+        };
         let ruling = planned.ruling(group.with(special.mark_value(value)));
         // No rung, nothing to stand on: withheld.
         ruling.ladder.first()?;

@@ -9,6 +9,7 @@ pub mod elder_registry;
 pub mod platform;
 pub mod receipt;
 pub mod released;
+pub mod v3;
 pub mod writing;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::file::{As, ByType, ElementText, RowText, Unknown, Way};
+use super::file::{As, ByType, ElementText, NameForm, RowText, Unknown, Way};
 use super::plan::{Codes, Meaning, Observation, Places, Read, Tables};
 use super::suggest::nearest;
 use crate::vocabulary::code::CodeTable;
@@ -70,8 +70,10 @@ impl<'a> Compiler<'a> {
         if text.kind.is_some() && !matches!(read, Read::Identifier(_)) {
             return Err(file.fault(row.span(), "only an identifier has a kind"));
         }
-        if text.composite.is_some() && !matches!(read, Read::Name(_)) {
-            return Err(file.fault(row.span(), "only a name has a form"));
+        if let Some(form) = text.composite.filter(|form| !fits(&read, *form)) {
+            return Err(file
+                .fault(row.span(), format!("no value of this type stands in a {form:?}"))
+                .hint("a name: XPN, XCN; an identifier: EI; an organization: HD"));
         }
         self.places.push(place.hint("add an example whose message has it"));
         Ok(Meaning {
@@ -244,6 +246,15 @@ impl<'a> Compiler<'a> {
             Some(near) => fault.hint(format!("did you mean {near}?")),
             None => fault,
         }
+    }
+}
+
+/// Whether a value of that type can stand in that composite.
+const fn fits(read: &Read, form: NameForm) -> bool {
+    match form {
+        NameForm::Ei => matches!(read, Read::Identifier(_)),
+        NameForm::Hd => matches!(read, Read::Organization),
+        NameForm::Xcn | NameForm::Xpn => matches!(read, Read::Name(_)),
     }
 }
 

@@ -38,8 +38,9 @@ use toml::Spanned;
 
 use super::compile::Text;
 use super::file::ExampleText;
+use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, TranslateError, Translation, read_hl7, read_json};
+use super::{Pack, Translation, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -50,6 +51,7 @@ pub(super) enum Kind {
     Derived,
     Dialect(String),
     Event,
+    Fhir,
     Segment([u8; 3]),
 }
 
@@ -153,11 +155,21 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
     match &example.kind {
         Kind::Derived => derived(pack, example, (&json(bytes)?, fired)),
         Kind::Dialect(dialect) => {
-            let document = json(bytes)?;
-            let read = read_json::read(pack, (dialect, example.sender), &document, Some(fired));
+            let limits = Limits::default();
+            let named = (dialect.as_str(), example.sender);
+            let read = document::read_bytes(pack, named, (bytes, &limits), Some(fired));
             if let Ok(found) = &read {
-                written_back(pack, dialect, (&document, found))?;
+                found.iter().try_for_each(|found| written_back(pack, dialect, found))?;
             }
+            compare(files, example, read)
+        }
+        Kind::Fhir => {
+            let tree = wire::Tree::from_json(&json(bytes)?);
+            let read = fhir::read_marking(pack, (example.sender, &tree), fired);
+            if let Ok(found) = &read {
+                fhir::written_back(pack, (&tree, found), fired)?;
+            }
+            let read = read.map(|found| vec![found]).map_err(Unread::from);
             compare(files, example, read)
         }
         Kind::Event | Kind::Segment(_) => {
@@ -166,7 +178,7 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             let message = Message::read(bytes, charset, &wire::hl7v2::Limits::default())
                 .map_err(|error| error.to_string())?;
             let read = read_hl7::read(pack, (example.sender, overlay), &message, Some(fired));
-            compare(files, example, read.map(|found| vec![found]))
+            compare(files, example, read.map(|found| vec![found]).map_err(Unread::from))
         }
     }
 }
@@ -178,18 +190,22 @@ fn json(bytes: &[u8]) -> Result<Json, String> {
 fn compare(
     files: &Files,
     example: &Example,
-    found: Result<Vec<Translation>, TranslateError>,
+    found: Result<Vec<Translation>, Unread>,
 ) -> Result<(), String> {
     match (&example.expect, found) {
         (Expect::Fault { fault, at }, Err(error)) => {
-            let (name, place) = (error.fault().row().name, error.at().to_string());
+            let place = error.at.as_ref().map_or(String::new(), ToString::to_string);
+            let name = error.fault.row().name;
             if name == fault && place == *at {
                 return Ok(());
             }
             Err(format!("is refused with {name} at {place}, not with {fault} at {at}"))
         }
         (Expect::Fault { .. }, Ok(_)) => Err("is not refused".to_owned()),
-        (_, Err(error)) => Err(format!("is refused: {error}")),
+        (_, Err(error)) => {
+            let at = error.at.as_ref().map_or(String::new(), ToString::to_string);
+            Err(format!("is refused with {} at {at}: {error}", error.fault.row().name))
+        }
         (Expect::File(path), Ok(found)) => {
             let bytes = files.bytes(path).ok_or_else(|| format!("there is no file {path}"))?;
             let expected = json(bytes)?;
@@ -276,26 +292,16 @@ fn same_field(found: &Json, expected: &Json) -> Result<(), String> {
 }
 
 /// Each leaf a two-way row reads must be in what is written of the record.
-fn written_back(
-    pack: &Pack,
-    dialect: &str,
-    (document, found): (&Json, &[Translation]),
-) -> Result<(), String> {
-    let list = document.get("records").and_then(Json::as_array);
-    let documents: Vec<_> = list.map_or_else(|| vec![document], |list| list.iter().collect());
-    for (document, translation) in documents.into_iter().zip(found) {
-        let written = pack.write_json(dialect, &translation.record);
-        let again = pack
-            .read_json(dialect, translation.record.source, &written)
-            .map_err(|error| format!("what is written cannot be read: {error}"))?;
-        if let Some(pointer) = read_json::first_lost(pack, dialect, (document, &written)) {
-            return Err(format!("{pointer} is not written back"));
-        }
-        if again.iter().any(|again| again.bins.mapped != again.bins.leaves()) {
-            return Err("more is written than a row reads".to_owned());
-        }
-    }
-    Ok(())
+fn written_back(pack: &Pack, dialect: &str, found: &Translation) -> Result<(), String> {
+    let Some(plan) = document::plan_for(pack, dialect, &found.record) else { return Ok(()) };
+    let Some(bytes) = document::write_bytes(pack, dialect, &found.record) else {
+        return Ok(());
+    };
+    let (named, limits) = ((dialect, found.record.source), Limits::default());
+    let again = document::read_bytes(pack, named, (&bytes, &limits), None)
+        .map_err(|error| format!("what is written cannot be read: {error}"))?;
+    let [again] = again.as_slice() else { return Err("is written as several".to_owned()) };
+    document::lost(plan, found, again).map_or(Ok(()), Err)
 }
 
 fn derived(

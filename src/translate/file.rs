@@ -46,29 +46,8 @@ pub(super) struct EventFile {
     #[serde(default)]
     pub time: Vec<Spanned<String>>,
     pub merge: Option<Spanned<MergeText>>,
-    #[serde(default)]
-    pub example: Vec<Spanned<ExampleText>>,
-}
-
-/// `civil/elder.toml`, `platform/death.toml`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DialectFile {
-    pub dialect: Spanned<String>,
-    #[allow(dead_code, reason = "for the reader of the file")]
-    pub title: String,
-    #[allow(dead_code, reason = "for the reader of the file")]
-    pub source: String,
-    pub record: Spanned<String>,
-    pub time: Option<Spanned<String>>,
-    #[serde(default)]
-    pub groups: BTreeMap<Spanned<String>, String>,
-    #[serde(default)]
-    pub rows: Vec<Spanned<RowText>>,
-    #[serde(default)]
-    pub carries: Vec<Spanned<Reason>>,
-    #[serde(default)]
-    pub drops: Vec<Spanned<Reason>>,
+    /// From the second segment of this name on, all speaks of somebody else and is carried.
+    pub aside: Option<Spanned<String>>,
     #[serde(default)]
     pub example: Vec<Spanned<ExampleText>>,
 }
@@ -135,11 +114,19 @@ pub(super) struct RowText {
     pub required: bool,
     #[serde(default)]
     pub strict: bool,
+    /// Reads leaves that a row before it has taken: the name beside its code.
+    #[serde(default)]
+    pub also: bool,
     #[serde(default)]
     pub way: Way,
-    /// Which composite a name is: `XPN` (default) or `XCN`.
+    /// Which composite stands there, where a value may be one of several.
     #[serde(rename = "form")]
     pub composite: Option<NameForm>,
+    /// Which spelling of its type a document has.
+    pub shape: Option<Spanned<String>>,
+    /// The coding system or assigner a document names beside the value, and its name.
+    pub system: Option<String>,
+    pub named: Option<String>,
     #[allow(dead_code, reason = "for the reader of the file")]
     pub note: Option<String>,
 }
@@ -202,9 +189,14 @@ pub(super) enum Way {
     Out,
 }
 
-/// HL7 v2.5 sections 2.A.89 (XPN) and 2.A.86 (XCN, a number before the name).
+/// The composite a value stands in (HL7 v2.5 section 2.A): a name in XPN, or in XCN behind a
+/// number; an identifier in CX, or in EI; an organization in XON, or in HD.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub(super) enum NameForm {
+    #[serde(rename = "EI")]
+    Ei,
+    #[serde(rename = "HD")]
+    Hd,
     #[serde(rename = "XCN")]
     Xcn,
     #[default]

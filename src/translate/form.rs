@@ -1,10 +1,10 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{Pack, TranslateError, Translation};
+use super::{Pack, TranslateError, Translation, document};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
-use crate::wire::{hl7v2, json};
+use crate::wire::{hl7v2, json, xml};
 
 /// What one unit may be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +81,8 @@ pub struct Limits {
     pub hl7v2: hl7v2::Limits,
     /// Of the JSON forms.
     pub json: json::Limits,
+    /// Of the XML forms.
+    pub xml: xml::Limits,
 }
 
 /// Why a unit could not be read, and where.
@@ -130,11 +132,13 @@ impl Pack {
                     .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
                 Ok(vec![self.read_hl7(sender, &message)?])
             }
-            Form::CivilJson | Form::PlatformJson => {
-                let value = json::read(bytes, &limits.json).map_err(|error| {
-                    Unread::malformed(error.fault(), Some(error.position().clone()))
-                })?;
-                Ok(self.read_json(form.name(), sender, &value)?)
+            Form::CivilCsv
+            | Form::CivilJson
+            | Form::CivilXml
+            | Form::PlatformJson
+            | Form::V3Hospital
+            | Form::V3Regional => {
+                document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
             }
             _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
         }

@@ -108,6 +108,13 @@ impl<'m> Leaves<'m> {
         }
     }
 
+    /// Frees every leaf of a range.
+    pub fn release(&mut self, range: &Range<usize>) {
+        for leaf in self.slice_mut(range) {
+            leaf.bin = None;
+        }
+    }
+
     /// Whether every leaf of a range is taken.
     pub fn taken(&self, range: &Range<usize>) -> bool {
         self.slice(range).iter().all(|leaf| leaf.bin.is_some())

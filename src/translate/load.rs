@@ -7,22 +7,26 @@ use toml::Spanned;
 
 use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
+use super::document::{DocumentFile, DocumentPlan};
 use super::examples::{Example, Kind};
-use super::file::{DialectFile, EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
+use super::fhir::{FhirPlan, ResourceFile};
+use super::file::{EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
 use super::path::segment_id;
-use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
+use super::plan::{Hl7Plan, SegmentPlan};
 use super::{Overlay, Pack};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
 
-/// Folders with a meaning of their own; any other holds JSON dialects.
-const NOT_DIALECTS: &[&str] = &["codes", "derived", "elements", "hl7v2", "senders"];
+/// Folders with a meaning of their own; any other holds documents.
+const NOT_DIALECTS: &[&str] =
+    &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
 struct Gathered {
     hl7: Hl7Plan,
-    dialects: Vec<DialectPlan>,
+    documents: Vec<DocumentPlan>,
+    fhir: FhirPlan,
     derived: Facts,
     overlays: HashMap<Source, Overlay>,
     examples: Vec<Example>,
@@ -34,25 +38,29 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let catalogue = Catalogue::load(files, &tables)?;
     let top = GroupName::parse("record")
         .map_err(|error| vec![Diagnostic::at("", "", 0, error.to_string())])?;
+    let cda = super::cda::tables::load(files, &catalogue, &tables)?;
     let mut compiler = Compiler::new(&catalogue, &tables);
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
-    gathered.dialects(&mut compiler, files);
+    gathered.documents(&mut compiler, files);
+    gathered.fhir(&mut compiler, files);
     gathered.derived(&mut compiler, files);
     gathered.senders(&mut compiler, files);
     let Compiler { places, faults, .. } = compiler;
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Gathered { hl7, dialects, derived, overlays, examples } = gathered;
+    let Gathered { hl7, documents, fhir, derived, overlays, examples } = gathered;
     Ok(Pack {
         catalogue,
         tables,
         version: files.version(),
         top,
         hl7,
-        dialects,
+        documents,
+        fhir,
         derived,
+        cda,
         overlays,
         no_habits: Overlay::default(),
         places,
@@ -90,16 +98,18 @@ impl Gathered {
         }
     }
 
-    fn dialects(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+    fn documents(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
         let other = |path: &&str| {
             let folder = path.split('/').next().unwrap_or_default();
             path.contains('/') && !NOT_DIALECTS.contains(&folder)
         };
         for path in files.under("", "toml").filter(other) {
-            let Some((text, file)) = parsed::<DialectFile>(compiler, files, path) else { continue };
-            let Some(plan) = compiler.dialect(text, &file) else { continue };
+            let Some((text, file)) = parsed::<DocumentFile>(compiler, files, path) else {
+                continue;
+            };
+            let Some(plan) = compiler.document(text, &file) else { continue };
             let taken = self
-                .dialects
+                .documents
                 .iter()
                 .any(|known| known.name == plan.name && known.dataset == plan.dataset);
             if taken {
@@ -108,8 +118,19 @@ impl Gathered {
             }
             let kind = Kind::Dialect(plan.name.clone());
             self.keep_examples(compiler, (text, &kind), &file.example);
-            self.dialects.push(plan);
+            self.documents.push(plan);
         }
+    }
+
+    fn fhir(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        let begun = FhirPlan::begin(files);
+        self.fhir = compiler.note(begun).unwrap_or_default();
+        for path in files.under("fhir", "toml") {
+            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else { continue };
+            compiler.resource(text, &file, &mut self.fhir);
+            self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
+        }
+        compiler.references(&mut self.fhir);
     }
 
     fn derived(&mut self, compiler: &mut Compiler<'_>, files: &Files) {

@@ -23,11 +23,13 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+mod cda;
 mod compile;
 pub mod derive;
-mod dialect;
+mod document;
 mod error;
 pub mod examples;
+mod fhir;
 mod file;
 pub mod form;
 mod leaf;
@@ -37,16 +39,16 @@ mod path;
 mod plain;
 mod plan;
 mod read_hl7;
-mod read_json;
 mod reading;
 mod segment;
 mod suggest;
+pub mod v3;
 mod value;
 mod write_hl7;
-mod write_json;
 
 use std::collections::HashMap;
 
+pub use cda::{NoDocument, Note, REMARKS, Remark};
 pub use error::TranslateError;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
@@ -56,6 +58,7 @@ pub use write_hl7::Envelope;
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
+use crate::wire::Tree;
 use crate::wire::hl7v2::Message;
 
 /// How many positions of unmapped leaves one message reports.
@@ -69,8 +72,10 @@ pub struct Pack {
     version: String,
     top: GroupName,
     hl7: plan::Hl7Plan,
-    dialects: Vec<plan::DialectPlan>,
+    documents: Vec<document::DocumentPlan>,
+    fhir: fhir::FhirPlan,
     derived: derive::Facts,
+    cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
     places: plan::Places,
@@ -109,6 +114,8 @@ pub struct Bins {
     /// Places of the first unmapped leaves, at most [`FIRST_UNMAPPED_MAX`]. In a JSON
     /// document a name no table knows is written `?`: a sender's own name can be a value.
     pub first_unmapped: Vec<Position>,
+    /// What is wrong with a document that could be read all the same.
+    pub notes: Vec<Note>,
 }
 
 impl Bins {
@@ -200,14 +207,14 @@ impl Pack {
         source: Source,
         value: &serde_json::Value,
     ) -> Result<Vec<Translation>, TranslateError> {
-        read_json::read(self, (dialect, source), value, None)
+        document::read_json(self, (dialect, source), &Tree::from_json(value), None)
     }
 
     /// Writes what a dialect has places for; the file of the record's dataset decides,
     /// else the dialect's first. An unknown dialect has no places: an empty object.
     #[must_use]
     pub fn write_json(&self, dialect: &str, record: &Record) -> serde_json::Value {
-        write_json::write(self, dialect, record)
+        document::write_json(self, dialect, record).to_json()
     }
 
     /// The facts that follow from a person's records at a moment (seconds since 1970).

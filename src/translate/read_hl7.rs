@@ -101,6 +101,8 @@ struct Reader<'p, 'f> {
     seen: Vec<u32>,
     /// Segment ids with the group of their last occurrence.
     open: Vec<([u8; 3], u32)>,
+    /// Whether somebody else is spoken of by now.
+    aside: bool,
     fired: Option<&'f mut Vec<bool>>,
 }
 
@@ -124,7 +126,8 @@ impl<'p, 'f> Reader<'p, 'f> {
         let merge = event.merge.map(|_| Merge { from: Vec::new() });
         let (time, seen) = (None, vec![0; event.segments.len()]);
         let (bins, open) = (Bins::default(), Vec::new());
-        Self { pack, event, overlay, record, bins, merge, time, seen, open, fired }
+        let aside = false;
+        Self { pack, event, overlay, record, bins, merge, time, seen, open, aside, fired }
     }
 
     fn segment(
@@ -135,21 +138,26 @@ impl<'p, 'f> Reader<'p, 'f> {
         let id = segment.id();
         let listed = self.event.segments.iter().position(|listed| listed.id == id);
         let Some(index) = listed else { return Ok(()) };
-        let Some(EventSegment { plan, repeats, .. }) = self.event.segments.get(index) else {
+        let Some(EventSegment { plan, repeats, parents, .. }) = self.event.segments.get(index)
+        else {
             return Ok(());
         };
         let count = self.seen.get_mut(index).map_or(0, |count| {
             *count += 1;
             *count
         });
+        if self.aside || (count > 1 && self.event.aside == Some(id)) {
+            self.aside = true;
+            return Ok(());
+        }
         if count > 1 && !repeats {
             return Err(TranslateError::SegmentRepeated(segment.position().into()));
         }
         // A sender's own rows stand before those of the table.
         let plan = self.overlay.segments.get(&id).unwrap_or(plan);
         self.note_time(leaves, id);
-        self.note_merge(leaves, id);
-        let group = self.group(plan);
+        self.note_merge(leaves, plan);
+        let group = self.group(plan, parents);
         let mut next = 0;
         while let Some(leaf) = leaves.0.get(next) {
             let number = leaf.at.field;
@@ -165,10 +173,10 @@ impl<'p, 'f> Reader<'p, 'f> {
     }
 
     /// The index of the group a segment's values go to.
-    fn group(&mut self, plan: &SegmentPlan) -> u32 {
+    fn group(&mut self, plan: &SegmentPlan, parents: &[[u8; 3]]) -> u32 {
         let group = match plan.group {
             None => 0,
-            Some(name) => self.open_group(name, &plan.parents),
+            Some(name) => self.open_group(name, parents),
         };
         match self.open.iter_mut().find(|(id, _)| *id == plan.id) {
             Some((_, last)) => *last = group,
@@ -200,8 +208,8 @@ impl<'p, 'f> Reader<'p, 'f> {
         }
     }
 
-    fn note_merge(&mut self, leaves: &mut Leaves<'_>, id: [u8; 3]) {
-        let Some(path) = self.event.merge.filter(|path| path.segment == id) else { return };
+    fn note_merge(&mut self, leaves: &mut Leaves<'_>, plan: &SegmentPlan) {
+        let Some(path) = self.event.merge.filter(|path| path.segment == plan.id) else { return };
         let mut rest = leaves.field(path.field);
         while let Some(repetition) = leaves.repetition(&rest) {
             rest.start = repetition.end;
@@ -214,6 +222,10 @@ impl<'p, 'f> Reader<'p, 'f> {
             if let (Some(merge), Some(found)) = (&mut self.merge, found) {
                 let found = with_authority(found, self.overlay, self.record.source);
                 merge.from.push((found, at.into()));
+            }
+            // A row of the table may keep them with the record as well.
+            if plan.fields.iter().any(|field| field.number == path.field) {
+                leaves.release(&repetition);
             }
         }
     }
@@ -237,7 +249,7 @@ impl<'p, 'f> Reader<'p, 'f> {
                     continue;
                 }
                 let part = leaves.part(&repetition, &row.path);
-                if leaves.taken(&part) {
+                if leaves.taken(&part) && (!row.also || part.is_empty()) {
                     continue;
                 }
                 let Some(kind) = accepted(plan, row, known) else { continue };
@@ -312,7 +324,11 @@ impl<'p, 'f> Reader<'p, 'f> {
     fn close(&mut self, id: [u8; 3], leaves: &mut Leaves<'_>) {
         let listed = self.event.segments.iter().find(|listed| listed.id == id);
         for leaf in &mut leaves.0 {
-            let rest = || listed.map_or(Bin::Unmapped, |listed| listed.plan.rest(&leaf.at));
+            let rest = || match listed {
+                Some(_) if self.aside => Bin::Carried,
+                Some(listed) => listed.plan.rest(&leaf.at),
+                None => Bin::Unmapped,
+            };
             let bin = leaf.bin.unwrap_or_else(rest);
             self.bins.count(bin);
             if matches!(bin, Bin::Mapped | Bin::Dropped) {

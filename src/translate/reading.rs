@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::file::NameForm;
 use super::leaf::{Leaf, Leaves};
 use super::overlay::Overlay;
 use super::path::Hl7Path;
@@ -35,6 +36,9 @@ impl Reading<'_> {
             Read::Address => Value::Address(composite(value::address_line)),
             Read::Name(form) => Value::Name(composite(value::name_line(*form))),
             Read::Telecom => Value::Telecom(composite(value::telecom_line)),
+            Read::Organization if self.row.form == NameForm::Hd => {
+                Value::Organization(value::designated(leaves, part, component))
+            }
             Read::Organization => {
                 Value::Organization(value::whole(leaves, part, component, value::organization_line))
             }
@@ -52,7 +56,10 @@ impl Reading<'_> {
                 self.scalar(leaves, part, |text| value::date(text, self.overlay).map(Value::Date))?
             }
             Read::Identifier(_) => {
-                let found = identifier(leaves, part, self.kind, component);
+                let found = match self.row.form {
+                    NameForm::Ei => value::entity(leaves, part, self.kind),
+                    _ => identifier(leaves, part, self.kind, component),
+                };
                 Value::Identifier(self.owned_by(found.ok_or(Wrong::Absent)?))
             }
             Read::Observation(by_type) => return self.observation(leaves, part, by_type),
@@ -197,7 +204,8 @@ pub(super) fn accepted(
     known: Option<IdentifierKind>,
 ) -> Option<IdentifierKind> {
     let Read::Identifier(own) = row.meaning.read else { return Some(IdentifierKind::Local) };
-    let rows = || plan.rows.iter().filter(|other| other.path.overlaps(&row.path));
+    let same = |other: &&SegmentRow| other.is_identifier() && other.path.overlaps(&row.path);
+    let rows = || plan.rows.iter().filter(same);
     let wants = |kind| move |other: &SegmentRow| other.kind() == Some(kind);
     let local = IdentifierKind::Local;
     match (own, known) {
@@ -205,8 +213,10 @@ pub(super) fn accepted(
         (Some(own), Some(known)) if own == known => Some(known),
         (Some(IdentifierKind::Local), Some(known)) => (!rows().any(wants(known))).then_some(known),
         (Some(IdentifierKind::Local), None) => Some(local),
-        // The field itself says what it is.
-        (Some(own), None) => (rows().count() == 1).then_some(own),
+        // The field itself says what it is; a document stays one whatever type it bears.
+        (Some(own), None) | (Some(own @ IdentifierKind::Other), Some(_)) => {
+            (rows().count() == 1).then_some(own)
+        }
         (Some(_), Some(_)) => None,
     }
 }

@@ -17,7 +17,7 @@ use super::plan::{Bin, Codes};
 use super::reading::Reading;
 use crate::vocabulary::code::Original;
 use crate::vocabulary::value::{Composite, Quantity};
-use crate::vocabulary::{Coding, Date};
+use crate::vocabulary::{Coding, Date, Identifier, IdentifierKind};
 
 /// Why a value could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,6 +212,50 @@ pub(super) fn whole(
     Composite { text: line(&parts), parts }
 }
 
+/// An entity identifier (EI): number, namespace, universal id and its type, as the parts of a CX.
+pub(super) fn entity(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    kind: IdentifierKind,
+) -> Option<Identifier> {
+    // With subcomponents it is something else, and the way back would not be exact.
+    if leaves.slice(part).iter().any(|leaf| leaf.at.subcomponent > 1) {
+        return None;
+    }
+    let number = leaves.find(part, 1, 1)?;
+    let authority = leaves.find(part, 2, 1).or_else(|| leaves.find(part, 3, 1));
+    let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
+    let (value, authority) = (text(Some(number))?, text(authority));
+    let mut own = parts(leaves, part);
+    let more = own.len() > 2;
+    let authorities = own.split_off(1).join("&");
+    let parts = if more {
+        vec![value.clone(), String::new(), String::new(), authorities]
+    } else {
+        Vec::new()
+    };
+    leaves.take_all(part, Bin::Mapped);
+    Some(Identifier { kind, value, authority, type_code: None, parts })
+}
+
+/// A hierarchic designator (HD): namespace, universal id and its type, as the parts of an XON.
+pub(super) fn designated(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    component: u16,
+) -> Composite {
+    let own = whole(leaves, part, component, organization_line).parts;
+    let [name, id, kind] = [0, 1, 2].map(|index| own.get(index).cloned().unwrap_or_default());
+    let mut parts = vec![name];
+    if !(id.is_empty() && kind.is_empty()) {
+        parts.resize(10, String::new());
+        for (place, text) in [(6, kind), (9, id)] {
+            parts.splice(place..=place, [text]);
+        }
+    }
+    Composite { text: organization_line(&parts), parts }
+}
+
 /// Components by number. Inside one, `&` stands between subcomponents; where a
 /// subcomponent itself holds `&` or `\`, these stand as `\T\` and `\E\`.
 pub(super) fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {
@@ -246,8 +290,8 @@ fn part(parts: &[String], index: usize) -> Cow<'_, str> {
 /// Which line a name is, by its form.
 pub(super) const fn name_line(form: NameForm) -> fn(&[String]) -> String {
     match form {
-        NameForm::Xpn => |parts| name_of(parts, 0),
         NameForm::Xcn => |parts| name_of(parts, 1),
+        NameForm::Ei | NameForm::Hd | NameForm::Xpn => |parts| name_of(parts, 0),
     }
 }
 

@@ -3,6 +3,9 @@
 //! Takes a [`Release`] and nothing less. An unknown person, one without data and one whose
 //! data are withheld are answered alike: accepted, and nothing found.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::element::{Member, attribute, child, children, instance, item, leaf, marked};
 use super::reply::{self, Verdict, document, head, registry_head};
 use super::request::{Dialect, Instance, Request};
@@ -11,8 +14,8 @@ use crate::policy::Release;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::released;
 use crate::registry::writing::{Writing, Written};
-use crate::translate::Pack;
-use crate::vocabulary::{ElementId, Group, Record, Value, base64};
+use crate::translate::{Pack, v3};
+use crate::vocabulary::{ElementId, Group, Record, Value};
 use crate::wire::soap::{self, Call};
 use crate::wire::tree::Tree;
 use crate::wire::xml::{self, Document};
@@ -35,6 +38,20 @@ pub const INDEX: &[ElementId] = &[DOCUMENT, TYPE, TITLE, TIME, MEDIA];
 /// The elements of a document that is fetched.
 pub const WHOLE: &[ElementId] = &[DOCUMENT, TYPE, TITLE, TIME, MEDIA, CONTENT];
 
+/// The elements of a person that is asked for.
+pub const PERSON: &[ElementId] = &[
+    ElementId::fixed("DE02.01.030.00"),
+    ElementId::fixed("DE01.00.021.00"),
+    ElementId::fixed("DE01.00.009.00"),
+    ElementId::fixed("DE02.01.039.00"),
+    ElementId::fixed("DE02.01.040.00"),
+    ElementId::fixed("DE02.01.005.01"),
+    ElementId::fixed("DE02.01.010.00"),
+    ElementId::fixed("MZ.address.home"),
+    ElementId::fixed("DE02.01.018.00"),
+    ElementId::fixed("DE02.01.025.00"),
+];
+
 /// Whose documents these are, where a platform wants a name for it.
 pub const REPOSITORY: &str = "kangqiao";
 
@@ -45,6 +62,8 @@ pub struct Answering {
     pub call: Call,
     /// The request.
     pub request: Request,
+    /// When it came, seconds since 1970.
+    pub at: i64,
 }
 
 impl Answering {
@@ -78,7 +97,7 @@ impl Writing for Answering {
             failed.push_str(&more.unwrap_or_default());
         }
         let number = meta.receipt.unwrap_or_default().to_owned();
-        let verdict = Verdict { failed: Some(failed), number, at: meta.at_seconds };
+        let verdict = Verdict { failed: Some(failed), number, at: self.at };
         let mut answered = reply::acknowledge(&self.request, &verdict, &[]);
         if let (true, Tree::Map(members)) = (is_query(&self.request), &mut answered.tree) {
             members.push(process(&self.request, Vec::new(), "AE"));
@@ -125,9 +144,9 @@ fn person(request: &Request, verdict: &Verdict, (pack, record): (&Pack, Record))
 /// The subjects of a written person, none if nothing of it left.
 fn found(pack: &Pack, dialect: Dialect, record: Record) -> Vec<Vec<Member>> {
     let empty = record.groups.iter().all(|group| group.fields.is_empty());
-    let written = (!empty).then(|| pack.write_person(dialect.form(), record)).flatten();
-    let subject = written.and_then(|tree| {
-        let process = tree.get("controlActProcess")?.item(0)?;
+    let written = (!empty).then(|| v3::write(pack, dialect.form(), record)).flatten();
+    let subject = written.and_then(|document| {
+        let process = document.tree.get("controlActProcess")?.item(0)?;
         Some(process.get("subject")?.item(0)?.members().to_vec())
     });
     subject.into_iter().collect()
@@ -157,7 +176,8 @@ fn documents(
             document(name, members)
         }
         Some(Reply::Registry(name)) => {
-            let line = if name.starts_with("Retrieve") { "DocumentResponse" } else { "DocumentSet" };
+            let line =
+                if name.starts_with("Retrieve") { "DocumentResponse" } else { "DocumentSet" };
             let mut members = registry_head(request, verdict);
             if !found.is_empty() {
                 members.push(children(line, found));
@@ -189,16 +209,17 @@ impl<'a> Sheet<'a> {
             Value::Text(text) => Some(text.clone()),
             Value::Date(date) => Some(date.to_iso()),
             Value::Code(coding) => coding.display.clone().or_else(|| coding.code.clone()),
-            Value::Bytes(bytes) => Some(base64::encode(bytes)),
+            Value::Bytes(bytes) => Some(STANDARD.encode(bytes)),
             _ => None,
         }
     }
 
     fn code(&self) -> Option<String> {
         match value(self.group, TYPE)? {
-            Value::Code(coding) => coding.code.clone().or_else(|| {
-                coding.original.as_ref().and_then(|original| original.code.clone())
-            }),
+            Value::Code(coding) => {
+                let original = || coding.original.as_ref().map(|original| original.code.clone());
+                coding.code.clone().or_else(original)
+            }
             Value::Text(text) => Some(text.clone()),
             _ => None,
         }
@@ -217,10 +238,8 @@ fn value(group: &Group, element: ElementId) -> Option<&Value> {
 
 /// A line of `GetDocumentStroedInfoResponse`.
 fn listed(_: Dialect, sheet: &Sheet<'_>) -> Vec<Member> {
-    let mut members = vec![
-        leaf("DocumentUniqueId", &sheet.number),
-        leaf("RepositoryUniqueId", REPOSITORY),
-    ];
+    let mut members =
+        vec![leaf("DocumentUniqueId", &sheet.number), leaf("RepositoryUniqueId", REPOSITORY)];
     let title = sheet.text(TITLE).or_else(|| sheet.text(TYPE));
     members.extend(title.map(|title| leaf("DocumentTitle", &title)));
     members.extend(sheet.text(TIME).map(|time| leaf("CreateTime", &time)));

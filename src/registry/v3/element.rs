@@ -49,17 +49,6 @@ pub fn item(dialect: Dialect, name: &str, instance: &Instance) -> Member {
     }
 }
 
-/// A name, in the way of the dialect.
-pub fn name(dialect: Dialect, text: &str) -> Member {
-    match dialect {
-        Dialect::Regional => leaf("name", text),
-        Dialect::Hospital => {
-            let item = child("item", vec![marked("part", "value", text)]);
-            child("name", vec![attribute("xsi:type", "DSET_EN"), item])
-        }
-    }
-}
-
 /// A free text, in the way of the dialect.
 pub fn said(dialect: Dialect, name: &str, text: &str) -> Member {
     match dialect {

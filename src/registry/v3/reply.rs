@@ -3,7 +3,7 @@
 //! Standards: WS/T 448-2014 and the replies of both suites. There is no coded list of errors
 //! in them, so the text begins with the stable name of our fault.
 
-use super::element::{attribute, child, children, instance, item, leaf, marked, said, Member};
+use super::element::{Member, attribute, child, children, instance, item, leaf, marked, said};
 use super::request::{Instance, Request};
 use super::services::{Reply, Service};
 use crate::vocabulary::{Date, Fault, Position};
@@ -99,10 +99,8 @@ pub fn head(request: &Request, verdict: &Verdict, name: &str) -> Vec<Member> {
     };
     let device = |role: &str, code: &str, device: Option<Instance>| {
         let id = device.map(|id| item(dialect, "id", &id));
-        let mut members = vec![
-            attribute("classCode", "DEV"),
-            attribute("determinerCode", "INSTANCE"),
-        ];
+        let mut members =
+            vec![attribute("classCode", "DEV"), attribute("determinerCode", "INSTANCE")];
         members.extend(id);
         child(role, vec![attribute("typeCode", code), child("device", members)])
     };

@@ -107,6 +107,14 @@ impl Request {
         Ok(Self { dialect, service, document })
     }
 
+    /// A message that is no XML: what is known of it is the dialect.
+    #[must_use]
+    pub fn unreadable(dialect: Dialect) -> Self {
+        let tree = Tree::Map(Vec::new());
+        let document = Document { root: String::new(), namespace: None, tree };
+        Self { dialect, service: None, document }
+    }
+
     /// The sender's number of the message.
     #[must_use]
     pub fn id(&self) -> Option<Instance> {

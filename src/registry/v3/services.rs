@@ -49,12 +49,7 @@ pub struct Service {
 
 const ACKNOWLEDGED: Reply = Reply::Message("MCCI_IN000002UV01", "MCCI_IN000002UV01");
 
-const fn service(
-    request: &'static str,
-    deed: Deed,
-    reply: Reply,
-    zh: &'static str,
-) -> Service {
+const fn service(request: &'static str, deed: Deed, reply: Reply, zh: &'static str) -> Service {
     Service { request, deed, reply, zh }
 }
 
@@ -95,20 +90,45 @@ pub static SERVICES: &[Service] = &[
         Reply::Registry("GetDocumentStroedInfoResponse"),
         "文档检索",
     ),
-    service("RCMR_IN000029UV01", Deed::FindDocuments, always("RCMR_IN000030UV01"), "电子病历文档检索"),
+    service(
+        "RCMR_IN000029UV01",
+        Deed::FindDocuments,
+        always("RCMR_IN000030UV01"),
+        "电子病历文档检索",
+    ),
     service(
         "RetrieveDocumentSetRequest",
         Deed::FetchDocuments,
         Reply::Registry("RetrieveDocumentSetResponse"),
         "文档调阅",
     ),
-    service("RCMR_IN000031UV01", Deed::FetchDocuments, always("RCMR_IN000030UV01"), "电子病历文档调阅"),
+    service(
+        "RCMR_IN000031UV01",
+        Deed::FetchDocuments,
+        always("RCMR_IN000030UV01"),
+        "电子病历文档调阅",
+    ),
     service("PRPM_IN301010UV01", Deed::Enter, always("PRPM_IN301011UV01"), "医疗卫生人员注册"),
     service("PRPM_IN303010UV01", Deed::Enter, always("PRPM_IN303011UV01"), "医疗卫生人员更新"),
     service("PRPM_IN306010UV01", Deed::FindEntry, always("PRPM_IN306011UV01"), "医疗卫生人员查询"),
-    service("PRPM_IN401030UV01", Deed::Enter, always("PRPM_IN401031UV01"), "医疗卫生机构（科室）注册"),
-    service("PRPM_IN403010UV01", Deed::Enter, always("PRPM_IN403011UV01"), "医疗卫生机构（科室）更新"),
-    service("PRPM_IN406010UV01", Deed::FindEntry, always("PRPM_IN406110UV01"), "医疗卫生机构（科室）查询"),
+    service(
+        "PRPM_IN401030UV01",
+        Deed::Enter,
+        always("PRPM_IN401031UV01"),
+        "医疗卫生机构（科室）注册",
+    ),
+    service(
+        "PRPM_IN403010UV01",
+        Deed::Enter,
+        always("PRPM_IN403011UV01"),
+        "医疗卫生机构（科室）更新",
+    ),
+    service(
+        "PRPM_IN406010UV01",
+        Deed::FindEntry,
+        always("PRPM_IN406110UV01"),
+        "医疗卫生机构（科室）查询",
+    ),
     service("PRPA_IN400001UV", Deed::Take, ACKNOWLEDGED, "就诊信息登记"),
     service("PRPA_IN400002UV", Deed::Take, ACKNOWLEDGED, "就诊信息更新"),
     service("PRPA_IN400003UV", Deed::Take, ACKNOWLEDGED, "出院登记"),
@@ -146,7 +166,8 @@ fn versioned(request: &str, rest: &str) -> bool {
     let bare = request.ends_with("UV") && digits(rest);
     // QUMT_IN020030 stands with UV01 and with PL.
     let unnamed = request.ends_with(|last: char| last.is_ascii_digit());
-    bare || (unnamed && (rest == "PL" || rest == "UV" || rest.strip_prefix("UV").is_some_and(digits)))
+    bare || (unnamed
+        && (rest == "PL" || rest == "UV" || rest.strip_prefix("UV").is_some_and(digits)))
 }
 
 /// Whether an action may go with a request: its own name, a service code (`S0001`), or one of

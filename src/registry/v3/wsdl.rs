@@ -15,9 +15,8 @@ pub fn wsdl(dialect: Dialect, address: &str) -> String {
         Dialect::Hospital => ("HIPService", vec![("HIPMessageServer", &["action", "message"])]),
         Dialect::Regional => {
             let each = SERVICES.iter().filter(|service| !service.request.ends_with("UV"));
-            let named = |service: &super::services::Service| {
-                (service.request, &["message"] as &[&str])
-            };
+            let named =
+                |service: &super::services::Service| (service.request, &["message"] as &[&str]);
             ("EHRService", each.map(named).collect())
         }
     };
@@ -66,10 +65,9 @@ fn types(operations: &Operations<'_>) -> String {
     for (operation, parameters) in operations {
         let result = format!("{operation}Result");
         let response = format!("{operation}Response");
-        for (element, inner) in [
-            (*operation, texts(parameters)),
-            (response.as_str(), texts(&[result.as_str()])),
-        ] {
+        for (element, inner) in
+            [(*operation, texts(parameters)), (response.as_str(), texts(&[result.as_str()]))]
+        {
             page.push_str(&format!(
                 "<xs:element name=\"{element}\"><xs:complexType><xs:sequence>{inner}\
                  </xs:sequence></xs:complexType></xs:element>\n"

@@ -1,0 +1,1 @@
+//! Documents of every family: in, out, and what they refuse.
