@@ -5,6 +5,7 @@
 //! can take is on this page and in `intake`; what they call are straight lines.
 
 mod counters;
+mod exchange;
 mod gather;
 mod intake;
 mod ledger;
@@ -77,6 +78,7 @@ impl Gateway {
             certificate: received.peer,
             sender: received.sender,
             form: Form::Hl7v2,
+            mark: None,
             number: None,
             bytes: received.body,
         };

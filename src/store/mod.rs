@@ -16,6 +16,7 @@
 pub mod arrival;
 pub mod cache;
 mod error;
+pub mod exchange;
 mod file;
 mod index;
 mod journal;
@@ -42,6 +43,7 @@ pub use arrival::{
     Reason, Replay, Seal, State, WriteEntry,
 };
 pub use error::StoreError;
+pub use exchange::{Exchanged, Mark, Sums};
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use settings::Settings;
 

@@ -1,6 +1,6 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{Pack, TranslateError, Translation};
+use super::{Pack, TranslateError, Translation, civil};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
@@ -130,7 +130,18 @@ impl Pack {
                     .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
                 Ok(vec![self.read_hl7(sender, &message)?])
             }
-            Form::CivilJson | Form::PlatformJson => {
+            Form::CivilJson | Form::CivilXml | Form::CivilCsv => {
+                civil::read(self, (form, sender), (bytes, limits), None)
+            }
+            Form::Card => {
+                let value = json::read(bytes, &limits.json).map_err(|error| {
+                    Unread::malformed(error.fault(), Some(error.position().clone()))
+                })?;
+                let files = self.card.read(&value);
+                let files = files.map_err(|e| Unread::malformed(e.fault, Some(e.at)))?;
+                Ok(self.read_json(form.name(), sender, &files)?)
+            }
+            Form::PlatformJson => {
                 let value = json::read(bytes, &limits.json).map_err(|error| {
                     Unread::malformed(error.fault(), Some(error.position().clone()))
                 })?;

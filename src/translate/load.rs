@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::civil::city::{City, CityFile};
 use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
 use super::examples::{Example, Kind};
@@ -14,9 +15,10 @@ use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
 use super::{Overlay, Pack};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
+use crate::wire::card::Layout;
 
 /// Folders with a meaning of their own; any other holds JSON dialects.
-const NOT_DIALECTS: &[&str] = &["codes", "derived", "elements", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] = &["cities", "codes", "derived", "elements", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
@@ -25,6 +27,8 @@ struct Gathered {
     dialects: Vec<DialectPlan>,
     derived: Facts,
     overlays: HashMap<Source, Overlay>,
+    cities: HashMap<Source, City>,
+    card: Layout,
     examples: Vec<Example>,
 }
 
@@ -38,13 +42,15 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
     gathered.dialects(&mut compiler, files);
+    gathered.cities(&mut compiler, files);
+    gathered.card(&mut compiler, files);
     gathered.derived(&mut compiler, files);
     gathered.senders(&mut compiler, files);
     let Compiler { places, faults, .. } = compiler;
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Gathered { hl7, dialects, derived, overlays, examples } = gathered;
+    let Gathered { hl7, dialects, derived, overlays, cities, card, examples } = gathered;
     Ok(Pack {
         catalogue,
         tables,
@@ -54,6 +60,8 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
         dialects,
         derived,
         overlays,
+        cities,
+        card,
         no_habits: Overlay::default(),
         places,
         examples,
@@ -109,6 +117,26 @@ impl Gathered {
             let kind = Kind::Dialect(plan.name.clone());
             self.keep_examples(compiler, (text, &kind), &file.example);
             self.dialects.push(plan);
+        }
+    }
+
+    fn cities(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("cities", "toml") {
+            let Some((text, file)) = parsed::<CityFile>(compiler, files, path) else { continue };
+            let city = compiler.city(text, &file, &self.dialects);
+            let Some((source, city)) = city else { continue };
+            self.keep_examples(compiler, (text, &Kind::City(source)), &file.example);
+            self.cities.insert(source, city);
+        }
+    }
+
+    fn card(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("card", "csv") {
+            let read = files.text(path).map_err(|fault| vec![fault]);
+            match read.and_then(|text| Layout::parse(path, text)) {
+                Ok(layout) => self.card = layout,
+                Err(faults) => compiler.faults.extend(faults),
+            }
         }
     }
 

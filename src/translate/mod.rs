@@ -22,6 +22,7 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+pub mod civil;
 mod compile;
 pub mod derive;
 mod dialect;
@@ -53,6 +54,8 @@ pub use plain::record_to_json;
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
+use crate::wire::Charset;
+use crate::wire::card::Layout;
 use crate::wire::hl7v2::Message;
 
 /// How many positions of unmapped leaves one message reports.
@@ -70,6 +73,8 @@ pub struct Pack {
     derived: derive::Facts,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
+    cities: HashMap<Source, civil::city::City>,
+    card: Layout,
     places: plan::Places,
     examples: Vec<examples::Example>,
 }
@@ -183,6 +188,10 @@ impl Pack {
         source: Source,
         value: &serde_json::Value,
     ) -> Result<Vec<Translation>, TranslateError> {
+        if dialect == civil::DIALECT {
+            let city = self.cities.get(&source);
+            return civil::read_named(self, (city, source), value, None);
+        }
         read_json::read(self, (dialect, source), value, None)
     }
 
@@ -191,6 +200,12 @@ impl Pack {
     #[must_use]
     pub fn write_json(&self, dialect: &str, record: &Record) -> serde_json::Value {
         write_json::write(self, dialect, record)
+    }
+
+    /// The character set of a sender's tables, where they do not say.
+    #[must_use]
+    pub fn charset_of(&self, sender: Source) -> Option<Charset> {
+        self.cities.get(&sender).and_then(|city| city.charset)
     }
 
     /// The facts that follow from a person's records at a moment (seconds since 1970).

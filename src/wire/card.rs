@@ -190,7 +190,7 @@ impl Layout {
             let Some(given) = document.get(folder).and_then(|folder| folder.get(name)) else {
                 continue;
             };
-            found.remove(folder);
+            found.retain(|name, _| name != folder);
             files.insert(file.name.clone(), file.write(given, &format!("/{}", file.name))?);
         }
         found.insert("files".to_owned(), files.into());
