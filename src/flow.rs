@@ -12,6 +12,7 @@ mod ledger;
 mod operate;
 mod question;
 mod rules;
+pub mod services;
 mod sight;
 mod watch;
 
@@ -32,16 +33,14 @@ use crate::inbound::http::Answered;
 use crate::inbound::mllp;
 use crate::outbound::Upstream;
 use crate::policy;
-use crate::registry::answer::{AnswerMeta, RefusalMeta, write_answer, write_refusal};
+use crate::registry::answer::{AnswerMeta, RefusalMeta};
+use crate::registry::writing::Written;
 use crate::store::cache::Cache;
 use crate::store::{Reason, State, Store};
 use crate::translate::Form;
 use crate::translate::form::Limits;
 use crate::vocabulary::{Date, Fault, Source};
 use crate::wire::hl7v2::{self, ack};
-
-/// Media type of what goes to civil-affairs systems.
-const JSON: &str = "application/json";
 
 /// The gateway itself, as a source of records.
 pub const OWN: Source = Source::fixed("gateway");
@@ -110,18 +109,17 @@ impl Gateway {
             &release,
             self.circumstances(turn, Some(&resident), gathered.states()),
         );
-        let body = write_answer(
-            &release,
-            &AnswerMeta {
-                receipt: &entry.receipt.to_string(),
-                answered_at: turn.at_ms / 1000,
-                mappings: rules.pack.version(),
-                sources: &gathered.reports(),
-            },
-        );
-        let appended = self.append(&entry.with_answer(&body)).await?;
+        let meta = AnswerMeta {
+            receipt: &entry.receipt.to_string(),
+            answered_at: turn.at_ms / 1000,
+            mappings: rules.pack.version(),
+            sources: &gathered.reports(),
+        };
+        let written = question.writing.answer(&rules.pack, &release, &meta);
+        let appended = self.append(&entry.with_answer(&written.body)).await?;
         counters::answered(&scope);
-        Ok(Answered { status: 200, media: JSON, body, entry: Some(appended) })
+        let Written { status, media, body } = written;
+        Ok(Answered { status, media, body, entry: Some(appended) })
     }
 
     /// Enters a refusal in the ledger, and says why, where and what can be done.
@@ -132,7 +130,7 @@ impl Gateway {
         // what would have been said is not.
         let refused = if appended.is_some() { refused } else { Fault::Unavailable.into() };
         let receipt = entry.receipt.to_string();
-        let body = write_refusal(&RefusalMeta {
+        let written = question.writing.refusal(&RefusalMeta {
             fault: refused.fault,
             at: refused.at.as_ref(),
             rule: refused.rule.as_deref(),
@@ -140,8 +138,8 @@ impl Gateway {
             remedy: refused.remedy.as_ref(),
         });
         counters::refused(refused.fault);
-        let status = refused.fault.row().http_status;
-        Answered { status, media: JSON, body, entry: appended }
+        let Written { status, media, body } = written;
+        Answered { status, media, body, entry: appended }
     }
 }
 

@@ -48,6 +48,7 @@ fn record(dataset: &str, source: &str, fields: &[(&str, Value)]) -> Record {
         time: None,
         groups: vec![group],
         carried: vec![],
+        wire: None,
         mappings: String::new(),
     }
 }

@@ -22,14 +22,21 @@ use super::{Gateway, Rules, counters};
 use crate::audit::{Hash, Reference};
 use crate::identity::{Certificate, Keys, Subject, resident};
 use crate::registry::receipt::Receipt;
+use crate::registry::v3::answer;
 use crate::store::{self, Kept, Proposed, Reason, State, StoreError};
 use crate::translate::{Bins, Form, Translation, Unread};
-use crate::vocabulary::{Fault, Source};
+use crate::vocabulary::{Dataset, ElementId, Fault, Record, Source, Value};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::{self, Header, Message};
 
 /// Whoever sends over a connection that belongs to nobody.
 const NOBODY: Source = Source::fixed("unknown");
+
+/// What is entered in a register of its own, and the element it is known by there.
+pub(super) const LISTED: &[(Dataset, ElementId)] = &[
+    (Dataset::fixed("staff"), ElementId::fixed("MZ.staff.id")),
+    (Dataset::fixed("organisation"), ElementId::fixed("MZ.organisation.id")),
+];
 
 /// One unit as it came.
 #[derive(Debug)]
@@ -59,6 +66,8 @@ pub struct Taken {
     pub diagnostic: Option<&'static str>,
     /// When it arrived, milliseconds since 1970.
     pub received_at_ms: i64,
+    /// Under which number the document it holds can be asked for.
+    pub document: Option<String>,
     /// What of an HL7 v2 header could be read.
     pub(super) header: Option<Header>,
 }
@@ -127,6 +136,11 @@ impl Gateway {
             (_, None) => Understood::refused(Fault::CertificateUnknown),
             (form, Some(sender)) => self.understand((&rules, sender), form, &unit.bytes),
         };
+        let document = match &read.proposed {
+            Proposed::Apply { record, .. } => number_of(record, answer::DOCUMENT),
+            _ => None,
+        };
+        let document = document.map(str::to_owned);
         let digest = Hash::digest(&unit.bytes);
         let named = unit.number.as_deref().or(read.number.as_deref());
         let source = sender.unwrap_or(NOBODY);
@@ -146,7 +160,7 @@ impl Gateway {
         }
         counters::kept((source, unit.form), &kept);
         let Understood { header, bins, diagnostic, .. } = read;
-        Taken { kept, bins, diagnostic, received_at_ms, header }
+        Taken { kept, bins, diagnostic, received_at_ms, document, header }
     }
 
     /// What shall become of bytes that are read again.
@@ -216,6 +230,11 @@ impl Gateway {
         translation: Translation,
     ) -> Understood {
         counters::unmapped(sender, &translation.bins);
+        if let Some(key) = self.listed(&translation.record) {
+            let record = Box::new(translation.record);
+            let proposed = Proposed::Enter { record, key };
+            return Understood { bins: Some(translation.bins), ..Understood::of(proposed) };
+        }
         let identifiers = resident::index(&self.keys, translation.record.identifiers());
         let merge_from = match &translation.merge {
             Some(merge) => {
@@ -227,6 +246,7 @@ impl Gateway {
         let proposed = match (identifiers, merge_from) {
             (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
                 entry: (!merge_from.is_empty()).then(|| self.merge_entry(rules, sender)),
+                document: self.document_key(&translation.record),
                 record: Box::new(translation.record),
                 identifiers,
                 merge_from,
@@ -237,6 +257,34 @@ impl Gateway {
         };
         Understood { bins: Some(translation.bins), ..Understood::of(proposed) }
     }
+}
+
+impl Gateway {
+    /// Under which key a document is found; its number is its maker's, and never a person's.
+    fn document_key(&self, record: &Record) -> Option<String> {
+        number_of(record, answer::DOCUMENT).map(|number| self.keyed("document", number))
+    }
+
+    /// The key of an entry about staff or an organisation; `None` for anything about a person.
+    fn listed(&self, record: &Record) -> Option<String> {
+        let (_, element) = LISTED.iter().find(|(dataset, _)| *dataset == record.dataset)?;
+        number_of(record, *element).map(|number| self.keyed(record.dataset.as_str(), number))
+    }
+
+    /// A number that names no person, as it is looked up.
+    pub(super) fn keyed(&self, what: &str, number: &str) -> String {
+        // No department has a space in its name: no stand-in a department gets is like this.
+        self.keys.pseudonym_of_value(&format!("kept {what}"), number)
+    }
+}
+
+/// The first number an element holds.
+fn number_of(record: &Record, element: ElementId) -> Option<&str> {
+    record.values(element).find_map(|value| match value {
+        Value::Identifier(identifier) => Some(identifier.value.as_str()),
+        Value::Text(text) => Some(text.as_str()),
+        _ => None,
+    })
 }
 
 /// What its sender must mend is refused; what a later mapping may read is kept aside.

@@ -11,7 +11,7 @@ use super::question::{Question, Refused, Turn};
 use super::rules::Rules;
 use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
-use crate::identity::PersonId;
+use crate::identity::{PersonId, Pseudonym};
 use crate::outbound::Upstream;
 use crate::store::{LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
@@ -78,6 +78,15 @@ impl Gateway {
             Some(person) => self.keys.pseudonym(person),
             None => self.keys.pseudonym_of_token(&resident.token),
         });
+        Self::about(turn, person, sources)
+    }
+
+    /// The same, where the person is known by no number of the question.
+    pub(super) fn about(
+        turn: &Turn,
+        person: Option<Pseudonym>,
+        sources: BTreeMap<Source, Freshness>,
+    ) -> Circumstances<'_> {
         Circumstances {
             at_ms: turn.at_ms,
             random: random(),

@@ -8,24 +8,26 @@ use super::rules::Rules;
 use crate::identity::Certificate;
 use crate::policy::{Bilingual, Refusal, RuleId};
 use crate::registry::civil::{self, Inquiry, InquiryError};
+use crate::registry::writing::{CivilJson, Writing};
 use crate::store::StoreError;
 use crate::vocabulary::identifier::IdentifierError;
 use crate::vocabulary::{Fault, Position};
 
 /// A question: who asks is what the certificate says, what is asked is the body.
-#[derive(Debug)]
 pub struct Question {
     /// The client's certificate.
     pub certificate: Option<Certificate>,
     /// What is asked, or why that cannot be read.
     pub inquiry: Result<Inquiry, InquiryError>,
+    /// In which words the answer is given.
+    pub writing: Arc<dyn Writing>,
 }
 
 impl Question {
-    /// Reads a question.
+    /// Reads a question of our published JSON interface.
     #[must_use]
     pub fn read(certificate: Option<Certificate>, body: &Bytes) -> Self {
-        Self { certificate, inquiry: civil::read_inquiry(body) }
+        Self { certificate, inquiry: civil::read_inquiry(body), writing: Arc::new(CivilJson) }
     }
 }
 

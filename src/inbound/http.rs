@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Extensions, Server};
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,6 +22,8 @@ use crate::identity::Certificate;
 /// Memory for all bodies at once, in KiB, beyond the first [`FREE_KIB`] of each: else every
 /// connection could have one of the largest size in hand.
 const BODIES_KIB_MAX: usize = 64 * 1024;
+/// Where the exchange services stand, one path for each dialect.
+const SOAP: &[&str] = &["/soap/hospital", "/soap/regional"];
 /// How much of each body is free.
 const FREE_KIB: usize = 64;
 /// How long a body may take from its first byte to its last: who dribbles holds a connection.
@@ -32,6 +34,10 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 pub struct Asked {
     /// The client's certificate, already verified against our authority.
     pub certificate: Option<Certificate>,
+    /// Path of the route, such as `/soap/regional`.
+    pub path: String,
+    /// How the client names this server.
+    pub host: Option<String>,
     /// What its sender says the body is, if it is text.
     pub media: Option<String>,
     /// The body, within the size limit.
@@ -64,6 +70,10 @@ pub struct Doors {
     pub push: Door,
     /// `POST /v1/inquiries`
     pub answer: Door,
+    /// `POST /soap/hospital`, `POST /soap/regional`
+    pub call: Door,
+    /// `GET` of the same: the description of the interface.
+    pub describe: Door,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
     pub echo: Option<Door>,
 }
@@ -92,16 +102,22 @@ pub fn serve(
     let limit = bounds.body_bytes_max;
     // One body of the largest size must fit.
     let room = Arc::new(Semaphore::new(BODIES_KIB_MAX.max(limit / 1024 + 1)));
-    let app = move || {
-        let room = || (limit, Arc::clone(&room));
-        let mut app = App::new()
-            .service(web::resource("/v1/messages").route(door(&doors.push, room())))
-            .service(web::resource("/v1/inquiries").route(door(&doors.answer, room())));
-        if let Some(echo) = &doors.echo {
-            app = app.service(web::resource("/v1/echo").route(door(echo, room())));
-        }
-        app
-    };
+    let app =
+        move || {
+            let room = || (limit, Arc::clone(&room));
+            let mut app = App::new()
+                .service(post("/v1/messages", &doors.push, room()))
+                .service(post("/v1/inquiries", &doors.answer, room()));
+            for path in SOAP {
+                let described = door(&doors.describe, room()).method(Method::GET);
+                let called = door(&doors.call, room()).method(Method::POST);
+                app = app.service(web::resource(*path).route(described).route(called));
+            }
+            if let Some(echo) = &doors.echo {
+                app = app.service(post("/v1/echo", echo, room()));
+            }
+            app
+        };
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     // `on_connect` stands before `listen`, or client certificates would silently be absent.
     let server = HttpServer::new(app)
@@ -125,15 +141,23 @@ fn remember(connection: &dyn Any, extensions: &mut Extensions) {
     }
 }
 
+fn post(path: &str, behind: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Resource {
+    web::resource(path).route(door(behind, bounds).method(Method::POST))
+}
+
+/// The route to a door, of any method.
 fn door(door: &Door, (limit, room): (usize, Arc<Semaphore>)) -> actix_web::Route {
     let door = Arc::clone(door);
-    web::post().to(move |request: HttpRequest, payload: web::Payload| {
+    web::route().to(move |request: HttpRequest, payload: web::Payload| {
         let certificate = request.conn_data::<Certificate>().cloned();
         // An address is missing only where the connection is already gone.
         let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
         let announced = request.headers().get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         let media = text(&request, &header::CONTENT_TYPE);
+        let (path, host) = (request.path().to_owned(), text(&request, &header::HOST));
+        // What has no body announces nothing.
+        let announced = announced.or((request.method() == Method::GET).then_some(0));
         let (door, room) = (Arc::clone(&door), Arc::clone(&room));
         async move {
             // Held until the answer is there.
@@ -142,7 +166,10 @@ fn door(door: &Door, (limit, room): (usize, Arc<Semaphore>)) -> actix_web::Route
                 Err(status) => return refuse(status),
             };
             match collect(payload, limit, BODY_TIME_MAX).await {
-                Ok(body) => respond(door(Asked { certificate, media, body, remote }).await),
+                Ok(body) => {
+                    let asked = Asked { certificate, path, host, media, body, remote };
+                    respond(door(asked).await)
+                }
                 Err(status) => refuse(status),
             }
         }

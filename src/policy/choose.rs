@@ -18,7 +18,7 @@ use std::collections::HashMap;
 
 use super::plan::{Plan, Planned, Ruling};
 use super::special::Marks;
-use crate::vocabulary::{ElementId, Record, Value, ValueType};
+use crate::vocabulary::{ElementId, Field, GroupName, Record, Value, ValueType};
 
 /// A record, and when its source last said so.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +50,8 @@ pub(super) struct Choice<'a> {
     pub(super) time: i64,
     /// Which record and which group, where groups repeat.
     pub(super) group: Option<(usize, usize)>,
+    /// What kind of group it stands in.
+    pub(super) within: GroupName,
 }
 
 /// The values to give, single facts by the order of the purpose, then groups.
@@ -65,7 +67,7 @@ pub(super) fn choose<'a>(
         let mut seen = Seen { plan, wanted, from: *from, time, record_index, marks: None };
         for (group_index, group) in from.record.groups.iter().enumerate() {
             for field in &group.fields {
-                let Some(choice) = seen.choice(group_index, field.element, &field.value) else {
+                let Some(choice) = seen.choice((group_index, group.name), field) else {
                     continue;
                 };
                 if choice.group.is_some() {
@@ -101,10 +103,10 @@ struct Seen<'a, 'w> {
 impl<'a> Seen<'a, '_> {
     fn choice(
         &mut self,
-        group_index: usize,
-        element: ElementId,
-        value: &'a Value,
+        (group_index, within): (usize, GroupName),
+        Field { element, value, .. }: &'a Field,
     ) -> Option<Choice<'a>> {
+        let element = *element;
         let planned = self.plan.planned(element)?;
         let wanted = self.wanted.is_none_or(|wanted| wanted.contains(&element));
         if !wanted || !planned.believes(self.from.record) {
@@ -112,7 +114,11 @@ impl<'a> Seen<'a, '_> {
         }
         let special = &self.plan.shared.special;
         let marks = self.marks.get_or_insert_with(|| special.mark(self.from.record));
-        let group = marks.get(group_index).copied().unwrap_or_default();
+        let group = match value.value_type() {
+            // Bytes are a whole document: whatever of the record is marked stands in them.
+            ValueType::Bytes => marks.iter().fold(Marks::default(), |all, one| all.with(*one)),
+            _ => marks.get(group_index).copied().unwrap_or_default(),
+        };
         let ruling = planned.ruling(group.with(special.mark_value(value)));
         // No rung, nothing to stand on: withheld.
         ruling.ladder.first()?;
@@ -124,6 +130,7 @@ impl<'a> Seen<'a, '_> {
             time: self.time,
             group: (planned.repeats && value.value_type() != ValueType::Boolean)
                 .then_some((self.record_index, group_index)),
+            within,
         })
     }
 }

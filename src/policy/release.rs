@@ -11,7 +11,7 @@ use super::plan::Withheld;
 use super::scope::{RuleId, Scope};
 use super::treat::{Surroundings, Treated, treat};
 use crate::identity::Keys;
-use crate::vocabulary::{Dataset, Element, ElementId, Source, Tier};
+use crate::vocabulary::{Dataset, Element, ElementId, GroupName, Source, Tier};
 
 /// One element that leaves.
 #[derive(Debug, Clone)]
@@ -24,6 +24,7 @@ pub struct Released {
     dataset: Dataset,
     as_of: i64,
     group: Option<u32>,
+    within: GroupName,
     rules: Arc<[RuleId]>,
 }
 
@@ -74,6 +75,12 @@ impl Released {
     #[must_use]
     pub const fn group(&self) -> Option<u32> {
         self.group
+    }
+
+    /// What kind of group it stood in: `allergy`, `diagnosis`, `record` for none.
+    #[must_use]
+    pub const fn within(&self) -> GroupName {
+        self.within
     }
 
     /// By which rules.
@@ -172,6 +179,7 @@ fn release(scope: &Scope, choice: &Choice<'_>, keys: &Keys) -> Option<Released> 
         // The minute of an admission says more than that there was one.
         as_of: if tier == Tier::Full { choice.time } else { day(choice.time) },
         group: None,
+        within: choice.within,
         rules: Arc::clone(&choice.ruling.rules),
     })
 }

@@ -150,16 +150,24 @@ impl Special {
     pub(super) fn mark_value(&self, value: &Value) -> Marks {
         match value {
             Value::Code(coding) => {
-                let original = coding.original.as_ref().map(|original| original.code.as_str());
+                let original = coding.original.as_ref();
+                let parts = original.into_iter().flat_map(|original| &original.parts);
+                let original = original.map(|original| original.code.as_str());
                 let codes = [coding.code.as_deref(), original];
                 let display = coding.display.as_deref().map(|text| self.mark_text(text));
                 codes
                     .into_iter()
                     .flatten()
+                    .chain(parts.map(String::as_str))
                     .map(|code| self.mark_code(code).with(self.mark_text(code)))
                     .fold(display.unwrap_or_default(), Marks::with)
             }
             Value::Text(text) => self.mark_text(text).with(self.mark_code(text)),
+            // The name of a ward or an institution can say what somebody is treated for.
+            Value::Organization(whole) | Value::Place(whole) => {
+                let parts = whole.parts.iter().map(|part| self.mark_text(part));
+                parts.fold(self.mark_text(&whole.text), Marks::with)
+            }
             _ => Marks::default(),
         }
     }

@@ -62,6 +62,7 @@ fn a_special_value_marks_its_group_and_what_stands_below_it() {
             group("order", Some(0), vec![field(Value::Text("血常规".to_owned()))]),
         ],
         carried: Vec::new(),
+        wire: None,
         mappings: String::new(),
     };
     let marks = set.shared.special.mark(&record);

@@ -73,6 +73,7 @@ pub(crate) fn record(
         time: Some(Date::parse(day).unwrap()),
         groups: groups.collect(),
         carried: Vec::new(),
+        wire: None,
         mappings: "m".to_owned(),
     }
 }

@@ -84,6 +84,9 @@ pub(super) fn treat(
         (Treatment::Surname, Value::Name(name)) => {
             Value::Name(Composite::line(surname(&name.text)?))
         }
+        (Treatment::Surname, Value::Person(person)) => {
+            Value::Person(Composite::line(surname(named_person(person)?)?))
+        }
         (Treatment::Year, Value::Date(date)) => Value::Date(date.truncated(4)),
         _ => return None,
     };
@@ -106,6 +109,7 @@ fn pseudonym(value: &Value, around: Surroundings<'_>) -> Option<Treated> {
         Value::Code(coding) => coding.code.clone()?,
         Value::Identifier(identifier) => identifier.normalised().ok()?,
         Value::Name(name) => name.text.clone(),
+        Value::Person(person) => named_person(person)?.to_owned(),
         Value::Telecom(number) => number.text.chars().filter(|sign| !separates(*sign)).collect(),
         _ => return None,
     };
@@ -123,6 +127,13 @@ fn decade(quantity: &Quantity) -> Option<Quantity> {
         comparator: Some(">=".to_owned()),
         unit: quantity.unit.clone(),
     })
+}
+
+/// The name of a person; who came with a number alone has none.
+fn named_person(person: &Composite) -> Option<&str> {
+    let names = person.parts.iter().skip(1).take(2);
+    let named = person.parts.is_empty() || names.into_iter().any(|part| !part.is_empty());
+    named.then_some(person.text.as_str())
 }
 
 /// The surname and two stars, however long the given name is.
@@ -149,6 +160,7 @@ fn mask_identifier(identifier: &Identifier) -> Option<Identifier> {
         value: mask(&identifier.value, head, 4)?,
         authority: None,
         type_code: None,
+        parts: Vec::new(),
     })
 }
 
@@ -248,9 +260,12 @@ mod tests {
     /// The text a person reads of a treated value.
     fn text(treated: Treated) -> String {
         match treated {
-            Treated::Value(Value::Name(line) | Value::Telecom(line) | Value::Address(line)) => {
-                line.text
-            }
+            Treated::Value(
+                Value::Name(line)
+                | Value::Telecom(line)
+                | Value::Address(line)
+                | Value::Person(line),
+            ) => line.text,
             Treated::Value(Value::Identifier(identifier)) => identifier.value,
             Treated::Value(Value::Date(date)) => date.to_iso(),
             Treated::Value(Value::Code(coding)) => coding.code.unwrap_or_default(),
@@ -295,6 +310,20 @@ mod tests {
         check(" 李四 ", Some("李**"));
         check("*", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_person_keeps_a_surname_and_a_number_alone_is_none() {
+        let person = |text: &str, parts: &[&str]| {
+            let parts = parts.iter().map(ToString::to_string).collect();
+            Value::Person(Composite { text: text.to_owned(), parts })
+        };
+        let surname = |value, expect| check(Treatment::Surname, value, expect);
+        surname(person("李四", &["D7", "李", "四"]), Some("李**"));
+        surname(person("李四", &[]), Some("李**"));
+        surname(person("D7", &["D7"]), None);
+        check(Treatment::District, Value::Place(line("洛阳市一院")), None);
+        check(Treatment::Surname, Value::Organization(line("洛阳市一院")), None);
     }
 
     #[test]

@@ -78,8 +78,10 @@ impl Treatment {
             Self::Icd10Category | Self::Parent => matches!(value, V::Code),
             Self::Mask => matches!(value, V::Identifier | V::Telecom),
             Self::Day | Self::Month | Self::Year => matches!(value, V::Date),
-            Self::Pseudonym => matches!(value, V::Code | V::Identifier | V::Name | V::Telecom),
-            Self::Surname => matches!(value, V::Name),
+            Self::Pseudonym => {
+                matches!(value, V::Code | V::Identifier | V::Name | V::Person | V::Telecom)
+            }
+            Self::Surname => matches!(value, V::Name | V::Person),
         }
     }
 }

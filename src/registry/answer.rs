@@ -3,6 +3,8 @@
 //! An unknown person, a person without data and a person whose data are withheld get
 //! the same answer, byte by byte, but for the receipt and the time.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -205,11 +207,14 @@ fn treated(value: &Treated) -> Json {
 /// One line for what people read, an object for what has parts.
 fn plain(value: &Value) -> Json {
     match value {
-        Value::Address(line) | Value::Name(line) | Value::Telecom(line) => json!(line.text),
+        Value::Address(line)
+        | Value::Name(line)
+        | Value::Organization(line)
+        | Value::Person(line)
+        | Value::Place(line)
+        | Value::Telecom(line) => json!(line.text),
         Value::Boolean(yes) => json!(yes),
-        Value::Bytes(bytes) => {
-            json!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-        }
+        Value::Bytes(bytes) => json!(STANDARD.encode(bytes)),
         Value::Code(coding) => code(coding),
         Value::Date(date) => json!(date.to_iso()),
         Value::Identifier(identifier) => {
@@ -227,7 +232,7 @@ fn plain(value: &Value) -> Json {
 /// The code of the element's own table; the sender's, only where it has no counterpart.
 fn code(coding: &Coding) -> Json {
     match (&coding.code, &coding.original) {
-        (None, Some(original)) => json!({
+        (None, Some(original)) if !original.code.is_empty() => json!({
             "code": null,
             "display": coding.display,
             "original": { "code": original.code, "system": original.system },

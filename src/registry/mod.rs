@@ -8,6 +8,9 @@ pub mod civil;
 pub mod elder_registry;
 pub mod platform;
 pub mod receipt;
+pub mod released;
+pub mod v3;
+pub mod writing;
 
 #[cfg(test)]
 mod tests;

@@ -79,6 +79,7 @@ pub fn subject(identifier: &Identifier) -> Option<Record> {
         time: None,
         groups: vec![Group { name, parent: None, fields: vec![field] }],
         carried: Vec::new(),
+        wire: None,
         mappings: String::new(),
     })
 }

@@ -1,5 +1,7 @@
 //! Tests of what leaves: answers by bytes.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::answer::{AnswerMeta, RefusalMeta, SourceReport, write_answer, write_refusal};
@@ -57,7 +59,7 @@ fn canary(element: &Element, number: usize) -> (Value, Option<String>) {
         ValueType::Address => Value::Address(line()),
         ValueType::Boolean => return (Value::Boolean(true), None),
         ValueType::Bytes => {
-            let shown = mark.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let shown = STANDARD.encode(&mark);
             return (Value::Bytes(mark.into_bytes()), Some(shown));
         }
         ValueType::Code => code(&mark),
@@ -70,6 +72,9 @@ fn canary(element: &Element, number: usize) -> (Value, Option<String>) {
             Value::Identifier(Identifier::new(IdentifierKind::Local, mark.clone()))
         }
         ValueType::Name => Value::Name(line()),
+        ValueType::Organization => Value::Organization(line()),
+        ValueType::Person => Value::Person(line()),
+        ValueType::Place => Value::Place(line()),
         ValueType::Quantity => {
             let quantity = Quantity { number: mark.clone(), comparator: None, unit: None };
             Value::Quantity(quantity)

@@ -43,6 +43,15 @@ pub enum Proposed {
         merge_from: Vec<Indexed>,
         /// The ledger entry to write with it, if two persons do become one by it.
         entry: Option<WriteEntry>,
+        /// Keyed digest of the number of the document it holds.
+        document: Option<String>,
+    },
+    /// Keep it as a version of an entry about staff or an organisation.
+    Enter {
+        /// What it became.
+        record: Box<Record>,
+        /// Keyed digest of the number it is known by.
+        key: String,
     },
     /// Keep it aside: it can be replayed.
     Quarantine(Reason),

@@ -299,6 +299,7 @@ fn weigh(records: &[(Record, i64)]) -> u32 {
     let mut bytes = 256;
     for (record, _) in records {
         bytes += 256 + record.carried.iter().map(|leaf| 80 + leaf.text.len()).sum::<usize>();
+        bytes += record.wire.as_ref().map_or(0, |wire| 64 + wire.frame.len());
         bytes += record.groups.len() * (size_of::<Group>() + 32);
         bytes += record
             .fields()
@@ -308,19 +309,28 @@ fn weigh(records: &[(Record, i64)]) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
+fn parts(parts: &[String]) -> usize {
+    parts.iter().map(|part| 24 + part.len()).sum()
+}
+
 fn value_bytes(value: &Value) -> usize {
     match value {
-        Value::Address(whole) | Value::Name(whole) | Value::Telecom(whole) => {
-            whole.text.len() + whole.parts.iter().map(|part| 24 + part.len()).sum::<usize>()
-        }
+        Value::Address(whole)
+        | Value::Name(whole)
+        | Value::Organization(whole)
+        | Value::Person(whole)
+        | Value::Place(whole)
+        | Value::Telecom(whole) => whole.text.len() + parts(&whole.parts),
         Value::Boolean(_) => 0,
         Value::Bytes(bytes) => bytes.len(),
         Value::Code(coding) => {
             let texts = [&coding.code, &coding.display];
-            64 + texts.into_iter().flatten().map(String::len).sum::<usize>()
+            let original = coding.original.as_ref();
+            let more = original.map_or(0, |original| parts(&original.parts));
+            64 + texts.into_iter().flatten().map(String::len).sum::<usize>() + more
         }
         Value::Date(date) => date.as_str().len(),
-        Value::Identifier(identifier) => 64 + identifier.value.len(),
+        Value::Identifier(identifier) => 64 + identifier.value.len() + parts(&identifier.parts),
         Value::Quantity(quantity) => 48 + quantity.number.len(),
         Value::Text(text) => text.len(),
     }

@@ -8,6 +8,7 @@ use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
 
 use super::arrival::{Arrival, Kept, Proposed, Reason, State, WriteEntry};
+use super::directory::Listing;
 use super::error::StoreError;
 use super::exchange::Mark;
 use super::index::Conflict;
@@ -15,7 +16,7 @@ use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
 use crate::identity::{Indexed, PersonId};
 use crate::translate::Form;
-use crate::vocabulary::{Dataset, Fault, Position, Source};
+use crate::vocabulary::{Dataset, Fault, Position, Record, Source};
 
 /// Longest control id kept as it is, in bytes (HL7 v2.7 MSH-10); of a longer one the
 /// end gives way to a digest of the whole.
@@ -37,6 +38,8 @@ pub struct Message {
 pub enum Outcome {
     /// Keep it and its record.
     Apply(Application),
+    /// Keep it as a version of an entry of its own.
+    Enter(Listing),
     /// Keep it aside, or keep that it was refused.
     Hold(State, Reason),
 }
@@ -51,6 +54,7 @@ pub struct Application {
     identifiers: Vec<Indexed>,
     merge_from: Vec<Indexed>,
     entry: Option<WriteEntry>,
+    document: Option<String>,
 }
 
 /// What one commit adds to the counts of a source.
@@ -95,15 +99,19 @@ impl Message {
 impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
-        let (record, identifiers, merge_from, entry) = match proposed {
-            Proposed::Apply { record, identifiers, merge_from, entry } => {
-                (record, identifiers, merge_from, entry)
+        let json = |record: &Record| serde_json::to_vec(record).map_err(|_| StoreError::Damaged);
+        let (record, (identifiers, merge_from), entry, document) = match proposed {
+            Proposed::Apply { record, identifiers, merge_from, entry, document } => {
+                (record, (identifiers, merge_from), entry, document)
+            }
+            Proposed::Enter { record, key } => {
+                return Ok(Self::Enter(Listing { json: json(&record)?, key }));
             }
             Proposed::Quarantine(reason) => return Ok(Self::Hold(State::Quarantined, reason)),
             Proposed::Refuse(reason) => return Ok(Self::Hold(State::Refused, reason)),
         };
         Ok(Self::Apply(Application {
-            json: serde_json::to_vec(&record).map_err(|_| StoreError::Damaged)?,
+            json: json(&record)?,
             dataset: record.dataset,
             source: record.source,
             time: record.time.as_ref().and_then(crate::vocabulary::Date::timestamp),
@@ -111,6 +119,7 @@ impl Outcome {
             identifiers,
             merge_from,
             entry,
+            document,
         }))
     }
 }
@@ -258,6 +267,10 @@ impl Writer {
     fn decide(&mut self, number: i64, outcome: &Outcome, at_ms: i64) -> Result<Settled, Stop> {
         match outcome {
             Outcome::Apply(application) => self.apply(number, application, at_ms),
+            Outcome::Enter(listing) => {
+                self.write_listing(number, listing, at_ms)?;
+                Ok(Settled { state: State::Kept, reason: None, holder: None, persons: Vec::new() })
+            }
             Outcome::Hold(state, reason) => Ok(Settled::held(*state, reason.clone())),
         }
     }
@@ -337,7 +350,10 @@ impl Writer {
                 &application.mappings,
                 &self.scratch[..],
             ))?;
-        Ok(())
+        match &application.document {
+            Some(key) => self.write_document(key, number),
+            None => Ok(()),
+        }
     }
 
     /// Seals the bytes into `scratch`; without a person under a key of the row's own.

@@ -15,6 +15,7 @@
 
 pub mod arrival;
 pub mod cache;
+mod directory;
 mod error;
 pub mod exchange;
 mod file;
@@ -42,6 +43,7 @@ pub use arrival::{
     Appended, Arrival, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent, Proposed,
     Reason, Replay, Seal, State, WriteEntry,
 };
+pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
 pub use ledger::{LedgerFile, LedgerSearch};
@@ -283,6 +285,24 @@ impl Store {
     pub async fn replay(&self, number: u64) -> Result<Option<Replay>, StoreError> {
         let keys = Arc::clone(&self.keys);
         self.readers.read(move |connection| read::replay(connection, &keys, number)).await
+    }
+
+    /// The record that holds the document of a key; `None` if there is none any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Sql`].
+    pub async fn document(&self, key: String) -> Result<Option<Found>, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        self.readers.read(move |connection| directory::document(connection, &keys, &key)).await
+    }
+
+    /// The newest version of an entry about staff or an organisation, and when it arrived.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Sql`].
+    pub async fn listing(&self, key: String) -> Result<Option<(Record, i64)>, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        self.readers.read(move |connection| directory::listing(connection, &keys, &key)).await
     }
 
     /// How many entries the ledger has.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::file::{As, ByType, ElementText, RowText, Unknown, Way};
+use super::file::{As, ByType, ElementText, NameForm, RowText, Unknown, Way};
 use super::plan::{Codes, Meaning, Observation, Places, Read, Tables};
 use super::suggest::nearest;
 use crate::vocabulary::code::CodeTable;
@@ -70,8 +70,10 @@ impl<'a> Compiler<'a> {
         if text.kind.is_some() && !matches!(read, Read::Identifier(_)) {
             return Err(file.fault(row.span(), "only an identifier has a kind"));
         }
-        if text.composite.is_some() && !matches!(read, Read::Name(_)) {
-            return Err(file.fault(row.span(), "only a name has a form"));
+        if let Some(form) = text.composite.filter(|form| !fits(&read, *form)) {
+            return Err(file
+                .fault(row.span(), format!("no value of this type stands in a {form:?}"))
+                .hint("a name: XPN, XCN; an identifier: EI; an organization: HD"));
         }
         self.places.push(place.hint("add an example whose message has it"));
         Ok(Meaning {
@@ -91,17 +93,14 @@ impl<'a> Compiler<'a> {
         id: &str,
     ) -> Result<(ElementId, Read), Diagnostic> {
         let element = self.element(file, row, id)?;
-        let form = row.form.as_ref().map_or(natural(element.value), |form| Some(*form.get_ref()));
+        let form = row.form.as_ref().map_or(natural(element.value), |form| *form.get_ref());
         let span = row.form.as_ref().map_or(row.element.span(), Spanned::span);
-        let Some(form) = form else {
-            return Err(file.fault(span, "a row cannot hold bytes"));
-        };
         if form == As::Observation {
             return Err(file
                 .fault(row.element.span(), "an observation names one element for each type")
                 .hint("element = { quantity = \"…\", code = \"…\", text = \"…\", date = \"…\" }"));
         }
-        if natural(element.value) != Some(form) {
+        if natural(element.value) != form {
             let name = name(element.value);
             return Err(file
                 .fault(span, format!("{id} holds a {name}"))
@@ -110,10 +109,14 @@ impl<'a> Compiler<'a> {
         let read = match form {
             As::Address => Read::Address,
             As::Boolean => Read::Boolean,
+            As::Bytes => Read::Bytes,
             As::Code => Read::Code(self.tables(file, row, element)?),
             As::Date => Read::Date,
             As::Identifier => Read::Identifier(row.kind),
             As::Name => Read::Name(row.composite.unwrap_or_default()),
+            As::Organization => Read::Organization,
+            As::Person => Read::Person,
+            As::Place => Read::Place,
             As::Quantity => Read::Quantity,
             As::Telecom => Read::Telecom,
             As::Text | As::Observation => Read::Text,
@@ -143,15 +146,17 @@ impl<'a> Compiler<'a> {
         let quantity = typed(&by_type.quantity, ValueType::Quantity)?.map(|element| element.id);
         let text = typed(&by_type.text, ValueType::Text)?.map(|element| element.id);
         let date = typed(&by_type.date, ValueType::Date)?.map(|element| element.id);
+        let bytes = typed(&by_type.bytes, ValueType::Bytes)?.map(|element| element.id);
         let code = match typed(&by_type.code, ValueType::Code)? {
             Some(element) => Some((element.id, self.tables(file, row, element)?)),
             None => None,
         };
-        let first = quantity.or(text).or(date).or(code.as_ref().map(|(id, _)| *id));
+        let first = quantity.or(text).or(date).or(bytes).or(code.as_ref().map(|(id, _)| *id));
         let Some(first) = first else {
             return Err(file.fault(row.element.span(), "an observation names at least one element"));
         };
-        Ok((first, Read::Observation(Box::new(Observation { quantity, code, text, date }))))
+        let by_type = Observation { quantity, code, text, date, bytes };
+        Ok((first, Read::Observation(Box::new(by_type))))
     }
 
     fn element(&self, file: Text<'_>, row: &RowText, id: &str) -> Result<&'a Element, Diagnostic> {
@@ -244,6 +249,15 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// Whether a value of that type can stand in that composite.
+const fn fits(read: &Read, form: NameForm) -> bool {
+    match form {
+        NameForm::Ei => matches!(read, Read::Identifier(_)),
+        NameForm::Hd => matches!(read, Read::Organization),
+        NameForm::Xcn | NameForm::Xpn => matches!(read, Read::Name(_)),
+    }
+}
+
 fn coded(read: &Read) -> bool {
     match read {
         Read::Code(_) => true,
@@ -253,19 +267,22 @@ fn coded(read: &Read) -> bool {
 }
 
 /// The way of reading that makes a value of that type.
-const fn natural(value: ValueType) -> Option<As> {
-    Some(match value {
+const fn natural(value: ValueType) -> As {
+    match value {
         ValueType::Address => As::Address,
         ValueType::Boolean => As::Boolean,
-        ValueType::Bytes => return None,
+        ValueType::Bytes => As::Bytes,
         ValueType::Code => As::Code,
         ValueType::Date => As::Date,
         ValueType::Identifier => As::Identifier,
         ValueType::Name => As::Name,
+        ValueType::Organization => As::Organization,
+        ValueType::Person => As::Person,
+        ValueType::Place => As::Place,
         ValueType::Quantity => As::Quantity,
         ValueType::Telecom => As::Telecom,
         ValueType::Text => As::Text,
-    })
+    }
 }
 
 const fn name(value: ValueType) -> &'static str {
@@ -277,6 +294,9 @@ const fn name(value: ValueType) -> &'static str {
         ValueType::Date => "date",
         ValueType::Identifier => "identifier",
         ValueType::Name => "name",
+        ValueType::Organization => "organization",
+        ValueType::Person => "person",
+        ValueType::Place => "place",
         ValueType::Quantity => "quantity",
         ValueType::Telecom => "telecom",
         ValueType::Text => "text",

@@ -267,6 +267,7 @@ impl Facts {
             time: Some(Date::from_timestamp(now)),
             groups: vec![Group { name: GroupName::parse("record").ok()?, parent: None, fields }],
             carried: Vec::new(),
+            wire: None,
             mappings: pack.version().to_owned(),
         })
     }

@@ -25,6 +25,9 @@ pub enum TranslateError {
     /// A segment that may stand once stands again; two patients are never joined.
     #[error("segment {0} may stand only once")]
     SegmentRepeated(Position),
+    /// A second patient; two persons are never joined.
+    #[error("{0} is a second patient")]
+    SubjectRepeated(Position),
     /// HL7 v2 table 0357, code 103.
     #[error("{0} holds a code its table does not list")]
     TableValue(Position),
@@ -50,7 +53,9 @@ impl TranslateError {
             Self::DataType(_) => Fault::DataType,
             Self::Dialect(_) | Self::UnsupportedMessage(_) => Fault::UnsupportedMessage,
             Self::Missing(_) => Fault::RequiredMissing,
-            Self::SegmentMissing(_) | Self::SegmentRepeated(_) => Fault::SegmentSequence,
+            Self::SegmentMissing(_) | Self::SegmentRepeated(_) | Self::SubjectRepeated(_) => {
+                Fault::SegmentSequence
+            }
             Self::TableValue(_) => Fault::TableValue,
             Self::UnsupportedEvent(_) => Fault::UnsupportedEvent,
             Self::UnsupportedProcessing(_) => Fault::UnsupportedProcessing,
@@ -67,6 +72,7 @@ impl TranslateError {
             Self::Missing(_) => Self::Missing(at),
             Self::SegmentMissing(_) => Self::SegmentMissing(at),
             Self::SegmentRepeated(_) => Self::SegmentRepeated(at),
+            Self::SubjectRepeated(_) => Self::SubjectRepeated(at),
             Self::TableValue(_) => Self::TableValue(at),
             Self::UnsupportedEvent(_) => Self::UnsupportedEvent(at),
             Self::UnsupportedMessage(_) => Self::UnsupportedMessage(at),
@@ -84,6 +90,7 @@ impl TranslateError {
             | Self::Missing(at)
             | Self::SegmentMissing(at)
             | Self::SegmentRepeated(at)
+            | Self::SubjectRepeated(at)
             | Self::TableValue(at)
             | Self::UnsupportedEvent(at)
             | Self::UnsupportedMessage(at)

@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, Translation, civil, read_hl7, read_json};
+use super::{Pack, Translation, civil, fhir, read_hl7, read_json};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -52,6 +52,7 @@ pub(super) enum Kind {
     Derived,
     Dialect(String),
     Event,
+    Fhir,
     Segment([u8; 3]),
 }
 
@@ -171,6 +172,14 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
                 written_back(pack, dialect, (&document, found))?;
             }
             compare(files, example, read.map_err(Unread::from))
+        }
+        Kind::Fhir => {
+            let tree = wire::Tree::from_json(&json(bytes)?);
+            let read = fhir::read_marking(pack, (example.sender, &tree), fired);
+            if let Ok(found) = &read {
+                fhir::written_back(pack, (&tree, found), fired)?;
+            }
+            compare(files, example, read.map(|found| vec![found]).map_err(Unread::from))
         }
         Kind::Event | Kind::Segment(_) => {
             let overlay = pack.overlay(example.sender);

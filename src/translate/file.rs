@@ -44,6 +44,8 @@ pub(super) struct EventFile {
     #[serde(default)]
     pub time: Vec<Spanned<String>>,
     pub merge: Option<Spanned<MergeText>>,
+    /// From the second segment of this name on, all speaks of somebody else and is carried.
+    pub aside: Option<Spanned<String>>,
     #[serde(default)]
     pub example: Vec<Spanned<ExampleText>>,
 }
@@ -128,9 +130,12 @@ pub(super) struct RowText {
     pub required: bool,
     #[serde(default)]
     pub strict: bool,
+    /// Reads leaves that a row before it has taken: the name beside its code.
+    #[serde(default)]
+    pub also: bool,
     #[serde(default)]
     pub way: Way,
-    /// Which composite a name is: `XPN` (default) or `XCN`.
+    /// Which composite stands there, where a value may be one of several.
     #[serde(rename = "form")]
     pub composite: Option<NameForm>,
     #[allow(dead_code, reason = "for the reader of the file")]
@@ -153,6 +158,7 @@ pub(super) struct ByType {
     pub code: Option<String>,
     pub text: Option<String>,
     pub date: Option<String>,
+    pub bytes: Option<String>,
 }
 
 /// How a value is read.
@@ -161,11 +167,15 @@ pub(super) struct ByType {
 pub(super) enum As {
     Address,
     Boolean,
+    Bytes,
     Code,
     Date,
     Identifier,
     Name,
     Observation,
+    Organization,
+    Person,
+    Place,
     Quantity,
     Telecom,
     Text,
@@ -190,9 +200,14 @@ pub(super) enum Way {
     Out,
 }
 
-/// HL7 v2.5 sections 2.A.89 (XPN) and 2.A.86 (XCN, a number before the name).
+/// The composite a value stands in (HL7 v2.5 section 2.A): a name in XPN, or in XCN behind a
+/// number; an identifier in CX, or in EI; an organization in XON, or in HD.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub(super) enum NameForm {
+    #[serde(rename = "EI")]
+    Ei,
+    #[serde(rename = "HD")]
+    Hd,
     #[serde(rename = "XCN")]
     Xcn,
     #[default]

@@ -4,7 +4,7 @@ use super::{Pack, TranslateError, Translation, civil};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
-use crate::wire::{hl7v2, json};
+use crate::wire::{hl7v2, json, xml};
 
 /// What one unit may be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +81,8 @@ pub struct Limits {
     pub hl7v2: hl7v2::Limits,
     /// Of the JSON forms.
     pub json: json::Limits,
+    /// Of the XML forms.
+    pub xml: xml::Limits,
 }
 
 /// Why a unit could not be read, and where.

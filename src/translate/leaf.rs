@@ -13,6 +13,10 @@ pub(super) struct Leaf<'m> {
     pub at: Hl7Position,
     pub text: Cow<'m, str>,
     pub bin: Option<Bin>,
+    /// Where it stands in the message's text.
+    pub span: Range<usize>,
+    /// Whether the record alone gives its text back.
+    pub exact: bool,
 }
 
 /// The leaves of one segment, ascending by field, repetition, component, subcomponent.
@@ -101,6 +105,13 @@ impl<'m> Leaves<'m> {
     pub fn take_all(&mut self, range: &Range<usize>, bin: Bin) {
         for leaf in self.slice_mut(range) {
             leaf.bin.get_or_insert(bin);
+        }
+    }
+
+    /// Frees every leaf of a range.
+    pub fn release(&mut self, range: &Range<usize>) {
+        for leaf in self.slice_mut(range) {
+            leaf.bin = None;
         }
     }
 

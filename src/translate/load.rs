@@ -9,6 +9,7 @@ use super::civil::city::{City, CityFile};
 use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
 use super::examples::{Example, Kind};
+use super::fhir::{FhirPlan, ResourceFile};
 use super::file::{DialectFile, EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
 use super::path::segment_id;
 use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
@@ -18,13 +19,15 @@ use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Sou
 use crate::wire::card::Layout;
 
 /// Folders with a meaning of their own; any other holds JSON dialects.
-const NOT_DIALECTS: &[&str] = &["cities", "codes", "derived", "elements", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] =
+    &["cda", "cities", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
 struct Gathered {
     hl7: Hl7Plan,
     dialects: Vec<DialectPlan>,
+    fhir: FhirPlan,
     derived: Facts,
     overlays: HashMap<Source, Overlay>,
     cities: HashMap<Source, City>,
@@ -38,19 +41,21 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let catalogue = Catalogue::load(files, &tables)?;
     let top = GroupName::parse("record")
         .map_err(|error| vec![Diagnostic::at("", "", 0, error.to_string())])?;
+    let cda = super::cda::tables::load(files, &catalogue, &tables)?;
     let mut compiler = Compiler::new(&catalogue, &tables);
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
     gathered.dialects(&mut compiler, files);
     gathered.cities(&mut compiler, files);
     gathered.card(&mut compiler, files);
+    gathered.fhir(&mut compiler, files);
     gathered.derived(&mut compiler, files);
     gathered.senders(&mut compiler, files);
     let Compiler { places, faults, .. } = compiler;
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Gathered { hl7, dialects, derived, overlays, cities, card, examples } = gathered;
+    let Gathered { hl7, dialects, fhir, derived, overlays, cities, card, examples } = gathered;
     Ok(Pack {
         catalogue,
         tables,
@@ -58,7 +63,9 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
         top,
         hl7,
         dialects,
+        fhir,
         derived,
+        cda,
         overlays,
         cities,
         card,
@@ -138,6 +145,19 @@ impl Gathered {
                 Err(faults) => compiler.faults.extend(faults),
             }
         }
+    }
+
+    fn fhir(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        let begun = FhirPlan::begin(files);
+        self.fhir = compiler.note(begun).unwrap_or_default();
+        for path in files.under("fhir", "toml") {
+            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else {
+                continue;
+            };
+            compiler.resource(text, &file, &mut self.fhir);
+            self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
+        }
+        compiler.references(&mut self.fhir);
     }
 
     fn derived(&mut self, compiler: &mut Compiler<'_>, files: &Files) {

@@ -7,9 +7,10 @@
 //! Knows no socket, file, clock or department. What a mapping file may say:
 //!
 //! - `hl7v2/<segment>.toml`: one table a segment. Scalars (`text`, `date`, `quantity`,
-//!   `boolean`) take the first leaf of their path; `name`, `address`, `telecom` take the
-//!   whole field and keep its components; `identifier` keeps CX-1, CX-4, CX-5 and `code`
-//!   keeps code, display and system, the rest of their field is carried.
+//!   `boolean`, `bytes`) take the first leaf of their path; `name`, `address`, `telecom`,
+//!   `person`, `organization`, `place` take the whole field and keep its components;
+//!   `identifier` and `code` keep all components where there are more than CX-1, CX-4, CX-5
+//!   and code, display, system.
 //! - Of several rows on the same leaves the first whose `when` holds takes them.
 //! - The explicit null `""` is no value: it is carried.
 //! - A date, number or boolean that cannot be read refuses the message only where its
@@ -22,12 +23,14 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+mod cda;
 pub mod civil;
 mod compile;
 pub mod derive;
 mod dialect;
 mod error;
 pub mod examples;
+mod fhir;
 mod file;
 pub mod form;
 mod leaf;
@@ -41,11 +44,14 @@ mod read_json;
 mod reading;
 mod segment;
 mod suggest;
+pub mod v3;
 mod value;
+mod write_hl7;
 mod write_json;
 
 use std::collections::HashMap;
 
+pub use cda::{NoDocument, Note, REMARKS, Remark};
 pub use error::TranslateError;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
@@ -70,7 +76,9 @@ pub struct Pack {
     top: GroupName,
     hl7: plan::Hl7Plan,
     dialects: Vec<plan::DialectPlan>,
+    fhir: fhir::FhirPlan,
     derived: derive::Facts,
+    cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
     cities: HashMap<Source, civil::city::City>,
@@ -111,6 +119,8 @@ pub struct Bins {
     /// Places of the first unmapped leaves, at most [`FIRST_UNMAPPED_MAX`]. In a JSON
     /// document a name no table knows is written `?`: a sender's own name can be a value.
     pub first_unmapped: Vec<Position>,
+    /// What is wrong with a document that could be read all the same.
+    pub notes: Vec<Note>,
 }
 
 impl Bins {
@@ -175,6 +185,12 @@ impl Pack {
         message: &Message,
     ) -> Result<Translation, TranslateError> {
         read_hl7::read(self, (sender, self.overlay(sender)), message, None)
+    }
+
+    /// Writes the message a record came as, byte by byte; `None` if it came in another form.
+    #[must_use]
+    pub fn write_back(&self, record: &Record) -> Option<Vec<u8>> {
+        write_hl7::write_back(record)
     }
 
     /// Reads a JSON document: one object, or several as `{"records": […]}`.

@@ -3,6 +3,8 @@
 //!
 //! It shows content, so it belongs to mapping work alone and to no answer.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
 use crate::vocabulary::code::Original;
@@ -57,37 +59,54 @@ fn group_to_json(group: &Group) -> Json {
 /// One value, without loss.
 pub(super) fn value_to_json(value: &Value) -> Json {
     match value {
-        Value::Address(whole) | Value::Name(whole) | Value::Telecom(whole) => {
+        Value::Address(whole)
+        | Value::Name(whole)
+        | Value::Organization(whole)
+        | Value::Person(whole)
+        | Value::Place(whole)
+        | Value::Telecom(whole) => {
             json!({ "text": whole.text, "parts": whole.parts })
         }
         Value::Boolean(yes) => Json::Bool(*yes),
-        Value::Bytes(bytes) => json!({ "bytes": bytes.len() }),
-        Value::Code(coding) => filled([
-            ("code", coding.code.as_deref()),
-            ("display", coding.display.as_deref()),
-            ("original", coding.original.as_ref().map(|original| original.code.as_str())),
-            ("system", coding.original.as_ref().and_then(|original| original.system.as_deref())),
-        ]),
+        Value::Bytes(bytes) => json!({ "bytes": STANDARD.encode(bytes) }),
+        Value::Code(coding) => {
+            let original = coding.original.as_ref();
+            let pairs = [
+                ("code", coding.code.as_deref()),
+                ("display", coding.display.as_deref()),
+                ("original", original.map(|original| original.code.as_str())),
+                ("system", original.and_then(|original| original.system.as_deref())),
+            ];
+            filled(pairs, original.map(|original| original.parts.as_slice()).unwrap_or_default())
+        }
         Value::Date(date) => date.to_iso().into(),
-        Value::Identifier(identifier) => filled([
-            ("kind", Some(identifier.kind.as_str())),
-            ("value", Some(&identifier.value)),
-            ("authority", identifier.authority.as_deref()),
-            ("type", identifier.type_code.as_deref()),
-        ]),
-        Value::Quantity(quantity) => filled([
-            ("comparator", quantity.comparator.as_deref()),
-            ("number", Some(&quantity.number)),
-            ("unit", quantity.unit.as_deref()),
-            ("", None),
-        ]),
+        Value::Identifier(identifier) => {
+            let pairs = [
+                ("kind", Some(identifier.kind.as_str())),
+                ("value", Some(identifier.value.as_str())),
+                ("authority", identifier.authority.as_deref()),
+                ("type", identifier.type_code.as_deref()),
+            ];
+            filled(pairs, &identifier.parts)
+        }
+        Value::Quantity(quantity) => {
+            let pairs = [
+                ("comparator", quantity.comparator.as_deref()),
+                ("number", Some(quantity.number.as_str())),
+                ("unit", quantity.unit.as_deref()),
+                ("", None),
+            ];
+            filled(pairs, &[])
+        }
         Value::Text(text) => text.as_str().into(),
     }
 }
 
-fn filled(pairs: [(&str, Option<&str>); 4]) -> Json {
+/// The members that say something, and `parts` where there are any.
+fn filled(pairs: [(&str, Option<&str>); 4], parts: &[String]) -> Json {
     let members = pairs.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?.into())));
-    Json::Object(members.collect())
+    let parts = (!parts.is_empty()).then(|| ("parts".to_owned(), parts.into()));
+    Json::Object(members.chain(parts).collect())
 }
 
 /// The key that stands for a whole value where an expectation is a plain string.
@@ -124,6 +143,7 @@ pub(super) fn record_from_json(catalogue: &Catalogue, json: &Json) -> Result<Rec
         time,
         groups: Vec::new(),
         carried: Vec::new(),
+        wire: None,
         mappings: String::new(),
     };
     for group in json.get("groups").and_then(Json::as_array).into_iter().flatten() {
@@ -160,19 +180,23 @@ fn field_from_json(catalogue: &Catalogue, json: &Json) -> Result<Field, String> 
 fn value_from_json(value_type: ValueType, json: &Json) -> Option<Value> {
     let part = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
     let whole = |key: &str| json.as_str().map(str::to_owned).or_else(|| part(key));
-    let composite = || {
+    let parts = || {
         let parts = json.get("parts").and_then(Json::as_array).into_iter().flatten();
-        let parts = parts.filter_map(Json::as_str).map(str::to_owned).collect();
-        Some(Composite { text: whole("text")?, parts })
+        parts.filter_map(Json::as_str).map(str::to_owned).collect()
     };
+    let composite = || Some(Composite { text: whole("text")?, parts: parts() });
     Some(match value_type {
         ValueType::Address => Value::Address(composite()?),
         ValueType::Boolean => Value::Boolean(json.as_bool()?),
-        ValueType::Bytes => return None,
+        ValueType::Bytes => Value::Bytes(STANDARD.decode(whole("bytes")?).ok()?),
         ValueType::Code => Value::Code(Coding {
             code: whole("code"),
             display: part("display"),
-            original: part("original").map(|code| Original { code, system: part("system") }),
+            original: part("original").map(|code| Original {
+                code,
+                system: part("system"),
+                parts: parts(),
+            }),
         }),
         ValueType::Date => Value::Date(Date::parse_iso(json.as_str()?).ok()?),
         ValueType::Identifier => Value::Identifier(Identifier {
@@ -180,8 +204,12 @@ fn value_from_json(value_type: ValueType, json: &Json) -> Option<Value> {
             value: part("value")?,
             authority: part("authority"),
             type_code: part("type"),
+            parts: parts(),
         }),
         ValueType::Name => Value::Name(composite()?),
+        ValueType::Organization => Value::Organization(composite()?),
+        ValueType::Person => Value::Person(composite()?),
+        ValueType::Place => Value::Place(composite()?),
         ValueType::Quantity => Value::Quantity(Quantity {
             number: whole("number")?,
             comparator: part("comparator"),

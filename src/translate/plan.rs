@@ -29,11 +29,15 @@ pub(super) struct Meaning {
 pub(super) enum Read {
     Address,
     Boolean,
+    Bytes,
     Code(Codes),
     Date,
     Identifier(Option<IdentifierKind>),
     Name(NameForm),
     Observation(Box<Observation>),
+    Organization,
+    Person,
+    Place,
     Quantity,
     Telecom,
     Text,
@@ -46,6 +50,7 @@ pub(super) struct Observation {
     pub code: Option<(ElementId, Codes)>,
     pub text: Option<ElementId>,
     pub date: Option<ElementId>,
+    pub bytes: Option<ElementId>,
 }
 
 /// From codes on the wire to codes of the element's value domain, and back.
@@ -101,6 +106,10 @@ pub(super) struct SegmentRow {
     pub path: Hl7Path,
     pub when: Option<(Hl7Path, Vec<String>)>,
     pub unit: Option<Hl7Path>,
+    /// Reads leaves that a row before it has taken.
+    pub also: bool,
+    /// The composite its place holds.
+    pub form: NameForm,
     pub meaning: Meaning,
 }
 
@@ -178,6 +187,8 @@ pub(super) struct EventSegment {
     pub plan: Arc<SegmentPlan>,
     pub required: bool,
     pub repeats: bool,
+    /// Of the plan's parents those this event lists before the segment.
+    pub parents: Vec<[u8; 3]>,
 }
 
 /// One event file.
@@ -189,6 +200,8 @@ pub(super) struct EventPlan {
     pub time: Vec<Hl7Path>,
     /// Where the identifiers stand that are merged away.
     pub merge: Option<Hl7Path>,
+    /// The segment whose second occurrence begins somebody else.
+    pub aside: Option<[u8; 3]>,
 }
 
 /// Every HL7 v2 table and event.

@@ -13,11 +13,12 @@ use super::path::{Hl7Path, segment_id};
 use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, SegmentPlan, SegmentRow};
 use super::reading::{Reading, accepted, identifier, with_authority};
 use super::value::{self, Wrong};
+use super::write_hl7::{Frame, expand};
 use super::{Bins, FIRST_UNMAPPED_MAX, Merge, Pack, Translation};
 use crate::vocabulary::Source;
 use crate::vocabulary::position::Hl7Position;
 use crate::vocabulary::record::Carried;
-use crate::vocabulary::{Date, Field, Group, GroupName, IdentifierKind, Position, Record};
+use crate::vocabulary::{Date, Field, Group, GroupName, IdentifierKind, Position, Record, Value};
 use crate::wire::hl7v2::{Message, Segment};
 
 /// Reads a whole message. `fired` gathers the rows that took a value.
@@ -30,11 +31,14 @@ pub(super) fn read(
     let event = event(pack, message)?;
     let mut reader = Reader::new(pack, &event, (sender, overlay), fired);
     let mut leaves = Leaves::default();
+    let mut frame = Frame::new(message);
     for segment in message.segments() {
         fill(&mut leaves, message, segment);
         reader.segment(&mut leaves, segment)?;
-        reader.close(segment.id(), &leaves);
+        reader.close(segment.id(), &mut leaves);
+        frame.segment(&leaves);
     }
+    reader.record.wire = Some(frame.finish());
     reader.finish()
 }
 
@@ -71,7 +75,8 @@ fn fill<'m>(leaves: &mut Leaves<'m>, message: &'m Message, segment: Segment<'m>)
     leaves.0.clear();
     let separators = segment.id() == *b"MSH";
     let escape = message.header().separators.escape;
-    leaves.0.extend(segment.leaves().map(|(at, raw)| {
+    leaves.0.extend(segment.spans().map(|(at, span)| {
+        let raw = message.text().get(span.clone()).unwrap_or_default();
         let text = match at.field {
             // MSH-1 and MSH-2 are the separators themselves.
             1 | 2 if separators => raw.into(),
@@ -79,7 +84,7 @@ fn fill<'m>(leaves: &mut Leaves<'m>, message: &'m Message, segment: Segment<'m>)
             _ if !raw.as_bytes().contains(&escape) => raw.into(),
             _ => message.unescape(raw),
         };
-        Leaf { at, text, bin: None }
+        Leaf { at, text, bin: None, span, exact: false }
     }));
 }
 
@@ -96,6 +101,8 @@ struct Reader<'p, 'f> {
     seen: Vec<u32>,
     /// Segment ids with the group of their last occurrence.
     open: Vec<([u8; 3], u32)>,
+    /// Whether somebody else is spoken of by now.
+    aside: bool,
     fired: Option<&'f mut Vec<bool>>,
 }
 
@@ -113,12 +120,14 @@ impl<'p, 'f> Reader<'p, 'f> {
             time: None,
             groups: vec![top],
             carried: Vec::with_capacity(32),
+            wire: None,
             mappings: pack.version.clone(),
         };
         let merge = event.merge.map(|_| Merge { from: Vec::new() });
         let (time, seen) = (None, vec![0; event.segments.len()]);
         let (bins, open) = (Bins::default(), Vec::new());
-        Self { pack, event, overlay, record, bins, merge, time, seen, open, fired }
+        let aside = false;
+        Self { pack, event, overlay, record, bins, merge, time, seen, open, aside, fired }
     }
 
     fn segment(
@@ -129,19 +138,24 @@ impl<'p, 'f> Reader<'p, 'f> {
         let id = segment.id();
         let listed = self.event.segments.iter().position(|listed| listed.id == id);
         let Some(index) = listed else { return Ok(()) };
-        let Some(EventSegment { plan, repeats, .. }) = self.event.segments.get(index) else {
+        let Some(EventSegment { plan, repeats, parents, .. }) = self.event.segments.get(index)
+        else {
             return Ok(());
         };
         let count = self.seen.get_mut(index).map_or(0, |count| {
             *count += 1;
             *count
         });
+        if self.aside || (count > 1 && self.event.aside == Some(id)) {
+            self.aside = true;
+            return Ok(());
+        }
         if count > 1 && !repeats {
             return Err(TranslateError::SegmentRepeated(segment.position().into()));
         }
         self.note_time(leaves, id);
-        self.note_merge(leaves, id);
-        let group = self.group(plan);
+        self.note_merge(leaves, plan);
+        let group = self.group(plan, parents);
         let mut next = 0;
         while let Some(leaf) = leaves.0.get(next) {
             let number = leaf.at.field;
@@ -157,10 +171,10 @@ impl<'p, 'f> Reader<'p, 'f> {
     }
 
     /// The index of the group a segment's values go to.
-    fn group(&mut self, plan: &SegmentPlan) -> u32 {
+    fn group(&mut self, plan: &SegmentPlan, parents: &[[u8; 3]]) -> u32 {
         let group = match plan.group {
             None => 0,
-            Some(name) => self.open_group(name, &plan.parents),
+            Some(name) => self.open_group(name, parents),
         };
         match self.open.iter_mut().find(|(id, _)| *id == plan.id) {
             Some((_, last)) => *last = group,
@@ -192,8 +206,8 @@ impl<'p, 'f> Reader<'p, 'f> {
         }
     }
 
-    fn note_merge(&mut self, leaves: &mut Leaves<'_>, id: [u8; 3]) {
-        let Some(path) = self.event.merge.filter(|path| path.segment == id) else { return };
+    fn note_merge(&mut self, leaves: &mut Leaves<'_>, plan: &SegmentPlan) {
+        let Some(path) = self.event.merge.filter(|path| path.segment == plan.id) else { return };
         let mut rest = leaves.field(path.field);
         while let Some(repetition) = leaves.repetition(&rest) {
             rest.start = repetition.end;
@@ -206,6 +220,10 @@ impl<'p, 'f> Reader<'p, 'f> {
             if let (Some(merge), Some(found)) = (&mut self.merge, found) {
                 let found = with_authority(found, self.overlay, self.record.source);
                 merge.from.push((found, at.into()));
+            }
+            // A row of the table may keep them with the record as well.
+            if plan.fields.iter().any(|field| field.number == path.field) {
+                leaves.release(&repetition);
             }
         }
     }
@@ -229,7 +247,7 @@ impl<'p, 'f> Reader<'p, 'f> {
                     continue;
                 }
                 let part = leaves.part(&repetition, &row.path);
-                if leaves.taken(&part) {
+                if leaves.taken(&part) && (!row.also || part.is_empty()) {
                     continue;
                 }
                 let Some(kind) = accepted(plan, row, known) else { continue };
@@ -273,6 +291,7 @@ impl<'p, 'f> Reader<'p, 'f> {
         let at = place(leaves, part, &reading.row.path);
         match reading.value(leaves, part) {
             Ok((element, value)) => {
+                note_exact(leaves, part, (&value, &at));
                 self.push(group, Field { element, value, at: Some(Position::Hl7(at)) });
                 if let Some(fired) = self.fired.as_mut().and_then(|rows| rows.get_mut(meaning.id)) {
                     *fired = true;
@@ -300,10 +319,14 @@ impl<'p, 'f> Reader<'p, 'f> {
     }
 
     /// Counts every leaf of a segment into its bin; what is not mapped or dropped is kept.
-    fn close(&mut self, id: [u8; 3], leaves: &Leaves<'_>) {
+    fn close(&mut self, id: [u8; 3], leaves: &mut Leaves<'_>) {
         let listed = self.event.segments.iter().find(|listed| listed.id == id);
-        for leaf in &leaves.0 {
-            let rest = || listed.map_or(Bin::Unmapped, |listed| listed.plan.rest(&leaf.at));
+        for leaf in &mut leaves.0 {
+            let rest = || match listed {
+                Some(_) if self.aside => Bin::Carried,
+                Some(listed) => listed.plan.rest(&leaf.at),
+                None => Bin::Unmapped,
+            };
             let bin = leaf.bin.unwrap_or_else(rest);
             self.bins.count(bin);
             if matches!(bin, Bin::Mapped | Bin::Dropped) {
@@ -313,6 +336,7 @@ impl<'p, 'f> Reader<'p, 'f> {
             if bin == Bin::Unmapped && self.bins.first_unmapped.len() < FIRST_UNMAPPED_MAX {
                 self.bins.first_unmapped.push(at.clone());
             }
+            leaf.exact = true;
             self.record.carried.push(Carried { at, text: leaf.text.clone().into_owned() });
         }
     }
@@ -369,6 +393,19 @@ impl Condition {
         let text = self.found.map_or("", |at| leaves.text(at));
         wanted.iter().any(|wanted| wanted == text)
     }
+}
+
+/// Marks the leaves that writing the value gives back.
+fn note_exact(leaves: &mut Leaves<'_>, part: &Range<usize>, (value, at): (&Value, &Hl7Position)) {
+    let part = leaves.slice_mut(part);
+    expand(value, at, &mut |component, subcomponent, text| {
+        let own = |leaf: &&mut Leaf<'_>| {
+            leaf.at.component == component && leaf.at.subcomponent == subcomponent
+        };
+        if let Some(leaf) = part.iter_mut().find(own) {
+            leaf.exact = leaf.text == text;
+        }
+    });
 }
 
 /// Where a part stands, as its path counts.

@@ -10,7 +10,7 @@ use super::overlay::Overlay;
 use super::path::{Pattern, Step, escape_name};
 use super::plan::{Bin, Codes, DialectPlan, DocumentRow, Node, Read};
 use super::reading::with_authority;
-use super::value::{self, Wrong};
+use super::value::{self, Wrong, bytes};
 use super::{Bins, FIRST_UNMAPPED_MAX, Pack, Translation};
 use crate::vocabulary::code::Original;
 use crate::vocabulary::record::Carried;
@@ -94,6 +94,7 @@ impl<'p, 'd> Walk<'p, 'd, '_> {
             time: None,
             groups: vec![top],
             carried: Vec::new(),
+            wire: None,
             mappings: pack.version.clone(),
         };
         let several = pack.dialects.iter().filter(|other| other.name == plan.name).count() > 1;
@@ -273,7 +274,11 @@ impl<'p, 'd> Walk<'p, 'd, '_> {
                 let identifier = Identifier::new(kind, text?);
                 Value::Identifier(with_authority(identifier, self.overlay, self.record.source))
             }
+            Read::Bytes => Value::Bytes(bytes(text?)?),
             Read::Name(_) => Value::Name(line()?),
+            Read::Organization => Value::Organization(line()?),
+            Read::Person => Value::Person(line()?),
+            Read::Place => Value::Place(line()?),
             Read::Quantity => {
                 let mut quantity = quantity(json)?;
                 let unit = row.unit.as_ref().and_then(|unit| find(self.document, unit, indices));
@@ -376,7 +381,7 @@ fn coding(codes: &Codes, sent: &str) -> Result<Coding, Wrong> {
         return Err(Wrong::Code);
     }
     let system = codes.tables.wire().map(str::to_owned);
-    let original = (code != Some(sent)).then(|| Original { code: sent.to_owned(), system });
+    let original = (code != Some(sent)).then(|| Original::new(sent, system));
     Ok(Coding { code: code.map(str::to_owned), display: None, original })
 }
 

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::leaf::Leaves;
+use super::file::NameForm;
+use super::leaf::{Leaf, Leaves};
 use super::overlay::Overlay;
 use super::path::Hl7Path;
 use super::plan::{Bin, FieldPlan, Observation, Read, SegmentRow};
@@ -35,6 +36,17 @@ impl Reading<'_> {
             Read::Address => Value::Address(composite(value::address_line)),
             Read::Name(form) => Value::Name(composite(value::name_line(*form))),
             Read::Telecom => Value::Telecom(composite(value::telecom_line)),
+            Read::Organization if self.row.form == NameForm::Hd => {
+                Value::Organization(value::designated(leaves, part, component))
+            }
+            Read::Organization => {
+                Value::Organization(value::whole(leaves, part, component, value::organization_line))
+            }
+            Read::Person => {
+                Value::Person(value::whole(leaves, part, component, value::person_line))
+            }
+            Read::Place => Value::Place(value::whole(leaves, part, component, value::place_line)),
+            Read::Bytes => Value::Bytes(value::encapsulated(leaves, part, component)?),
             Read::Boolean => self.scalar(leaves, part, |text| {
                 let text = self.overlay.code(meaning.id, value::trimmed(text, self.overlay));
                 value::boolean(text).map(Value::Boolean)
@@ -44,7 +56,10 @@ impl Reading<'_> {
                 self.scalar(leaves, part, |text| value::date(text, self.overlay).map(Value::Date))?
             }
             Read::Identifier(_) => {
-                let found = identifier(leaves, part, self.kind, component);
+                let found = match self.row.form {
+                    NameForm::Ei => value::entity(leaves, part, self.kind),
+                    _ => identifier(leaves, part, self.kind, component),
+                };
                 Value::Identifier(self.owned_by(found.ok_or(Wrong::Absent)?))
             }
             Read::Observation(by_type) => return self.observation(leaves, part, by_type),
@@ -99,6 +114,7 @@ impl Reading<'_> {
     ) -> Result<(ElementId, Value), Wrong> {
         let path = Hl7Path { field: 2, component: 1, subcomponent: 1, ..self.row.path };
         let kind = leaves.at(&leaves.field(2), &path).map_or("", |at| leaves.text(at));
+        let text = by_type.text.filter(|_| kind != "ED");
         let typed = match kind {
             "CE" | "CF" | "CNE" | "CWE" | "ID" | "IS" => by_type.code.as_ref().map(|row| {
                 let coding = value::coding(leaves, part, &row.1, self)?;
@@ -114,10 +130,14 @@ impl Reading<'_> {
                 Ok((element, self.with_unit(leaves, quantity)))
             }),
             // Bytes and pointers to bytes are no text.
-            "ED" | "RP" => return Err(Wrong::Absent),
+            "ED" => by_type.bytes.map(|element| {
+                let bytes = value::encapsulated(leaves, part, self.row.path.component);
+                Ok((element, Value::Bytes(bytes.map_err(|_| Wrong::Absent)?)))
+            }),
+            "RP" => return Err(Wrong::Absent),
             _ => None,
         };
-        match (typed, by_type.text) {
+        match (typed, text) {
             (Some(Ok(value)), _) => Ok(value),
             (Some(Err(Wrong::Type)) | None, Some(element)) => {
                 Ok((element, Value::Text(flattened(leaves, part))))
@@ -133,7 +153,8 @@ impl Reading<'_> {
     }
 }
 
-/// The identifier of one repetition (CX): number, authority, type code.
+/// The identifier of one repetition (CX): number, authority, type code, and all components
+/// where there are more.
 pub(super) fn identifier(
     leaves: &mut Leaves<'_>,
     part: &Range<usize>,
@@ -143,17 +164,21 @@ pub(super) fn identifier(
     let number = leaves.find(part, component.max(1), 1)?;
     let authority = leaves.find(part, 4, 1).or_else(|| leaves.find(part, 4, 2));
     let type_code = leaves.find(part, 5, 1);
+    let own = |leaf: &Leaf<'_>| leaf.at.subcomponent == 1 && matches!(leaf.at.component, 1 | 4 | 5);
+    let more = component == 0 && !leaves.slice(part).iter().all(own);
+    let parts = if more { value::parts(leaves, part) } else { Vec::new() };
     let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
     let found = Identifier {
         kind,
         value: text(Some(number))?,
         authority: text(authority),
         type_code: text(type_code),
+        parts,
     };
     for index in [Some(number), authority, type_code].into_iter().flatten() {
         leaves.take(index, Bin::Mapped);
     }
-    leaves.take_all(part, Bin::Carried);
+    leaves.take_all(part, if more { Bin::Mapped } else { Bin::Carried });
     Some(found)
 }
 
@@ -187,8 +212,10 @@ pub(super) fn accepted(
         (Some(own), Some(known)) if own == known => Some(known),
         (Some(IdentifierKind::Local), Some(known)) => (!rows().any(wants(known))).then_some(known),
         (Some(IdentifierKind::Local), None) => Some(local),
-        // The field itself says what it is.
-        (Some(own), None) => (rows().count() == 1).then_some(own),
+        // The field itself says what it is; a document stays one whatever type it bears.
+        (Some(own), None) | (Some(own @ IdentifierKind::Other), Some(_)) => {
+            (rows().count() == 1).then_some(own)
+        }
         (Some(_), Some(_)) => None,
     }
 }

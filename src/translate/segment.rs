@@ -88,10 +88,16 @@ impl Compiler<'_> {
             None => None,
         };
         let meaning = self.meaning(file, row)?;
+        if text.also && text.way != Way::In {
+            return Err(file
+                .fault(row.span(), "what a row reads also, another writes")
+                .hint("write way = \"in\""));
+        }
         if matches!(meaning.read, Read::Observation(_)) && path.field != 5 {
             return Err(file.fault(text.wire.span(), "only OBX-5 is an observation"));
         }
-        Ok(SegmentRow { path, when, unit, meaning })
+        let form = text.composite.unwrap_or_default();
+        Ok(SegmentRow { path, when, unit, also: text.also, form, meaning })
     }
 
     /// One event file: adds its events to the plan.
@@ -134,8 +140,13 @@ impl Compiler<'_> {
             let path = any_path(file, (path.get_ref(), path.span()));
             time.extend(self.note(path));
         }
+        nest(&mut segments);
+        let aside = match &table.aside {
+            Some(name) => Some(aside(file, name, &segments)?),
+            None => None,
+        };
         let Some(merge) = &table.merge else {
-            return Ok(EventPlan { dataset, segments, time, merge: None });
+            return Ok(EventPlan { dataset, segments, time, merge: None, aside });
         };
         let from = any_path(file, (&merge.get_ref().from, merge.span()))?;
         any_path(file, (&merge.get_ref().into, merge.span()))?;
@@ -144,13 +155,26 @@ impl Compiler<'_> {
             return Err(file.fault(merge.span(), format!("{from} is in no segment of this event")));
         };
         let mut rows = source.plan.fields.iter().flat_map(|field| &field.rows);
-        if rows.any(|row| row.path.overlaps(&from)) {
+        // Beside the record's own identifiers they would be its own.
+        let own = |row: &SegmentRow| source.plan.group.is_none() || !row.is_identifier();
+        if rows.any(|row| row.path.overlaps(&from) && own(row)) {
             return Err(file
                 .fault(merge.span(), format!("a row takes {from} already"))
                 .hint("identifiers that are merged away are not the record's own"));
         }
-        Ok(EventPlan { dataset, segments, time, merge: Some(from) })
+        Ok(EventPlan { dataset, segments, time, merge: Some(from), aside })
     }
+}
+
+/// The segment with which somebody else begins: one the event lists once.
+fn aside(
+    file: Text<'_>,
+    name: &Spanned<String>,
+    segments: &[EventSegment],
+) -> Result<[u8; 3], Diagnostic> {
+    let id = segment_id(name.get_ref());
+    id.filter(|id| segments.iter().any(|one| one.id == *id && !one.repeats))
+        .ok_or_else(|| file.fault(name.span(), "`aside` names a segment the event lists once"))
 }
 
 /// `ADT^A01` as the plan's key.
@@ -183,7 +207,18 @@ fn event_segment(
         });
     };
     let (required, repeats) = (marks.0 == 0, marks.1 == 1);
-    Ok(EventSegment { id: found, plan: Arc::clone(table), required, repeats })
+    let parents = table.parents.clone();
+    Ok(EventSegment { id: found, plan: Arc::clone(table), required, repeats, parents })
+}
+
+/// Keeps the parents an event lists before the segment itself: a specimen holds its orders
+/// in OUL^R22, an order its specimens in ORU^R01, and the tables of both serve both.
+fn nest(segments: &mut [EventSegment]) {
+    let order: Vec<_> = segments.iter().map(|segment| segment.id).collect();
+    for (index, segment) in segments.iter_mut().enumerate() {
+        let before = order.get(..index).unwrap_or_default();
+        segment.parents.retain(|parent| before.contains(parent));
+    }
 }
 
 /// Why a row cannot stand beside one before it, and what to do.
@@ -191,7 +226,7 @@ fn clash(before: &SegmentRow, row: &SegmentRow) -> Option<(String, &'static str)
     let told_apart = before.kind() != row.kind();
     let one_way = |way| before.meaning.way == way || row.meaning.way == way;
     let opposite = before.meaning.way != row.meaning.way && !one_way(Way::Both);
-    if opposite || told_apart {
+    if opposite || told_apart || row.also {
         return None;
     }
     if before.path.overlaps(&row.path) && before.when.is_none() {

@@ -44,6 +44,10 @@ rows = [
   { id = "MZ.note", zh = "备注", en = "note", value = "text" },
   { id = "MZ.age", zh = "年龄", en = "age", value = "quantity" },
   { id = "MZ.born", zh = "出生年", en = "year of birth", value = "date" },
+  { id = "MZ.bed", zh = "床位", en = "bed", value = "place" },
+  { id = "MZ.referrer", zh = "转诊医师", en = "referring doctor", value = "person" },
+  { id = "MZ.laboratory", zh = "实验室", en = "laboratory", value = "organization" },
+  { id = "MZ.file", zh = "文件", en = "file", value = "bytes" },
 ]
 "#;
 
@@ -80,6 +84,8 @@ rows = [
   { wire = "PV1-3.1", element = "MZ.ward", as = "text" },
   { wire = "PV1-7", element = "MZ.doctor", as = "name", form = "XCN" },
   { wire = "PV1-19", element = "MZ.visit", as = "identifier", kind = "other" },
+  { wire = "PV1-6", element = "MZ.bed", as = "place" },
+  { wire = "PV1-8", element = "MZ.referrer", as = "person" },
 ]
 "#;
 
@@ -101,7 +107,10 @@ rows = [
   { wire = "OBX-5", element = "MZ.height", as = "quantity", unit = "OBX-6", "#,
     r#"when = { wire = "OBX-3.1", is = ["8302-2"] } },
   { wire = "OBX-5", element = { quantity = "MZ.number", code = "MZ.code", "#,
-    r#"text = "MZ.text", date = "MZ.date" }, as = "observation", unit = "OBX-6" },
+    r#"text = "MZ.text", date = "MZ.date", bytes = "MZ.file" }, "#,
+    r#"as = "observation", unit = "OBX-6" },
+  { wire = "OBX-16.1", element = "MZ.referrer", as = "person" },
+  { wire = "OBX-23", element = "MZ.laboratory", as = "organization" },
 ]
 drops = [{ wire = "OBX-1", why = "rebuilt" }, { wire = "OBX-2", why = "from the value" }]
 "#

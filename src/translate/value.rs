@@ -1,11 +1,14 @@
 //! Typed values from the leaves of one HL7 v2 repetition.
 //!
-//! A value keeps every leaf it takes. What a value cannot keep (a fourth component
-//! of a code, the check digit of an identifier) goes to the carried leaves.
-//! A scalar takes the first leaf of its path alone; other leaves stay free.
+//! A value keeps every leaf it takes. A code and an identifier keep all their components
+//! where there are more than their own three. A scalar takes the first leaf of its path
+//! alone; other leaves stay free.
 
 use std::borrow::Cow;
 use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::file::NameForm;
 use super::leaf::Leaves;
@@ -14,7 +17,7 @@ use super::plan::{Bin, Codes};
 use super::reading::Reading;
 use crate::vocabulary::code::Original;
 use crate::vocabulary::value::{Composite, Quantity};
-use crate::vocabulary::{Coding, Date};
+use crate::vocabulary::{Coding, Date, Identifier, IdentifierKind};
 
 /// Why a value could not be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +85,8 @@ pub(super) fn structured(leaves: &mut Leaves<'_>, part: &Range<usize>) -> Result
     Ok(read)
 }
 
-/// A code (CE, CWE or plain): code, display, system; the alternate triplet is carried.
+/// A code (CE, CWE or plain): code, display, system, and all components where there are more.
+/// Where the first triplet is empty the alternate one speaks, then the original text (CWE-9).
 pub(super) fn coding(
     leaves: &mut Leaves<'_>,
     part: &Range<usize>,
@@ -91,13 +95,22 @@ pub(super) fn coding(
 ) -> Result<Coding, Wrong> {
     let overlay = reading.overlay;
     let at = |number| leaves.find(part, number, 1);
+    let whole = reading.row.path.component == 0;
     let (code, display, system) = match reading.row.path.component {
-        0 => (at(1), at(2), at(3)),
+        0 => [(1, 2), (4, 5), (10, 9)]
+            .into_iter()
+            .map(|(code, display)| (at(code), at(display), at(code + 2)))
+            .find(|(code, display, _)| code.is_some() || display.is_some())
+            .ok_or(Wrong::Absent)?,
         named => (at(named), None, None),
     };
     if code.is_none() && display.is_none() {
         return Err(Wrong::Absent);
     }
+    let named = [code, display, system.filter(|_| code.is_some())];
+    let more = whole && !leaves.slice(part).iter().all(|leaf| triplet(leaf.at, 1));
+    let parts =
+        if more || (system.is_some() && code.is_none()) { parts(leaves, part) } else { Vec::new() };
     let sent = code.map(|at| leaves.text(at));
     let plain = sent.map(|code| overlay.code(reading.row.meaning.id, trimmed(code, overlay)));
     let found = plain.and_then(|code| codes.tables.read(code));
@@ -105,16 +118,57 @@ pub(super) fn coding(
         return Err(Wrong::Code);
     }
     let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
-    let differs = found != sent || system.is_some();
-    let original =
-        text(code).filter(|_| differs).map(|code| Original { code, system: text(system) });
-    let kept = [code, display, system.filter(|_| original.is_some())];
+    let differs = found != sent || system.is_some() || !parts.is_empty();
+    let bin = if parts.is_empty() { Bin::Carried } else { Bin::Mapped };
+    let original = differs.then(|| Original {
+        code: text(code).unwrap_or_default(),
+        system: text(system),
+        parts,
+    });
     let coding = Coding { code: found.map(str::to_owned), display: text(display), original };
-    for index in kept.into_iter().flatten() {
+    for index in named.into_iter().flatten() {
         leaves.take(index, Bin::Mapped);
     }
-    leaves.take_all(part, Bin::Carried);
+    leaves.take_all(part, bin);
     Ok(coding)
+}
+
+/// Whether a leaf is the text of one of the three components from one on.
+fn triplet(at: crate::vocabulary::position::Hl7Position, first: u16) -> bool {
+    at.subcomponent == 1 && (first..first + 3).contains(&at.component)
+}
+
+/// The bytes of a leaf in base64; a sender may break it into lines.
+pub(super) fn bytes(text: &str) -> Result<Vec<u8>, Wrong> {
+    let plain = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<_>>();
+    STANDARD.decode(plain).map_err(|_| Wrong::Type)
+}
+
+/// HL7 v2.5 section 2.A.24 (ED): data in the fifth component, its encoding in the fourth
+/// (HL7 table 0299); a leaf of its own is base64.
+pub(super) fn encapsulated(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    component: u16,
+) -> Result<Vec<u8>, Wrong> {
+    let data = leaves.find(part, if component == 0 { 5 } else { component }, 1);
+    let data = data.ok_or(Wrong::Absent)?;
+    let encoding = leaves.find(part, 4, 1).filter(|_| component == 0);
+    let text = leaves.text(data);
+    let bytes = match encoding.map(|at| leaves.text(at)) {
+        Some("A") => text.as_bytes().to_vec(),
+        Some("Hex") => hex(text).ok_or(Wrong::Type)?,
+        _ => bytes(text)?,
+    };
+    leaves.take(data, Bin::Mapped);
+    Ok(bytes)
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? * 16 + digit(*low)?));
+    bytes.collect::<Option<_>>().filter(|_| odd.is_empty())
 }
 
 /// The components as they came, and the line a person reads made of them.
@@ -141,9 +195,70 @@ pub(super) fn composite(
     Composite { text, parts }
 }
 
+/// A composite whose number or first part alone would be read as something else keeps its
+/// parts always. In one component of a field its subcomponents are the parts.
+pub(super) fn whole(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    component: u16,
+    line: fn(&[String]) -> String,
+) -> Composite {
+    let mut parts = parts(leaves, part);
+    if component > 0 {
+        let own = parts.pop().unwrap_or_default();
+        parts = own.split('&').map(str::to_owned).collect();
+    }
+    leaves.take_all(part, Bin::Mapped);
+    Composite { text: line(&parts), parts }
+}
+
+/// An entity identifier (EI): number, namespace, universal id and its type, as the parts of a CX.
+pub(super) fn entity(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    kind: IdentifierKind,
+) -> Option<Identifier> {
+    // With subcomponents it is something else, and the way back would not be exact.
+    if leaves.slice(part).iter().any(|leaf| leaf.at.subcomponent > 1) {
+        return None;
+    }
+    let number = leaves.find(part, 1, 1)?;
+    let authority = leaves.find(part, 2, 1).or_else(|| leaves.find(part, 3, 1));
+    let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
+    let (value, authority) = (text(Some(number))?, text(authority));
+    let mut own = parts(leaves, part);
+    let more = own.len() > 2;
+    let authorities = own.split_off(1).join("&");
+    let parts = if more {
+        vec![value.clone(), String::new(), String::new(), authorities]
+    } else {
+        Vec::new()
+    };
+    leaves.take_all(part, Bin::Mapped);
+    Some(Identifier { kind, value, authority, type_code: None, parts })
+}
+
+/// A hierarchic designator (HD): namespace, universal id and its type, as the parts of an XON.
+pub(super) fn designated(
+    leaves: &mut Leaves<'_>,
+    part: &Range<usize>,
+    component: u16,
+) -> Composite {
+    let own = whole(leaves, part, component, organization_line).parts;
+    let [name, id, kind] = [0, 1, 2].map(|index| own.get(index).cloned().unwrap_or_default());
+    let mut parts = vec![name];
+    if !(id.is_empty() && kind.is_empty()) {
+        parts.resize(10, String::new());
+        for (place, text) in [(6, kind), (9, id)] {
+            parts.splice(place..=place, [text]);
+        }
+    }
+    Composite { text: organization_line(&parts), parts }
+}
+
 /// Components by number. Inside one, `&` stands between subcomponents; where a
 /// subcomponent itself holds `&` or `\`, these stand as `\T\` and `\E\`.
-fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {
+pub(super) fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {
     let mut parts: Vec<String> = Vec::with_capacity(8);
     let mut before = 1;
     for leaf in leaves.slice(part) {
@@ -157,22 +272,14 @@ fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {
             slot.push('&');
         }
         before = leaf.at.subcomponent;
-        if leaf.text.contains(['&', '\\']) {
-            slot.push_str(&leaf.text.replace('\\', "\\E\\").replace('&', "\\T\\"));
-        } else {
-            slot.push_str(&leaf.text);
-        }
+        slot.push_str(&Composite::subcomponent(&leaf.text));
     }
     parts
 }
 
 /// The first subcomponent of a part, as a person reads it.
 fn plain(part: &str) -> Cow<'_, str> {
-    let first = part.split('&').find(|text| !text.is_empty()).unwrap_or_default();
-    if first.contains('\\') {
-        return first.replace("\\T\\", "&").replace("\\E\\", "\\").into();
-    }
-    first.into()
+    Composite::plain(part.split('&').find(|text| !text.is_empty()).unwrap_or_default())
 }
 
 /// A component as a person reads it, empty if there is none.
@@ -183,8 +290,8 @@ fn part(parts: &[String], index: usize) -> Cow<'_, str> {
 /// Which line a name is, by its form.
 pub(super) const fn name_line(form: NameForm) -> fn(&[String]) -> String {
     match form {
-        NameForm::Xpn => |parts| name_of(parts, 0),
         NameForm::Xcn => |parts| name_of(parts, 1),
+        NameForm::Ei | NameForm::Hd | NameForm::Xpn => |parts| name_of(parts, 0),
     }
 }
 
@@ -213,6 +320,24 @@ pub(super) fn telecom_line(parts: &[String]) -> String {
     let candidates = [0, 11].map(|index| part(parts, index).into_owned());
     let lines = candidates.into_iter().chain([pieces(), part(parts, 3).into_owned()]);
     lines.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+}
+
+/// Identified person (XCN): the name, else the number.
+pub(super) fn person_line(parts: &[String]) -> String {
+    let name = name_of(parts, 1);
+    if name.is_empty() { part(parts, 0).into_owned() } else { name }
+}
+
+/// Organization (XON): the name, else the number.
+pub(super) fn organization_line(parts: &[String]) -> String {
+    let names = [0, 9, 2].map(|index| part(parts, index));
+    names.into_iter().find(|text| !text.is_empty()).unwrap_or_default().into_owned()
+}
+
+/// Place (PL): facility, building, floor, ward, room, bed; else its description.
+pub(super) fn place_line(parts: &[String]) -> String {
+    let line = joined(&[3, 6, 7, 0, 1, 2].map(|index| part(parts, index)), " ");
+    if line.is_empty() { part(parts, 8).into_owned() } else { line }
 }
 
 fn joined(parts: &[Cow<'_, str>], between: &str) -> String {

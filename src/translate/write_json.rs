@@ -1,5 +1,7 @@
 //! From a record to a JSON document: the inverse of reading, on two-way rows.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json};
 
 use super::Pack;
@@ -120,8 +122,12 @@ fn written(row: &DocumentRow, field: &Field) -> Option<Json> {
     Some(match (&row.meaning.read, &field.value) {
         (Read::Address, Value::Address(whole))
         | (Read::Name(_), Value::Name(whole))
+        | (Read::Organization, Value::Organization(whole))
+        | (Read::Person, Value::Person(whole))
+        | (Read::Place, Value::Place(whole))
         | (Read::Telecom, Value::Telecom(whole)) => whole.text.as_str().into(),
         (Read::Boolean, Value::Boolean(yes)) => Json::Bool(*yes),
+        (Read::Bytes, Value::Bytes(bytes)) => STANDARD.encode(bytes).into(),
         (Read::Code(codes), Value::Code(coding)) => code(codes, coding)?.into(),
         (Read::Date, Value::Date(date)) => date.to_iso().into(),
         (Read::Identifier(kind), Value::Identifier(identifier)) => kind
@@ -137,7 +143,10 @@ fn written(row: &DocumentRow, field: &Field) -> Option<Json> {
 /// The wire's code: exactly as it came if it came over this wire, else by the crosswalk.
 fn code<'a>(codes: &'a Codes, coding: &'a Coding) -> Option<&'a str> {
     let wire = codes.tables.wire();
-    let own = coding.original.as_ref().filter(|original| original.system.as_deref() == wire);
+    let own = coding
+        .original
+        .as_ref()
+        .filter(|original| !original.code.is_empty() && original.system.as_deref() == wire);
     match (own, &coding.code) {
         (Some(original), _) if wire.is_some() || coding.code.is_none() => Some(&original.code),
         (_, Some(code)) => codes.tables.write(code),

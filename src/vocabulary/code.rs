@@ -29,6 +29,18 @@ pub struct Original {
     /// The coding system's name, where one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
+    /// All components as they came (CWE), where there is more than code, display and system:
+    /// alternate codings, versions, original text. As [`super::value::Composite`] has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
+}
+
+impl Original {
+    /// A coding without further components.
+    #[must_use]
+    pub fn new(code: impl Into<String>, system: Option<String>) -> Self {
+        Self { code: code.into(), system, parts: Vec::new() }
+    }
 }
 
 /// Shows nothing: a code can be a diagnosis.

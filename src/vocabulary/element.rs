@@ -22,6 +22,12 @@ pub enum ValueType {
     Identifier,
     /// 姓名, a person's name.
     Name,
+    /// 机构, an organization with its identifiers (XON).
+    Organization,
+    /// 人员, an identified person such as a physician (XCN).
+    Person,
+    /// 处所, a ward, room and bed in a building of a facility (PL).
+    Place,
     /// 数值, a number with a unit.
     Quantity,
     /// 联系方式, a telephone number or other contact point.

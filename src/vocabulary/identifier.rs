@@ -59,6 +59,10 @@ pub struct Identifier {
     /// The wire's own type code (`MR`, `SS`), kept so that the way back is exact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub type_code: Option<String>,
+    /// All components as they came (CX), where there is more than number, authority and
+    /// type: dates, assigning facility. As [`super::value::Composite`] has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
 }
 
 impl fmt::Debug for Identifier {
@@ -152,7 +156,7 @@ impl Identifier {
     /// An identifier as it came, without authority.
     #[must_use]
     pub fn new(kind: IdentifierKind, value: impl Into<String>) -> Self {
-        Self { kind, value: value.into(), authority: None, type_code: None }
+        Self { kind, value: value.into(), authority: None, type_code: None, parts: Vec::new() }
     }
 
     /// The one spelling of this identifier, once it is proven.

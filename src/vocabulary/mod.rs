@@ -3,6 +3,7 @@
 //! Nothing here knows a wire format, a department or a file. Types that hold
 //! personal data mask their `Debug` and have no `Display`.
 
+mod base64;
 pub mod catalogue;
 pub mod code;
 pub mod date;

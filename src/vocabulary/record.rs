@@ -25,8 +25,27 @@ pub struct Record {
     /// Leaves kept with the record without a name: released to nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
+    /// 原样, what of the message no value says, so that the way back is the same bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Wire>,
     /// 版本, content hash of the mapping pack that made it.
     pub mappings: String,
+}
+
+/// A document with its values taken out: the frame they stood in. Released to nobody.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wire {
+    /// The form it came in, such as `hl7v2`.
+    pub form: String,
+    /// The character set's name, where it is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
+    /// What is left of the text, as its form keeps it.
+    pub frame: String,
+    /// The whole document, where its text does not give the same bytes again: a character
+    /// set may spell one character two ways.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "super::base64")]
+    pub bytes: Vec<u8>,
 }
 
 /// Values that belong together and keep their place: one result, one diagnosis.
@@ -102,6 +121,12 @@ impl fmt::Debug for Group {
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Field({}, <masked>)", self.element)
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wire({}, <{} bytes>)", self.form, self.frame.len())
     }
 }
 

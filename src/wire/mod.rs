@@ -8,6 +8,7 @@ pub mod charset;
 pub mod hl7v2;
 pub mod json;
 pub mod mllp;
+pub mod soap;
 pub mod tree;
 pub mod xml;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::rig::message::field;
 use crate::rig::{ROOT, Rig, TLS_SENDER, loudly};
 
-fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {

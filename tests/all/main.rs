@@ -20,6 +20,7 @@ mod crash;
 mod demo;
 mod docs;
 mod intake;
+mod laws;
 mod operate;
 mod push;
 mod readme;

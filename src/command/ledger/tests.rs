@@ -122,6 +122,7 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
         time: None,
         groups: vec![group],
         carried: vec![],
+        wire: None,
         mappings: String::new(),
     };
     let arrival = Arrival {
@@ -136,6 +137,7 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
             record: Box::new(record),
             identifiers: vec![Indexed { token, kind: IdentifierKind::CitizenId, at: None }],
             merge_from: vec![],
+            document: None,
             entry: None,
         },
     };

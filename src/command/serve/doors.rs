@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::flow::{Gateway, Question, Unit, media, units};
+use crate::flow::{Gateway, Question, Unit, media, services, units};
 use crate::inbound::http::{self, Answered, Asked, Doors};
 use crate::inbound::{exchange, mllp};
 use crate::registry::answer::{RefusalMeta, write_refusal};
 use crate::registry::receipt;
+use crate::registry::v3::{Dialect, wsdl};
 use crate::translate::Form;
 use crate::vocabulary::{Fault, Position};
 
@@ -20,6 +21,7 @@ const UNITS_MAX: usize = 1_000;
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
     let (pushing, answering) = (Arc::clone(gateway), Arc::clone(gateway));
+    let serving = Arc::clone(gateway);
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
         push: Arc::new(move |asked: Asked| {
@@ -31,6 +33,13 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             let question = Question::read(asked.certificate, &asked.body);
             Box::pin(async move { gateway.answer(question).await })
         }),
+        call: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&serving);
+            let (certificate, dialect) = (asked.certificate.clone(), dialect(&asked));
+            let call = services::Asked { certificate, dialect, body: asked.body };
+            Box::pin(async move { gateway.serve(call).await })
+        }),
+        describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),
         echo: echo.then_some(trivial),
     }
 }
@@ -74,6 +83,22 @@ async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
     let receipts: Vec<_> = taken.iter().map(crate::flow::Taken::receipt).collect();
     let (status, body) = receipt::write(&receipts);
     Answered { status, media: JSON, body, entry: None }
+}
+
+/// Which of the two platforms' dialects a path is for.
+fn dialect(asked: &Asked) -> Dialect {
+    match asked.path.ends_with("/hospital") {
+        true => Dialect::Hospital,
+        false => Dialect::Regional,
+    }
+}
+
+/// The description of the interface, with the address its reader came by.
+fn described(asked: &Asked) -> Answered {
+    let host = asked.host.as_deref().unwrap_or("localhost");
+    let address = format!("https://{host}{}", asked.path);
+    let body = wsdl::wsdl(dialect(asked), &address).into_bytes();
+    Answered { status: 200, media: "text/xml; charset=utf-8", body, entry: None }
 }
 
 /// Nothing was kept: the body could not even be told apart.

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::registry::v3::{Dialect, Request};
 use crate::translate::Form;
 use crate::translate::form::Limits;
 use crate::wire::json;
@@ -9,6 +10,11 @@ use crate::wire::json;
 /// The number a unit bears; HL7 v2 says it in its header, which is read elsewhere.
 pub fn own(form: Form, bytes: &[u8], limits: &Limits) -> Option<String> {
     match form {
+        Form::Cda | Form::V3Hospital | Form::V3Regional => {
+            let dialect =
+                if form == Form::V3Hospital { Dialect::Hospital } else { Dialect::Regional };
+            Request::read(dialect, bytes, &limits.xml).ok()?.id()?.text()
+        }
         Form::Fhir => bundle(&json::read(bytes, &limits.json).ok()?),
         _ => None,
     }

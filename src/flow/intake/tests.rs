@@ -17,7 +17,11 @@ fn a_body_is_what_its_media_type_says() {
     let prolog = "<?xml version='1.0'?><!-- x -->";
     let document = format!("{prolog}<ClinicalDocument xmlns='urn:hl7-org:v3'/>");
     check(Some("text/xml"), &document, Ok(Form::Cda));
-    check(Some("application/xml"), "no element", Err(Fault::Malformed));
+    check(Some("application/xml"), "no element", Ok(Form::Cda));
+    let message = "<x:PRPA_IN201311UV02 xmlns:x='urn:hl7-org:v3'/>";
+    check(Some("application/xml"), message, Ok(Form::V3Regional));
+    let hospital = "<PRPA_IN201311UV02><id root='2.16.156.10011.2.5.1.1'/></PRPA_IN201311UV02>";
+    check(Some("application/xml"), hospital, Ok(Form::V3Hospital));
     check(Some("application/json"), "{}", Err(Fault::UnsupportedMedia));
     check(Some("application/pdf"), "%PDF", Err(Fault::UnsupportedMedia));
 }
@@ -58,6 +62,9 @@ fn a_unit_is_known_by_the_number_it_bears() {
     check(Form::Fhir, r#"{"id":"p","identifier":[{"value":"7"}]}"#, Some("p"));
     check(Form::Fhir, r#"{"id":""}"#, None);
     check(Form::CivilJson, r#"{"id":"b-1"}"#, None);
+    check(Form::Cda, "<a><id root='1.2' extension='7'/></a>", Some("1.2^7"));
+    check(Form::V3Regional, "<a><ID root='1.2'/></a>", Some("1.2"));
+    check(Form::V3Regional, "<a><id/></a>", None);
 }
 
 #[test]

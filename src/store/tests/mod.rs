@@ -85,20 +85,27 @@ fn record(text: &str) -> Record {
         time: None,
         groups: vec![Group { name, parent: None, fields: vec![field] }],
         carried: Vec::new(),
+        wire: None,
         mappings: "test".to_owned(),
     }
 }
 
 fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
     let record = Box::new(record(text));
-    Proposed::Apply { record, identifiers, merge_from: Vec::new(), entry: None }
+    Proposed::Apply { record, identifiers, merge_from: Vec::new(), entry: None, document: None }
 }
 
 /// ADT^A40: `old` is the same person as `new`.
 fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
     let entry: WriteEntry = Box::new(|persons| row(&format!("merge {persons:?}"), None, None));
     let record = Box::new(record("merge"));
-    Proposed::Apply { record, identifiers: new, merge_from: old, entry: Some(entry) }
+    Proposed::Apply {
+        record,
+        identifiers: new,
+        merge_from: old,
+        entry: Some(entry),
+        document: None,
+    }
 }
 
 fn quarantine() -> Proposed {

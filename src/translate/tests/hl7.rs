@@ -21,7 +21,8 @@ fn identifiers_go_to_the_row_of_their_kind_and_are_never_guessed() {
         Ok(&[
             concat!(
                 r#"PID-3 DE02.01.030.00 {"authority":"1.2","kind":"citizen-id","#,
-                r#""type":"NI","value":"11010519491231002X"}"#,
+                r#""parts":["11010519491231002X","","","&1.2","NI"],"type":"NI","#,
+                r#""value":"11010519491231002X"}"#,
             ),
             r#"PID-3(2) MZ.id.local {"authority":"H","kind":"local","type":"MR","value":"A1"}"#,
             r#"PID-3(3) DE01.00.021.00 {"kind":"health-card","type":"HC","value":"C1"}"#,
@@ -100,8 +101,82 @@ fn a_code_is_translated_and_its_original_kept() {
     check("PID||||||||A", Err(("table-value", "PID-8")));
     check(
         "PID|||\rPV1||E^Emergency^L^E1^Alt",
-        Ok(&[r#"PV1-2 MZ.class {"code":"E","display":"Emergency","original":"E","system":"L"}"#]),
+        Ok(&[concat!(
+            r#"PV1-2 MZ.class {"code":"E","display":"Emergency","original":"E","#,
+            r#""parts":["E","Emergency","L","E1","Alt"],"system":"L"}"#,
+        )]),
     );
+}
+
+#[test]
+fn where_the_first_coding_is_empty_the_alternate_one_speaks() {
+    let check_class = |field: &str, expect: &str| {
+        check(&format!("PID|||\rPV1||{field}"), Ok(&[&format!("PV1-2 MZ.class {expect}")]));
+    };
+    check_class(
+        "^^^E1^Alt^99A",
+        concat!(
+            r#"{"code":"E1","display":"Alt","original":"E1","#,
+            r#""parts":["","","","E1","Alt","99A"],"system":"99A"}"#,
+        ),
+    );
+    check_class(
+        "^^^^^^^^free text",
+        r#"{"display":"free text","original":"","parts":["","","","","","","","","free text"]}"#,
+    );
+    check_class(
+        "^Emergency^L",
+        r#"{"display":"Emergency","original":"","parts":["","Emergency","L"],"system":"L"}"#,
+    );
+}
+
+#[test]
+fn people_places_and_organizations_keep_all_their_components() {
+    let head = r#"PV1-2 MZ.class {"code":"I"}"#;
+    let check_field = |field: &str, expect: &str| {
+        check(&format!("PID|||\rPV1||I||||{field}"), Ok(&[head, expect]));
+    };
+    check_field(
+        "2W^201^01^H&1.2&ISO^^^A^2",
+        concat!(
+            r#"PV1-6 MZ.bed {"parts":["2W","201","01","H&1.2&ISO","","","A","2"],"#,
+            r#""text":"H A 2 2W 201 01"}"#,
+        ),
+    );
+    check_field("ICU", r#"PV1-6 MZ.bed {"parts":["ICU"],"text":"ICU"}"#);
+    check_field(
+        "||D7^李^四^^^^^^H^L",
+        concat!(
+            r#"PV1-8 MZ.referrer {"parts":["D7","李","四","","","","","","H","L"],"#,
+            r#""text":"李四"}"#,
+        ),
+    );
+    check_field("||D7", r#"PV1-8 MZ.referrer {"parts":["D7"],"text":"D7"}"#);
+    // In one component of a field its subcomponents are the parts (CNN).
+    check(
+        "PID|1\rOBX|1|NM|1-1|||||||||||||D7&李&四|||||||检验科^L^3",
+        Ok(&[
+            r#"OBX-3 MZ.item {"code":"1-1"}"#,
+            r#"OBX-16.1 MZ.referrer {"parts":["D7","李","四"],"text":"李四"}"#,
+            r#"OBX-23 MZ.laboratory {"parts":["检验科","L","3"],"text":"检验科"}"#,
+        ]),
+    );
+}
+
+#[test]
+fn encapsulated_data_become_bytes() {
+    let item = r#"OBX-3 MZ.item {"code":"1-1"}"#;
+    for (value, expect) in [
+        ("^TEXT^PDF^Base64^JVBERg==", Some("JVBERg==")),
+        ("^TEXT^PDF^Hex^255044 46", None),
+        ("^TEXT^PDF^Hex^25504446", Some("JVBERg==")),
+        ("^TEXT^XML^A^<a/>", Some("PGEvPg==")),
+        ("^TEXT^PDF^Base64^not base64", None),
+    ] {
+        let line = expect.map(|bytes| format!(r#"OBX-5 MZ.file {{"bytes":"{bytes}"}}"#));
+        let lines: Vec<_> = [item].into_iter().chain(line.as_deref()).collect();
+        check(&format!("PID|1\rOBX|1|ED|1-1||{value}"), Ok(&lines));
+    }
 }
 
 #[test]
@@ -206,17 +281,13 @@ fn every_leaf_is_in_one_bin_and_what_has_no_name_is_kept() {
     let message = message("ADT^A01", segments);
     let found = pack().read_hl7(sender(), &message).unwrap();
     assert_eq!(usize::try_from(found.bins.leaves()).unwrap(), message.leaves().count());
-    // PID-3.1 .4.1 .5; PID-3.2 .3 .4.2 .4.3 and PID-10; PID-1; MSH (8), PID-27, ZZZ.
+    // All of PID-3; PID-10; PID-1; MSH (8), PID-27, ZZZ.
     let bins = (found.bins.mapped, found.bins.carried, found.bins.dropped);
-    assert_eq!(bins, (3, 5, 1));
+    assert_eq!(bins, (7, 1, 1));
     let unmapped: Vec<_> = found.bins.first_unmapped.iter().map(ToString::to_string).collect();
     assert!(unmapped.contains(&"ZZZ-2.1.2".to_owned()), "{unmapped:?}");
     let kept = found.record.carried.iter().map(|leaf| leaf.text.as_str());
-    assert!(
-        ["7", "M11", "1.2", "ISO", "a", "b", "c"]
-            .iter()
-            .all(|text| kept.clone().any(|kept| kept == *text))
-    );
+    assert!(["2106-3", "a", "b", "c"].iter().all(|text| kept.clone().any(|kept| kept == *text)));
 }
 
 #[test]

@@ -22,7 +22,18 @@ pub(super) struct Decoded<'a> {
     mark_bytes: usize,
 }
 
-impl Decoded<'_> {
+impl<'a> Decoded<'a> {
+    /// Text that needs no decoding.
+    pub const fn text(text: &'a str) -> Self {
+        let (text, charset) = (Cow::Borrowed(text), Charset::Utf8);
+        Self { text, charset, mismatch: false, mark_bytes: 0 }
+    }
+
+    /// Whether a byte order mark stood before the text.
+    pub const fn is_marked(&self) -> bool {
+        self.mark_bytes > 0
+    }
+
     /// The byte of the body at which a byte of the text stood.
     pub fn byte_at(&self, offset: usize) -> Position {
         let before = self.text.get(..offset).unwrap_or(&self.text);

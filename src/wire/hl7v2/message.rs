@@ -24,6 +24,9 @@ pub struct Message {
     segments: Vec<Span>,
     leaves: Vec<Leaf>,
     line_ends_repaired: bool,
+    marked: bool,
+    /// The body, where encoding the text does not give it back.
+    inexact: Option<Vec<u8>>,
 }
 
 struct Span {
@@ -43,6 +46,35 @@ impl Message {
             return Err(ReadError::at(Fault::Limit, at));
         }
         let decoded = decode(bytes, fallback)?;
+        let exact = match decoded.charset {
+            Charset::Gb18030 => {
+                decoded.charset.encode(&decoded.text).is_ok_and(|again| *again == *bytes)
+            }
+            _ => true,
+        };
+        let mut message = Self::assemble(decoded, limits)?;
+        message.inexact = (!exact).then(|| bytes.to_vec());
+        Ok(message)
+    }
+
+    /// Reads a frame: a message in which a sign stands for each value taken out.
+    ///
+    /// # Errors
+    /// [`ReadError`] as for [`Message::read`].
+    pub fn frame(text: &str) -> Result<Self, ReadError> {
+        let limits = Limits {
+            segments_max: usize::MAX,
+            fields_max: u16::MAX,
+            repetitions_max: u16::MAX,
+            parts_max: u16::MAX,
+            leaves_max: usize::MAX,
+            leaf_bytes_max: usize::MAX,
+            message_bytes_max: usize::MAX,
+        };
+        Self::assemble(Decoded::text(text), &limits)
+    }
+
+    fn assemble(decoded: Decoded<'_>, limits: &Limits) -> Result<Self, ReadError> {
         let separators = begin(&decoded.text)?;
         let wrong = |wrong| match wrong {
             Wrong::Text(fault, offset) => ReadError::at(fault, decoded.byte_at(offset)),
@@ -58,8 +90,10 @@ impl Message {
         }
         let leaves = structure.leaves;
         let header = header(&decoded, separators, segments.first())?;
+        let marked = decoded.is_marked();
         let (text, line_ends_repaired) = (decoded.text.into_owned(), lines.repaired);
-        Ok(Self { text, header, segments, leaves, line_ends_repaired })
+        let inexact = None;
+        Ok(Self { text, header, segments, leaves, line_ends_repaired, marked, inexact })
     }
 
     /// What MSH says.
@@ -72,6 +106,24 @@ impl Message {
     #[must_use]
     pub const fn line_ends_repaired(&self) -> bool {
         self.line_ends_repaired
+    }
+
+    /// The decoded text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a byte order mark stood before it.
+    #[must_use]
+    pub const fn is_marked(&self) -> bool {
+        self.marked
+    }
+
+    /// The body, where encoding the text does not give it back.
+    #[must_use]
+    pub fn inexact(&self) -> Option<&[u8]> {
+        self.inexact.as_deref()
     }
 
     /// The segments in order, MSH first.
@@ -196,6 +248,13 @@ impl<'a> Segment<'a> {
     /// Its leaves, as they stand in the text.
     pub fn leaves(self) -> impl Iterator<Item = (Hl7Position, &'a str)> {
         self.all().iter().map(move |leaf| (self.place(leaf), self.message.leaf_text(leaf)))
+    }
+
+    /// Its leaves, as spans of the text.
+    pub fn spans(self) -> impl Iterator<Item = (Hl7Position, Range<usize>)> {
+        // `usize` has at least 32 bits on every platform this runs on.
+        let index = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        self.all().iter().map(move |leaf| (self.place(leaf), index(leaf.start)..index(leaf.end)))
     }
 
     fn all(self) -> &'a [Leaf] {

@@ -1,0 +1,57 @@
+//! A release as a record, for the interfaces whose words are mapping files.
+//!
+//! It holds what leaves and nothing else, in the form in which it leaves. That something
+//! is there and may not be told (tier existence) is no value and has no place here; a
+//! pseudonym stands as an identifier of no known kind.
+
+use crate::policy::{Release, Treated};
+use crate::vocabulary::{
+    Dataset, Date, Field, Group, GroupName, Identifier, IdentifierKind, Record, Source, Value,
+};
+
+/// What an interface writes: single facts in the top group, the others as they belong together.
+#[must_use]
+pub fn record(release: &Release) -> Record {
+    const TOP: GroupName = GroupName::fixed("record");
+    let mut groups = vec![Group { name: TOP, parent: None, fields: Vec::new() }];
+    let mut numbers: Vec<u32> = Vec::new();
+    let mut latest = None;
+    for one in release.released() {
+        let Some(value) = value(one.value()) else { continue };
+        latest = latest.max(Some(one.as_of()));
+        let index = match one.group() {
+            None => 0,
+            Some(number) => match numbers.iter().position(|known| *known == number) {
+                Some(index) => index + 1,
+                None => {
+                    numbers.push(number);
+                    groups.push(Group { name: one.within(), parent: Some(0), fields: Vec::new() });
+                    groups.len() - 1
+                }
+            },
+        };
+        if let Some(group) = groups.get_mut(index) {
+            group.fields.push(Field { element: one.element().id, value, at: None });
+        }
+    }
+    Record {
+        dataset: Dataset::fixed("release"),
+        source: Source::fixed("gateway"),
+        time: latest.map(Date::from_timestamp),
+        groups,
+        carried: Vec::new(),
+        wire: None,
+        mappings: String::new(),
+    }
+}
+
+fn value(treated: &Treated) -> Option<Value> {
+    match treated {
+        Treated::Present => None,
+        Treated::Pseudonym(stand_in) => {
+            let identifier = Identifier::new(IdentifierKind::Other, stand_in.to_string());
+            Some(Value::Identifier(identifier))
+        }
+        Treated::Value(value) => Some(value.clone()),
+    }
+}

@@ -1,0 +1,435 @@
+//! From a record to a Bundle: one resource for each group its file names.
+
+use sha2::{Digest, Sha256};
+
+use super::super::file::Way;
+use super::form::{Forms, Made, instant, map, reference};
+use super::place::{Draft, Item};
+use super::plan::{FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes};
+use crate::translate::Pack;
+use crate::vocabulary::{ElementId, Field, GroupName, Record, Value};
+use crate::wire::Tree;
+
+/// The system of the tag that names the record's dataset.
+pub(super) const DATASET: &str = "dataset";
+
+/// A UUID of content: RFC 9562 section 5.8, version 8.
+pub(super) fn uuid(content: &[u8]) -> String {
+    let mut bytes = [0_u8; 16];
+    for (slot, byte) in bytes.iter_mut().zip(Sha256::digest(content)) {
+        *slot = byte;
+    }
+    let [.., version, _, variant, _, _, _, _, _, _, _] = &mut bytes;
+    *version = (*version & 0x0f) | 0x80;
+    *variant = (*variant & 0x3f) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}
+
+/// Writes what the files have places for. `fired` gathers the rows that wrote a value.
+pub(super) fn write(pack: &Pack, record: &Record, fired: Option<&mut Vec<bool>>) -> Tree {
+    let plan = &pack.fhir;
+    let mut none = Vec::new();
+    let fired = fired.unwrap_or(&mut none);
+    let forms = Forms { pack, plan };
+    let mut writing = Writing { forms, record, made: Made::default(), fired };
+    let mut instances = Vec::new();
+    for (number, file) in plan.files.iter().enumerate() {
+        writing.instances((number, file), &mut instances);
+    }
+    name_all(plan, &mut instances);
+    let trees: Vec<_> =
+        (0..instances.len()).map(|index| writing.finished(&instances, index)).collect();
+    let mut bundle = Draft::default();
+    if let Some(own) = &plan.bundle.own {
+        bundle = writing.resource(own, 0, None).unwrap_or_default();
+        for constant in &own.fixed {
+            bundle.set(&constant.constant, &[]);
+        }
+    }
+    writing.whole(bundle.tree, &instances, trees)
+}
+
+/// One resource of the bundle.
+struct Instance {
+    file: usize,
+    group: usize,
+    draft: Draft,
+    id: String,
+}
+
+struct Writing<'p, 'f> {
+    forms: Forms<'p>,
+    record: &'p Record,
+    made: Made,
+    fired: &'f mut Vec<bool>,
+}
+
+impl<'p> Writing<'p, '_> {
+    /// Every resource of a file.
+    fn instances(&mut self, (number, file): (usize, &'p ResourcePlan), found: &mut Vec<Instance>) {
+        let datasets = &file.datasets;
+        if !datasets.is_empty() && !datasets.contains(&self.record.dataset) {
+            return;
+        }
+        let id = String::new;
+        for (group, content) in self.record.groups.iter().enumerate() {
+            let own = if file.top { group == 0 } else { content.name == file.group };
+            let has = |element: &ElementId| self.has(group, *element, &[]);
+            if !own || !(file.needs.is_empty() || file.needs.iter().any(has)) {
+                continue;
+            }
+            if file.each.is_empty() {
+                let draft = self.resource(file, group, None);
+                let made = draft.map(|draft| Instance { file: number, group, draft, id: id() });
+                found.extend(made);
+                continue;
+            }
+            for field in &content.fields {
+                let draft = self.resource(file, group, Some(field));
+                let made = draft.map(|draft| Instance { file: number, group, draft, id: id() });
+                found.extend(made);
+            }
+        }
+    }
+
+    /// One resource without its references; `None` if nothing of it can be said.
+    fn resource(
+        &mut self,
+        file: &'p ResourcePlan,
+        group: usize,
+        field: Option<&Field>,
+    ) -> Option<Draft> {
+        let mut draft = Draft::default();
+        for fixed in file.fixed.iter().filter(|fixed| fixed.list.is_none()) {
+            if self.holds(fixed, group) {
+                draft.set(&fixed.constant, &[]);
+            }
+        }
+        let mut wrote = false;
+        if let Some(field) = field {
+            wrote = self.each(file, field, &mut draft);
+            if !wrote {
+                return None;
+            }
+        }
+        for row in file.rows.iter().filter(|row| row.meaning.way != Way::In) {
+            wrote |= match row.list.and_then(|list| file.lists.get(list).map(|plan| (list, plan))) {
+                Some(list) => self.items(file, (row, list), (group, &mut draft)),
+                None => self.row(row, group, (&mut draft, &[])),
+            };
+        }
+        if !wrote {
+            return None;
+        }
+        self.constants(file, group, &mut draft);
+        Some(draft)
+    }
+
+    /// The value of one element and the code that names it.
+    fn each(&mut self, file: &ResourcePlan, field: &Field, draft: &mut Draft) -> bool {
+        let found = file.each.iter().find(|each| each.row.meaning.element == field.element);
+        let Some(each) = found else { return false };
+        let Some(value) = self.forms.write(&each.row, &field.value, &mut self.made) else {
+            return false;
+        };
+        for constant in &each.code {
+            draft.set(constant, &[]);
+        }
+        self.fire(&each.row);
+        draft.put(&each.row.path, &[], value)
+    }
+
+    /// A row inside a list of groups, for each of its groups.
+    fn items(
+        &mut self,
+        file: &ResourcePlan,
+        (row, (number, list)): (&FhirRow, (usize, &ListPlan)),
+        (group, draft): (usize, &mut Draft),
+    ) -> bool {
+        let mut wrote = false;
+        for inner in self.inside(group, list.group) {
+            let items = self.chain(file, number, inner);
+            wrote |= self.row(row, inner, (&mut *draft, &items));
+        }
+        wrote
+    }
+
+    /// The items on the way to a group's item.
+    fn chain(&self, file: &ResourcePlan, list: usize, group: usize) -> Vec<Item> {
+        let Some(plan) = file.lists.get(list) else { return Vec::new() };
+        let outer = plan.outer.and_then(|outer| {
+            let name = file.lists.get(outer)?.group;
+            let around = self.around(group).find(|index| self.name(*index) == Some(name))?;
+            Some(self.chain(file, outer, around))
+        });
+        let mut items = outer.unwrap_or_default();
+        items.push(Item::Of { list, group });
+        items
+    }
+
+    /// A row's values; says whether any was written.
+    fn row(&mut self, row: &FhirRow, group: usize, (draft, items): (&mut Draft, &[Item])) -> bool {
+        let groups = match row.from {
+            Some(name) => self.related(group, name),
+            None => vec![group],
+        };
+        let record = self.record;
+        let groups = groups.into_iter().filter_map(|group| record.groups.get(group));
+        let fields = groups.flat_map(|group| &group.fields);
+        let mut wrote = false;
+        for field in fields.filter(|field| field.element == row.meaning.element) {
+            let Some(value) = self.forms.write(row, &field.value, &mut self.made) else { continue };
+            let mut items = items.to_vec();
+            items.push(Item::New);
+            if draft.put(&row.path, &items, value) {
+                self.beside(row, draft);
+                self.fire(row);
+                wrote = true;
+            }
+            if wrote && !row.repeats {
+                break;
+            }
+        }
+        wrote
+    }
+
+    /// The one value of a row's condition.
+    fn beside(&self, row: &FhirRow, draft: &mut Draft) {
+        let Some((path, values)) = &row.when else { return };
+        if let [only] = values.as_slice() {
+            draft.put(path, &[], only.as_str().into());
+        }
+    }
+
+    fn fire(&mut self, row: &FhirRow) {
+        if let Some(fired) = self.fired.get_mut(row.meaning.id) {
+            *fired |= row.meaning.way == Way::Out;
+        }
+    }
+
+    /// Constants of items, and what is written where no row wrote.
+    fn constants(&self, file: &ResourcePlan, group: usize, draft: &mut Draft) {
+        let inner = file.fixed.iter().filter(|fixed| fixed.list.is_some());
+        for constant in inner.chain(&file.defaults) {
+            let Some(list) = constant.list else {
+                if self.holds(constant, group) && !draft.filled(&constant.constant.path) {
+                    draft.set(&constant.constant, &[]);
+                }
+                continue;
+            };
+            let Some(plan) = file.lists.get(list) else { continue };
+            for inner in self.inside(group, plan.group) {
+                if draft.knows(list, inner) && self.holds(constant, inner) {
+                    let items = self.chain(file, list, inner);
+                    draft.set(&constant.constant, &items);
+                }
+            }
+        }
+    }
+
+    /// Whether a constant's conditions hold for a group.
+    fn holds(&self, constant: &Sometimes, group: usize) -> bool {
+        let datasets = &constant.datasets;
+        let told = datasets.is_empty() || datasets.contains(&self.record.dataset);
+        told && constant.has.is_none_or(|element| self.has(group, element, &constant.one_of))
+    }
+
+    /// Whether a group, or one around or inside it, has an element with one of these values.
+    fn has(&self, group: usize, element: ElementId, one_of: &[String]) -> bool {
+        let fits = |field: &&Field| {
+            field.element == element && (one_of.is_empty() || is_one_of(&field.value, one_of))
+        };
+        let here = |index: usize| {
+            let group = self.record.groups.get(index);
+            group.is_some_and(|group| group.fields.iter().any(|field| fits(&field)))
+        };
+        self.around(group).any(here)
+            || (0..self.record.groups.len()).any(|inner| self.within(inner, group) && here(inner))
+    }
+
+    /// A group and those it stands in, innermost first.
+    fn around(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(Some(group), |index| {
+            let parent = self.record.groups.get(*index)?.parent?;
+            // Parents stand before their children, so this ends.
+            usize::try_from(parent).ok().filter(|parent| parent < index)
+        })
+    }
+
+    fn name(&self, group: usize) -> Option<GroupName> {
+        self.record.groups.get(group).map(|group| group.name)
+    }
+
+    /// Whether a group stands inside another, at any depth.
+    fn within(&self, inner: usize, outer: usize) -> bool {
+        inner != outer && (outer == 0 || self.around(inner).any(|around| around == outer))
+    }
+
+    /// The groups of a name inside a group.
+    fn inside(&self, group: usize, name: GroupName) -> Vec<usize> {
+        let all = 0..self.record.groups.len();
+        all.filter(|inner| self.name(*inner) == Some(name))
+            .filter(|inner| self.within(*inner, group) || *inner == group)
+            .collect()
+    }
+
+    /// The nearest groups of a name: itself or around, else inside, else anywhere.
+    fn related(&self, group: usize, name: GroupName) -> Vec<usize> {
+        if let Some(found) = self.around(group).find(|index| self.name(*index) == Some(name)) {
+            return vec![found];
+        }
+        let inside = self.inside(group, name);
+        if inside.is_empty() { self.inside(0, name) } else { inside }
+    }
+
+    /// A resource with its references, its type and its id.
+    fn finished(&self, instances: &[Instance], index: usize) -> Tree {
+        let Some(instance) = instances.get(index) else { return Tree::Null };
+        let Some(file) = self.forms.plan.files.get(instance.file) else { return Tree::Null };
+        let mut draft = instance.draft.clone();
+        for to in &file.refs {
+            let Some(list) = to.list.and_then(|list| file.lists.get(list).map(|plan| (list, plan)))
+            else {
+                self.refer(instances, (to, (index, instance.group)), (&mut draft, &[]));
+                continue;
+            };
+            for inner in self.inside(instance.group, list.1.group) {
+                if draft.knows(list.0, inner) || list.1.path.0.len() + 1 == to.path.0.len() {
+                    let items = self.chain(file, list.0, inner);
+                    self.refer(instances, (to, (index, inner)), (&mut draft, &items));
+                }
+            }
+        }
+        let mut members = vec![
+            ("resourceType".to_owned(), file.resource.as_str().into()),
+            ("id".to_owned(), instance.id.as_str().into()),
+        ];
+        if let Tree::Map(own) = pruned(draft.tree) {
+            members.extend(own);
+        }
+        Tree::Map(members)
+    }
+
+    fn refer(
+        &self,
+        instances: &[Instance],
+        (to, (own, group)): (&Ref, (usize, usize)),
+        (draft, items): (&mut Draft, &[Item]),
+    ) {
+        for found in self.meant(instances, (to, own), group) {
+            let Some(instance) = instances.get(found) else { continue };
+            let mut items = items.to_vec();
+            items.push(Item::New);
+            draft.put(&to.path, &items, reference(&instance.id));
+        }
+    }
+
+    /// The resources a reference means: of the own group, around, inside, else anywhere.
+    fn meant(&self, instances: &[Instance], (to, own): (&Ref, usize), group: usize) -> Vec<usize> {
+        let all = || {
+            instances
+                .iter()
+                .enumerate()
+                .filter(|(index, instance)| *index != own && to.to.contains(&instance.file))
+        };
+        let limit = if to.every { usize::MAX } else { 1 };
+        let of = |near: &dyn Fn(usize) -> bool| {
+            let found = all().filter(|(_, instance)| near(instance.group));
+            found.map(|(index, _)| index).take(limit).collect::<Vec<_>>()
+        };
+        let inside = || of(&|near| self.within(near, group));
+        let around = || {
+            let mut around = self.around(group).skip(1).map(|outer| of(&|near| near == outer));
+            around.find(|found| !found.is_empty()).unwrap_or_default()
+        };
+        let own_group = of(&|near| near == group);
+        let near = match (own_group.is_empty(), to.every) {
+            (false, _) => own_group,
+            (true, true) => {
+                [inside(), around()].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+            }
+            (true, false) => {
+                [around(), inside()].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+            }
+        };
+        if !near.is_empty() {
+            return near;
+        }
+        all().map(|(index, _)| index).take(limit).collect()
+    }
+
+    /// The bundle of all resources.
+    fn whole(self, bundle: Tree, instances: &[Instance], trees: Vec<Tree>) -> Tree {
+        let plan = self.forms.plan;
+        let made = self.made.list.into_iter();
+        let own = instances.iter().zip(trees).map(|(instance, tree)| (instance.id.clone(), tree));
+        let entries = own.chain(made).map(|(id, resource)| {
+            map([("fullUrl", Some(format!("urn:uuid:{id}").into())), ("resource", Some(resource))])
+        });
+        let tag = map([
+            ("system", Some(plan.systems.uri(DATASET).into())),
+            ("code", Some(self.record.dataset.as_str().into())),
+        ]);
+        let time = self.record.time.as_ref();
+        let time = time.and_then(|time| instant(time, &plan.bundle.offset));
+        let entries: Vec<_> = entries.collect();
+        let mut members = vec![
+            ("resourceType".to_owned(), Tree::from("Bundle")),
+            ("meta".to_owned(), map([("tag", Some(Tree::List(vec![tag])))])),
+        ];
+        if let Tree::Map(own) = pruned(bundle) {
+            members.extend(own.into_iter().filter(|(name, _)| name != "meta"));
+        }
+        let after =
+            map([("timestamp", time.map(Tree::from)), ("entry", Some(Tree::List(entries)))]);
+        if let Tree::Map(after) = after {
+            members.extend(after);
+        }
+        Tree::Map(members)
+    }
+}
+
+/// Ids of content; of equal resources the later ones are numbered.
+fn name_all(plan: &FhirPlan, instances: &mut [Instance]) {
+    let mut known = std::collections::HashMap::new();
+    for instance in instances {
+        let resource = plan.files.get(instance.file).map_or("", |file| file.resource.as_str());
+        let content = format!("{resource}{}", instance.draft.tree.to_json());
+        let count = known.entry(content.clone()).or_insert(0_usize);
+        instance.id = match *count {
+            0 => uuid(content.as_bytes()),
+            number => uuid(format!("{number}{content}").as_bytes()),
+        };
+        *count += 1;
+    }
+}
+
+fn is_one_of(value: &Value, one_of: &[String]) -> bool {
+    let is = |text: &str| one_of.iter().any(|one| one == text);
+    match value {
+        Value::Boolean(yes) => is(if *yes { "true" } else { "false" }),
+        Value::Code(coding) => {
+            let original = coding.original.as_ref().map(|original| original.code.as_str());
+            coding.code.as_deref().is_some_and(is) || original.is_some_and(is)
+        }
+        Value::Text(text) => is(text),
+        _ => false,
+    }
+}
+
+/// Without members and items that hold nothing.
+fn pruned(tree: Tree) -> Tree {
+    match tree {
+        Tree::List(items) => {
+            let items = items.into_iter().map(pruned).filter(|item| !item.is_empty());
+            Tree::List(items.collect())
+        }
+        Tree::Map(members) => {
+            let members = members.into_iter().map(|(name, value)| (name, pruned(value)));
+            Tree::Map(members.filter(|(_, value)| !value.is_empty()).collect())
+        }
+        leaf => leaf,
+    }
+}

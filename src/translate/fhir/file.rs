@@ -1,0 +1,176 @@
+//! The files of `fhir/` as they are written: shapes only, strict about their keys.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::super::file::{As, ElementText, ExampleText, Reason, RowText, Unknown, Way, WhenText};
+use crate::vocabulary::IdentifierKind;
+
+/// `fhir/condition.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::translate) struct ResourceFile {
+    pub dialect: Spanned<String>,
+    pub resource: Spanned<String>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub source: String,
+    /// One resource for each group of that name; `record` is the top group.
+    #[serde(default)]
+    pub group: Option<Spanned<String>>,
+    /// The group its groups hang below when they are read.
+    #[serde(default)]
+    pub parent: Option<Spanned<String>>,
+    /// Or: one resource for each value of some elements of the group.
+    #[serde(default)]
+    pub each: Option<Spanned<EachText>>,
+    /// Elements of which the group must have one.
+    #[serde(default)]
+    pub needs: Vec<Spanned<String>>,
+    /// Only in records of these datasets.
+    #[serde(default)]
+    pub datasets: Vec<Spanned<String>>,
+    /// Lists inside the resource whose items are groups.
+    #[serde(default)]
+    pub groups: BTreeMap<Spanned<String>, String>,
+    #[serde(default)]
+    pub fixed: Vec<Spanned<ConstantText>>,
+    #[serde(default)]
+    pub defaults: Vec<Spanned<ConstantText>>,
+    #[serde(default)]
+    pub refs: Vec<Spanned<RefText>>,
+    #[serde(default)]
+    pub rows: Vec<Spanned<FhirRowText>>,
+    #[serde(default)]
+    pub carries: Vec<Spanned<Reason>>,
+    #[serde(default)]
+    pub drops: Vec<Spanned<Reason>>,
+    /// In `bundle.toml`: drops of every resource.
+    #[serde(default)]
+    pub everywhere: Vec<Spanned<Reason>>,
+    /// In `bundle.toml`: the dataset of a bundle that names none.
+    #[serde(default)]
+    pub record: Option<Spanned<String>>,
+    /// In `bundle.toml`: the offset of a time that names none, `+08:00`.
+    #[serde(default)]
+    pub offset: Option<Spanned<String>>,
+    #[serde(default)]
+    pub example: Vec<Spanned<ExampleText>>,
+}
+
+/// One resource for each value: what its code says which element it is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::translate) struct EachText {
+    /// Where the value stands.
+    pub wire: Spanned<String>,
+    /// Where the code stands that names the element.
+    pub code: Spanned<String>,
+    pub of: Vec<Spanned<EachElementText>>,
+}
+
+/// One element and its code.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::translate) struct EachElementText {
+    pub element: Spanned<String>,
+    pub code: String,
+    pub system: String,
+    #[serde(default)]
+    pub display: Option<String>,
+    /// The unit of a quantity that came without one.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// Where the value stands, if not where the file says.
+    #[serde(default)]
+    pub wire: Option<Spanned<String>>,
+}
+
+/// A constant text at a place, and when it is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::translate) struct ConstantText {
+    pub wire: Spanned<String>,
+    pub is: String,
+    /// Only where the group, or one around or inside it, has this element.
+    #[serde(default)]
+    pub has: Option<Spanned<String>>,
+    /// With `has`: only where its code, text or yes and no is one of these.
+    #[serde(default)]
+    pub one_of: Vec<String>,
+    /// Only in records of these datasets.
+    #[serde(default)]
+    pub datasets: Vec<Spanned<String>>,
+}
+
+/// A reference to the resource made of a group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::translate) struct RefText {
+    pub wire: Spanned<String>,
+    /// The resource type, or the name of its file without `.toml`.
+    pub to: Spanned<String>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// One row.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::translate) struct FhirRowText {
+    pub wire: Spanned<String>,
+    pub element: Spanned<ElementText>,
+    #[serde(rename = "as")]
+    pub form: Option<Spanned<As>>,
+    pub kind: Option<IdentifierKind>,
+    pub codes: Option<Spanned<String>>,
+    #[serde(default)]
+    pub unknown: Unknown,
+    pub when: Option<Spanned<WhenText>>,
+    #[serde(default)]
+    pub required: bool,
+    #[serde(default)]
+    pub strict: bool,
+    #[serde(default)]
+    pub way: Way,
+    /// The group the value stands in, if not the file's own: the nearest of that name.
+    #[serde(default)]
+    pub from: Option<Spanned<String>>,
+    /// The system of a code that names none.
+    #[serde(default)]
+    pub system: Option<String>,
+    /// The unit of a quantity that names none.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// A person here is referred to in this role (HL7 table 0443), by a PractitionerRole.
+    #[serde(default)]
+    pub role: Option<String>,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    pub note: Option<String>,
+}
+
+impl FhirRowText {
+    /// The part of the row that every format has.
+    pub fn plain(&self) -> RowText {
+        RowText {
+            also: false,
+            wire: self.wire.clone(),
+            element: self.element.clone(),
+            form: self.form.clone(),
+            kind: self.kind,
+            codes: self.codes.clone(),
+            unknown: self.unknown,
+            unit: None,
+            when: None,
+            required: self.required,
+            strict: self.strict,
+            way: self.way,
+            composite: None,
+            note: None,
+        }
+    }
+}

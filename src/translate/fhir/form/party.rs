@@ -1,0 +1,431 @@
+//! Persons, organizations and places: resources of their own, referred to.
+//!
+//! v2-to-FHIR 1.0.0: `XCN[Practitioner]`, `XON[Organization]`, `PL[Location]`. Equal values
+//! are one resource. A place is a chain: bed, room, ward, floor, building, site.
+
+use std::collections::HashMap;
+
+use super::identifier::{Authority, Numbered};
+use super::{Forms, Shape, component, guarded, list, map, name_line, plain, sub, trimmed};
+use crate::translate::fhir::bundle::uuid;
+use crate::translate::fhir::leaves::Leaves;
+use crate::translate::fhir::plan::FhirRow;
+use crate::vocabulary::value::Composite;
+use crate::vocabulary::{Value, ValueType};
+use crate::wire::Tree;
+
+/// Components of a place from the outermost, with their physical type
+/// (`http://terminology.hl7.org/CodeSystem/location-physical-type`).
+const LEVELS: [(usize, &str); 6] =
+    [(4, "si"), (7, "bu"), (8, "lvl"), (1, "wa"), (2, "ro"), (3, "bd")];
+const PHYSICAL: &str = "location-physical-type";
+/// For each component of XPN, the component of XCN.
+const OF_PERSON: [usize; 14] = [2, 3, 4, 5, 6, 7, 10, 15, 16, 17, 18, 19, 20, 21];
+/// How many levels of `partOf` are followed.
+const CHAIN_MAX: usize = 8;
+
+/// The resources made of values, each once.
+#[derive(Debug, Default)]
+pub(in crate::translate::fhir) struct Made {
+    /// Resource and its id, in the order in which they were needed.
+    pub list: Vec<(String, Tree)>,
+    known: HashMap<String, String>,
+}
+
+impl Made {
+    /// A reference to a resource of this content.
+    pub fn add(&mut self, resource: &str, content: Tree) -> Tree {
+        let key = format!("{resource}{}", content.to_json());
+        let id = match self.known.get(&key) {
+            Some(id) => id.clone(),
+            None => {
+                let id = uuid(key.as_bytes());
+                let mut members = vec![
+                    ("resourceType".to_owned(), resource.into()),
+                    ("id".to_owned(), id.as_str().into()),
+                ];
+                if let Tree::Map(content) = content {
+                    members.extend(content);
+                }
+                self.list.push((id.clone(), Tree::Map(members)));
+                self.known.insert(key, id.clone());
+                id
+            }
+        };
+        reference(&id)
+    }
+}
+
+/// A reference inside the bundle.
+pub(in crate::translate::fhir) fn reference(id: &str) -> Tree {
+    map([("reference", Some(format!("urn:uuid:{id}").into()))])
+}
+
+impl Forms<'_> {
+    pub(super) fn party(self, row: &FhirRow, value: &Value, made: &mut Made) -> Option<Tree> {
+        let (whole, resource) = match value {
+            Value::Organization(whole) => (whole, "Organization"),
+            Value::Person(whole) => (whole, "Practitioner"),
+            Value::Place(whole) => (whole, "Location"),
+            _ => return None,
+        };
+        let may = |name: &str| row.targets.is_empty() || row.targets.iter().any(|to| to == name);
+        match row.shape {
+            Shape::HumanName => Some(self.human_name(&name_of(whole))),
+            Shape::Identifier => self.number_of(value, whole, made),
+            Shape::Reference if may(resource) => match value {
+                Value::Organization(_) => self.organization(whole, made),
+                Value::Place(_) => self.place(whole, made),
+                _ => self.person(row, whole, made),
+            },
+            Shape::Reference => {
+                let identifier = self.number_of(value, whole, made);
+                let display = Some(whole.text.as_str().into());
+                Some(map([("identifier", identifier), ("display", display)]))
+            }
+            _ => Some(whole.text.as_str().into()),
+        }
+    }
+
+    /// The number of a person or organization.
+    fn number_of(self, value: &Value, whole: &Composite, made: &mut Made) -> Option<Tree> {
+        let parts = &whole.parts;
+        let (number, authority, kind) = match value {
+            Value::Organization(_) => (component(parts, 10).or(component(parts, 3)), 6, 7),
+            Value::Place(_) => (component(parts, 10), 11, 0),
+            _ => (component(parts, 1), 9, 13),
+        };
+        let number = Numbered {
+            value: number.map(plain),
+            kind: component(parts, kind).map(str::to_owned),
+            authority: Authority::of(parts, authority),
+            ..Numbered::default()
+        };
+        self.numbered(&number, made)
+    }
+
+    fn person(self, row: &FhirRow, whole: &Composite, made: &mut Made) -> Option<Tree> {
+        let identifier = self.number_of(&Value::Person(whole.clone()), whole, made);
+        let name = name_of(whole);
+        let named = !name.text.is_empty() || !name.parts.is_empty();
+        let name = named.then(|| self.human_name(&name)).filter(|name| !name.is_empty());
+        let content = map([
+            ("identifier", list(identifier.into_iter().collect())),
+            ("name", list(name.into_iter().collect())),
+        ]);
+        if content.is_empty() {
+            return None;
+        }
+        let person = made.add("Practitioner", content);
+        let role = row.role.as_ref().filter(|_| {
+            row.targets.is_empty() || row.targets.iter().any(|to| to == "PractitionerRole")
+        });
+        let Some(role) = role else { return Some(person) };
+        let code = self.concept("HL70443", role).map(|code| vec![code]);
+        let content = map([("practitioner", Some(person)), ("code", code.and_then(list))]);
+        Some(made.add("PractitionerRole", content))
+    }
+
+    fn organization(self, whole: &Composite, made: &mut Made) -> Option<Tree> {
+        let identifier = self.number_of(&Value::Organization(whole.clone()), whole, made);
+        let text = Some(whole.text.clone()).filter(|text| !text.is_empty());
+        let name = match whole.parts.is_empty() {
+            true => text,
+            false => sub(&whole.parts, 1, 1),
+        };
+        let kind = component(&whole.parts, 2).and_then(|code| self.concept("HL70204", code));
+        let content = map([
+            ("identifier", list(identifier.into_iter().collect())),
+            ("type", list(kind.into_iter().collect())),
+            ("name", name.map(Tree::from)),
+        ]);
+        // FHIR R4 invariant org-1: a name or an identifier.
+        let named = content.get("name").is_some() || content.get("identifier").is_some();
+        named.then(|| made.add("Organization", content))
+    }
+
+    fn place(self, whole: &Composite, made: &mut Made) -> Option<Tree> {
+        let parts = &whole.parts;
+        if parts.is_empty() {
+            let name = Some(whole.text.as_str()).filter(|text| !text.is_empty())?;
+            return Some(made.add("Location", map([("name", Some(name.into()))])));
+        }
+        let levels: Vec<_> =
+            LEVELS.into_iter().filter(|(number, _)| component(parts, *number).is_some()).collect();
+        let description = component(parts, 9).map(|text| Tree::from(plain(text)));
+        let mut outer = None;
+        for (index, (number, kind)) in levels.iter().enumerate() {
+            let innermost = index + 1 == levels.len();
+            let authority = Authority::of(parts, *number);
+            let name = authority.namespace.clone().or(authority.universal.clone());
+            let names =
+                if authority.universal.is_some() { self.names(&authority) } else { Vec::new() };
+            let status = component(parts, 5).filter(|_| innermost);
+            let of = component(parts, 6).filter(|_| innermost);
+            let of = of.and_then(|code| self.concept("HL70305", code));
+            let content = map([
+                ("identifier", list(names)),
+                ("operationalStatus", status.and_then(|code| self.bed_status(code))),
+                ("name", name.map(Tree::from)),
+                ("description", description.clone().filter(|_| innermost)),
+                ("mode", Some("instance".into())),
+                ("type", list(of.into_iter().collect())),
+                ("physicalType", self.concept(PHYSICAL, kind)),
+                ("partOf", outer.take()),
+            ]);
+            outer = Some(made.add("Location", content));
+        }
+        outer.or_else(|| {
+            let content =
+                map([("description", Some(description?)), ("mode", Some("instance".into()))]);
+            Some(made.add("Location", content))
+        })
+    }
+
+    /// HL7 table 0116.
+    fn bed_status(self, code: &str) -> Option<Tree> {
+        self.concept("HL70116", code)?.get("coding")?.items().first().cloned()
+    }
+
+    pub(super) fn read_party<'t>(
+        self,
+        (row, of): (&FhirRow, ValueType),
+        tree: &'t Tree,
+        leaves: &mut Leaves<'t>,
+    ) -> Option<Value> {
+        let value = |whole| match of {
+            ValueType::Organization => Value::Organization(whole),
+            ValueType::Place => Value::Place(whole),
+            _ => Value::Person(whole),
+        };
+        let whole = match row.shape {
+            Shape::HumanName => person_of(self.read_human_name(tree, leaves)?, Vec::new()),
+            Shape::Identifier => self.read_number((of, tree), leaves)?,
+            Shape::Reference => self.read_reference((row, of), tree, leaves)?,
+            _ => Composite::line(leaves.text(tree)?),
+        };
+        Some(value(whole))
+    }
+
+    fn read_reference<'t>(
+        self,
+        (row, of): (&FhirRow, ValueType),
+        tree: &'t Tree,
+        leaves: &mut Leaves<'t>,
+    ) -> Option<Composite> {
+        if let Some(resource) = leaves.resolved(Some(tree)) {
+            let found = leaves.once_more(|leaves| self.read_resource((row, of), resource, leaves));
+            if let Some(leaf) = tree.get("reference").filter(|_| found.is_some()) {
+                leaves.text(leaf);
+                leaves.member(tree, "display");
+            }
+            return found;
+        }
+        let numbered = tree.get("identifier").and_then(|tree| self.read_number((of, tree), leaves));
+        let text = leaves.member(tree, "display");
+        match (numbered, text) {
+            (Some(whole), Some(text)) => Some(Composite { text, ..whole }),
+            (whole, text) => whole.or(text.map(Composite::line)),
+        }
+    }
+
+    /// A number alone, in the components of its kind.
+    fn read_number<'t>(
+        self,
+        (of, tree): (ValueType, &'t Tree),
+        leaves: &mut Leaves<'t>,
+    ) -> Option<Composite> {
+        tree.get("value")?;
+        let number = self.read_numbered(tree, leaves);
+        let text = number.value.clone()?;
+        Some(Composite { text, parts: numbers(of, &number) })
+    }
+
+    fn read_resource<'t>(
+        self,
+        (row, of): (&FhirRow, ValueType),
+        tree: &'t Tree,
+        leaves: &mut Leaves<'t>,
+    ) -> Option<Composite> {
+        let kind = tree.get("resourceType").and_then(Tree::text)?;
+        let number = |leaves: &mut Leaves<'t>| {
+            let first = tree.get("identifier").and_then(|list| list.items().first());
+            let first = first.filter(|first| first.get("value").is_some());
+            first.map(|first| self.read_numbered(first, leaves))
+        };
+        let found = match (kind, of) {
+            ("PractitionerRole", ValueType::Person) => {
+                let inner = leaves.resolved(tree.get("practitioner"))?;
+                let found = self.read_resource((row, of), inner, leaves)?;
+                if let Some(leaf) = tree.get("practitioner").and_then(|to| to.get("reference")) {
+                    leaves.text(leaf);
+                }
+                if let Some(code) = tree.get("code").and_then(|codes| codes.items().first()) {
+                    self.concept_code("HL70443", (code, leaves));
+                }
+                found
+            }
+            ("Practitioner", ValueType::Person) => {
+                let parts = number(leaves).map(|number| numbers(of, &number)).unwrap_or_default();
+                let name = tree.get("name").and_then(|list| list.items().first());
+                let name = name.and_then(|name| self.read_human_name(name, leaves));
+                person_of(name.unwrap_or_else(|| Composite::line("")), parts)
+            }
+            ("Organization", ValueType::Organization) => {
+                let name = leaves.member(tree, "name");
+                let kind = tree.get("type").and_then(|list| list.items().first());
+                let kind = kind.and_then(|kind| self.concept_code("HL70204", (kind, leaves)));
+                let number = number(leaves);
+                self.organization_of((name, kind), number)
+            }
+            ("Location", ValueType::Place) => self.read_place(tree, leaves),
+            _ => return None,
+        };
+        if let Some(leaf) = tree.get("resourceType") {
+            leaves.take(leaf, crate::translate::plan::Bin::Mapped);
+        }
+        leaves.parties.push(tree);
+        Some(found)
+    }
+
+    fn organization_of(
+        self,
+        (name, kind): (Option<String>, Option<String>),
+        number: Option<Numbered>,
+    ) -> Composite {
+        let text = name.clone().or_else(|| number.as_ref()?.value.clone()).unwrap_or_default();
+        if kind.is_none() && number.is_none() {
+            return Composite::line(text);
+        }
+        let mut parts = number.map(|number| numbers(ValueType::Organization, &number));
+        let parts = parts.get_or_insert_default();
+        if parts.len() < 2 {
+            parts.resize(2, String::new());
+        }
+        for (slot, part) in parts.iter_mut().zip([name.as_deref().map(guarded), kind]) {
+            *slot = part.unwrap_or_default();
+        }
+        Composite { text, parts: std::mem::take(parts) }
+    }
+
+    fn read_place<'t>(self, tree: &'t Tree, leaves: &mut Leaves<'t>) -> Composite {
+        let mut parts: [Option<String>; 9] = Default::default();
+        let mut level = Some(tree);
+        let mut lines = Vec::new();
+        for depth in 0..CHAIN_MAX {
+            let Some(place) = level else { break };
+            if depth == 0 {
+                let own = self.read_innermost(place, leaves);
+                for (slot, part) in [4, 5, 8].into_iter().zip(own) {
+                    if let Some(slot) = parts.get_mut(slot) {
+                        *slot = part;
+                    }
+                }
+            }
+            let kind = place.get("physicalType");
+            let kind = kind.and_then(|kind| self.concept_code(PHYSICAL, (kind, leaves)));
+            let known = LEVELS.iter().find(|(_, code)| Some(*code) == kind.as_deref());
+            let number = known.map_or(1, |(number, _)| *number);
+            leaves.member(place, "mode");
+            let mut authority = self.read_names(place, leaves);
+            let name = leaves.member(place, "name");
+            lines.extend(name.clone());
+            if name != authority.universal {
+                authority.namespace = name;
+            }
+            if let Some(slot) = parts.get_mut(number - 1).filter(|slot| slot.is_none()) {
+                *slot = authority.component();
+            }
+            if depth > 0 {
+                leaves.parties.push(place);
+                if let Some(leaf) = place.get("resourceType") {
+                    leaves.take(leaf, crate::translate::plan::Bin::Mapped);
+                }
+            }
+            level = leaves.resolved(place.get("partOf"));
+            if let Some(leaf) = place.get("partOf").and_then(|to| to.get("reference")) {
+                leaves.text(leaf);
+            }
+        }
+        lines.reverse();
+        Composite { text: lines.join(" "), parts: trimmed(parts) }
+    }
+
+    /// Status, kind and description, which stand at the innermost place.
+    fn read_innermost<'t>(self, place: &'t Tree, leaves: &mut Leaves<'t>) -> [Option<String>; 3] {
+        let status = place.get("operationalStatus").and_then(|coding| {
+            leaves.member(coding, "system");
+            leaves.member(coding, "display");
+            leaves.member(coding, "code")
+        });
+        let kind = place.get("type").and_then(|list| list.items().first());
+        let kind = kind.and_then(|kind| self.concept_code("HL70305", (kind, leaves)));
+        let description = leaves.member(place, "description").map(|text| guarded(&text));
+        [status, kind, description]
+    }
+}
+
+/// The components of a person's number or an organization's.
+fn numbers(of: ValueType, number: &Numbered) -> Vec<String> {
+    let value = number.value.as_deref().map(guarded);
+    let (authority, kind) = (number.authority.component(), number.kind.clone());
+    let mut parts: [Option<String>; 13] = Default::default();
+    let slots = match of {
+        ValueType::Organization => [10, 6, 7],
+        ValueType::Place => [10, 11, 12],
+        _ => [1, 9, 13],
+    };
+    for (slot, part) in slots.into_iter().zip([value, authority, kind]) {
+        if let Some(slot) = parts.get_mut(slot - 1) {
+            *slot = part;
+        }
+    }
+    trimmed(parts)
+}
+
+/// The name of a person.
+fn name_of(whole: &Composite) -> Composite {
+    let part = |number: &usize| component(&whole.parts, *number).map(str::to_owned);
+    let parts = OF_PERSON.iter().map(part).map(Option::unwrap_or_default).collect::<Vec<_>>();
+    if parts.iter().all(String::is_empty) {
+        // A person of whom the number alone is known has no name.
+        let numbered = !whole.parts.is_empty();
+        return Composite::line(if numbered { "" } else { &whole.text });
+    }
+    Composite { text: whole.text.clone(), parts }
+}
+
+/// A person of a name and a number.
+fn person_of(name: Composite, mut parts: Vec<String>) -> Composite {
+    let number = parts.first().cloned().unwrap_or_default();
+    if parts.is_empty() && name.parts.is_empty() {
+        return name;
+    }
+    if name.parts.is_empty() && name.text.is_empty() {
+        return Composite { text: plain(&number), parts };
+    }
+    let mut text = name.text;
+    if name.parts.is_empty() {
+        // The line is all there is of the name: it stands where the family name does.
+        set(&mut parts, 2, &guarded(&text));
+    }
+    for (part, number) in name.parts.iter().zip(OF_PERSON) {
+        set(&mut parts, number, part);
+    }
+    if text.is_empty() {
+        text = name_line(&name.parts);
+    }
+    Composite { text, parts }
+}
+
+fn set(parts: &mut Vec<String>, number: usize, text: &str) {
+    if text.is_empty() {
+        return;
+    }
+    if parts.len() < number {
+        parts.resize(number, String::new());
+    }
+    if let Some(slot) = parts.get_mut(number - 1) {
+        text.clone_into(slot);
+    }
+}

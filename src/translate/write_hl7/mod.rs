@@ -1,0 +1,23 @@
+//! From a record to an HL7 v2 message.
+//!
+//! A record that came as HL7 v2 keeps the frame of its message: the text with each value
+//! taken out that the record itself gives back. Writing puts them in again, so that what
+//! was accepted comes out as the same bytes: separators, order, empty fields, odd escapes
+//! and dropped leaves stand in the frame.
+
+mod frame;
+mod parts;
+
+pub(super) use frame::Frame;
+pub(super) use parts::expand;
+
+use crate::vocabulary::Record;
+
+/// The form's name in a record's frame.
+pub(super) const FORM: &str = "hl7v2";
+
+/// Writes the message a record came as; `None` if it came in another form.
+pub(super) fn write_back(record: &Record) -> Option<Vec<u8>> {
+    let wire = record.wire.as_ref().filter(|wire| wire.form == FORM)?;
+    frame::fill(wire, record)
+}
