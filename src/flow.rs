@@ -14,6 +14,7 @@ mod question;
 mod rules;
 pub mod services;
 mod sight;
+pub mod tables;
 mod watch;
 
 use std::sync::Arc;
@@ -97,7 +98,7 @@ impl Gateway {
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
     async fn disclose(&self, turn: &Turn, question: &Question) -> Result<Answered, Refused> {
         let rules = &turn.rules;
-        let asker = rules.asker(question.certificate.as_ref(), turn.at_ms)?;
+        let asker = question.asker(turn)?;
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;

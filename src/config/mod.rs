@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::inbound::{console, exchange, mllp, tls};
+use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
 use crate::{audit, outbound, store, wire};
@@ -56,6 +57,12 @@ pub struct Config {
     /// 发送方, who pushes.
     #[serde(default)]
     pub sender: Vec<Sender>,
+    /// 前置库, tables rows are taken from.
+    #[serde(default)]
+    pub table: Vec<TableSettings>,
+    /// 前置库查询, tables of inquiries.
+    #[serde(default)]
+    pub inquiry_table: Vec<InquirySettings>,
     /// 上游系统, who is asked for an answer.
     #[serde(default)]
     pub upstream: Vec<outbound::Settings>,
@@ -192,6 +199,11 @@ impl Config {
                 complain(&exchange.name, "two exchanges cannot have one name");
             }
         }
+        for table in &self.table {
+            if self.sender.iter().all(|known| known.name != table.sender) {
+                complain(&table.name, "this sender has no [[sender]] entry");
+            }
+        }
         let doors = self.doors();
         for (index, door) in doors.iter().enumerate() {
             if doors.iter().take(index).any(|earlier| earlier == door) {
@@ -254,6 +266,11 @@ impl Config {
         }
         for exchange in &mut self.exchange {
             paths.push(&mut exchange.folder);
+        }
+        let databases = self.table.iter_mut().map(|table| &mut table.database);
+        let databases = databases.chain(self.inquiry_table.iter_mut().map(|t| &mut t.database));
+        for database in databases {
+            paths.extend(database.password.iter_mut().chain(&mut database.authority));
         }
         for upstream in &mut self.upstream {
             let files = &mut upstream.tls;

@@ -16,6 +16,7 @@ use crate::store::{Exchanged, State, Sums};
 use crate::translate::Form;
 use crate::vocabulary::{Fault, Position, Source};
 use rejects::Reject;
+pub(super) use rejects::remedy;
 use split::Pieces;
 
 /// Rejects a report lists one by one.

@@ -239,6 +239,16 @@ impl Running {
             let serving = exchange::serve(settings.clone(), doors, self.stopping.clone());
             self.listeners.push(tokio::spawn(serving));
         }
+        for settings in &config.table {
+            let gateway = Arc::clone(&self.gateway);
+            let serving = gateway.serve_table(settings.clone(), self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
+        for settings in &config.inquiry_table {
+            let gateway = Arc::clone(&self.gateway);
+            let serving = gateway.serve_inquiries(settings.clone(), self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
     }
 
     fn run(&mut self, server: actix_web::dev::Server) {

@@ -148,7 +148,7 @@ fn markup<'r>(named: impl Iterator<Item = Named<'r>>) -> Vec<u8> {
 }
 
 /// What the sender can do.
-const fn remedy(fault: Fault) -> (&'static str, &'static str) {
+pub const fn remedy(fault: Fault) -> (&'static str, &'static str) {
     match fault {
         Fault::CardConflict => (
             "卡号属于他人：请核对卡号与身份证号，勿重发",
