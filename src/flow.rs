@@ -4,6 +4,7 @@
 //! nothing leaves that is not in the ledger. Every branch a message or a question
 //! can take is on this page and in `intake`; what they call are straight lines.
 
+mod card;
 mod counters;
 mod exchange;
 mod gather;
@@ -105,6 +106,7 @@ impl Gateway {
         let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
         let resident = self.resident(&inquiry.identifier).await?;
         let gathered = self.gather(turn, &scope, &resident).await?;
+        card::usable(&inquiry.identifier, &gathered.records())?;
         let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
         let entry = Entry::disclosure(
             &release,

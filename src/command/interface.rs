@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json, json};
 
+use super::check::complain;
 use super::compile::pack;
-use super::{Failure, complain_of, say};
+use super::{Failure, say};
 use crate::translate::Pack;
 use crate::translate::civil::interface;
 use crate::vocabulary::fault::FAULTS;
@@ -42,7 +43,7 @@ enum What {
 /// # Errors
 /// [`Failure`] with every fault of the mapping files, or for an unknown dataset.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let pack = pack(&args.mappings).map_err(|faults| complain_of(&faults))?;
+    let pack = pack(&args.mappings).map_err(complain)?;
     match args.what {
         What::Openapi => {
             let text = serde_json::to_string_pretty(&openapi(&pack));
@@ -124,9 +125,9 @@ fn answers(schema: &str, about: &str) -> Json {
     let mut found = Map::new();
     found.insert("200".to_owned(), json!({ "description": about, "content": body(schema) }));
     for row in FAULTS {
-        let named = found.entry(row.http_status.to_string()).or_insert_with(|| {
-            json!({ "description": "", "content": body("#/components/schemas/refusal") })
-        });
+        let named = found.entry(row.http_status.to_string()).or_insert_with(
+            || json!({ "description": "", "content": body("#/components/schemas/refusal") }),
+        );
         let before = named["description"].as_str().unwrap_or_default().to_owned();
         let joined = if before.is_empty() { String::new() } else { format!("{before}, ") };
         named["description"] = format!("{joined}{}", row.name).into();

@@ -73,6 +73,7 @@ fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Json, Failure> {
     })?;
     let write = |record: &Record| match args.to.as_str() {
         "elements" => record_to_json(record),
+        "fhir" => pack.write_fhir(record).to_json(),
         dialect => pack.write_json(dialect, record),
     };
     let mut records: Vec<_> = found.iter().map(|found| write(&found.record)).collect();

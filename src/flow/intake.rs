@@ -34,7 +34,7 @@ const NOBODY: Source = Source::fixed("unknown");
 
 /// What is entered in a register of its own, and the element it is known by there.
 pub(super) const LISTED: &[(Dataset, ElementId)] = &[
-    (Dataset::fixed("staff"), ElementId::fixed("MZ.staff.id")),
+    (Dataset::fixed("staff"), ElementId::fixed("MZ.employee.id")),
     (Dataset::fixed("organisation"), ElementId::fixed("MZ.organisation.id")),
 ];
 

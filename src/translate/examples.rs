@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, Translation, civil, fhir, read_hl7, read_json};
+use super::{Pack, Translation, civil, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -55,9 +55,6 @@ pub(super) enum Kind {
     Fhir,
     Segment([u8; 3]),
 }
-
-/// The dialect of cards: what its rows speak of is what the layout made of the files.
-const CARD: &str = "card";
 
 /// One example, with the place to complain at.
 #[derive(Debug)]
@@ -163,13 +160,11 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
         }
         Kind::Derived => derived(pack, example, (&json(bytes)?, fired)),
         Kind::Dialect(dialect) => {
-            let mut document = json(bytes)?;
-            if dialect == CARD {
-                document = pack.card.read(&document).map_err(|error| error.to_string())?;
-            }
-            let read = read_json::read(pack, (dialect, example.sender), &document, Some(fired));
+            let limits = Limits::default();
+            let named = (dialect.as_str(), example.sender);
+            let read = document::read_bytes(pack, named, (bytes, &limits), Some(fired));
             if let Ok(found) = &read {
-                written_back(pack, dialect, (&document, found))?;
+                found.iter().try_for_each(|found| written_back(pack, dialect, found))?;
             }
             compare(files, example, read.map_err(Unread::from))
         }
@@ -179,7 +174,8 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             if let Ok(found) = &read {
                 fhir::written_back(pack, (&tree, found), fired)?;
             }
-            compare(files, example, read.map(|found| vec![found]).map_err(Unread::from))
+            let read = read.map(|found| vec![found]).map_err(Unread::from);
+            compare(files, example, read)
         }
         Kind::Event | Kind::Segment(_) => {
             let overlay = pack.overlay(example.sender);
@@ -203,7 +199,7 @@ fn compare(
 ) -> Result<(), String> {
     match (&example.expect, found) {
         (Expect::Fault { fault, at }, Err(error)) => {
-            let place = error.at.as_ref().map(ToString::to_string).unwrap_or_default();
+            let place = error.at.as_ref().map_or(String::new(), ToString::to_string);
             let name = error.fault.row().name;
             if name == fault && place == *at {
                 return Ok(());
@@ -211,7 +207,10 @@ fn compare(
             Err(format!("is refused with {name} at {place}, not with {fault} at {at}"))
         }
         (Expect::Fault { .. }, Ok(_)) => Err("is not refused".to_owned()),
-        (_, Err(error)) => Err(format!("is refused: {error}")),
+        (_, Err(error)) => {
+            let at = error.at.as_ref().map_or(String::new(), ToString::to_string);
+            Err(format!("is refused with {} at {at}: {error}", error.fault.row().name))
+        }
         (Expect::File(path), Ok(found)) => {
             let bytes = files.bytes(path).ok_or_else(|| format!("there is no file {path}"))?;
             let expected = json(bytes)?;
@@ -298,26 +297,16 @@ fn same_field(found: &Json, expected: &Json) -> Result<(), String> {
 }
 
 /// Each leaf a two-way row reads must be in what is written of the record.
-fn written_back(
-    pack: &Pack,
-    dialect: &str,
-    (document, found): (&Json, &[Translation]),
-) -> Result<(), String> {
-    let list = document.get("records").and_then(Json::as_array);
-    let documents: Vec<_> = list.map_or_else(|| vec![document], |list| list.iter().collect());
-    for (document, translation) in documents.into_iter().zip(found) {
-        let written = pack.write_json(dialect, &translation.record);
-        let again = pack
-            .read_json(dialect, translation.record.source, &written)
-            .map_err(|error| format!("what is written cannot be read: {error}"))?;
-        if let Some(pointer) = read_json::first_lost(pack, dialect, (document, &written)) {
-            return Err(format!("{pointer} is not written back"));
-        }
-        if again.iter().any(|again| again.bins.mapped != again.bins.leaves()) {
-            return Err("more is written than a row reads".to_owned());
-        }
-    }
-    Ok(())
+fn written_back(pack: &Pack, dialect: &str, found: &Translation) -> Result<(), String> {
+    let Some(plan) = document::plan_for(pack, dialect, &found.record) else { return Ok(()) };
+    let Some(bytes) = document::write_bytes(pack, dialect, &found.record) else {
+        return Ok(());
+    };
+    let (named, limits) = ((dialect, found.record.source), Limits::default());
+    let again = document::read_bytes(pack, named, (&bytes, &limits), None)
+        .map_err(|error| format!("what is written cannot be read: {error}"))?;
+    let [again] = again.as_slice() else { return Err("is written as several".to_owned()) };
+    document::lost(plan, found, again).map_or(Ok(()), Err)
 }
 
 fn derived(

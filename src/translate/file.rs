@@ -50,29 +50,6 @@ pub(super) struct EventFile {
     pub example: Vec<Spanned<ExampleText>>,
 }
 
-/// `civil/elder.toml`, `platform/death.toml`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DialectFile {
-    pub dialect: Spanned<String>,
-    #[allow(dead_code, reason = "for the reader of the file")]
-    pub title: String,
-    #[allow(dead_code, reason = "for the reader of the file")]
-    pub source: String,
-    pub record: Spanned<String>,
-    pub time: Option<Spanned<String>>,
-    #[serde(default)]
-    pub groups: BTreeMap<Spanned<String>, String>,
-    #[serde(default)]
-    pub rows: Vec<Spanned<RowText>>,
-    #[serde(default)]
-    pub carries: Vec<Spanned<Reason>>,
-    #[serde(default)]
-    pub drops: Vec<Spanned<Reason>>,
-    #[serde(default)]
-    pub example: Vec<Spanned<ExampleText>>,
-}
-
 /// `hl7v2/identifiers.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,6 +115,11 @@ pub(super) struct RowText {
     /// Which composite stands there, where a value may be one of several.
     #[serde(rename = "form")]
     pub composite: Option<NameForm>,
+    /// Which spelling of its type a document has.
+    pub shape: Option<Spanned<String>>,
+    /// The coding system or assigner a document names beside the value, and its name.
+    pub system: Option<String>,
+    pub named: Option<String>,
     #[allow(dead_code, reason = "for the reader of the file")]
     pub note: Option<String>,
 }

@@ -1,10 +1,10 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{Pack, TranslateError, Translation, civil};
+use super::{Pack, TranslateError, Translation, civil, document};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
-use crate::wire::{hl7v2, json, xml};
+use crate::wire::{Tree, hl7v2, json, xml};
 
 /// What one unit may be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,22 +132,17 @@ impl Pack {
                     .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
                 Ok(vec![self.read_hl7(sender, &message)?])
             }
-            Form::CivilJson | Form::CivilXml | Form::CivilCsv => {
+            Form::CivilCsv | Form::CivilJson | Form::CivilXml => {
                 civil::read(self, (form, sender), (bytes, limits), None)
             }
-            Form::Card => {
-                let value = json::read(bytes, &limits.json).map_err(|error| {
-                    Unread::malformed(error.fault(), Some(error.position().clone()))
-                })?;
-                let files = self.card.read(&value);
-                let files = files.map_err(|e| Unread::malformed(e.fault, Some(e.at)))?;
-                Ok(self.read_json(form.name(), sender, &files)?)
+            Form::Card | Form::PlatformJson | Form::V3Hospital | Form::V3Regional => {
+                document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
             }
-            Form::PlatformJson => {
+            Form::Fhir => {
                 let value = json::read(bytes, &limits.json).map_err(|error| {
                     Unread::malformed(error.fault(), Some(error.position().clone()))
                 })?;
-                Ok(self.read_json(form.name(), sender, &value)?)
+                Ok(vec![self.read_fhir(sender, &Tree::from_json(&value))?])
             }
             _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
         }

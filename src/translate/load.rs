@@ -8,17 +8,18 @@ use toml::Spanned;
 use super::civil::city::{City, CityFile};
 use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
+use super::document::{DocumentFile, DocumentPlan};
 use super::examples::{Example, Kind};
 use super::fhir::{FhirPlan, ResourceFile};
-use super::file::{DialectFile, EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
+use super::file::{EventFile, ExampleText, IdentifiersFile, SegmentFile, SenderFile};
 use super::path::segment_id;
-use super::plan::{DialectPlan, Hl7Plan, SegmentPlan};
+use super::plan::{Hl7Plan, SegmentPlan};
 use super::{Overlay, Pack};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
 use crate::wire::card::Layout;
 
-/// Folders with a meaning of their own; any other holds JSON dialects.
+/// Folders with a meaning of their own; any other holds documents.
 const NOT_DIALECTS: &[&str] =
     &["cda", "cities", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
@@ -26,7 +27,7 @@ const NOT_DIALECTS: &[&str] =
 #[derive(Default)]
 struct Gathered {
     hl7: Hl7Plan,
-    dialects: Vec<DialectPlan>,
+    documents: Vec<DocumentPlan>,
     fhir: FhirPlan,
     derived: Facts,
     overlays: HashMap<Source, Overlay>,
@@ -45,7 +46,7 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let mut compiler = Compiler::new(&catalogue, &tables);
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
-    gathered.dialects(&mut compiler, files);
+    gathered.documents(&mut compiler, files);
     gathered.cities(&mut compiler, files);
     gathered.card(&mut compiler, files);
     gathered.fhir(&mut compiler, files);
@@ -55,14 +56,14 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Gathered { hl7, dialects, fhir, derived, overlays, cities, card, examples } = gathered;
+    let Gathered { hl7, documents, fhir, derived, overlays, cities, card, examples } = gathered;
     Ok(Pack {
         catalogue,
         tables,
         version: files.version(),
         top,
         hl7,
-        dialects,
+        documents,
         fhir,
         derived,
         cda,
@@ -105,16 +106,18 @@ impl Gathered {
         }
     }
 
-    fn dialects(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+    fn documents(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
         let other = |path: &&str| {
             let folder = path.split('/').next().unwrap_or_default();
             path.contains('/') && !NOT_DIALECTS.contains(&folder)
         };
         for path in files.under("", "toml").filter(other) {
-            let Some((text, file)) = parsed::<DialectFile>(compiler, files, path) else { continue };
-            let Some(plan) = compiler.dialect(text, &file) else { continue };
+            let Some((text, file)) = parsed::<DocumentFile>(compiler, files, path) else {
+                continue;
+            };
+            let Some(plan) = compiler.document(text, &file) else { continue };
             let taken = self
-                .dialects
+                .documents
                 .iter()
                 .any(|known| known.name == plan.name && known.dataset == plan.dataset);
             if taken {
@@ -123,14 +126,14 @@ impl Gathered {
             }
             let kind = Kind::Dialect(plan.name.clone());
             self.keep_examples(compiler, (text, &kind), &file.example);
-            self.dialects.push(plan);
+            self.documents.push(plan);
         }
     }
 
     fn cities(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
         for path in files.under("cities", "toml") {
             let Some((text, file)) = parsed::<CityFile>(compiler, files, path) else { continue };
-            let city = compiler.city(text, &file, &self.dialects);
+            let city = compiler.city(text, &file, &self.documents);
             let Some((source, city)) = city else { continue };
             self.keep_examples(compiler, (text, &Kind::City(source)), &file.example);
             self.cities.insert(source, city);

@@ -27,7 +27,7 @@ mod cda;
 pub mod civil;
 mod compile;
 pub mod derive;
-mod dialect;
+mod document;
 mod error;
 pub mod examples;
 mod fhir;
@@ -40,14 +40,12 @@ mod path;
 mod plain;
 mod plan;
 mod read_hl7;
-mod read_json;
 mod reading;
 mod segment;
 mod suggest;
 pub mod v3;
 mod value;
 mod write_hl7;
-mod write_json;
 
 use std::collections::HashMap;
 
@@ -61,6 +59,7 @@ use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
 use crate::wire::Charset;
+use crate::wire::Tree;
 use crate::wire::card::Layout;
 use crate::wire::hl7v2::Message;
 
@@ -75,7 +74,7 @@ pub struct Pack {
     version: String,
     top: GroupName,
     hl7: plan::Hl7Plan,
-    dialects: Vec<plan::DialectPlan>,
+    documents: Vec<document::DocumentPlan>,
     fhir: fhir::FhirPlan,
     derived: derive::Facts,
     cda: cda::tables::Plan,
@@ -208,14 +207,14 @@ impl Pack {
             let city = self.cities.get(&source);
             return civil::read_named(self, (city, source), value, None);
         }
-        read_json::read(self, (dialect, source), value, None)
+        document::read_json(self, (dialect, source), &Tree::from_json(value), None)
     }
 
     /// Writes what a dialect has places for; the file of the record's dataset decides,
     /// else the dialect's first. An unknown dialect has no places: an empty object.
     #[must_use]
     pub fn write_json(&self, dialect: &str, record: &Record) -> serde_json::Value {
-        write_json::write(self, dialect, record)
+        document::write_json(self, dialect, record).to_json()
     }
 
     /// The character set of a sender's tables, where they do not say.

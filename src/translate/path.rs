@@ -1,4 +1,4 @@
-//! 路径, where a value stands: `PID-3.4.1` in HL7 v2, `/contacts/*/name` in JSON.
+//! 路径, where a value stands in HL7 v2: `PID-3.4.1`.
 
 use std::fmt;
 
@@ -18,8 +18,6 @@ pub(super) struct Hl7Path {
 pub(super) enum PathError {
     #[error("a path is written SEG-field[.component[.subcomponent]]")]
     Hl7,
-    #[error("a path is written /name/name, with * for each item of an array")]
-    Pointer,
 }
 
 impl Hl7Path {
@@ -81,55 +79,6 @@ pub(super) fn segment_id(text: &str) -> Option<[u8; 3]> {
     (shaped && id.first().is_some_and(u8::is_ascii_uppercase)).then_some(id)
 }
 
-/// One step of a [`Pattern`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Step {
-    /// Each item of an array.
-    Each,
-    /// A member of an object.
-    Name(String),
-}
-
-/// A place in a JSON document, for every item of the arrays on the way.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Pattern(pub Vec<Step>);
-
-/// How many steps a pattern may have, so that walking one never recurses deeper.
-const STEPS_MAX: usize = 16;
-
-impl Pattern {
-    /// Reads a JSON pointer (RFC 6901) in which `*` stands for each item of an array.
-    pub fn parse(text: &str) -> Result<Self, PathError> {
-        let rest = text.strip_prefix('/').ok_or(PathError::Pointer)?;
-        let steps: Vec<_> = rest
-            .split('/')
-            .map(|name| match name {
-                "*" => Step::Each,
-                _ => Step::Name(name.replace("~1", "/").replace("~0", "~")),
-            })
-            .collect();
-        let empty = steps.iter().any(|step| matches!(step, Step::Name(name) if name.is_empty()));
-        let sound = !empty && steps.len() <= STEPS_MAX && steps.first() != Some(&Step::Each);
-        if sound { Ok(Self(steps)) } else { Err(PathError::Pointer) }
-    }
-
-    /// How many arrays stand on the way.
-    pub fn arrays(&self) -> usize {
-        self.0.iter().filter(|step| **step == Step::Each).count()
-    }
-
-    /// Its steps up to and with the last `*`.
-    pub fn stem(&self) -> &[Step] {
-        let end = self.0.iter().rposition(|step| *step == Step::Each).map_or(0, |at| at + 1);
-        self.0.get(..end).unwrap_or_default()
-    }
-}
-
-/// One member name as RFC 6901 writes it.
-pub(super) fn escape_name(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,15 +108,5 @@ mod tests {
         assert!(path("PID-3.4").overlaps(&path("PID-3")));
         assert!(!path("PID-3.4").overlaps(&path("PID-3.1")));
         assert!(!path("PID-3").overlaps(&path("PID-5")));
-    }
-
-    #[test]
-    fn a_pattern_is_a_pointer_with_stars() {
-        let pattern = Pattern::parse("/contacts/*/a~1b").unwrap();
-        assert_eq!((pattern.arrays(), pattern.stem().len()), (1, 2));
-        assert_eq!(pattern.0.last(), Some(&Step::Name("a/b".to_owned())));
-        for text in ["", "/", "a/b", "/*", "//a", &"/a".repeat(17)] {
-            assert_eq!(Pattern::parse(text), Err(PathError::Pointer), "{text}");
-        }
     }
 }

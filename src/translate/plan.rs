@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::file::{NameForm, Way};
-use super::path::{Hl7Path, Pattern};
-use crate::vocabulary::{Dataset, Diagnostic, ElementId, GroupName, IdentifierKind};
+use super::path::Hl7Path;
+use crate::vocabulary::{Dataset, Diagnostic, ElementId, GroupName, IdentifierKind, Value};
 
 /// A row's number in the pack: overlays and examples speak of rows by it.
 pub(super) type RowId = usize;
@@ -51,6 +51,35 @@ pub(super) struct Observation {
     pub text: Option<ElementId>,
     pub date: Option<ElementId>,
     pub bytes: Option<ElementId>,
+}
+
+impl Observation {
+    /// Element and way of reading for a value that is there already.
+    pub fn holding(&self, value: &Value) -> Option<(ElementId, Read)> {
+        match value {
+            Value::Bytes(_) => self.bytes.map(|id| (id, Read::Bytes)),
+            Value::Code(_) => {
+                self.code.as_ref().map(|(id, codes)| (*id, Read::Code(codes.clone())))
+            }
+            Value::Date(_) => self.date.map(|id| (id, Read::Date)),
+            Value::Quantity(_) => self.quantity.map(|id| (id, Read::Quantity)),
+            Value::Text(_) => self.text.map(|id| (id, Read::Text)),
+            _ => None,
+        }
+    }
+
+    /// Element and way of reading by the name of an HL7 v3 data type.
+    pub fn typed(&self, name: &str) -> Option<(ElementId, Read)> {
+        match name {
+            "CD" | "CE" | "CO" | "CS" | "CV" => {
+                self.code.as_ref().map(|(id, codes)| (*id, Read::Code(codes.clone())))
+            }
+            "DATE" | "TS" => self.date.map(|id| (id, Read::Date)),
+            "INT" | "PQ" | "REAL" => self.quantity.map(|id| (id, Read::Quantity)),
+            "ED" | "SC" | "ST" => self.text.map(|id| (id, Read::Text)),
+            _ => None,
+        }
+    }
 }
 
 /// From codes on the wire to codes of the element's value domain, and back.
@@ -212,52 +241,6 @@ pub(super) struct Hl7Plan {
     pub events: HashMap<([u8; 3], [u8; 3]), Arc<EventPlan>>,
     /// Identifier kinds by the type codes of HL7 table 0203.
     pub kinds: HashMap<String, IdentifierKind>,
-}
-
-/// Where a row stands in a JSON document, and when it applies.
-#[derive(Debug)]
-pub(super) struct DocumentRow {
-    pub pattern: Pattern,
-    pub when: Option<(Pattern, Vec<String>)>,
-    pub unit: Option<Pattern>,
-    pub meaning: Meaning,
-    /// Index in [`DialectPlan::groups`]; `None` is the top group.
-    pub group: Option<usize>,
-}
-
-/// One array whose items are groups.
-#[derive(Debug)]
-pub(super) struct DocumentGroup {
-    pub pattern: Pattern,
-    pub name: GroupName,
-    /// Index of the group it stands in.
-    pub parent: Option<usize>,
-}
-
-/// One step's children while a document is walked.
-#[derive(Debug, Default)]
-pub(super) struct Node {
-    pub members: HashMap<String, Node>,
-    pub each: Option<Box<Node>>,
-    /// Rows whose value stands here, in the order of the file.
-    pub rows: Vec<usize>,
-    /// Rows whose unit or condition stands here.
-    pub attached: Vec<usize>,
-    /// The group an item here opens.
-    pub group: Option<usize>,
-    /// `carries` and `drops`: for this place and all below.
-    pub rest: Option<Bin>,
-}
-
-/// One file of a JSON dialect.
-#[derive(Debug)]
-pub(super) struct DialectPlan {
-    pub name: String,
-    pub dataset: Dataset,
-    pub time: Option<Pattern>,
-    pub groups: Vec<DocumentGroup>,
-    pub rows: Vec<DocumentRow>,
-    pub root: Node,
 }
 
 /// Where a row stands, for the diagnostic that no example exercises it.

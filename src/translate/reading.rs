@@ -204,7 +204,8 @@ pub(super) fn accepted(
     known: Option<IdentifierKind>,
 ) -> Option<IdentifierKind> {
     let Read::Identifier(own) = row.meaning.read else { return Some(IdentifierKind::Local) };
-    let rows = || plan.rows.iter().filter(|other| other.path.overlaps(&row.path));
+    let same = |other: &&SegmentRow| other.is_identifier() && other.path.overlaps(&row.path);
+    let rows = || plan.rows.iter().filter(same);
     let wants = |kind| move |other: &SegmentRow| other.kind() == Some(kind);
     let local = IdentifierKind::Local;
     match (own, known) {

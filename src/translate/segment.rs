@@ -87,6 +87,9 @@ impl Compiler<'_> {
             }
             None => None,
         };
+        if text.shape.is_some() || text.system.is_some() || text.named.is_some() {
+            return Err(file.fault(row.span(), "only a row of a document has a shape or system"));
+        }
         let meaning = self.meaning(file, row)?;
         if text.also && text.way != Way::In {
             return Err(file

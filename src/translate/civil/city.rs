@@ -29,8 +29,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::super::compile::{Compiler, Text};
+use super::super::document::DocumentPlan;
 use super::super::file::{ExampleText, Reason, WhenText};
-use super::super::plan::{DialectPlan, RowId};
+use super::super::plan::RowId;
 use super::date_form::DateForm;
 use super::place::Place;
 use super::shape::Shape;
@@ -144,7 +145,7 @@ impl Compiler<'_> {
         &mut self,
         file: Text<'_>,
         table: &CityFile,
-        plans: &[DialectPlan],
+        plans: &[DocumentPlan],
     ) -> Option<(Source, City)> {
         let stem = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".toml"));
         let source = Source::parse(stem.unwrap_or_default())
@@ -168,7 +169,7 @@ impl Compiler<'_> {
         &mut self,
         file: Text<'_>,
         table: &Spanned<DatasetText>,
-        plans: &[DialectPlan],
+        plans: &[DocumentPlan],
     ) -> Result<CityDataset, Diagnostic> {
         let text = table.get_ref();
         let plan = plans.iter().find(|plan| {

@@ -183,7 +183,8 @@ impl<'s> Branch<'s> {
         let most = if repeats { " maxOccurs=\"unbounded\"" } else { "" };
         let occurs = if depth > 1 { format!(" minOccurs=\"0\"{most}") } else { String::new() };
         if let (Some(leaf), true) = (self.leaf, self.inner.is_empty()) {
-            let _ = writeln!(out, "{indent}<xs:element name=\"{name}\"{occurs}{}", simple(pack, leaf));
+            let _ =
+                writeln!(out, "{indent}<xs:element name=\"{name}\"{occurs}{}", simple(pack, leaf));
             return;
         }
         // Where nothing repeats each stands once at most; `xs:all` can say no more than that.
@@ -192,7 +193,8 @@ impl<'s> Branch<'s> {
             true => ("xs:choice minOccurs=\"0\" maxOccurs=\"unbounded\"", "xs:choice"),
             false => ("xs:all", "xs:all"),
         };
-        let _ = writeln!(out, "{indent}<xs:element name=\"{name}\"{occurs}><xs:complexType><{open}>");
+        let _ =
+            writeln!(out, "{indent}<xs:element name=\"{name}\"{occurs}><xs:complexType><{open}>");
         for (name, repeats, branch) in &self.inner {
             branch.write(pack, (out, depth + 1), (name, *repeats));
         }

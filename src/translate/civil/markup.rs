@@ -61,7 +61,7 @@ fn value(shape: Option<&Shape>, pointer: &str, tree: &Tree) -> Json {
     }
     let mut read = Map::new();
     for (name, member) in members.iter().filter(|(name, _)| name != "@xmlns") {
-        let pointer = format!("{pointer}/{}", super::super::path::escape_name(name));
+        let pointer = format!("{pointer}/{}", super::escape_name(name));
         let json = match member {
             Tree::List(items) => list(shape, &pointer, items),
             plain => plain.to_json(),

@@ -19,13 +19,18 @@ mod tests;
 use serde_json::Value as Json;
 
 use super::form::{Form, Limits, Unread};
-use super::{Pack, TranslateError, Translation, read_json, write_json};
+use super::{Pack, TranslateError, Translation, document};
 use crate::vocabulary::{Fault, Position, Record, Source};
-use crate::wire::{json, xml};
+use crate::wire::{Tree, json, xml};
 use city::City;
 use convert::Published;
 pub use markup::{LIST, NAMESPACE};
 use shape::Shape;
+
+/// One member name as RFC 6901 writes it.
+fn escape_name(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
 
 /// The dialect whose files are published.
 pub const DIALECT: &str = "civil-json";
@@ -41,7 +46,7 @@ pub(super) fn read(
     fired: Fired<'_>,
 ) -> Result<Vec<Translation>, Unread> {
     let city = pack.cities.get(&sender);
-    let document = document(pack, city, (form, bytes), limits)?;
+    let document = unit_document(pack, city, (form, bytes), limits)?;
     Ok(read_named(pack, (city, sender), &document, fired)?)
 }
 
@@ -49,20 +54,20 @@ pub(super) fn read(
 pub(super) fn read_named(
     pack: &Pack,
     (city, sender): (Option<&City>, Source),
-    document: &Json,
+    given: &Json,
     mut fired: Fired<'_>,
 ) -> Result<Vec<Translation>, TranslateError> {
     let Some(city) = city else {
-        return read_json::read(pack, (DIALECT, sender), document, fired);
+        return document::read_json(pack, (DIALECT, sender), &Tree::from_json(given), fired);
     };
-    let list = document.get("records").and_then(Json::as_array);
-    let documents = list.map_or_else(|| vec![document], |list| list.iter().collect());
+    let list = given.get("records").and_then(Json::as_array);
+    let documents = list.map_or_else(|| vec![given], |list| list.iter().collect());
     let mut found = Vec::with_capacity(documents.len());
     for (index, own) in documents.into_iter().enumerate() {
         let published = convert::publish(city, own);
         let base = if list.is_some() { format!("/records/{index}") } else { String::new() };
-        let read =
-            read_json::read(pack, (DIALECT, sender), &published.document, fired.as_deref_mut());
+        let tree = Tree::from_json(&published.document);
+        let read = document::read_json(pack, (DIALECT, sender), &tree, fired.as_deref_mut());
         let read = read.map_err(|error| error.placed(|at| named(&published, &base, at)))?;
         for row in &published.fired {
             if let Some(fired) = fired.as_deref_mut().and_then(|fired| fired.get_mut(*row)) {
@@ -77,7 +82,7 @@ pub(super) fn read_named(
 /// Writes a record in one of the three syntaxes, in the names of a city if it has its own.
 #[must_use]
 pub fn write(pack: &Pack, (form, city): (Form, Option<Source>), record: &Record) -> Vec<u8> {
-    let published = write_json::write(pack, DIALECT, record);
+    let published = document::write_json(pack, DIALECT, record).to_json();
     let name = published.get("dataset").and_then(Json::as_str).unwrap_or("record").to_owned();
     let city = city.and_then(|city| pack.cities.get(&city));
     let own = city.and_then(|city| {
@@ -124,7 +129,7 @@ pub(super) fn written_back(
     let city = pack.cities.get(&sender);
     let limits = Limits::default();
     let shown = |bytes: &[u8]| {
-        let document = document(pack, city, (form, bytes), &limits);
+        let document = unit_document(pack, city, (form, bytes), &limits);
         document.map_err(|error| format!("what is written cannot be read: {error}"))
     };
     let (given, written) = (shown(bytes)?, shown(&write(pack, (form, Some(sender)), record))?);
@@ -151,7 +156,7 @@ pub(super) fn written_back(
 }
 
 /// The document of a unit, in the sender's own names.
-fn document(
+fn unit_document(
     pack: &Pack,
     city: Option<&City>,
     (form, bytes): (Form, &[u8]),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::path::escape_name;
+use super::escape_name;
 
 /// How many items a list may have where a column names one by its number.
 pub const ITEMS_MAX: usize = 1_000;

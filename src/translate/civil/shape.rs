@@ -5,10 +5,10 @@
 
 use serde_json::Value as Json;
 
+use super::super::Pack;
+use super::super::document::{DocumentPlan, Pattern};
 use super::super::file::Way;
-use super::super::path;
-use super::super::plan::{DialectPlan, Read};
-use super::super::{Pack, value, write_json};
+use super::super::plan::Read;
 use super::place::{Place, Step};
 use crate::vocabulary::{Dataset, ElementId};
 
@@ -54,20 +54,20 @@ pub struct Shape {
 impl Shape {
     /// The shapes of every dataset of a dialect, in the order of their files.
     pub fn all(pack: &Pack, dialect: &str) -> Vec<Self> {
-        pack.dialects.iter().filter(|plan| plan.name == dialect).map(Self::of).collect()
+        pack.documents.iter().filter(|plan| plan.name == dialect).map(Self::of).collect()
     }
 
     /// The shape of one file.
-    pub(in crate::translate) fn of(plan: &DialectPlan) -> Self {
+    pub(in crate::translate) fn of(plan: &DocumentPlan) -> Self {
         let mut shape = Self { dataset: plan.dataset, leaves: Vec::new() };
         shape.add(Leaf {
             required: true,
             ..envelope(vec![Step::Name("dataset".to_owned())], Holds::Text)
         });
         if let Some(time) = &plan.time {
-            shape.add(envelope(steps(time), Holds::Date));
+            shape.add(envelope(steps(&time.pattern), Holds::Date));
         }
-        for row in plan.rows.iter().filter(|row| row.meaning.way != Way::Out) {
+        for row in plan.body.rows.iter().filter(|row| row.meaning.way != Way::Out) {
             let closed = matches!(&row.meaning.read, Read::Code(codes) if codes.refuse);
             shape.add(Leaf {
                 place: Place(steps(&row.pattern)),
@@ -107,8 +107,11 @@ impl Leaf {
                 "false" => false.into(),
                 _ => text.into(),
             },
-            Holds::Quantity => value::quantity(text)
-                .map_or_else(|_| text.into(), |quantity| write_json::quantity(&quantity)),
+            // A number where a number says it exactly, else a text.
+            Holds::Quantity => match serde_json::from_str(text) {
+                Ok(Json::Number(number)) if number.to_string() == text => number.into(),
+                _ => text.into(),
+            },
             Holds::Code | Holds::Date | Holds::Text => text.into(),
         }
     }
@@ -131,10 +134,10 @@ fn envelope(steps: Vec<Step>, holds: Holds) -> Leaf {
     envelope_of(Place(steps), holds)
 }
 
-fn steps(pattern: &path::Pattern) -> Vec<Step> {
-    let steps = pattern.0.iter().map(|step| match step {
-        path::Step::Each => Step::Each,
-        path::Step::Name(name) => Step::Name(name.clone()),
+fn steps(pattern: &Pattern) -> Vec<Step> {
+    let steps = pattern.0.iter().flat_map(|step| {
+        let name = Step::Name(step.name.clone());
+        std::iter::once(name).chain(step.each.then_some(Step::Each))
     });
     steps.collect()
 }

@@ -170,6 +170,9 @@ impl FhirRowText {
             strict: self.strict,
             way: self.way,
             composite: None,
+            shape: None,
+            system: None,
+            named: None,
             note: None,
         }
     }
