@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, Translation, document, fhir, read_hl7};
+use super::{Pack, Translation, civil, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -48,6 +48,7 @@ use crate::wire::hl7v2::Message;
 /// What kind of file an example stands in.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
+    City(Source),
     Derived,
     Dialect(String),
     Event,
@@ -153,6 +154,15 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
     let bytes =
         files.bytes(&example.given).ok_or_else(|| format!("there is no file {}", example.given))?;
     match &example.kind {
+        Kind::City(sender) => {
+            let form = civil::form_of(&example.given).ok_or("is no .json, .xml or .csv")?;
+            let unit = (bytes, &Limits::default());
+            let read = civil::read(pack, (form, *sender), unit, Some(fired));
+            if let Ok([found]) = read.as_deref() {
+                civil::written_back(pack, (form, *sender), (bytes, &found.record))?;
+            }
+            compare(files, example, read)
+        }
         Kind::Derived => derived(pack, example, (&json(bytes)?, fired)),
         Kind::Dialect(dialect) => {
             let limits = Limits::default();
@@ -161,7 +171,7 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             if let Ok(found) = &read {
                 found.iter().try_for_each(|found| written_back(pack, dialect, found))?;
             }
-            compare(files, example, read)
+            compare(files, example, read.map_err(Unread::from))
         }
         Kind::Fhir => {
             let tree = wire::Tree::from_json(&json(bytes)?);
