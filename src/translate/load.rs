@@ -19,8 +19,7 @@ use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
 
 /// Folders with a meaning of their own; any other holds documents.
-const NOT_DIALECTS: &[&str] =
-    &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] = &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
@@ -128,7 +127,9 @@ impl Gathered {
         let begun = FhirPlan::begin(files);
         self.fhir = compiler.note(begun).unwrap_or_default();
         for path in files.under("fhir", "toml") {
-            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else { continue };
+            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else {
+                continue;
+            };
             compiler.resource(text, &file, &mut self.fhir);
             self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
         }
@@ -155,6 +156,12 @@ impl Gathered {
         for path in files.under("senders", "toml") {
             let Some((text, file)) = parsed::<SenderFile>(compiler, files, path) else { continue };
             let overlay = compiler.overlay(text, &file, &self.hl7);
+            let before = self.examples.len();
+            self.keep_examples(compiler, (text, &Kind::Event), &file.example);
+            if let Some((source, _)) = &overlay {
+                let own = self.examples.iter_mut().skip(before);
+                own.for_each(|example| example.set_sender(*source));
+            }
             self.overlays.extend(overlay);
         }
     }

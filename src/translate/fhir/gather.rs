@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::super::error::TranslateError;
 use super::leaves::Leaves;
 use super::place::{find, holds};
 use super::plan::{FhirPlan, ResourcePlan};
-use super::super::error::TranslateError;
 use crate::vocabulary::{Group, Position};
 use crate::wire::Tree;
 
@@ -58,12 +58,22 @@ fn entry<'t>(plan: &FhirPlan, tree: &'t Tree, pointer: String) -> Entry<'t> {
 /// How well a file fits a resource; `None` if it cannot read it.
 fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
     let fixed = file.fixed.iter().filter(|fixed| fixed.list.is_none());
-    let fixed = fixed.filter(|fixed| holds(tree, &fixed.constant)).count();
+    let held = fixed.clone().filter(|fixed| holds(tree, &fixed.constant)).count();
     if file.each.is_empty() {
-        return Some(fixed);
+        return Some(held);
     }
-    // A file of elements reads the codes it names, and is the best for them.
-    element(file, tree).map(|_| fixed + 100)
+    // A file of elements reads what it could have written, and is the best for that: a
+    // resource that says more, such as when it was seen, belongs to a file with its rows.
+    let each = file.each.get(element(file, tree)?)?;
+    let paths = [&each.row.path].into_iter().chain(each.code.iter().map(|code| &code.path));
+    let paths = paths.chain(file.refs.iter().map(|to| &to.path));
+    let constants = file.fixed.iter().chain(&file.defaults);
+    let paths = paths.chain(constants.map(|constant| &constant.constant.path));
+    let names: Vec<_> = paths.filter_map(|path| path.0.first()).map(|step| &step.name).collect();
+    let envelope = ["resourceType", "id", "meta", "text"];
+    let known = |name: &String| envelope.contains(&name.as_str()) || names.contains(&name);
+    let whole = tree.members().iter().all(|(name, _)| known(name));
+    (whole && held == fixed.count()).then_some(held + 100)
 }
 
 /// Which element of a file a resource's code names.
@@ -99,7 +109,8 @@ pub(super) fn group_all(
             .filter(|other| done.contains(other))
             .filter_map(|other| entries.get(*other).map(|entry| entry.group))
             .collect();
-        let named = |group: &usize, name| groups.get(*group).is_some_and(|group| group.name == name);
+        let named =
+            |group: &usize, name| groups.get(*group).is_some_and(|group| group.name == name);
         let joined = near.iter().copied().find(|group| {
             let free = !held.get(group).is_some_and(|files| files.contains(&number));
             named(group, own.group) && free
@@ -108,7 +119,8 @@ pub(super) fn group_all(
             (true, _) => 0,
             (false, Some(group)) => group,
             (false, None) => {
-                let parent = own.parent.and_then(|name| near.iter().find(|group| named(group, name)));
+                let parent =
+                    own.parent.and_then(|name| near.iter().find(|group| named(group, name)));
                 let parent = Some(u32::try_from(parent.copied().unwrap_or(0)).unwrap_or(0));
                 groups.push(Group { name: own.group, parent, fields: Vec::new() });
                 groups.len() - 1
@@ -145,8 +157,11 @@ fn links(
     entries: &[Entry<'_>],
     leaves: &Leaves<'_>,
 ) -> HashMap<usize, Vec<usize>> {
-    let numbers: HashMap<*const Tree, usize> =
-        entries.iter().enumerate().map(|(index, entry)| (std::ptr::from_ref(entry.tree), index)).collect();
+    let numbers: HashMap<*const Tree, usize> = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| (std::ptr::from_ref(entry.tree), index))
+        .collect();
     let mut found: HashMap<usize, Vec<usize>> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
         let file = entry.file.and_then(|file| plan.files.get(file));
