@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, Translation, civil, document, fhir, read_hl7};
+use super::{Pack, Translation, cda, civil, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -48,6 +48,7 @@ use crate::wire::hl7v2::Message;
 /// What kind of file an example stands in.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
+    Cda,
     City(Source),
     Derived,
     Dialect(String),
@@ -154,6 +155,13 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
     let bytes =
         files.bytes(&example.given).ok_or_else(|| format!("there is no file {}", example.given))?;
     match &example.kind {
+        Kind::Cda => {
+            let read = pack.read_cda(example.sender, bytes, &wire::xml::Limits::default());
+            if let Ok(found) = &read {
+                cda::examples::written_back(pack, found)?;
+            }
+            compare(files, example, read.map(|found| vec![found]).map_err(Unread::from))
+        }
         Kind::City(sender) => {
             let form = civil::form_of(&example.given).ok_or("is no .json, .xml or .csv")?;
             let unit = (bytes, &Limits::default());
