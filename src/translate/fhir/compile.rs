@@ -103,7 +103,8 @@ impl Compiler<'_> {
             };
             let found = names.iter().enumerate().filter(|(_, names)| known(names));
             reference.to = found.map(|(index, _)| index).collect();
-            if reference.to.is_empty() {
+            // Of a type no file makes there is nothing to refer to.
+            if reference.to.is_empty() && !plan.structure.has(&reference.named) {
                 let fault = reference.place.clone();
                 self.faults.push(fault.hint("name a resource type or a file of fhir/"));
             }

@@ -118,7 +118,8 @@ pub struct Fact {
 }
 
 /// Everything a bundle says.
-fn facts(bundle: &Json) -> BTreeSet<Fact> {
+#[must_use]
+pub fn facts(bundle: &Json) -> BTreeSet<Fact> {
     let mut types = BTreeMap::new();
     let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
     for entry in &entries {
