@@ -305,7 +305,9 @@ impl Compiler<'_> {
             note: None,
         };
         let empty = ResourcePlan::empty(scope.resource);
-        let row = self.fhir_row(scope, &empty, &Spanned::new(element.span(), row))?;
+        let mut row = self.fhir_row(scope, &empty, &Spanned::new(element.span(), row))?;
+        // Two resources may say the same of it.
+        row.repeats = true;
         let uri = systems.uri(&text.system);
         let members = [("system", Some(uri.as_str())), ("code", Some(text.code.as_str()))];
         let members = members.into_iter().chain([("display", text.display.as_deref())]);
