@@ -5,6 +5,7 @@
 mod diagnostics;
 mod documents;
 mod facts;
+mod fhir;
 mod hl7;
 mod json;
 mod laws;
