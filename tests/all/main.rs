@@ -28,4 +28,5 @@ mod readme;
 mod realclients;
 mod reload;
 mod rig;
+mod services;
 mod tidy;
