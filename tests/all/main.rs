@@ -22,6 +22,7 @@ mod docs;
 mod intake;
 mod laws;
 mod operate;
+mod platforms;
 mod push;
 mod readme;
 mod realclients;
