@@ -140,12 +140,7 @@ fn facts(bundle: &Json) -> BTreeSet<Fact> {
     found
 }
 
-fn gather(
-    json: &Json,
-    path: &str,
-    types: &BTreeMap<String, String>,
-    found: &mut BTreeSet<Fact>,
-) {
+fn gather(json: &Json, path: &str, types: &BTreeMap<String, String>, found: &mut BTreeSet<Fact>) {
     match json {
         Json::Array(items) => items.iter().for_each(|item| gather(item, path, types, found)),
         Json::Object(members) => {
