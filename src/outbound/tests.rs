@@ -194,11 +194,7 @@ impl Registry for Counting {
         "counting"
     }
 
-    fn next(
-        &self,
-        release: &Release,
-        replies: &[Vec<u8>],
-    ) -> Result<Option<Vec<u8>>, ReplyError> {
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError> {
         let question = format!("{{\"q\":{}}}", release.released().len());
         Ok(replies.is_empty().then(|| question.into_bytes()))
     }

@@ -14,11 +14,7 @@ impl Registry for ElderRegistry {
         "civil-json"
     }
 
-    fn next(
-        &self,
-        release: &Release,
-        replies: &[Vec<u8>],
-    ) -> Result<Option<Vec<u8>>, ReplyError> {
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError> {
         Ok(replies.is_empty().then(|| platform::encode(release)))
     }
 

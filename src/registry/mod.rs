@@ -37,11 +37,7 @@ pub trait Registry: Sync {
     ///
     /// # Errors
     /// [`ReplyError`] if an answer does not say what to ask next.
-    fn next(
-        &self,
-        release: &Release,
-        replies: &[Vec<u8>],
-    ) -> Result<Option<Vec<u8>>, ReplyError>;
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError>;
     /// Reads what the upstream answered, question by question.
     ///
     /// # Errors
@@ -51,8 +47,8 @@ pub trait Registry: Sync {
 
 /// Every dialect the gateway speaks to upstreams.
 pub static REGISTRIES: &[&dyn Registry] = &[
-    &elder_registry::ElderRegistry, // 老年人基本信息档案
-    &platform::Platform,            // 区域电子健康档案平台
+    &elder_registry::ElderRegistry,               // 老年人基本信息档案
+    &platform::Platform,                          // 区域电子健康档案平台
     &v3::client::Platform(v3::Dialect::Regional), // 区域平台 EHR-PL
     &v3::client::Platform(v3::Dialect::Hospital), // 医院平台 HIP
 ];

@@ -44,11 +44,7 @@ impl Registry for Platform {
         "platform-json"
     }
 
-    fn next(
-        &self,
-        release: &Release,
-        replies: &[Vec<u8>],
-    ) -> Result<Option<Vec<u8>>, ReplyError> {
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError> {
         Ok(replies.is_empty().then(|| encode(release)))
     }
 

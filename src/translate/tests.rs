@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod documents;
+mod exchange;
 mod facts;
 mod hl7;
 mod json;

@@ -41,11 +41,7 @@ impl Registry for Platform {
         Edition::One.media()
     }
 
-    fn next(
-        &self,
-        release: &Release,
-        replies: &[Vec<u8>],
-    ) -> Result<Option<Vec<u8>>, ReplyError> {
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError> {
         let named = identifiers(release);
         let receipt = || format!("KQ{}", replies.len());
         Ok(match replies {
@@ -154,10 +150,8 @@ impl Platform {
     }
 
     fn query(self, name: &str, number: &str, criteria: Vec<Member>) -> Document {
-        let mut parameters = vec![
-            instance("queryId", &self.own(number)),
-            marked("statusCode", "code", "new"),
-        ];
+        let mut parameters =
+            vec![instance("queryId", &self.own(number)), marked("statusCode", "code", "new")];
         parameters.extend(criteria);
         let process = vec![
             attribute("classCode", "CACT"),
@@ -229,7 +223,8 @@ fn message(reply: &[u8]) -> Result<Document, ReplyError> {
         fault: error.fault,
         at: error.at.unwrap_or_else(|| Position::Pointer(String::new())),
     })?;
-    let nothing = |fault| ReplyError { fault, at: Position::Pointer(format!("/{}", call.operation)) };
+    let nothing =
+        |fault| ReplyError { fault, at: Position::Pointer(format!("/{}", call.operation)) };
     let text = call.first().ok_or_else(|| nothing(Fault::RequiredMissing))?.message();
     let found = xml::read(&text, &limits)
         .map_err(|error| ReplyError { fault: error.fault(), at: error.position().clone() })?;
