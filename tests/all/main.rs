@@ -27,6 +27,7 @@ mod fhir_laws;
 mod intake;
 mod laws;
 mod operate;
+mod platforms;
 mod push;
 mod readme;
 mod realclients;
