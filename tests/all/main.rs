@@ -11,6 +11,7 @@
 
 mod answer;
 mod badinput;
+mod batch;
 mod canary;
 mod commands;
 mod conformance;
@@ -23,6 +24,7 @@ mod intake;
 mod laws;
 mod operate;
 mod push;
+mod query;
 mod readme;
 mod realclients;
 mod reload;
