@@ -6,6 +6,7 @@
 
 mod batch;
 mod counters;
+mod fhir;
 mod gather;
 mod intake;
 mod ledger;

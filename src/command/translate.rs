@@ -58,10 +58,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
 /// Refuses a form nobody reads or writes.
 fn known(form: &str) -> Result<(), Failure> {
     let dialects: Vec<_> = REGISTRIES.iter().map(|registry| registry.name()).collect();
-    if ["hl7v2", "elements"].contains(&form) || dialects.contains(&form) {
+    if ["hl7v2", "fhir", "elements"].contains(&form) || dialects.contains(&form) {
         return Ok(());
     }
-    Err(Failure(format!("there is no form {form}: hl7v2, elements, {}", dialects.join(", "))))
+    Err(Failure(format!("there is no form {form}: hl7v2, fhir, elements, {}", dialects.join(", "))))
 }
 
 fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Json, Failure> {
@@ -74,13 +74,20 @@ fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Json, Failure> {
     } else {
         let document = wire::json::read(bytes, &wire::json::Limits::default())
             .map_err(|error| Failure::during("read", error))?;
-        pack.read_json(&args.from, sender, &document)
+        match args.from.as_str() {
+            "fhir" => {
+                let tree = wire::Tree::from_json(&document);
+                pack.read_fhir(sender, &tree).map(|found| vec![found])
+            }
+            dialect => pack.read_json(dialect, sender, &document),
+        }
     };
     let found = found.map_err(|error| {
         Failure(format!("{} at {}: {error}", error.fault().row().name, error.at()))
     })?;
     let write = |record: &Record| match args.to.as_str() {
         "elements" => record_to_json(record),
+        "fhir" => pack.write_fhir(record).to_json(),
         dialect => pack.write_json(dialect, record),
     };
     let mut records: Vec<_> = found.iter().map(|found| write(&found.record)).collect();

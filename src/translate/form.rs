@@ -1,10 +1,10 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{Pack, TranslateError, Translation, document};
+use super::{Pack, TranslateError, Translation, document, v3};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
-use crate::wire::{hl7v2, json, xml};
+use crate::wire::{Tree, hl7v2, json, xml};
 
 /// What one unit may be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,13 +132,15 @@ impl Pack {
                     .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
                 Ok(vec![self.read_hl7(sender, &message)?])
             }
-            Form::CivilCsv
-            | Form::CivilJson
-            | Form::CivilXml
-            | Form::PlatformJson
-            | Form::V3Hospital
-            | Form::V3Regional => {
+            Form::CivilCsv | Form::CivilJson | Form::CivilXml | Form::PlatformJson => {
                 document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
+            }
+            Form::V3Hospital | Form::V3Regional => v3::read(self, (form, sender), (bytes, limits)),
+            Form::Fhir => {
+                let value = json::read(bytes, &limits.json).map_err(|error| {
+                    Unread::malformed(error.fault(), Some(error.position().clone()))
+                })?;
+                Ok(vec![self.read_fhir(sender, &Tree::from_json(&value))?])
             }
             _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
         }

@@ -3,6 +3,7 @@
 //! A small pack of invented tables; the shipped one is tested where files may be read.
 
 mod diagnostics;
+mod documents;
 mod facts;
 mod hl7;
 mod json;

@@ -21,9 +21,6 @@ mod syntax;
 mod v3;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub(super) use bytes::{read_bytes, write_bytes};
 pub(super) use file::DocumentFile;
 #[allow(unused_imports, reason = "what a format with files of its own stands on")]

@@ -1,1 +1,0 @@
-//! Documents of every family: in, out, and what they refuse.

@@ -1,0 +1,363 @@
+//! XML and flat documents: in, out, and what they refuse.
+
+use super::*;
+use crate::translate::document;
+use crate::translate::form::Limits;
+use crate::wire::xml;
+
+const CDA: &str = r#"dialect = "cda"
+title = "t"
+source = "s"
+record = "summary"
+root = "ClinicalDocument"
+namespace = "urn:hl7-org:v3"
+only = { wire = "/templateId/@root", is = ["2.1.21", "2.1.22"] }
+time = "/effectiveTime"
+groups = { "/component[section/code/@code='X']/section/entry/*" = "result" }
+order = { "/recordTarget/patientRole" = ["id", "addr", "patient"] }
+fixed = [
+  { wire = "/typeId/@extension", is = "POCD_HD000040" },
+  { wire = "/author/@typeCode", is = "AUT", with = "/author/assignedAuthor" },
+  { wire = "/component[section/code/@code='X']/section/entry/*/observation/@classCode", is = "OBS" },
+]
+defaults = [{ wire = "/title", is = "摘要" }]
+rows = [
+  { wire = "/recordTarget/patientRole/patient/name", element = "DE02.01.039.00", as = "name" },
+  { wire = "/recordTarget/patientRole/patient/administrativeGenderCode", element = "DE02.01.040.00", as = "code", codes = "gb | hl7", system = "2.3.3.4", named = "性别" },
+  { wire = "/recordTarget/patientRole/patient/birthTime", element = "DE02.01.005.01", as = "date" },
+  { wire = "/recordTarget/patientRole/id[@root='1.3']", element = "DE02.01.030.00", as = "identifier", kind = "citizen-id" },
+  { wire = "/recordTarget/patientRole/id[@root='1.19']", element = "DE01.00.021.00", as = "identifier", kind = "health-card" },
+  { wire = "/recordTarget/patientRole/addr", element = "MZ.home", as = "address", shape = "parts" },
+  { wire = "/recordTarget/patientRole/telecom/*", element = "DE02.01.010.00", as = "telecom" },
+  { wire = "/author/assignedAuthor/assignedPerson/name", element = "MZ.doctor", as = "name" },
+  { wire = "/component[section/code/@code='X']/section/entry/*/observation/code", element = "MZ.item", as = "code" },
+  { wire = "/component[section/code/@code='X']/section/entry/*/observation/value", element = { quantity = "MZ.number", code = "MZ.code", text = "MZ.text", date = "MZ.date" }, as = "observation" },
+]
+drops = [{ wire = "/languageCode", why = "always zh-CN" }]
+"#;
+
+const TEXT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <typeId extension="POCD_HD000040"/>
+  <templateId root="2.1.21"/>
+  <title>摘要</title>
+  <effectiveTime value="20261121083000"/>
+  <recordTarget>
+    <patientRole>
+      <id root="1.19" extension="A1"/>
+      <id root="1.3" extension="11010519491231002X"/>
+      <addr>
+        <township>文新街道</township>
+        <city>杭州市</city>
+      </addr>
+      <telecom value="tel:057100000000"/>
+      <telecom value="13800000000"/>
+      <patient>
+        <name>王五</name>
+        <administrativeGenderCode code="M" codeSystem="2.3.3.4" codeSystemName="性别"/>
+        <birthTime value="19491231"/>
+      </patient>
+    </patientRole>
+  </recordTarget>
+  <author typeCode="AUT">
+    <assignedAuthor>
+      <assignedPerson>
+        <name>赵六</name>
+      </assignedPerson>
+    </assignedAuthor>
+  </author>
+  <component>
+    <section>
+      <code code="X"/>
+      <entry>
+        <observation classCode="OBS">
+          <code code="A" codeSystem="9.9" displayName="甲"/>
+          <value xsi:type="PQ" value="7.10" unit="mmol/L"/>
+        </observation>
+      </entry>
+      <entry>
+        <observation classCode="OBS">
+          <code code="B"/>
+          <value xsi:type="ST">阴性</value>
+        </observation>
+      </entry>
+    </section>
+  </component>
+</ClinicalDocument>
+"#;
+
+fn with(path: &str, text: &str) -> Result<Pack, Vec<Diagnostic>> {
+    let mut files = files();
+    files.insert(path, text);
+    Pack::load(&files)
+}
+
+fn cda() -> &'static Pack {
+    static PACK: LazyLock<Pack> = LazyLock::new(|| with("cda/summary.toml", CDA).unwrap());
+    &PACK
+}
+
+fn read_as(pack: &Pack, dialect: &str, text: &str) -> Result<Translation, Unread> {
+    let (named, limits) = ((dialect, sender()), Limits::default());
+    let found = document::read_bytes(pack, named, (text.as_bytes(), &limits), None);
+    found.map(|mut found| found.remove(0))
+}
+
+fn written(pack: &Pack, dialect: &str, record: &Record) -> String {
+    String::from_utf8(document::write_bytes(pack, dialect, record).unwrap()).unwrap()
+}
+
+#[test]
+fn a_clinical_document_becomes_typed_values_and_is_written_back_as_it_was() {
+    let found = read_as(cda(), "cda", TEXT).unwrap();
+    let lines = shown(&found.record);
+    let section = "/component/section";
+    for line in [
+        r#"/recordTarget/patientRole/id[2] DE02.01.030.00 {"kind":"citizen-id","value":"11010519491231002X"}"#,
+        r#"/recordTarget/patientRole/id[1] DE01.00.021.00 {"kind":"health-card","value":"A1"}"#,
+        r#"/recordTarget/patientRole/addr MZ.home {"parts":["","","杭州市","","","","","文新街道"],"text":"杭州市文新街道"}"#,
+        r#"/recordTarget/patientRole/telecom[1] DE02.01.010.00 {"parts":["057100000000","","PH"],"text":"057100000000"}"#,
+        r#"/recordTarget/patientRole/patient/birthTime DE02.01.005.01 "1949-12-31""#,
+        &format!(
+            r#"{section}/entry[1]/observation/value MZ.number {{"number":"7.10","unit":"mmol/L"}}"#
+        ),
+        &format!(r#"{section}/entry[2]/observation/value MZ.text "阴性""#),
+    ] {
+        assert!(lines.iter().any(|found| found == line), "{line} is not in {lines:#?}");
+    }
+    assert_eq!(found.record.time.as_ref().map(|time| time.as_str()), Some("20261121083000"));
+    assert_eq!(found.record.groups.len(), 3);
+    // typeId, title, templateId, typeCode and two classCodes are rebuilt.
+    let bins = &found.bins;
+    assert_eq!((bins.dropped, bins.carried, bins.unmapped), (5, 0, 1), "{:?}", bins.first_unmapped);
+    let limits = xml::Limits::default();
+    let again = xml::read(written(cda(), "cda", &found.record).as_bytes(), &limits).unwrap();
+    let given = xml::read(TEXT.as_bytes(), &limits).unwrap();
+    assert_eq!((again.root, again.namespace), (given.root, given.namespace));
+    let text = |tree: &crate::wire::Tree| serde_json::to_string_pretty(&tree.to_json()).unwrap();
+    // Only the order of the two numbers differs: they are written in the order of the rows.
+    let [one, other] = [text(&given.tree), text(&again.tree)].map(|text| {
+        let mut lines: Vec<_> =
+            text.lines().map(|line| line.trim_end_matches(',').to_owned()).collect();
+        lines.sort_unstable();
+        lines
+    });
+    assert_eq!(one, other);
+}
+
+#[test]
+fn members_stand_in_the_order_of_the_file() {
+    let record = read_as(cda(), "cda", TEXT).unwrap().record;
+    let text = written(cda(), "cda", &record);
+    let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} is not in {text}"));
+    let order = [
+        "<typeId",
+        "<title>",
+        "<recordTarget",
+        "<patientRole",
+        "<id ",
+        "<addr",
+        "<patient>",
+        "<author",
+        "<component",
+    ];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{text}");
+    assert!(at("<name") < at("<birthTime"));
+}
+
+#[test]
+fn what_no_row_knows_is_counted_and_what_another_file_is_for_is_refused() {
+    let check = |from: &str, to: &str, expect: (u32, u32, u32), first: &[&str]| {
+        let bins = read_as(cda(), "cda", &TEXT.replace(from, to)).unwrap().bins;
+        assert_eq!((bins.dropped, bins.carried, bins.unmapped), expect, "{to}");
+        let shown: Vec<_> = bins.first_unmapped.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, first, "{to}");
+        assert_eq!(bins.leaves(), bins.mapped + expect.0 + expect.1 + expect.2);
+    };
+    check("<name>王五</name>", "<name nullFlavor=\"UNK\"/>", (5, 1, 1), &["/title/#text"]);
+    check(
+        "<name>王五</name>",
+        "<name>王五</name><x y='1'/>",
+        (5, 0, 2),
+        &["/title/#text", "/recordTarget/patientRole/patient/?/?"],
+    );
+    check("<title>摘要</title>", "<languageCode code='zh-CN'/>", (6, 0, 0), &[]);
+    check("value=\"19491231\"", "value=\"soon\"", (5, 1, 1), &["/title/#text"]);
+    check("root=\"2.1.21\"", "root=\"2.1.22\"", (5, 0, 1), &["/title/#text"]);
+    let refused = |from: &str, to: &str, name: &str, at: &str| {
+        let error = read_as(cda(), "cda", &TEXT.replace(from, to)).unwrap_err();
+        let place = error.at.map(|at| at.to_string()).unwrap_or_default();
+        assert_eq!((error.fault.row().name, place.as_str()), (name, at));
+    };
+    refused("root=\"2.1.21\"", "root=\"2.1.23\"", "unsupported-message", "/");
+    refused("<ClinicalDocument ", "<Document ", "xml-unclosed", "40:1");
+    refused("typeId ", "typeId x:a='1' ", "xml-undeclared-prefix", "3:11");
+}
+
+#[test]
+fn a_coding_of_another_system_keeps_its_own() {
+    let from = "code=\"M\" codeSystem=\"2.3.3.4\" codeSystemName=\"性别\"";
+    for (to, shown) in [
+        ("code=\"1\" codeSystem=\"8.8\"", r#"{"original":"1","system":"8.8"}"#),
+        ("displayName=\"男\"", r#"{"display":"男"}"#),
+        (
+            "code=\"Z\" codeSystem=\"2.3.3.4\" codeSystemName=\"性别\"",
+            r#"{"original":"Z","system":"2.3.3.4"}"#,
+        ),
+    ] {
+        let record = read_as(cda(), "cda", &TEXT.replace(from, to)).unwrap().record;
+        let lines = super::shown(&record);
+        assert!(lines.iter().any(|line| line.ends_with(&format!("040.00 {shown}"))), "{lines:#?}");
+        let text = written(cda(), "cda", &record);
+        assert!(text.contains(&format!("<administrativeGenderCode {to}/>")), "{to} {text}");
+    }
+}
+
+#[test]
+fn the_hospital_platform_spells_names_and_display_names_as_items() {
+    let file = r#"dialect = "v3-hospital"
+title = "t"
+source = "s"
+record = "person"
+root = "PRPA_IN201311UV02"
+namespace = "urn:hl7-org:v3"
+rows = [
+  { wire = "/patient/id/item[@root='1.3']", element = "DE02.01.030.00", as = "identifier", kind = "citizen-id" },
+  { wire = "/patient/name", element = "DE02.01.039.00", as = "name" },
+  { wire = "/patient/administrativeGenderCode", element = "DE02.01.040.00", as = "code", system = "2.3.3.4" },
+  { wire = "/patient/telecom", element = "DE02.01.010.00", as = "telecom" },
+  { wire = "/patient/addr", element = "MZ.home", as = "address", shape = "parts" },
+  { wire = "/patient/desc", element = "MZ.note", as = "text" },
+  { wire = "/patient/twin", element = "MZ.twin", as = "boolean" },
+]
+"#;
+    let text = r#"<?xml version="1.0" encoding="UTF-8"?>
+<PRPA_IN201311UV02 xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <patient>
+    <id>
+      <item root="1.3" extension="11010519491231002X"/>
+    </id>
+    <name xsi:type="BAG_EN">
+      <item>
+        <part value="王五"/>
+      </item>
+    </name>
+    <administrativeGenderCode code="1" codeSystem="2.3.3.4">
+      <displayName value="男性"/>
+    </administrativeGenderCode>
+    <telecom xsi:type="BAG_TEL">
+      <item value="028-5521036"/>
+    </telecom>
+    <addr xsi:type="BAG_AD">
+      <item>
+        <part type="STB" value="童心街"/>
+        <part type="CTY" value="广州市"/>
+      </item>
+    </addr>
+    <desc value="d"/>
+    <twin value="false"/>
+  </patient>
+</PRPA_IN201311UV02>
+"#;
+    let pack = with("v3-hospital/person.toml", file).unwrap();
+    let found = read_as(&pack, "v3-hospital", text).unwrap();
+    assert_eq!(found.bins.mapped, found.bins.leaves(), "{:?}", found.bins.first_unmapped);
+    assert_eq!(written(&pack, "v3-hospital", &found.record), text);
+}
+
+#[test]
+fn a_table_has_a_record_in_each_row_and_its_own_dates_and_words() {
+    let file = r#"dialect = "civil-csv"
+title = "t"
+source = "s"
+record = "elder"
+rows = [
+  { wire = "/姓名", element = "DE02.01.039.00", as = "name" },
+  { wire = "/出生日期", element = "DE02.01.005.01", as = "date", shape = "chinese" },
+  { wire = "/死亡日期", element = "DE02.01.036.00", as = "date", shape = "slash" },
+  { wire = "/双胞胎", element = "MZ.twin", as = "boolean", shape = "chinese" },
+  { wire = "/身高", element = "MZ.height", as = "quantity" },
+  { wire = "/性别", element = "DE02.01.040.00", as = "code", codes = "gb | hl7" },
+]
+"#;
+    let pack = with("civil/elder-csv.toml", file).unwrap();
+    let text = "姓名,出生日期,死亡日期,双胞胎,身高,性别\n王五,1949年12月31日,,是,165.0,M\n\
+                张三,1950年,2026/11/21,否,,2\n";
+    let (named, limits) = (("civil-csv", sender()), Limits::default());
+    for bytes in [text.as_bytes().to_vec(), Charset::Gb18030.encode(text).unwrap().into_owned()] {
+        let found = document::read_bytes(&pack, named, (&bytes, &limits), None).unwrap();
+        let bins: Vec<_> =
+            found.iter().map(|found| (found.bins.mapped, found.bins.leaves())).collect();
+        assert_eq!(bins, [(5, 5), (5, 5)]);
+        let lines: Vec<_> = text.lines().collect();
+        for (index, found) in found.iter().enumerate() {
+            let again = written(&pack, "civil-csv", &found.record);
+            let columns: Vec<_> = again.lines().next().unwrap().split(',').collect();
+            for (name, cell) in lines[0].split(',').zip(lines[index + 1].split(',')) {
+                let at = columns.iter().position(|column| *column == name);
+                let own = at.and_then(|at| again.lines().nth(1).unwrap().split(',').nth(at));
+                assert_eq!(own.unwrap_or_default(), cell, "{name}");
+            }
+        }
+    }
+    let refused = |text: &str, at: &str| {
+        let error =
+            document::read_bytes(&pack, named, (text.as_bytes(), &limits), None).unwrap_err();
+        assert_eq!(error.at.map(|at| at.to_string()).as_deref(), Some(at), "{text}");
+    };
+    refused("姓名,姓名\na,b\n", "1:1");
+    refused("姓名,性别\na,b\nc\n", "3:1");
+}
+
+#[test]
+fn a_file_that_cannot_be_meant_is_refused_by_place() {
+    let check = |from: &str, to: &str, expect: &str| {
+        assert!(CDA.contains(from), "{from}");
+        let faults = with("cda/summary.toml", &CDA.replace(from, to)).map(|_| ()).unwrap_err();
+        let shown: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert!(
+            shown.iter().any(|fault| fault.starts_with(expect)),
+            "{expect} is not in {shown:#?}"
+        );
+    };
+    check(
+        "dialect = \"cda\"",
+        "dialect = \"cdb\"",
+        "cda/summary.toml:1:11: there is no dialect cdb\n  hint: did you mean cda?",
+    );
+    check(
+        "root = \"ClinicalDocument\"\n",
+        "",
+        "cda/summary.toml:1:11: an XML dialect, and no other, names its root element",
+    );
+    check(
+        "id[@root='1.3']",
+        "id[@root=1.3]",
+        "cda/summary.toml:21:12: `/recordTarget/patientRole/id[@root=1.3]` is no path",
+    );
+    check(
+        "shape = \"parts\"",
+        "shape = \"part\"",
+        "cda/summary.toml:23:91: there is no shape part here\n  hint: parts",
+    );
+    check(
+        "as = \"identifier\", kind = \"citizen-id\"",
+        "as = \"identifier\"",
+        "cda/summary.toml:21:3: an identifier in this dialect needs a kind",
+    );
+    check(
+        "/telecom/*",
+        "/telecom/*/x/*",
+        "cda/summary.toml:24:12: `*` in the middle of a path needs a group",
+    );
+    check(
+        "wire = \"/typeId/@extension\"",
+        "wire = \"/typeId/*\"",
+        "cda/summary.toml:12:12: a constant stands in one place",
+    );
+    check(
+        "is = [\"2.1.21\", \"2.1.22\"]",
+        "is = []",
+        "cda/summary.toml:7:8: a condition names at least one value",
+    );
+}
