@@ -11,6 +11,7 @@
 
 mod answer;
 mod badinput;
+mod batch;
 mod canary;
 mod commands;
 mod conformance;
@@ -29,6 +30,7 @@ mod laws;
 mod operate;
 mod platforms;
 mod push;
+mod query;
 mod readme;
 mod realclients;
 mod reload;
