@@ -75,6 +75,7 @@ mod tests {
             time: Some(Date::parse_iso(day).unwrap()),
             groups: vec![Group { name: GroupName::parse("record").unwrap(), parent: None, fields }],
             carried: Vec::new(),
+            wire: None,
             mappings: String::new(),
         }
     }
