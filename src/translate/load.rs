@@ -18,8 +18,7 @@ use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
 
 /// Folders with a meaning of their own; any other holds documents.
-const NOT_DIALECTS: &[&str] =
-    &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] = &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
@@ -126,7 +125,9 @@ impl Gathered {
         let begun = FhirPlan::begin(files);
         self.fhir = compiler.note(begun).unwrap_or_default();
         for path in files.under("fhir", "toml") {
-            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else { continue };
+            let Some((text, file)) = parsed::<ResourceFile>(compiler, files, path) else {
+                continue;
+            };
             compiler.resource(text, &file, &mut self.fhir);
             self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
         }

@@ -130,8 +130,11 @@ async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
     drop(store);
     // As the build before left it.
     let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
-    file.execute_batch("ALTER TABLE journal DROP COLUMN form; DROP TABLE document; \
-         DROP TABLE directory; PRAGMA user_version = 1").unwrap();
+    file.execute_batch(
+        "ALTER TABLE journal DROP COLUMN form; DROP TABLE document; \
+         DROP TABLE directory; PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(file);
     let store = open(&folder);
     let form = async |number| store.replay(number).await.unwrap().unwrap().form;

@@ -149,8 +149,17 @@ impl<'p> Reading<'p, '_> {
         let silent = |element: &str, leaf: &str| self.dropped(element, leaf);
         let part = |child: &At| {
             let name = self.page.name(*child);
-            matches!(name, "entryRelationship" | "author" | "informant" | "participant"
-                | "performer" | "reference" | "specimen" | "subject")
+            matches!(
+                name,
+                "entryRelationship"
+                    | "author"
+                    | "informant"
+                    | "participant"
+                    | "performer"
+                    | "reference"
+                    | "specimen"
+                    | "subject"
+            )
         };
         let mut parts = self.page.children(at).iter().filter(|child| part(child));
         !parts.any(|child| self.page.says(*child, &silent))
@@ -229,9 +238,11 @@ impl<'p> Reading<'p, '_> {
         for index in first..self.record.groups.len() {
             let Ok(group) = u32::try_from(index) else { return };
             let flat = self.fields(group).first().is_some_and(|field| field.element != STATEMENT);
-            let own = self.record.groups.get(index).is_some_and(|group| {
-                group.name == ENTRY && group.parent == Some(shelf.group)
-            });
+            let own = self
+                .record
+                .groups
+                .get(index)
+                .is_some_and(|group| group.name == ENTRY && group.parent == Some(shelf.group));
             if flat && own {
                 self.rename(group, self.kind_of_group(shelf, group));
             }

@@ -2,8 +2,7 @@
 
 use super::page::At;
 use super::quality::{
-    CODE_PADDING, CODE_SYSTEM_NAME, CODE_SYSTEM_OID, CODE_SYSTEM_WRONG, CODE_UNKNOWN,
-    LEADING_SPACE,
+    CODE_PADDING, CODE_SYSTEM_NAME, CODE_SYSTEM_OID, CODE_SYSTEM_WRONG, CODE_UNKNOWN, LEADING_SPACE,
 };
 use super::read::Reading;
 use super::value::Expected;
@@ -34,9 +33,8 @@ impl<'p> Reading<'p, '_> {
         let listed = table.map(|table| listed(table, sent));
         let found = match listed {
             None => Some(sent.to_owned()).filter(|_| !foreign),
-            Some(found) => found.filter(|code| {
-                !foreign || display.is_some_and(|words| says(table, code, words))
-            }),
+            Some(found) => found
+                .filter(|code| !foreign || display.is_some_and(|words| says(table, code, words))),
         };
         if found.as_deref().is_some_and(|code| code != sent) {
             self.note(&CODE_PADDING, at);
@@ -60,12 +58,16 @@ impl<'p> Reading<'p, '_> {
         let sent = self.page.get(at, "@codeSystem")?;
         let oid = self.oid(at, sent);
         let name = self.page.get(at, "@codeSystemName").map(super::tables::plain);
-        let known = self.plan.system(&self.family, &oid).map(|system| super::tables::plain(&system.name));
+        let known =
+            self.plan.system(&self.family, &oid).map(|system| super::tables::plain(&system.name));
         // A printer's variant of the name is none of ours to judge; another table's name is.
         let others = name.as_ref().zip(known.as_ref()).is_some_and(|(name, known)| {
-            name != known && self.plan.systems.iter().any(|other| {
-                other.oid != oid && super::tables::plain(&other.name) == *name && !oid.starts_with(&other.oid)
-            })
+            name != known
+                && self.plan.systems.iter().any(|other| {
+                    other.oid != oid
+                        && super::tables::plain(&other.name) == *name
+                        && !oid.starts_with(&other.oid)
+                })
         });
         if others {
             self.note(&CODE_SYSTEM_NAME, at);
@@ -123,19 +125,18 @@ impl<'p> Reading<'p, '_> {
 
 /// ICD-10 has one OID, and further ones below it by use; they are one table.
 fn related(known: &str, oid: &str) -> bool {
-    known == oid || known.starts_with(&format!("{oid}.")) || oid.starts_with(&format!("{known}."))
-        || known.rsplit_once('.').map(|(stem, _)| stem) == oid.rsplit_once('.').map(|(stem, _)| stem)
+    known == oid
+        || known.starts_with(&format!("{oid}."))
+        || oid.starts_with(&format!("{known}."))
+        || known.rsplit_once('.').map(|(stem, _)| stem)
+            == oid.rsplit_once('.').map(|(stem, _)| stem)
             && known.starts_with("2.16.156.10011.2.3.3.11.")
 }
 
 /// The code as its table lists it: `01` for `1`, `1` for `01`.
 fn listed(table: &CodeTable, sent: &str) -> Option<String> {
     let digits = sent.bytes().all(|byte| byte.is_ascii_digit());
-    let variants = [
-        sent.to_owned(),
-        format!("0{sent}"),
-        sent.trim_start_matches('0').to_owned(),
-    ];
+    let variants = [sent.to_owned(), format!("0{sent}"), sent.trim_start_matches('0').to_owned()];
     let mut tried = variants.into_iter().take(if digits { 3 } else { 1 });
     tried.find(|code| table.row(code).is_some())
 }
@@ -143,5 +144,7 @@ fn listed(table: &CodeTable, sent: &str) -> Option<String> {
 /// Whether the words beside a code are those of its table.
 fn says(table: Option<&CodeTable>, code: &str, words: &str) -> bool {
     let row = table.and_then(|table| table.row(code));
-    row.is_some_and(|row| !row.zh.is_empty() && (words.starts_with(&row.zh) || row.zh.starts_with(words)))
+    row.is_some_and(|row| {
+        !row.zh.is_empty() && (words.starts_with(&row.zh) || row.zh.starts_with(words))
+    })
 }

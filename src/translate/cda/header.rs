@@ -81,9 +81,9 @@ impl Reading<'_, '_> {
             return;
         }
         let root = self.page.get(at, "@root").map(|root| self.root(at, root));
-        let known = root.as_deref().and_then(|root| {
-            self.plan.identifiers.iter().find(|known| known.oid == root)
-        });
+        let known = root
+            .as_deref()
+            .and_then(|root| self.plan.identifiers.iter().find(|known| known.oid == root));
         let element = known.and_then(|known| known.element);
         self.page.take(at, &["@root", "@extension"]);
         let own = root.as_deref().is_some_and(|root| root.starts_with("2.16.156.10011.1.1"));
@@ -215,7 +215,8 @@ impl Reading<'_, '_> {
     /// A number of a thing, with its root.
     pub fn numbered(&mut self, at: At) -> Option<Identifier> {
         let said = self.page.get(at, "@extension");
-        let Some(said) = said.filter(|said| !self.plan.spellings.placeholders.contains(*said)) else {
+        let Some(said) = said.filter(|said| !self.plan.spellings.placeholders.contains(*said))
+        else {
             self.page.mark(at, "@root", Bin::Dropped);
             return None;
         };

@@ -51,10 +51,8 @@ impl Pack {
         bytes: &[u8],
         limits: &xml::Limits,
     ) -> Result<Translation, NoDocument> {
-        let document = xml::read(bytes, limits).map_err(|error| NoDocument {
-            fault: error.fault(),
-            at: error.position().clone(),
-        })?;
+        let document = xml::read(bytes, limits)
+            .map_err(|error| NoDocument { fault: error.fault(), at: error.position().clone() })?;
         if document.root != ROOT {
             let at = Position::Pointer("/".to_owned());
             return Err(NoDocument { fault: Fault::UnsupportedMessage, at });

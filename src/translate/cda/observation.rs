@@ -39,7 +39,8 @@ impl<'p> Reading<'p, '_> {
         let mut said = false;
         for value in values {
             let kind = self.page.get(value, "@xsi:type").unwrap_or_default().to_ascii_uppercase();
-            let Some(subject) = code.and_then(|code| self.subject(code, value, (&kind, &name))) else {
+            let Some(subject) = code.and_then(|code| self.subject(code, value, (&kind, &name)))
+            else {
                 continue;
             };
             said |= self.entry(&subject, (value, code), &name, nest);
@@ -56,9 +57,13 @@ impl<'p> Reading<'p, '_> {
     /// Where the value stands: `value`; in 2012 also the text, or a time of its own.
     fn values(&self, at: At, code: Option<At>) -> Vec<At> {
         let values = self.all(at, "value");
-        let wordless = values.iter().all(|value| self.page.leaves(*value).iter().all(|leaf| {
-            self.dropped("value", leaf.name) || leaf.name == "@unit" || leaf.name == "@codeSystem"
-        }) && self.page.children(*value).is_empty());
+        let wordless = values.iter().all(|value| {
+            self.page.leaves(*value).iter().all(|leaf| {
+                self.dropped("value", leaf.name)
+                    || leaf.name == "@unit"
+                    || leaf.name == "@codeSystem"
+            }) && self.page.children(*value).is_empty()
+        });
         if !wordless || code.is_none() || !(self.old || self.page.name(at) == "act") {
             return values;
         }
@@ -196,7 +201,8 @@ impl<'p> Reading<'p, '_> {
     /// The one name the tables print for an element of this document.
     fn usual_name(&self, subject: &Subject<'_>) -> String {
         let entries = self.plan.entries(self.document).iter();
-        let own = entries.filter(|entry| entry.element == subject.element.id && !entry.plain.is_empty());
+        let own =
+            entries.filter(|entry| entry.element == subject.element.id && !entry.plain.is_empty());
         let names: Vec<_> = own.map(|entry| entry.plain.as_str()).collect();
         match names.split_first() {
             None => plain(&subject.element.zh),

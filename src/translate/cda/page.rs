@@ -51,7 +51,12 @@ impl<'d> Page<'d> {
             if let Some(text) = member.text() {
                 let (text, length) = (text.trim(), text.len());
                 if let Some(node) = self.0.get_mut(at).filter(|_| !text.is_empty()) {
-                    node.leaves.push(Leaf { name, text, padded: text.len() < length, bin: Cell::new(None) });
+                    node.leaves.push(Leaf {
+                        name,
+                        text,
+                        padded: text.len() < length,
+                        bin: Cell::new(None),
+                    });
                 }
                 continue;
             }

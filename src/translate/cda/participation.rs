@@ -6,8 +6,7 @@
 
 use super::names::{
     PARTICIPANT_ADDRESS, PARTICIPANT_ORGANIZATION, PARTICIPANT_PERSON, PARTICIPANT_PHONE,
-    PARTICIPANT_POSITION, PARTICIPANT_TIME, PARTICIPANT_TITLE, PARTICIPANT_TYPE,
-    PARTICIPANT_WORDS,
+    PARTICIPANT_POSITION, PARTICIPANT_TIME, PARTICIPANT_TITLE, PARTICIPANT_TYPE, PARTICIPANT_WORDS,
 };
 use super::page::At;
 use super::read::Reading;
@@ -64,7 +63,8 @@ impl Reading<'_, '_> {
             self.page.mark(at, "@typeCode", Bin::Mapped);
         }
         let at = Some(self.page.position(at));
-        let field = crate::vocabulary::Field { element: PARTICIPANT_TYPE, value: Value::Text(kind), at };
+        let field =
+            crate::vocabulary::Field { element: PARTICIPANT_TYPE, value: Value::Text(kind), at };
         if let Some(group) = self.record.groups.last_mut() {
             group.fields.insert(0, field);
         }

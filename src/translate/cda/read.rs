@@ -164,7 +164,11 @@ impl<'p> Reading<'p, '_> {
             if matches!(bin, Bin::Mapped | Bin::Dropped) {
                 continue;
             }
-            if !self.old && !self.plan.names.is_empty() && self.foreign_name(name) && odd.last() != Some(&at) {
+            if !self.old
+                && !self.plan.names.is_empty()
+                && self.foreign_name(name)
+                && odd.last() != Some(&at)
+            {
                 odd.push(at);
             }
             let position = self.page.leaf_position(at, leaf.name);

@@ -381,7 +381,8 @@ impl Reader<'_> {
             plan.names.extend(children.iter().cloned().chain([parent.clone()]));
             plan.order.insert(parent, children);
         }
-        plan.drops = self.rows::<DropRow>("cda/drops.csv").into_iter().map(|row| row.1.place).collect();
+        plan.drops =
+            self.rows::<DropRow>("cda/drops.csv").into_iter().map(|row| row.1.place).collect();
     }
 
     fn documents(&mut self, plan: &mut Plan) {

@@ -12,9 +12,7 @@ use super::read::Reading;
 use crate::translate::plan::Bin;
 use crate::translate::value::{address_line, quantity};
 use crate::vocabulary::value::{Composite, Quantity};
-use crate::vocabulary::{
-    Coding, Date, Element, Identifier, IdentifierKind, Value, ValueType,
-};
+use crate::vocabulary::{Coding, Date, Element, Identifier, IdentifierKind, Value, ValueType};
 use crate::wire::Charset;
 
 /// What an entry expects of its value, as the tables print it.
@@ -89,7 +87,8 @@ impl Reading<'_, '_> {
             return Some(unit.map_or_else(|| value.to_owned(), |unit| format!("{value} {unit}")));
         }
         // A code without a table is kept beside its words, among the carried leaves.
-        let words = ["@displayName", "@code"].into_iter().find(|leaf| self.page.get(at, leaf).is_some());
+        let words =
+            ["@displayName", "@code"].into_iter().find(|leaf| self.page.get(at, leaf).is_some());
         if self.page.get(at, "@displayName").is_some() && self.page.get(at, "@code").is_some() {
             self.note(&VALUE_TYPE, at);
         }
@@ -104,7 +103,8 @@ impl Reading<'_, '_> {
     }
 
     fn boolean(&self, at: At) -> Option<bool> {
-        let leaf = ["@value", "#text"].into_iter().find(|leaf| self.page.get(at, leaf).is_some())?;
+        let leaf =
+            ["@value", "#text"].into_iter().find(|leaf| self.page.get(at, leaf).is_some())?;
         let yes = match self.page.get(at, leaf)? {
             "true" | "TRUE" | "True" | "1" | "是" => true,
             "false" | "FALSE" | "False" | "0" | "否" => false,
@@ -116,7 +116,8 @@ impl Reading<'_, '_> {
 
     /// A date, compact or ISO 8601; only what the calendar has.
     pub fn date(&mut self, at: At) -> Option<Date> {
-        let leaf = ["@value", "#text"].into_iter().find(|leaf| self.page.get(at, leaf).is_some())?;
+        let leaf =
+            ["@value", "#text"].into_iter().find(|leaf| self.page.get(at, leaf).is_some())?;
         let said = self.page.get(at, leaf)?;
         if self.placeholder(at, said) {
             return None;
@@ -131,9 +132,11 @@ impl Reading<'_, '_> {
 
     /// A number and its unit; the unit of an amount of money is its currency.
     pub fn quantity(&mut self, at: At, wanted: &str) -> Option<Quantity> {
-        let leaf = ["@value", "#text"].into_iter().find(|leaf| self.page.get(at, leaf).is_some())?;
+        let leaf =
+            ["@value", "#text"].into_iter().find(|leaf| self.page.get(at, leaf).is_some())?;
         let mut read = quantity(self.page.get(at, leaf)?).ok()?;
-        let unit = ["@unit", "@currency"].into_iter().find(|leaf| self.page.get(at, leaf).is_some());
+        let unit =
+            ["@unit", "@currency"].into_iter().find(|leaf| self.page.get(at, leaf).is_some());
         read.unit = unit.and_then(|unit| self.page.took(at, unit)).map(str::to_owned);
         self.page.take(at, &[leaf]);
         let sent = read.unit.as_deref().unwrap_or_default();

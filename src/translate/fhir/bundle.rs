@@ -347,8 +347,12 @@ impl<'p> Writing<'p, '_> {
         let own_group = of(&|near| near == group);
         let near = match (own_group.is_empty(), to.every) {
             (false, _) => own_group,
-            (true, true) => [inside(), around()].into_iter().find(|found| !found.is_empty()).unwrap_or_default(),
-            (true, false) => [around(), inside()].into_iter().find(|found| !found.is_empty()).unwrap_or_default(),
+            (true, true) => {
+                [inside(), around()].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+            }
+            (true, false) => {
+                [around(), inside()].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+            }
         };
         if !near.is_empty() {
             return near;
@@ -378,10 +382,8 @@ impl<'p> Writing<'p, '_> {
         if let Tree::Map(own) = pruned(bundle) {
             members.extend(own.into_iter().filter(|(name, _)| name != "meta"));
         }
-        let after = map([
-            ("timestamp", time.map(Tree::from)),
-            ("entry", Some(Tree::List(entries))),
-        ]);
+        let after =
+            map([("timestamp", time.map(Tree::from)), ("entry", Some(Tree::List(entries)))]);
         if let Tree::Map(after) = after {
             members.extend(after);
         }

@@ -11,9 +11,7 @@ use super::super::plan::Bin;
 use super::file::{ConstantText, EachElementText, EachText, FhirRowText, RefText, ResourceFile};
 use super::form::Shape;
 use super::path::{Constant, Path, PathFault};
-use super::plan::{
-    Bundle, EachElement, FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes,
-};
+use super::plan::{Bundle, EachElement, FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes};
 use super::structure::{self, Member, Structure};
 use super::systems::Systems;
 use crate::vocabulary::{Dataset, Diagnostic, ElementId, Files, GroupName};
@@ -65,7 +63,8 @@ impl Compiler<'_> {
         if !plan.structure.has(resource) {
             let fault = file.fault(table.resource.span(), format!("no resource {resource}"));
             let near = plan.structure.near_type(resource);
-            let hint = near.map_or(structure::FILE.to_owned(), |near| format!("did you mean {near}?"));
+            let hint =
+                near.map_or(structure::FILE.to_owned(), |near| format!("did you mean {near}?"));
             self.faults.push(fault.hint(hint));
             return;
         }
@@ -364,7 +363,11 @@ fn path(scope: Scope<'_>, wire: &Spanned<String>) -> Result<(Path, Member), Diag
         .map_err(|fault| told(scope.file, wire.span(), fault))
 }
 
-fn constant(scope: Scope<'_>, (wire, spot): (&str, Spot), is: &str) -> Result<Constant, Diagnostic> {
+fn constant(
+    scope: Scope<'_>,
+    (wire, spot): (&str, Spot),
+    is: &str,
+) -> Result<Constant, Diagnostic> {
     Path::constant(scope.structure, scope.resource, (wire, is))
         .map_err(|fault| told(scope.file, spot, fault))
 }
@@ -401,7 +404,9 @@ fn lists(scope: Scope<'_>, table: &ResourceFile) -> Result<Vec<ListPlan>, Diagno
     for (wire, group) in &table.groups {
         let (path, _) = path(scope, wire)?;
         if !path.0.last().is_some_and(|step| step.each) {
-            return Err(scope.file.fault(wire.span(), "a group is each item of a list: end with /*"));
+            return Err(scope
+                .file
+                .fault(wire.span(), "a group is each item of a list: end with /*"));
         }
         let outer = innermost(&found, &path);
         let around = outer.and_then(|outer| found.get(outer)).map_or(0, |list| list.path.stars());
@@ -417,9 +422,10 @@ fn lists(scope: Scope<'_>, table: &ResourceFile) -> Result<Vec<ListPlan>, Diagno
 
 /// The deepest list a path stands in.
 fn innermost(lists: &[ListPlan], path: &Path) -> Option<usize> {
-    let around = lists.iter().enumerate().filter(|(_, list)| {
-        path.0.len() > list.path.0.len() && path.0.starts_with(&list.path.0)
-    });
+    let around = lists
+        .iter()
+        .enumerate()
+        .filter(|(_, list)| path.0.len() > list.path.0.len() && path.0.starts_with(&list.path.0));
     around.max_by_key(|(_, list)| list.path.0.len()).map(|(index, _)| index)
 }
 

@@ -106,10 +106,9 @@ impl Shape {
             V::Organization | V::Place => {
                 matches!(self, Self::Identifier | Self::Reference | Self::Text)
             }
-            V::Person => matches!(
-                self,
-                Self::HumanName | Self::Identifier | Self::Reference | Self::Text
-            ),
+            V::Person => {
+                matches!(self, Self::HumanName | Self::Identifier | Self::Reference | Self::Text)
+            }
             V::Quantity => {
                 matches!(self, Self::Money | Self::Number | Self::Quantity | Self::Text)
             }
@@ -233,12 +232,7 @@ impl<'p> Forms<'p> {
     }
 
     /// The value at a place; what it takes is counted as mapped.
-    pub fn read<'t>(
-        self,
-        row: &FhirRow,
-        tree: &'t Tree,
-        leaves: &mut Leaves<'t>,
-    ) -> Option<Value> {
+    pub fn read<'t>(self, row: &FhirRow, tree: &'t Tree, leaves: &mut Leaves<'t>) -> Option<Value> {
         let element = self.pack.catalogue().get(row.meaning.element)?;
         match element.value {
             ValueType::Address if row.shape == Shape::Address => {
@@ -248,9 +242,7 @@ impl<'p> Forms<'p> {
             ValueType::Bytes => number::read_bytes(row.shape, tree, leaves).map(Value::Bytes),
             ValueType::Code => self.read_code(row, tree, leaves).map(Value::Code),
             ValueType::Date => self.read_date(row, tree, leaves).map(Value::Date),
-            ValueType::Identifier => {
-                self.read_identifier(row, tree, leaves).map(Value::Identifier)
-            }
+            ValueType::Identifier => self.read_identifier(row, tree, leaves).map(Value::Identifier),
             ValueType::Name if row.shape == Shape::HumanName => {
                 self.read_human_name(tree, leaves).map(Value::Name)
             }
@@ -271,11 +263,7 @@ impl<'p> Forms<'p> {
     }
 
     /// The words of a place.
-    fn read_text<'t>(
-        row: &FhirRow,
-        tree: &'t Tree,
-        leaves: &mut Leaves<'t>,
-    ) -> Option<Composite> {
+    fn read_text<'t>(row: &FhirRow, tree: &'t Tree, leaves: &mut Leaves<'t>) -> Option<Composite> {
         let member = match row.shape {
             Shape::Address | Shape::Annotation | Shape::CodeableConcept | Shape::HumanName => {
                 "text"

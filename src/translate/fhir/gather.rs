@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::super::error::TranslateError;
 use super::leaves::Leaves;
 use super::place::{find, holds};
 use super::plan::{FhirPlan, ResourcePlan};
-use super::super::error::TranslateError;
 use crate::vocabulary::{Group, Position};
 use crate::wire::Tree;
 
@@ -99,7 +99,8 @@ pub(super) fn group_all(
             .filter(|other| done.contains(other))
             .filter_map(|other| entries.get(*other).map(|entry| entry.group))
             .collect();
-        let named = |group: &usize, name| groups.get(*group).is_some_and(|group| group.name == name);
+        let named =
+            |group: &usize, name| groups.get(*group).is_some_and(|group| group.name == name);
         let joined = near.iter().copied().find(|group| {
             let free = !held.get(group).is_some_and(|files| files.contains(&number));
             named(group, own.group) && free
@@ -108,7 +109,8 @@ pub(super) fn group_all(
             (true, _) => 0,
             (false, Some(group)) => group,
             (false, None) => {
-                let parent = own.parent.and_then(|name| near.iter().find(|group| named(group, name)));
+                let parent =
+                    own.parent.and_then(|name| near.iter().find(|group| named(group, name)));
                 let parent = Some(u32::try_from(parent.copied().unwrap_or(0)).unwrap_or(0));
                 groups.push(Group { name: own.group, parent, fields: Vec::new() });
                 groups.len() - 1
@@ -145,8 +147,11 @@ fn links(
     entries: &[Entry<'_>],
     leaves: &Leaves<'_>,
 ) -> HashMap<usize, Vec<usize>> {
-    let numbers: HashMap<*const Tree, usize> =
-        entries.iter().enumerate().map(|(index, entry)| (std::ptr::from_ref(entry.tree), index)).collect();
+    let numbers: HashMap<*const Tree, usize> = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| (std::ptr::from_ref(entry.tree), index))
+        .collect();
     let mut found: HashMap<usize, Vec<usize>> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
         let file = entry.file.and_then(|file| plan.files.get(file));

@@ -57,9 +57,9 @@ fn put(slot: &mut Tree, steps: &[Step], items: Items<'_>, value: Tree) -> bool {
     if let Some(choice) = &step.choice {
         let other = |name: &str| {
             name != step.name
-                && name.strip_prefix(choice.as_str()).is_some_and(|rest| {
-                    rest.starts_with(|sign: char| sign.is_ascii_uppercase())
-                })
+                && name
+                    .strip_prefix(choice.as_str())
+                    .is_some_and(|rest| rest.starts_with(|sign: char| sign.is_ascii_uppercase()))
         };
         if members.iter().any(|(name, _)| other(name)) {
             return false;
@@ -145,9 +145,9 @@ pub(super) struct Found<'t> {
 /// Everything that stands at a path.
 pub(super) fn find<'t>(tree: &'t Tree, pointer: &str, steps: &[Step]) -> Vec<Found<'t>> {
     let start = Found { tree, pointer: pointer.to_owned(), items: Vec::new() };
-    steps.iter().fold(vec![start], |found, step| {
-        found.iter().flat_map(|found| next(found, step)).collect()
-    })
+    steps
+        .iter()
+        .fold(vec![start], |found, step| found.iter().flat_map(|found| next(found, step)).collect())
 }
 
 fn next<'t>(found: &Found<'t>, step: &Step) -> Vec<Found<'t>> {

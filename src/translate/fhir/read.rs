@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::form::{Forms, date_of};
-use super::gather::{Entry, element, entries, group_all};
-use super::leaves::Leaves;
-use super::path::Path;
-use super::place::{Found, constant_at, find};
-use super::plan::{EachElement, FhirRow, ResourcePlan};
 use super::super::error::TranslateError;
 use super::super::file::Way;
 use super::super::plan::{Bin, Codes, Read};
 use super::super::reading::with_authority;
 use super::super::{Bins, FIRST_UNMAPPED_MAX, Pack, Translation};
 use super::bundle::DATASET;
+use super::form::{Forms, date_of};
+use super::gather::{Entry, element, entries, group_all};
+use super::leaves::Leaves;
+use super::path::Path;
+use super::place::{Found, constant_at, find};
+use super::plan::{EachElement, FhirRow, ResourcePlan};
 use crate::vocabulary::record::Carried;
 use crate::vocabulary::{
     Dataset, Field, Group, GroupName, IdentifierKind, Position, Record, Source, Value,
@@ -183,7 +183,11 @@ impl<'p, 't> Reading<'p, 't, '_> {
         let at = || Position::Pointer(place.pointer.clone());
         let Some(value) = self.forms.read(row, place.tree, &mut self.leaves) else {
             let free = !place.tree.is_empty() && self.leaves.free(place.tree);
-            return if row.meaning.strict && free { Err(TranslateError::DataType(at())) } else { Ok(false) };
+            return if row.meaning.strict && free {
+                Err(TranslateError::DataType(at()))
+            } else {
+                Ok(false)
+            };
         };
         if refused(row, &value) {
             return Err(TranslateError::TableValue(at()));
@@ -204,7 +208,9 @@ impl<'p, 't> Reading<'p, 't, '_> {
         let element = row.meaning.element;
         let Some(group) = self.record.groups.get_mut(group) else { return Ok(true) };
         let said = group.fields.iter().skip(before).any(|field| {
-            field.element == element && field.at.as_ref() != Some(&at()) && covers(&field.value, &value)
+            field.element == element
+                && field.at.as_ref() != Some(&at())
+                && covers(&field.value, &value)
         });
         if !said || row.repeats {
             group.fields.push(Field { element, value, at: Some(at()) });
@@ -243,12 +249,14 @@ impl<'p, 't> Reading<'p, 't, '_> {
             usize::try_from(parent).ok().filter(|parent| parent < index)
         };
         let mut chain = std::iter::successors(Some(own), around);
-        let named = |index: usize| self.record.groups.get(index).is_some_and(|group| group.name == name);
+        let named =
+            |index: usize| self.record.groups.get(index).is_some_and(|group| group.name == name);
         if let Some(found) = chain.find(|index| named(*index)) {
             return found;
         }
         let inside = self.record.groups.iter().position(|group| {
-            group.name == name && group.parent.and_then(|parent| usize::try_from(parent).ok()) == Some(own)
+            group.name == name
+                && group.parent.and_then(|parent| usize::try_from(parent).ok()) == Some(own)
         });
         inside.unwrap_or_else(|| self.open(name, own))
     }
@@ -351,8 +359,13 @@ impl<'p, 't> Reading<'p, 't, '_> {
             let at = Position::Pointer(leaf.pointer.clone());
             self.record.carried.push(Carried { at, text });
         }
-        let order: HashMap<&str, usize> =
-            self.leaves.list.iter().enumerate().map(|(number, leaf)| (leaf.pointer.as_str(), number)).collect();
+        let order: HashMap<&str, usize> = self
+            .leaves
+            .list
+            .iter()
+            .enumerate()
+            .map(|(number, leaf)| (leaf.pointer.as_str(), number))
+            .collect();
         let order = Order(order);
         for group in &mut self.record.groups {
             group.fields.sort_by_cached_key(|field| order.of(field.at.as_ref()));
@@ -371,7 +384,9 @@ impl Order<'_> {
         if let Some(number) = self.0.get(pointer.as_str()) {
             return *number;
         }
-        let below = |leaf: &str| leaf.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let below = |leaf: &str| {
+            leaf.strip_prefix(pointer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
         let numbers = self.0.iter().filter(|(leaf, _)| below(leaf)).map(|(_, number)| *number);
         numbers.min().unwrap_or(usize::MAX)
     }

@@ -82,10 +82,10 @@ impl Structure {
             "contained" => of("Resource", true),
             _ => {
                 let beside = self.member(owner, name.strip_prefix('_')?)?;
-                beside.of.starts_with(|sign: char| sign.is_ascii_lowercase()).then(|| Member {
-                    of: "Element".to_owned(),
-                    ..beside
-                })
+                beside
+                    .of
+                    .starts_with(|sign: char| sign.is_ascii_lowercase())
+                    .then(|| Member { of: "Element".to_owned(), ..beside })
             }
         }
     }

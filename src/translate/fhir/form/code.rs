@@ -206,9 +206,8 @@ impl Forms<'_> {
                 return Some(Coding { code, display: None, original });
             }
         };
-        let text = (row.shape == Shape::CodeableConcept)
-            .then(|| leaves.member(tree, "text"))
-            .flatten();
+        let text =
+            (row.shape == Shape::CodeableConcept).then(|| leaves.member(tree, "text")).flatten();
         self.gathered((row, codes), parts, text)
     }
 
@@ -236,13 +235,15 @@ impl Forms<'_> {
         }
         let uri = |name: &str| self.plan.systems.uri(name);
         let of = |table: &str| {
-            let named = |part: &&Part| part.system.as_deref().is_some_and(|name| uri(name) == uri(table));
+            let named =
+                |part: &&Part| part.system.as_deref().is_some_and(|name| uri(name) == uri(table));
             parts.iter().find(named).and_then(|part| part.code.as_deref())
         };
         let bare = parts.iter().find(|part| part.system.is_none() || part.system == row.system);
         let bare = bare.and_then(|part| part.code.as_deref());
         let walked = || codes.tables.wire().and_then(of).and_then(|code| codes.tables.read(code));
-        let known = |code: &&str| !matches!(&*codes.tables, Tables::Same(all) if !all.contains(*code));
+        let known =
+            |code: &&str| !matches!(&*codes.tables, Tables::Same(all) if !all.contains(*code));
         let code = match (&row.domain, &*codes.tables) {
             (Some(domain), Tables::Walk { .. }) => of(domain).or_else(walked),
             (None, Tables::Walk { .. }) => walked(),
@@ -254,7 +255,10 @@ impl Forms<'_> {
         let rich = parts.len() > 1 || text.is_some() || first.version.is_some();
         let own = row.domain.as_deref().or(row.system.as_deref());
         let same = code == first.code
-            && first.system.as_deref().is_none_or(|name| own.is_some_and(|own| uri(own) == uri(name)));
+            && first
+                .system
+                .as_deref()
+                .is_none_or(|name| own.is_some_and(|own| uri(own) == uri(name)));
         let whole = rich.then(|| components(&parts, text.as_deref())).unwrap_or_default();
         let original = (rich || !same).then(|| Original {
             code: first.code.unwrap_or_default(),

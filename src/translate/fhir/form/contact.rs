@@ -114,18 +114,21 @@ impl Forms<'_> {
         let system = coded("system", POINT_SYSTEMS);
         let mobile = tree.get("use").and_then(Tree::text) == Some("mobile");
         let usage = coded("use", POINT_USES);
-        let equipment = if mobile && system.as_deref() == Some("PH") {
-            Some("CP".to_owned())
-        } else {
-            system
-        };
+        let equipment =
+            if mobile && system.as_deref() == Some("PH") { Some("CP".to_owned()) } else { system };
         let rank = leaves.member(tree, "rank");
         let [start, end] = self.read_period(tree, leaves);
         let mail = (equipment.as_deref() == Some("Internet")).then(|| guarded(&text));
         let number = mail.is_none().then(|| guarded(&text));
         let mut parts: [Option<String>; 18] = Default::default();
         let filled = [
-            (1, number), (2, usage), (3, equipment), (4, mail), (13, start), (14, end), (18, rank),
+            (1, number),
+            (2, usage),
+            (3, equipment),
+            (4, mail),
+            (13, start),
+            (14, end),
+            (18, rank),
         ];
         for (number, part) in filled {
             if let Some(slot) = parts.get_mut(number - 1) {

@@ -55,10 +55,8 @@ impl Authority {
 
     /// As a component.
     pub fn component(&self) -> Option<String> {
-        let [namespace, universal, kind] =
-            [&self.namespace, &self.universal, &self.kind].map(|part| {
-                part.as_deref().map(guarded).unwrap_or_default()
-            });
+        let [namespace, universal, kind] = [&self.namespace, &self.universal, &self.kind]
+            .map(|part| part.as_deref().map(guarded).unwrap_or_default());
         let whole = format!("{namespace}&{universal}&{kind}");
         let whole = whole.trim_end_matches('&');
         (!whole.is_empty()).then(|| whole.to_owned())
@@ -243,7 +241,8 @@ impl Forms<'_> {
         let national = self.plan.systems.knows(kind.as_str());
         let authority = Some(&number.authority).filter(|_| !national);
         let name = authority.and_then(|name| name.namespace.clone().or(name.universal.clone()));
-        let rich = number.start.is_some() || number.end.is_some()
+        let rich = number.start.is_some()
+            || number.end.is_some()
             || authority.is_some_and(|name| name.universal.is_some());
         let value = number.value.unwrap_or_default();
         let parts = rich.then(|| {

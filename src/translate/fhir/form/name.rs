@@ -59,8 +59,20 @@ impl Forms<'_> {
         }
         let [start, end] = self.read_period(tree, leaves);
         let parts = trimmed([
-            family, one, further, suffix, prefix, degree, kind, None, None, None, None, start,
-            end, professional,
+            family,
+            one,
+            further,
+            suffix,
+            prefix,
+            degree,
+            kind,
+            None,
+            None,
+            None,
+            None,
+            start,
+            end,
+            professional,
         ]);
         match (text, parts.is_empty()) {
             (Some(text), _) => Some(Composite { text, parts }),

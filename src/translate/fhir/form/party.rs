@@ -40,8 +40,10 @@ impl Made {
             Some(id) => id.clone(),
             None => {
                 let id = uuid(key.as_bytes());
-                let mut members =
-                    vec![("resourceType".to_owned(), resource.into()), ("id".to_owned(), id.as_str().into())];
+                let mut members = vec![
+                    ("resourceType".to_owned(), resource.into()),
+                    ("id".to_owned(), id.as_str().into()),
+                ];
                 if let Tree::Map(content) = content {
                     members.extend(content);
                 }
@@ -156,7 +158,8 @@ impl Forms<'_> {
             let innermost = index + 1 == levels.len();
             let authority = Authority::of(parts, *number);
             let name = authority.namespace.clone().or(authority.universal.clone());
-            let names = if authority.universal.is_some() { self.names(&authority) } else { Vec::new() };
+            let names =
+                if authority.universal.is_some() { self.names(&authority) } else { Vec::new() };
             let status = component(parts, 5).filter(|_| innermost);
             let of = component(parts, 6).filter(|_| innermost);
             let of = of.and_then(|code| self.concept("HL70305", code));
@@ -173,7 +176,8 @@ impl Forms<'_> {
             outer = Some(made.add("Location", content));
         }
         outer.or_else(|| {
-            let content = map([("description", Some(description?)), ("mode", Some("instance".into()))]);
+            let content =
+                map([("description", Some(description?)), ("mode", Some("instance".into()))]);
             Some(made.add("Location", content))
         })
     }
@@ -348,11 +352,7 @@ impl Forms<'_> {
     }
 
     /// Status, kind and description, which stand at the innermost place.
-    fn read_innermost<'t>(
-        self,
-        place: &'t Tree,
-        leaves: &mut Leaves<'t>,
-    ) -> [Option<String>; 3] {
+    fn read_innermost<'t>(self, place: &'t Tree, leaves: &mut Leaves<'t>) -> [Option<String>; 3] {
         let status = place.get("operationalStatus").and_then(|coding| {
             leaves.member(coding, "system");
             leaves.member(coding, "display");
