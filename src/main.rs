@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, certs, check, demo, explain, ledger, operate, send, serve, translate, user,
+    Failure, ask, certs, check, demo, explain, ledger, mappings, operate, send, serve, translate,
+    user,
 };
 
 #[global_allocator]
@@ -34,6 +35,8 @@ enum Command {
     Explain(explain::Args),
     /// 台账 Verify, search or export the ledger.
     Ledger(ledger::Args),
+    /// 映射 What the mapping files say: check, coverage, diff, schema, show.
+    Mappings(mappings::Args),
     /// 重新加载 Read configuration, certificates, mappings and policies again.
     Reload(operate::Reload),
     /// 重放 Try quarantined messages again.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Erase(args) => args.run(),
         Command::Explain(args) => explain::run(args),
         Command::Ledger(args) => ledger::run(args),
+        Command::Mappings(args) => mappings::run(args),
         Command::Reload(args) => args.run(),
         Command::Replay(args) => args.run(),
         Command::Send(args) => send::run(args),

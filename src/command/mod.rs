@@ -8,6 +8,7 @@ pub mod demo;
 pub mod explain;
 mod identifier;
 pub mod ledger;
+pub mod mappings;
 pub mod operate;
 pub mod send;
 pub mod serve;

@@ -141,7 +141,8 @@ fn listed(faults: &[Diagnostic]) -> String {
     format!("{} faults\n{}", faults.len(), lines.join("\n"))
 }
 
-fn input(path: &Path) -> Result<Vec<u8>, Failure> {
+/// The bytes of a file, or of standard input, at most as many as a message may have.
+pub(super) fn input(path: &Path) -> Result<Vec<u8>, Failure> {
     let limit = u64::try_from(hl7v2::Limits::default().message_bytes_max).unwrap_or(u64::MAX);
     let during = |error| Failure::during(&path.display().to_string(), error);
     let mut bytes = Vec::new();
