@@ -5,6 +5,7 @@
 //! can take is on this page and in `intake`; what they call are straight lines.
 
 mod counters;
+mod fhir;
 mod gather;
 mod intake;
 mod ledger;

@@ -3,6 +3,7 @@
 //! Each is handed closures and knows nothing of what happens behind them.
 
 pub mod console;
+pub mod fhir;
 pub mod http;
 pub mod mllp;
 pub mod operation;

@@ -2,12 +2,11 @@
 
 use serde_json::Value as Json;
 
-use super::{Bins, Pack, TranslateError, Translation, document, plain, record_to_json};
+use super::{Bins, Pack, TranslateError, Translation, document, plain, record_to_json, v3};
 use crate::vocabulary::{Dataset, Fault, Position, Record, Source};
-use crate::wire::Tree;
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
-use crate::wire::{hl7v2, json, xml};
+use crate::wire::{Tree, hl7v2, json, xml};
 
 /// What one unit may be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -141,12 +140,7 @@ impl Pack {
                     .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
                 Ok(vec![self.read_hl7(sender, &message)?])
             }
-            Form::CivilCsv
-            | Form::CivilJson
-            | Form::CivilXml
-            | Form::PlatformJson
-            | Form::V3Hospital
-            | Form::V3Regional => {
+            Form::CivilCsv | Form::CivilJson | Form::CivilXml | Form::PlatformJson => {
                 document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
             }
             Form::Cda => {
@@ -154,6 +148,7 @@ impl Pack {
                 read.map(|found| vec![found])
                     .map_err(|error| Unread::malformed(error.fault, Some(error.at)))
             }
+            Form::V3Hospital | Form::V3Regional => v3::read(self, (form, sender), (bytes, limits)),
             Form::Fhir => {
                 let value = parsed(bytes, limits)?;
                 Ok(vec![self.read_fhir(sender, &Tree::from_json(&value))?])

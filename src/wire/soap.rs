@@ -123,8 +123,11 @@ fn parameter(found: &Tree) -> Parameter {
     let child = found.members().iter().find(|(name, _)| !name.starts_with(['@', '#']));
     match child {
         Some((root, items)) => {
-            let tree = items.item(0).cloned().unwrap_or_default();
+            let mut tree = items.item(0).cloned().unwrap_or_default();
             let namespace = tree.get("@xmlns").and_then(Tree::text).map(str::to_owned);
+            if let Tree::Map(members) = &mut tree {
+                members.retain(|(name, _)| name != "@xmlns");
+            }
             Parameter::Element(Document { root: root.clone(), namespace, tree })
         }
         None => Parameter::Text(found.get("#text").and_then(Tree::text).unwrap_or("").to_owned()),

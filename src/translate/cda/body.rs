@@ -6,7 +6,7 @@
 //! make the groups other formats know, wherever their section tells: `kinds.csv`.
 //! The narrative is carried, never believed.
 
-use super::names::{BODY, SECTION, SECTION_TITLE, STATEMENT};
+use super::names::{BODY, ENTRY_NAME, ITEM, SECTION, SECTION_TITLE, STATEMENT};
 use super::page::At;
 use super::read::Reading;
 use super::tables::Kind;
@@ -110,6 +110,10 @@ impl<'p> Reading<'p, '_> {
                 self.section(inner, group);
             }
         }
+        let alone = u32::try_from(self.record.groups.len()).is_ok_and(|count| count == group + 1);
+        if alone && self.fields(group).is_empty() {
+            self.record.groups.pop();
+        }
     }
 
     fn section_code(&mut self, at: At, group: u32) -> String {
@@ -181,7 +185,7 @@ impl<'p> Reading<'p, '_> {
         let marker = if known { name } else { "organizer" };
         self.push(group, (STATEMENT, Value::Text(marker.to_owned())), at);
         let context = if name == "encounter" { "encounterEntry" } else { name };
-        let mut inner = Nest { group, shelf: nest.shelf, top: false };
+        let mut inner = Nest { group, shelf: &mut *nest.shelf, top: false };
         match name {
             "observation" => self.observation(at, &mut inner),
             _ if known && self.coded_by_element(at) => self.act(at, &mut inner),
@@ -192,8 +196,15 @@ impl<'p> Reading<'p, '_> {
             _ => self.inside(at, &mut inner),
         }
         let empty = self.fields(group).len() < 2 && self.record.groups.len() == before + 1;
-        if empty {
+        // Parts that say nothing leave an observation plain: it stands where it would have.
+        let alone = name == "observation" && !empty && self.is_alone(group, before);
+        if empty || alone {
             self.record.groups.truncate(before);
+        }
+        if alone {
+            self.observation(at, nest);
+        }
+        if empty || alone {
             return;
         }
         let named = match name {
@@ -202,6 +213,17 @@ impl<'p> Reading<'p, '_> {
             _ => self.kind_of_group(nest.shelf, group),
         };
         self.rename(group, named);
+    }
+
+    /// Whether a group holds one entry alone, and no group.
+    fn is_alone(&self, group: u32, before: usize) -> bool {
+        let beside = self.plan.places("observation");
+        let is_beside = |id: ElementId| beside.iter().any(|place| place.element == id);
+        let is_entry = |field: &&Field| {
+            ![STATEMENT, ENTRY_NAME, ITEM].contains(&field.element) && !is_beside(field.element)
+        };
+        let entries = self.fields(group).iter().filter(is_entry).count();
+        self.record.groups.len() == before + 1 && entries == 1
     }
 
     /// An act whose code is a data element: the element, and the words as its value.
@@ -218,7 +240,7 @@ impl<'p> Reading<'p, '_> {
                 | "subject") => self.participation((child, name), nest.group),
                 "code" | "value" | "text" | "id" | "statusCode" | "effectiveTime" => (),
                 name if STATEMENTS.contains(&name) => self.statement(child, nest),
-                _ if self.holds_statement(child) => self.inside(child, nest),
+                _ if self.holds_statement(child) && !self.negated(child) => self.inside(child, nest),
                 _ => (),
             }
         }

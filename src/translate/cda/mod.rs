@@ -9,6 +9,7 @@
 //! - Words are carried where they are narrative, and never believed.
 //! - What senders get wrong is read as far as it can be, and named ([`quality`]).
 
+mod arrange;
 mod body;
 mod code;
 mod header;
@@ -18,13 +19,18 @@ mod page;
 mod participation;
 mod quality;
 mod read;
+mod sheet;
 pub(super) mod tables;
 mod value;
+mod write;
+mod write_body;
+mod write_parts;
+mod write_value;
 
 pub use quality::{Note, REMARKS, Remark};
 
 use super::{Pack, Translation};
-use crate::vocabulary::{Fault, Position, Source};
+use crate::vocabulary::{Fault, Position, Record, Source};
 use crate::wire::xml;
 
 /// The root of every clinical document.
@@ -58,5 +64,12 @@ impl Pack {
             return Err(NoDocument { fault: Fault::UnsupportedMessage, at });
         }
         Ok(read::read(self, source, &document))
+    }
+
+    /// Writes a record as a clinical document: that of its dataset, else a summary of the
+    /// record. What has no place in the document is not written.
+    #[must_use]
+    pub fn write_cda(&self, record: &Record) -> Vec<u8> {
+        write::write(self, record)
     }
 }

@@ -100,7 +100,7 @@ impl<'p> Reading<'p, '_> {
             return self.item((code, value), (kind, sent), (Vec::new(), ""));
         };
         let (meaning, record) = self.plan.meaning(wire, kind, name);
-        let (systems, unit) = self.expected(wire, name);
+        let (systems, unit) = self.plan.expected(self.document, wire.as_str());
         let element = catalogue.get(meaning)?;
         // A protected body is not told apart by elements: each of them would tell the illness.
         let open = !matches!(element.class.as_str(), "mental" | "narrative" | "unlabelled");
@@ -141,25 +141,6 @@ impl<'p> Reading<'p, '_> {
         };
         let element = self.pack.catalogue().get(twin)?;
         Some(Subject { element, item: Some(coding), record: false, systems, unit })
-    }
-
-    /// The code systems and the unit the tables print for an entry of this document.
-    fn expected(&self, wire: ElementId, name: &str) -> (Vec<&'p str>, &'p str) {
-        let entries = self.plan.entries(self.document);
-        let own = entries.iter().filter(|entry| entry.row.element == wire.as_str());
-        let mut systems: Vec<&str> = Vec::new();
-        let mut unit = "";
-        for entry in own {
-            let system = entry.row.system.as_str();
-            if !system.is_empty() && !systems.contains(&system) {
-                let at = if entry.plain == name { 0 } else { systems.len() };
-                systems.insert(at, system);
-            }
-            if unit.is_empty() {
-                unit = &entry.row.unit;
-            }
-        }
-        (systems, unit)
     }
 
     /// One value under its element; whether there was one.

@@ -160,11 +160,6 @@ impl<'d> Page<'d> {
         nodes.flat_map(|(at, node)| node.leaves.iter().map(move |leaf| (at, leaf, leaf.bin.get())))
     }
 
-    /// How many elements there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Where an element stands, as text.
     pub fn path(&self, at: At) -> String {
         let mut steps = Vec::new();

@@ -154,7 +154,7 @@ impl Reading<'_, '_> {
         for child in self.page.children(at).to_vec() {
             match self.page.name(child) {
                 "id" if own.number.is_none() => own.number = self.numbered(child),
-                "name" if own.name.is_none() => own.name = self.free_line(child),
+                "name" | "desc" if own.name.is_none() => own.name = self.free_line(child),
                 "telecom" => {
                     let line = self.free_line(child);
                     found.phones.extend(line.map(|line| (child, line)));

@@ -70,6 +70,7 @@ pub(super) fn read(pack: &Pack, source: Source, document: &xml::Document) -> Tra
     reading.envelope();
     reading.header();
     reading.body();
+    reading.record.groups = super::arrange::arranged(std::mem::take(&mut reading.record.groups));
     reading.finish()
 }
 
@@ -106,7 +107,19 @@ impl<'p> Reading<'p, '_> {
                 self.note(&TEMPLATE_OTHER, at);
             }
         }
+        if let Some((at, _)) = template.filter(|_| self.old) {
+            self.page.mark_below(at, Bin::Dropped);
+        }
+        self.protect();
         self.kind_of(code);
+    }
+
+    /// Some senders copy the envelope of another document: what the body speaks of protects it.
+    fn protect(&mut self) {
+        let protectors = &self.plan.spellings.protectors;
+        let code = |(at, leaf): (At, &str)| self.page.name(at) == "code" && leaf == "@code";
+        let mut leaves = self.page.all().filter(|(at, leaf, _)| code((*at, leaf.name)));
+        self.protected |= leaves.any(|(_, leaf, _)| protectors.contains(leaf.text));
     }
 
     /// 2012: codes are of classes, so title and template name tell the document.

@@ -74,7 +74,6 @@ pub(super) struct EntryRow {
     pub title: String,
     pub element: String,
     pub name: String,
-    pub holder: String,
     #[serde(rename = "type")]
     pub kind: String,
     pub system: String,
@@ -173,6 +172,8 @@ pub(super) struct Spellings {
     pub elements: HashMap<String, String>,
     pub oids: Vec<(String, String)>,
     pub placeholders: HashSet<String>,
+    /// Elements that tell a severe mental illness or an infectious disease.
+    pub protectors: HashSet<String>,
     /// 2012: words of a title, and the document they name.
     pub titles: Vec<(String, String)>,
     pub systems: HashMap<String, String>,
@@ -187,6 +188,24 @@ impl Plan {
     /// The entries of a document.
     pub(super) fn entries(&self, document: Option<&Document>) -> &[Entry] {
         document.and_then(|document| self.entries.get(&document.code)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The code systems and the unit the tables print for an entry of a document; the system
+    /// printed first is the one written.
+    pub(super) fn expected(&self, document: Option<&Document>, wire: &str) -> (Vec<&str>, &str) {
+        let own = self.entries(document).iter().filter(|entry| entry.row.element == wire);
+        let mut systems: Vec<&str> = Vec::new();
+        let mut unit = "";
+        for entry in own {
+            let system = entry.row.system.as_str();
+            if !system.is_empty() && !systems.contains(&system) {
+                systems.push(system);
+            }
+            if unit.is_empty() {
+                unit = &entry.row.unit;
+            }
+        }
+        (systems, unit)
     }
 
     /// The places of a context.
@@ -236,6 +255,9 @@ pub(in crate::translate) fn load(
     let mut plan = Plan::default();
     if files.bytes("cda/documents.csv").is_none() {
         return Ok(plan);
+    }
+    for id in super::names::ALL {
+        reader.element(("cda/documents.csv", 1), id.as_str());
     }
     reader.spellings(&mut plan);
     reader.documents(&mut plan);
@@ -368,6 +390,9 @@ impl Reader<'_> {
                 "oid" => into.oids.push((wrong, right)),
                 "placeholder" => {
                     into.placeholders.insert(wrong);
+                }
+                "protects" => {
+                    into.protectors.insert(wrong);
                 }
                 "system" => {
                     into.systems.insert(wrong, right);

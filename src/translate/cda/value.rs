@@ -29,7 +29,11 @@ impl Reading<'_, '_> {
     /// The value of an element at a place; what cannot be read stays free, and is named.
     pub fn value(&mut self, at: At, element: &Element, expected: Expected<'_>) -> Option<Value> {
         let at = self.inner(at);
-        let said = CONTENT.iter().find_map(|leaf| self.page.get(at, leaf))?;
+        let Some(said) = CONTENT.iter().find_map(|leaf| self.page.get(at, leaf)) else {
+            // A unit or a code system without a value says nothing.
+            self.page.mark_below(at, Bin::Dropped);
+            return None;
+        };
         if self.placeholder(at, said) {
             return None;
         }

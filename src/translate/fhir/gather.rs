@@ -58,12 +58,22 @@ fn entry<'t>(plan: &FhirPlan, tree: &'t Tree, pointer: String) -> Entry<'t> {
 /// How well a file fits a resource; `None` if it cannot read it.
 fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
     let fixed = file.fixed.iter().filter(|fixed| fixed.list.is_none());
-    let fixed = fixed.filter(|fixed| holds(tree, &fixed.constant)).count();
+    let held = fixed.clone().filter(|fixed| holds(tree, &fixed.constant)).count();
     if file.each.is_empty() {
-        return Some(fixed);
+        return Some(held);
     }
-    // A file of elements reads the codes it names, and is the best for them.
-    element(file, tree).map(|_| fixed + 100)
+    // A file of elements reads what it could have written, and is the best for that: a
+    // resource that says more, such as when it was seen, belongs to a file with its rows.
+    let each = file.each.get(element(file, tree)?)?;
+    let paths = [&each.row.path].into_iter().chain(each.code.iter().map(|code| &code.path));
+    let paths = paths.chain(file.refs.iter().map(|to| &to.path));
+    let constants = file.fixed.iter().chain(&file.defaults);
+    let paths = paths.chain(constants.map(|constant| &constant.constant.path));
+    let names: Vec<_> = paths.filter_map(|path| path.0.first()).map(|step| &step.name).collect();
+    let envelope = ["resourceType", "id", "meta", "text"];
+    let known = |name: &String| envelope.contains(&name.as_str()) || names.contains(&name);
+    let whole = tree.members().iter().all(|(name, _)| known(name));
+    (whole && held == fixed.count()).then_some(held + 100)
 }
 
 /// Which element of a file a resource's code names.
