@@ -19,6 +19,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod docs;
+mod documents;
 mod fhir_door;
 mod intake;
 mod laws;

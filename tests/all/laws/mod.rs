@@ -1,6 +1,7 @@
 //! What holds for every message there can be: what was accepted comes out as the same bytes.
 
 mod fresh;
+mod document;
 mod message;
 
 use std::path::Path;
