@@ -1,6 +1,6 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{NoDocument, Pack, TranslateError, Translation, document, v3};
+use super::{NoDocument, Pack, TranslateError, Translation, civil, document, v3};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
@@ -139,7 +139,10 @@ impl Pack {
                     .map_err(|error| Unread::malformed(error.fault(), error.position().cloned()))?;
                 Ok(vec![self.read_hl7(sender, &message)?])
             }
-            Form::CivilCsv | Form::CivilJson | Form::CivilXml | Form::PlatformJson => {
+            Form::CivilCsv | Form::CivilJson | Form::CivilXml => {
+                civil::read(self, (form, sender), (bytes, limits), None)
+            }
+            Form::Card | Form::PlatformJson => {
                 document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
             }
             Form::Cda => Ok(vec![self.read_cda(sender, bytes, &limits.xml)?]),

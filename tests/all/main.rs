@@ -11,6 +11,7 @@
 
 mod answer;
 mod badinput;
+mod batch;
 mod canary;
 mod commands;
 mod conformance;
@@ -20,11 +21,17 @@ mod crash;
 mod demo;
 mod docs;
 mod documents;
+mod facts;
 mod fhir_door;
+mod fhir_facts;
+mod fhir_gate;
+mod fhir_laws;
 mod intake;
 mod laws;
 mod operate;
+mod platforms;
 mod push;
+mod query;
 mod readme;
 mod realclients;
 mod reload;
