@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, card_id, certs, check, demo, explain, interface, ledger, operate, send, serve,
+    Failure, ask, card, certs, check, demo, explain, interface, ledger, operate, send, serve,
     translate, user,
 };
 
@@ -26,7 +26,7 @@ enum Command {
     /// 证书 A certificate authority for development and small sites.
     Certs(certs::Args),
     /// 电子健康卡 The id of an electronic health card.
-    CardId(card_id::Args),
+    Card(card::Args),
     /// 检查 Read configuration, mappings and policies; answer with file, line and column.
     Check(check::Args),
     /// 演示 The whole story over real sockets, on simulated systems.
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let outcome: Result<(), Failure> = match Line::parse().command {
         Command::Ask(args) => ask::run(args),
         Command::Certs(args) => certs::run(args),
-        Command::CardId(args) => card_id::run(args),
+        Command::Card(args) => card::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Erase(args) => args.run(),

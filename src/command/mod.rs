@@ -1,7 +1,7 @@
 //! The commands of `kangqiao`, one file each.
 
 pub mod ask;
-pub mod card_id;
+pub mod card;
 pub mod certs;
 pub mod check;
 pub mod compile;

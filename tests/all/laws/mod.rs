@@ -1,8 +1,7 @@
 //! What holds for every message there can be: what was accepted comes out as the same bytes.
 
-mod fresh;
 mod document;
-mod message;
+mod fresh;
 pub mod message;
 
 use std::path::Path;

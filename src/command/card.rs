@@ -1,4 +1,4 @@
-//! `kangqiao card-id`: the id of an electronic health card, and back.
+//! `kangqiao card`: the id of an electronic health card, and back.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] if the key or a number cannot be used.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let during = |error| Failure::during("card id", error);
+    let during = |error| Failure::during("card", error);
     let root = FileKey::new(*key(&args.root_key)?);
     let index = MasterIndexId::parse(&args.index).map_err(during)?;
     if let Some(id) = &args.id {
