@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod documents;
+mod exchange;
 mod facts;
 mod fhir;
 mod hl7;
