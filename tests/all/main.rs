@@ -12,6 +12,7 @@
 mod answer;
 mod badinput;
 mod canary;
+mod chain;
 mod commands;
 mod conformance;
 mod console;
