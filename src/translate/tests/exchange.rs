@@ -64,7 +64,7 @@ fn shaken(tree: &Tree, dice: &mut Dice) -> Tree {
     }
 }
 
-/// The files of the tree.
+/// The files of the two dialects, and what they speak of.
 fn shipped() -> Files {
     fn walk(root: &Path, folder: &Path, files: &mut Files) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -73,7 +73,10 @@ fn shipped() -> Files {
                 true => walk(root, &path, files),
                 false => {
                     let key = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                    files.insert(key, std::fs::read(&path).unwrap());
+                    let needed = ["codes/", "elements/", "v3-"];
+                    if needed.iter().any(|folder| key.starts_with(folder)) {
+                        files.insert(key, std::fs::read(&path).unwrap());
+                    }
                 }
             }
         }
