@@ -42,6 +42,8 @@ pub struct Unit {
     pub sender: Option<Source>,
     /// What it is written in.
     pub form: Form,
+    /// How far the table is read with it, if it is a row of one.
+    pub mark: Option<store::Mark>,
     /// The sender's own number of it, where its envelope says one.
     pub number: Option<String>,
     /// The bytes.
@@ -144,6 +146,7 @@ impl Gateway {
             received_at_ms,
             raw: unit.bytes,
             form: unit.form,
+            mark: unit.mark,
             proposed: read.proposed,
         };
         let kept = self.store.keep(arrival).await;

@@ -138,14 +138,16 @@ impl Gateway {
             elements: Some(wanted.to_vec()),
             evidence: evidence(&answering),
         });
-        self.answer(Question { certificate, inquiry, writing: Arc::new(answering) }).await
+        self.answer(Question { certificate, asker: None, inquiry, writing: Arc::new(answering) })
+            .await
     }
 
     /// What is not answered here is refused as any question is: with an entry.
     async fn decline(&self, certificate: Option<Certificate>, answering: Answering) -> Answered {
         let at = Position::Pointer(format!("/{}", answering.request.document.root));
         let inquiry = Err(InquiryError { fault: Fault::UnsupportedMessage, at });
-        self.answer(Question { certificate, inquiry, writing: Arc::new(answering) }).await
+        self.answer(Question { certificate, asker: None, inquiry, writing: Arc::new(answering) })
+            .await
     }
 
     /// What for: as the header says, else the first purpose the asker's role was granted.
@@ -176,7 +178,8 @@ impl Gateway {
             Err(refused) => {
                 let at = Position::Pointer(String::new());
                 let inquiry = Err(InquiryError { fault: refused.fault, at });
-                let question = Question { certificate, inquiry, writing: Arc::new(answering) };
+                let question =
+                    Question { certificate, asker: None, inquiry, writing: Arc::new(answering) };
                 self.refuse(&turn, &question, refused).await
             }
         }
@@ -283,7 +286,7 @@ fn with_alone(document: &Document, one: &Tree) -> Vec<u8> {
 
 fn unit(certificate: Option<Certificate>, request: &Request, bytes: Bytes) -> Unit {
     let number = request.id().and_then(|id| id.text());
-    Unit { certificate, sender: None, form: request.dialect.form(), number, bytes }
+    Unit { certificate, sender: None, form: request.dialect.form(), mark: None, number, bytes }
 }
 
 /// What is said of a unit: a function of what the journal says, so that the same message
