@@ -5,7 +5,9 @@
 //! can take is on this page and in `intake`; what they call are straight lines.
 
 mod batch;
+mod card;
 mod counters;
+mod exchange;
 mod fhir;
 mod gather;
 mod intake;
@@ -16,6 +18,7 @@ mod question;
 mod rules;
 pub mod services;
 mod sight;
+pub mod tables;
 mod watch;
 
 use std::sync::Arc;
@@ -95,6 +98,7 @@ impl Gateway {
             certificate: received.peer,
             sender: received.sender,
             form: Form::Hl7v2,
+            mark: None,
             number: None,
             bytes: received.body,
         };
@@ -114,13 +118,14 @@ impl Gateway {
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
     async fn disclose(&self, turn: &Turn, question: &Question) -> Result<Answered, Refused> {
         let rules = &turn.rules;
-        let asker = rules.asker(question.certificate.as_ref(), turn.at_ms)?;
+        let asker = question.asker(turn)?;
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;
         let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
         let resident = self.resident(&inquiry.identifier).await?;
         let gathered = self.gather(turn, &scope, &resident).await?;
+        card::usable(&inquiry.identifier, &gathered.records())?;
         let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
         let entry = Entry::disclosure(
             &release,

@@ -10,10 +10,10 @@ use serde_json::{Value as Json, json};
 
 use super::{Failure, say};
 use crate::config::files::read_folder;
-use crate::registry::REGISTRIES;
-use crate::translate::{Bins, Pack, Translation, record_to_json};
+use crate::translate::form::Limits;
+use crate::translate::{Bins, Form, Pack, Translation, record_to_json};
 use crate::vocabulary::{Diagnostic, Record, Source};
-use crate::wire::{self, hl7v2};
+use crate::wire::hl7v2;
 
 /// Translates one message and prints what it becomes.
 #[derive(Debug, clap::Args)]
@@ -57,33 +57,19 @@ pub fn run(args: Args) -> Result<(), Failure> {
 
 /// Refuses a form nobody reads or writes.
 fn known(form: &str) -> Result<(), Failure> {
-    let dialects: Vec<_> = REGISTRIES.iter().map(|registry| registry.name()).collect();
-    if ["hl7v2", "fhir", "elements"].contains(&form) || dialects.contains(&form) {
+    if Form::parse(form).is_some() {
         return Ok(());
     }
-    Err(Failure(format!("there is no form {form}: hl7v2, fhir, elements, {}", dialects.join(", "))))
+    let known: Vec<_> = Form::ALL.iter().map(|form| form.name()).collect();
+    Err(Failure(format!("there is no form {form}: {}", known.join(", "))))
 }
 
 fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Json, Failure> {
     let sender = Source::parse(&args.sender).map_err(|error| Failure::during("sender", error))?;
-    let found = if args.from == "hl7v2" {
-        let charset = pack.overlay(sender).charset.unwrap_or(wire::Charset::Utf8);
-        let message = hl7v2::Message::read(bytes, charset, &hl7v2::Limits::default())
-            .map_err(|error| Failure::during("read", error))?;
-        pack.read_hl7(sender, &message).map(|found| vec![found])
-    } else {
-        let document = wire::json::read(bytes, &wire::json::Limits::default())
-            .map_err(|error| Failure::during("read", error))?;
-        match args.from.as_str() {
-            "fhir" => {
-                let tree = wire::Tree::from_json(&document);
-                pack.read_fhir(sender, &tree).map(|found| vec![found])
-            }
-            dialect => pack.read_json(dialect, sender, &document),
-        }
-    };
-    let found = found.map_err(|error| {
-        Failure(format!("{} at {}: {error}", error.fault().row().name, error.at()))
+    let form = Form::parse(&args.from).ok_or_else(|| Failure("no such form".to_owned()))?;
+    let found = pack.read((form, sender), bytes, &Limits::default()).map_err(|error| {
+        let at = error.at.as_ref().map(ToString::to_string).unwrap_or_default();
+        Failure(format!("read: {} at {at}: {error}", error.fault.row().name))
     })?;
     let write = |record: &Record| match args.to.as_str() {
         "elements" => record_to_json(record),
@@ -177,7 +163,8 @@ mod tests {
         for path in files.under("", "hl7") {
             let bytes = files.bytes(path).unwrap();
             let limits = hl7v2::Limits::default();
-            let Ok(message) = hl7v2::Message::read(bytes, wire::Charset::Utf8, &limits) else {
+            let Ok(message) = hl7v2::Message::read(bytes, crate::wire::Charset::Utf8, &limits)
+            else {
                 continue;
             };
             match pack.read_hl7(sender, &message) {

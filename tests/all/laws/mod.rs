@@ -1,7 +1,7 @@
 //! What holds for every message there can be: what was accepted comes out as the same bytes.
 
 mod fresh;
-mod message;
+pub mod message;
 
 use std::path::Path;
 use std::time::Instant;
