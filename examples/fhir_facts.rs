@@ -1,5 +1,5 @@
 //! Which facts of another converter's expected bundles are in ours: `cargo run --example
-//! fhir_facts [NAME] [--kinds N]`. The same comparison as the test `fhir_facts`; the mapping
+//! fhir_facts -- [NAME] [--kinds N] [--mappings FOLDER]`. The same comparison as the test `fhir_facts`; the mapping
 //! files are read when it runs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
 
@@ -12,10 +12,13 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut filter = String::new();
     let mut kinds = 60;
+    let mut mappings = root.join("mappings");
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         if word == "--kinds" {
             kinds = words.next().and_then(|number| number.parse().ok()).unwrap_or(kinds);
+        } else if word == "--mappings" {
+            mappings = words.next().map_or(mappings, Into::into);
         } else {
             filter = word;
         }
@@ -24,7 +27,7 @@ fn main() {
         println!("there is no corpus beside the repository");
         return;
     };
-    let report = facts::compare(&root.join("mappings"), &corpus, &filter);
+    let report = facts::compare(&mappings, &corpus, &filter);
     for (name, reason) in &report.refused {
         println!("refused  {name}: {reason}");
     }

@@ -7,6 +7,7 @@
 mod card;
 mod counters;
 mod exchange;
+mod fhir;
 mod gather;
 mod intake;
 mod ledger;

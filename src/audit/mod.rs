@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use entry::{Disclosed, Entry, EntryError, Kind};
-pub use export::EXPORTS;
+pub use export::{EXPORTS, audit_event};
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use receipt::Receipt;
 pub use reference::Reference;

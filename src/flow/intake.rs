@@ -137,7 +137,7 @@ impl Gateway {
             (form, Some(sender)) => self.understand((&rules, sender), form, &unit.bytes),
         };
         let document = match &read.proposed {
-            Proposed::Apply { record, .. } => number_of(record, answer::DOCUMENT),
+            Proposed::Apply { record, .. } => numbers_of(record, answer::DOCUMENT).next(),
             _ => None,
         };
         let document = document.map(str::to_owned);
@@ -246,7 +246,7 @@ impl Gateway {
         let proposed = match (identifiers, merge_from) {
             (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
                 entry: (!merge_from.is_empty()).then(|| self.merge_entry(rules, sender)),
-                document: self.document_key(&translation.record),
+                documents: self.document_keys(&translation.record),
                 record: Box::new(translation.record),
                 identifiers,
                 merge_from,
@@ -260,15 +260,18 @@ impl Gateway {
 }
 
 impl Gateway {
-    /// Under which key a document is found; its number is its maker's, and never a person's.
-    fn document_key(&self, record: &Record) -> Option<String> {
-        number_of(record, answer::DOCUMENT).map(|number| self.keyed("document", number))
+    /// Under which keys a document is found: its maker's number of it, and its sender's.
+    fn document_keys(&self, record: &Record) -> Vec<String> {
+        let numbers = numbers_of(record, answer::DOCUMENT);
+        numbers.map(|number| self.keyed("document", number)).collect()
     }
 
     /// The key of an entry about staff or an organisation; `None` for anything about a person.
     fn listed(&self, record: &Record) -> Option<String> {
         let (_, element) = LISTED.iter().find(|(dataset, _)| *dataset == record.dataset)?;
-        number_of(record, *element).map(|number| self.keyed(record.dataset.as_str(), number))
+        numbers_of(record, *element)
+            .next()
+            .map(|number| self.keyed(record.dataset.as_str(), number))
     }
 
     /// A number that names no person, as it is looked up.
@@ -278,9 +281,9 @@ impl Gateway {
     }
 }
 
-/// The first number an element holds.
-fn number_of(record: &Record, element: ElementId) -> Option<&str> {
-    record.values(element).find_map(|value| match value {
+/// The numbers an element holds.
+fn numbers_of(record: &Record, element: ElementId) -> impl Iterator<Item = &str> {
+    record.values(element).filter_map(|value| match value {
         Value::Identifier(identifier) => Some(identifier.value.as_str()),
         Value::Text(text) => Some(text.as_str()),
         _ => None,

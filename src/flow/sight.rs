@@ -168,7 +168,7 @@ impl Gateway {
     }
 
     /// Every pseudonym under which entries may name a person.
-    async fn known_as(&self, identifier: &Identifier) -> Result<Vec<Pseudonym>, Fault> {
+    pub(super) async fn known_as(&self, identifier: &Identifier) -> Result<Vec<Pseudonym>, Fault> {
         let token = self.keys.token(identifier).map_err(|_| Fault::IdentifierInvalid)?;
         let known = self.store.known_as(token).await.map_err(|error| error.fault())?;
         let (persons, tokens) = known;

@@ -58,6 +58,8 @@ pub struct Pseudonym(pub String);
 pub struct Keys {
     index: hmac::Key,
     pseudonym: hmac::Key,
+    /// Of handles, see [`super::handle`].
+    pub(super) handle: [u8; 32],
 }
 
 impl Keys {
@@ -65,7 +67,11 @@ impl Keys {
     #[must_use]
     pub fn derive(master: &[u8; 32]) -> Self {
         let key = |purpose: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, &derive(master, purpose));
-        Self { index: key(b"kangqiao blind index v1"), pseudonym: key(b"kangqiao pseudonym v1") }
+        Self {
+            index: key(b"kangqiao blind index v1"),
+            pseudonym: key(b"kangqiao pseudonym v1"),
+            handle: derive(master, b"kangqiao handle v1"),
+        }
     }
 
     /// The token of an identifier, after it has proven itself.

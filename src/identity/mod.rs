@@ -3,6 +3,7 @@
 //! Pure: keys, certificates and what the index holds are handed in.
 
 pub mod card;
+mod handle;
 pub mod index;
 pub mod peer;
 pub mod resident;

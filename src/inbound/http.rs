@@ -16,7 +16,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::tls;
+use super::{fhir, tls};
 use crate::identity::Certificate;
 
 /// Memory for all bodies at once, in KiB, beyond the first [`FREE_KIB`] of each: else every
@@ -70,6 +70,8 @@ pub struct Doors {
     pub push: Door,
     /// `POST /v1/inquiries`
     pub answer: Door,
+    /// `/fhir`, reading and bringing.
+    pub fhir: fhir::Door,
     /// `POST /soap/hospital`, `POST /soap/regional`
     pub call: Door,
     /// `GET` of the same: the description of the interface.
@@ -113,6 +115,11 @@ pub fn serve(
                 let called = door(&doors.call, room()).method(Method::POST);
                 app = app.service(web::resource(*path).route(described).route(called));
             }
+            for path in fhir::paths() {
+                let read = fhir_door((&doors.fhir, fhir::Method::Get), room());
+                let brought = fhir_door((&doors.fhir, fhir::Method::Post), room());
+                app = app.service(path.route(read).route(brought));
+            }
             if let Some(echo) = &doors.echo {
                 app = app.service(post("/v1/echo", echo, room()));
             }
@@ -146,34 +153,60 @@ fn post(path: &str, behind: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web
 }
 
 /// The route to a door, of any method.
-fn door(door: &Door, (limit, room): (usize, Arc<Semaphore>)) -> actix_web::Route {
+fn door(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
     let door = Arc::clone(door);
     web::route().to(move |request: HttpRequest, payload: web::Payload| {
-        let certificate = request.conn_data::<Certificate>().cloned();
-        // An address is missing only where the connection is already gone.
-        let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let media = text(&request, &header::CONTENT_TYPE);
-        let (path, host) = (request.path().to_owned(), text(&request, &header::HOST));
-        // What has no body announces nothing.
-        let announced = announced.or((request.method() == Method::GET).then_some(0));
-        let (door, room) = (Arc::clone(&door), Arc::clone(&room));
+        let (door, bounds) = (Arc::clone(&door), bounds.clone());
         async move {
-            // Held until the answer is there.
-            let _place = match reserve(&room, announced, limit) {
-                Ok(place) => place,
-                Err(status) => return refuse(status),
-            };
-            match collect(payload, limit, BODY_TIME_MAX).await {
-                Ok(body) => {
-                    let asked = Asked { certificate, path, host, media, body, remote };
-                    respond(door(asked).await)
-                }
-                Err(status) => refuse(status),
-            }
+            let certificate = request.conn_data::<Certificate>().cloned();
+            // An address is missing only where the connection is already gone.
+            let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+            let media = text(&request, &header::CONTENT_TYPE);
+            let (path, host) = (request.path().to_owned(), text(&request, &header::HOST));
+            let asked = |body| Asked { certificate, path, host, media, body, remote };
+            bounded(&request, payload, bounds, |body| door(asked(body))).await
         }
     })
+}
+
+fn fhir_door(
+    (door, method): (&fhir::Door, fhir::Method),
+    bounds: (usize, Arc<Semaphore>),
+) -> actix_web::Route {
+    let door = Arc::clone(door);
+    let route = match method {
+        fhir::Method::Get => web::get(),
+        fhir::Method::Post => web::post(),
+    };
+    route.to(move |request: HttpRequest, payload: web::Payload| {
+        let (door, bounds) = (Arc::clone(&door), bounds.clone());
+        async move {
+            let asked = |body| fhir::Request::new(&request, method, body);
+            bounded(&request, payload, bounds, |body| door(asked(body))).await
+        }
+    })
+}
+
+/// Collects the body within its bounds, and answers it.
+async fn bounded(
+    request: &HttpRequest,
+    payload: web::Payload,
+    (limit, room): (usize, Arc<Semaphore>),
+    answer: impl FnOnce(Bytes) -> Answering,
+) -> HttpResponse {
+    let announced = request.headers().get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    // A GET announces nothing and brings nothing.
+    let announced = announced.or((request.method() == Method::GET).then_some(0));
+    // Held until the answer is there.
+    let _place = match reserve(&room, announced, limit) {
+        Ok(place) => place,
+        Err(status) => return refuse(status),
+    };
+    match collect(payload, limit, BODY_TIME_MAX).await {
+        Ok(body) => respond(answer(body).await),
+        Err(status) => refuse(status),
+    }
 }
 
 /// A header, if it is there and text.

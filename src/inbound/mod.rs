@@ -4,6 +4,7 @@
 
 pub mod console;
 pub mod exchange;
+pub mod fhir;
 pub mod http;
 pub mod mllp;
 pub mod operation;

@@ -143,6 +143,8 @@ pub struct Terms {
     pub authoritative: Vec<Authority>,
     /// What it may see, in the order of the file.
     pub elements: Vec<ElementId>,
+    /// By which parameters its answers may be searched; see `registry::fhir::parameter`.
+    pub search: Vec<String>,
     /// What to tell who asked for more.
     pub remedy: Bilingual,
 }
@@ -181,6 +183,8 @@ struct PurposeRow {
     #[serde(default)]
     authoritative: Vec<Spanned<Authority>>,
     elements: Vec<Spanned<String>>,
+    #[serde(default)]
+    search: Vec<String>,
     remedy: Bilingual,
 }
 
@@ -255,6 +259,7 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         naming: row.naming,
         authoritative: row.authoritative.into_iter().map(Spanned::into_inner).collect(),
         elements,
+        search: row.search,
         remedy: row.remedy,
     })
 }

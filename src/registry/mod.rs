@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod civil;
 pub mod elder_registry;
+pub mod fhir;
 pub mod platform;
 pub mod receipt;
 pub mod released;

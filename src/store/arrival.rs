@@ -43,8 +43,8 @@ pub enum Proposed {
         merge_from: Vec<Indexed>,
         /// The ledger entry to write with it, if two persons do become one by it.
         entry: Option<WriteEntry>,
-        /// Keyed digest of the number of the document it holds.
-        document: Option<String>,
+        /// Keyed digests of the numbers of the document it holds.
+        documents: Vec<String>,
     },
     /// Keep it as a version of an entry about staff or an organisation.
     Enter {

@@ -54,7 +54,7 @@ pub struct Application {
     identifiers: Vec<Indexed>,
     merge_from: Vec<Indexed>,
     entry: Option<WriteEntry>,
-    document: Option<String>,
+    documents: Vec<String>,
 }
 
 /// What one commit adds to the counts of a source.
@@ -100,9 +100,9 @@ impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
         let json = |record: &Record| serde_json::to_vec(record).map_err(|_| StoreError::Damaged);
-        let (record, (identifiers, merge_from), entry, document) = match proposed {
-            Proposed::Apply { record, identifiers, merge_from, entry, document } => {
-                (record, (identifiers, merge_from), entry, document)
+        let (record, (identifiers, merge_from), entry, documents) = match proposed {
+            Proposed::Apply { record, identifiers, merge_from, entry, documents } => {
+                (record, (identifiers, merge_from), entry, documents)
             }
             Proposed::Enter { record, key } => {
                 return Ok(Self::Enter(Listing { json: json(&record)?, key }));
@@ -119,7 +119,7 @@ impl Outcome {
             identifiers,
             merge_from,
             entry,
-            document,
+            documents,
         }))
     }
 }
@@ -350,10 +350,7 @@ impl Writer {
                 &application.mappings,
                 &self.scratch[..],
             ))?;
-        match &application.document {
-            Some(key) => self.write_document(key, number),
-            None => Ok(()),
-        }
+        application.documents.iter().try_for_each(|key| self.write_document(key, number))
     }
 
     /// Seals the bytes into `scratch`; without a person under a key of the row's own.

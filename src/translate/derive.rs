@@ -23,6 +23,8 @@
 //! - `within-days` (boolean): whether the newest date of `from` is at most `days` days
 //!   before now.
 //! - `year-of` (date): the year of the newest date of `from`.
+//! - `this-year` (boolean): whether the newest date of `from` lies in the calendar year of
+//!   now, by the calendar of China.
 //! - `age-years` (quantity, unit `a`): completed years since the newest date of `from`;
 //!   of a date coarser than a day, nothing.
 //!
@@ -107,6 +109,7 @@ enum Name {
     OpenStayDaysOver,
     Present,
     TextIn,
+    ThisYear,
     WithinDays,
     YearOf,
 }
@@ -136,6 +139,7 @@ enum Function {
     OpenStay { days: i64, opens: Vec<Dataset>, closes: Vec<Dataset>, reopens: Vec<Dataset> },
     Present,
     TextIn(Vec<String>),
+    ThisYear,
     WithinDays(i64),
     YearOf,
 }
@@ -170,7 +174,9 @@ impl Compiler<'_> {
             let fits = match name {
                 Name::CodeIn | Name::Comparable => found.1 == ValueType::Code,
                 Name::Latest => found.1 == element.1,
-                Name::WithinDays | Name::YearOf | Name::AgeYears => found.1 == ValueType::Date,
+                Name::WithinDays | Name::ThisYear | Name::YearOf | Name::AgeYears => {
+                    found.1 == ValueType::Date
+                }
                 _ => true,
             };
             if !fits {
@@ -223,6 +229,7 @@ impl Compiler<'_> {
                 return Err(file.fault(row.span(), "name the words"));
             }
             Name::TextIn => Function::TextIn(text.words.clone()),
+            Name::ThisYear => Function::ThisYear,
             Name::WithinDays => Function::WithinDays(days()?),
             Name::YearOf => Function::YearOf,
         })
@@ -345,6 +352,10 @@ impl Fact {
             Function::TextIn(words) => {
                 let texts = values().filter_map(as_text);
                 any(texts, |text| words.iter().any(|word| text.contains(word.as_str())))
+            }
+            Function::ThisYear => {
+                let year = date().and_then(Date::year)?;
+                Some(Value::Boolean(Date::from_timestamp(now).year() == Some(year)))
             }
             Function::WithinDays(days) => {
                 let moment = date().and_then(Date::timestamp)?;

@@ -125,6 +125,11 @@ impl Example {
         })
     }
 
+    /// The example of a sender's file is that sender's.
+    pub fn set_sender(&mut self, sender: Source) {
+        self.sender = sender;
+    }
+
     fn fault(&self, message: &str) -> Diagnostic {
         let mut fault = self.place.clone();
         fault.message = format!("example `{}`: {message}", self.title);

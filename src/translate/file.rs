@@ -25,6 +25,8 @@ pub(super) struct SegmentFile {
     #[serde(default)]
     pub drops: Vec<Spanned<Reason>>,
     #[serde(default)]
+    pub defaults: Vec<Spanned<DefaultText>>,
+    #[serde(default)]
     pub example: Vec<Spanned<ExampleText>>,
 }
 
@@ -77,6 +79,11 @@ pub(super) struct SenderFile {
     pub codes: BTreeMap<Spanned<String>, BTreeMap<String, String>>,
     #[serde(default)]
     pub repairs: Vec<Repair>,
+    /// Rows of this sender alone, before those of the segment's table.
+    #[serde(default)]
+    pub rows: Vec<Spanned<RowText>>,
+    #[serde(default)]
+    pub example: Vec<Spanned<ExampleText>>,
 }
 
 /// What may be mended in one sender's messages.
@@ -197,12 +204,23 @@ pub(super) enum NameForm {
     Xpn,
 }
 
-/// The row holds only where another leaf says one of these.
+/// The row holds only where another leaf says one of these, or begins with one of those.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WhenText {
     pub wire: String,
+    #[serde(default)]
     pub is: Vec<String>,
+    #[serde(default)]
+    pub begins: Vec<String>,
+}
+
+/// `defaults`: written where no row of a segment wrote.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DefaultText {
+    pub wire: Spanned<String>,
+    pub is: String,
 }
 
 /// `carries` and `drops`.

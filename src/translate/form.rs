@@ -1,6 +1,6 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{Pack, TranslateError, Translation, civil, document};
+use super::{Pack, TranslateError, Translation, civil, document, v3};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
@@ -135,9 +135,10 @@ impl Pack {
             Form::CivilCsv | Form::CivilJson | Form::CivilXml => {
                 civil::read(self, (form, sender), (bytes, limits), None)
             }
-            Form::Card | Form::PlatformJson | Form::V3Hospital | Form::V3Regional => {
+            Form::Card | Form::PlatformJson => {
                 document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
             }
+            Form::V3Hospital | Form::V3Regional => v3::read(self, (form, sender), (bytes, limits)),
             Form::Fhir => {
                 let value = json::read(bytes, &limits.json).map_err(|error| {
                     Unread::malformed(error.fault(), Some(error.position().clone()))

@@ -175,6 +175,12 @@ impl Gathered {
         for path in files.under("senders", "toml") {
             let Some((text, file)) = parsed::<SenderFile>(compiler, files, path) else { continue };
             let overlay = compiler.overlay(text, &file, &self.hl7);
+            let before = self.examples.len();
+            self.keep_examples(compiler, (text, &Kind::Event), &file.example);
+            if let Some((source, _)) = &overlay {
+                let own = self.examples.iter_mut().skip(before);
+                own.for_each(|example| example.set_sender(*source));
+            }
             self.overlays.extend(overlay);
         }
     }

@@ -54,6 +54,7 @@ pub use error::TranslateError;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
 pub use plain::record_to_json;
+pub use write_hl7::Envelope;
 
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
@@ -184,6 +185,14 @@ impl Pack {
         message: &Message,
     ) -> Result<Translation, TranslateError> {
         read_hl7::read(self, (sender, self.overlay(sender)), message, None)
+    }
+
+    /// Writes a record as HL7 v2: as it came, byte by byte, if it came so; else as a new message
+    /// of the event its dataset belongs to. `None` where no event file has room for it.
+    #[must_use]
+    pub fn write_hl7(&self, record: &Record, envelope: &Envelope) -> Option<Vec<u8>> {
+        let back = self.write_back(record);
+        back.or_else(|| write_hl7::write_fresh(self, record, envelope))
     }
 
     /// Writes the message a record came as, byte by byte; `None` if it came in another form.

@@ -3,13 +3,15 @@
 //! An overlay changes what one sender's messages mean, and nobody else's.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use toml::Spanned;
 
 use super::compile::{Compiler, Text};
-use super::file::{Repair, SenderFile};
+use super::file::{Repair, RowText, SenderFile};
 use super::path::Hl7Path;
-use super::plan::{Hl7Plan, Read, RowId};
+use super::plan::{FieldPlan, Hl7Plan, Read, RowId, SegmentPlan, SegmentRow};
+use super::segment::{ROWS_OF_A_FIELD_MAX, clash};
 use super::suggest::nearest;
 use crate::vocabulary::{Diagnostic, IdentifierKind, Source};
 use crate::wire::Charset;
@@ -25,6 +27,8 @@ pub struct Overlay {
     pub(super) codes: HashMap<RowId, HashMap<String, String>>,
     pub(super) iso_dates: bool,
     pub(super) trim: bool,
+    /// The tables of segments in which this sender has rows of its own.
+    pub(super) segments: HashMap<[u8; 3], Arc<SegmentPlan>>,
 }
 
 impl Overlay {
@@ -62,8 +66,79 @@ impl Compiler<'_> {
             codes,
             iso_dates: sender.repairs.contains(&Repair::IsoDates),
             trim: sender.repairs.contains(&Repair::Trim),
+            segments: self.own_rows(file, sender, plan),
         };
         Some((self.note(source)?, overlay))
+    }
+}
+
+impl Compiler<'_> {
+    /// The sender's rows before those of their tables, which they may take places from.
+    fn own_rows(
+        &mut self,
+        file: Text<'_>,
+        sender: &SenderFile,
+        plan: &Hl7Plan,
+    ) -> HashMap<[u8; 3], Arc<SegmentPlan>> {
+        let mut rows: Vec<(SegmentRow, &Spanned<RowText>)> = Vec::new();
+        for row in &sender.rows {
+            let compiled = self.own_row(file, row, plan);
+            let Some(compiled) = self.note(compiled) else { continue };
+            let clash = rows
+                .iter()
+                .filter(|(before, _)| before.path.segment == compiled.path.segment)
+                .find_map(|(before, _)| clash(before, &compiled));
+            if let Some((message, hint)) = clash {
+                self.faults.push(file.fault(row.span(), message).hint(hint));
+            }
+            rows.push((compiled, row));
+        }
+        let mut segments: HashMap<[u8; 3], SegmentPlan> = HashMap::new();
+        // Each goes before all others of its field, so the last comes first.
+        for (row, written) in rows.into_iter().rev() {
+            let Some(table) = plan.segments.get(&row.path.segment) else { continue };
+            let own = segments.entry(row.path.segment).or_insert_with(|| (**table).clone());
+            if !own.begin_with(row) {
+                self.faults.push(file.fault(written.span(), "a field has at most 64 rows"));
+            }
+        }
+        segments.into_iter().map(|(id, plan)| (id, Arc::new(plan))).collect()
+    }
+
+    fn own_row(
+        &mut self,
+        file: Text<'_>,
+        row: &Spanned<RowText>,
+        plan: &Hl7Plan,
+    ) -> Result<SegmentRow, Diagnostic> {
+        let wire = &row.get_ref().wire;
+        let path = Hl7Path::parse(wire.get_ref()).map_err(|error| {
+            let fault = file.fault(wire.span(), format!("`{}` is no path", wire.get_ref()));
+            fault.hint(format!("{error}, such as PID-3.4.1"))
+        })?;
+        if !plan.segments.contains_key(&path.segment) {
+            let id = String::from_utf8_lossy(&path.segment).into_owned();
+            let hint = format!("write hl7v2/{}.toml", id.to_ascii_lowercase());
+            return Err(file.fault(wire.span(), format!("segment {id} has no table")).hint(hint));
+        }
+        self.segment_row(file, path.segment, row)
+    }
+}
+
+impl SegmentPlan {
+    /// Puts a row before all others of its field; whether there was room.
+    fn begin_with(&mut self, row: SegmentRow) -> bool {
+        let number = row.path.field;
+        let at = self.fields.partition_point(|field| field.number < number);
+        if self.fields.get(at).is_none_or(|field| field.number != number) {
+            self.fields.insert(at, FieldPlan { number, rows: Vec::new() });
+        }
+        if row.meaning.required && !self.required.contains(&number) {
+            self.required.push(number);
+        }
+        let Some(field) = self.fields.get_mut(at) else { return false };
+        field.rows.insert(0, row);
+        field.rows.len() <= ROWS_OF_A_FIELD_MAX
     }
 }
 

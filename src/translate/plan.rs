@@ -129,11 +129,27 @@ impl Tables {
     }
 }
 
+/// What another leaf must say for a row to hold.
+#[derive(Debug, Clone)]
+pub(super) struct When {
+    pub path: Hl7Path,
+    pub is: Vec<String>,
+    pub begins: Vec<String>,
+}
+
+impl When {
+    /// Whether it holds of a text; an absent leaf says nothing: `""`.
+    pub fn holds(&self, text: &str) -> bool {
+        self.is.iter().any(|wanted| wanted == text)
+            || self.begins.iter().any(|head| text.starts_with(head.as_str()))
+    }
+}
+
 /// Where a row's leaves stand in an HL7 v2 segment, and when it applies.
 #[derive(Debug, Clone)]
 pub(super) struct SegmentRow {
     pub path: Hl7Path,
-    pub when: Option<(Hl7Path, Vec<String>)>,
+    pub when: Option<When>,
     pub unit: Option<Hl7Path>,
     /// Reads leaves that a row before it has taken.
     pub also: bool,
@@ -167,14 +183,14 @@ pub(super) enum Bin {
 }
 
 /// All rows of one field, in the order of the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct FieldPlan {
     pub number: u16,
     pub rows: Vec<SegmentRow>,
 }
 
 /// One segment table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct SegmentPlan {
     pub id: [u8; 3],
     /// `None`: its rows go to the record's top group.
@@ -187,13 +203,16 @@ pub(super) struct SegmentPlan {
     pub required: Vec<u16>,
     /// `carries` and `drops`, by field number, ascending.
     pub rest: Vec<(Hl7Path, Bin)>,
+    /// What is written where no row wrote.
+    pub defaults: Vec<(Hl7Path, String)>,
 }
 
 impl SegmentPlan {
     /// A table without rows, whose values would go to the top group.
     pub fn empty(id: [u8; 3]) -> Self {
-        let (parents, fields) = (Vec::new(), Vec::new());
-        Self { id, group: None, parents, fields, required: Vec::new(), rest: Vec::new() }
+        let (parents, fields, rest) = (Vec::new(), Vec::new(), Vec::new());
+        let (required, defaults) = (Vec::new(), Vec::new());
+        Self { id, group: None, parents, fields, required, rest, defaults }
     }
 
     /// The bin of a leaf that no row took.
@@ -233,12 +252,17 @@ pub(super) struct EventPlan {
     pub aside: Option<[u8; 3]>,
 }
 
+/// Message type and trigger event.
+pub(super) type EventKey = ([u8; 3], [u8; 3]);
+
 /// Every HL7 v2 table and event.
 #[derive(Debug, Default)]
 pub(super) struct Hl7Plan {
     pub segments: HashMap<[u8; 3], Arc<SegmentPlan>>,
     /// By message type and trigger event.
-    pub events: HashMap<([u8; 3], [u8; 3]), Arc<EventPlan>>,
+    pub events: HashMap<EventKey, Arc<EventPlan>>,
+    /// The first event of each file, in the order of the files: what is written.
+    pub written: Vec<(EventKey, Arc<EventPlan>)>,
     /// Identifier kinds by the type codes of HL7 table 0203.
     pub kinds: HashMap<String, IdentifierKind>,
 }

@@ -153,6 +153,8 @@ impl<'p, 'f> Reader<'p, 'f> {
         if count > 1 && !repeats {
             return Err(TranslateError::SegmentRepeated(segment.position().into()));
         }
+        // A sender's own rows stand before those of the table.
+        let plan = self.overlay.segments.get(&id).unwrap_or(plan);
         self.note_time(leaves, id);
         self.note_merge(leaves, plan);
         let group = self.group(plan, parents);
@@ -382,16 +384,16 @@ struct Condition {
 impl Condition {
     /// Whether a row's condition holds; one on the row's own field means its repetition.
     fn holds(&mut self, leaves: &Leaves<'_>, row: &SegmentRow, repetition: &Range<usize>) -> bool {
-        let Some((path, wanted)) = &row.when else { return true };
-        if self.path.as_ref() != Some(path) {
+        let Some(when) = &row.when else { return true };
+        let path = when.path;
+        if self.path != Some(path) {
             let within = match path.field == row.path.field {
                 true => repetition.clone(),
                 false => leaves.field(path.field),
             };
-            (self.path, self.found) = (Some(*path), leaves.at(&within, path));
+            (self.path, self.found) = (Some(path), leaves.at(&within, &path));
         }
-        let text = self.found.map_or("", |at| leaves.text(at));
-        wanted.iter().any(|wanted| wanted == text)
+        when.holds(self.found.map_or("", |at| leaves.text(at)))
     }
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::compile::{Compiler, Text};
-use super::file::{EventFile, OneOrMany, Reason, RowText, SegmentFile, Way};
+use super::file::{EventFile, OneOrMany, Reason, RowText, SegmentFile, Way, WhenText};
 use super::path::{Hl7Path, PathError, segment_id};
 use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, Hl7Plan, Read};
-use super::plan::{SegmentPlan, SegmentRow};
+use super::plan::{SegmentPlan, SegmentRow, When};
 use super::suggest::nearest;
 use crate::vocabulary::{Dataset, Diagnostic, GroupName};
 
 /// Rows of one field are counted in the bits of a `u64`.
-const ROWS_OF_A_FIELD_MAX: usize = 64;
+pub(super) const ROWS_OF_A_FIELD_MAX: usize = 64;
 
 impl Compiler<'_> {
     /// One segment table.
@@ -57,6 +57,12 @@ impl Compiler<'_> {
                 plan.rest.extend(self.note(path).map(|path| (path, bin)));
             }
         }
+        for default in &table.defaults {
+            let wire = &default.get_ref().wire;
+            let path = own_path(file, id, (wire.get_ref(), wire.span()));
+            let text = default.get_ref().is.clone();
+            plan.defaults.extend(self.note(path).map(|path| (path, text)));
+        }
         // A deeper path is the more particular one and stands first.
         plan.rest.sort_by_key(|(path, _)| {
             (path.field, path.component == 0, path.subcomponent == 0, path.component)
@@ -64,7 +70,7 @@ impl Compiler<'_> {
         Some(plan)
     }
 
-    fn segment_row(
+    pub(super) fn segment_row(
         &mut self,
         file: Text<'_>,
         id: [u8; 3],
@@ -79,11 +85,17 @@ impl Compiler<'_> {
         };
         let when = match &text.when {
             Some(when) => {
-                let path = inside(&when.get_ref().wire, when.span())?;
-                if when.get_ref().is.is_empty() {
+                let WhenText { wire, is, begins } = when.get_ref();
+                let path = inside(wire, when.span())?;
+                if is.is_empty() && begins.is_empty() {
                     return Err(file.fault(when.span(), "a condition names at least one value"));
                 }
-                Some((path, when.get_ref().is.clone()))
+                if begins.iter().any(String::is_empty) {
+                    return Err(file
+                        .fault(when.span(), "everything begins with nothing")
+                        .hint("name at least one character, or leave `when` out"));
+                }
+                Some(When { path, is: is.clone(), begins: begins.clone() })
             }
             None => None,
         };
@@ -112,6 +124,8 @@ impl Compiler<'_> {
             let span = table.record.span();
             self.faults.push(file.fault(span, "an event file names its event or events"));
         }
+        let first = names.first().and_then(|name| event_key(name.get_ref()));
+        plan.written.extend(first.map(|key| (key, Arc::clone(&event))));
         for name in names {
             let Some(key) = event_key(name.get_ref()) else {
                 let fault = file.fault(name.span(), "an event is written TYPE^EVENT");
@@ -225,7 +239,7 @@ fn nest(segments: &mut [EventSegment]) {
 }
 
 /// Why a row cannot stand beside one before it, and what to do.
-fn clash(before: &SegmentRow, row: &SegmentRow) -> Option<(String, &'static str)> {
+pub(super) fn clash(before: &SegmentRow, row: &SegmentRow) -> Option<(String, &'static str)> {
     let told_apart = before.kind() != row.kind();
     let one_way = |way| before.meaning.way == way || row.meaning.way == way;
     let opposite = before.meaning.way != row.meaning.way && !one_way(Way::Both);

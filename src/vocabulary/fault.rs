@@ -51,6 +51,8 @@ pub enum Fault {
     UnsupportedMedia,
     /// The message type is not supported.
     UnsupportedMessage,
+    /// A search parameter that the closed list, or the purpose, does not have.
+    UnsupportedParameter,
     /// The processing id is not supported.
     UnsupportedProcessing,
     /// The version is not supported.
@@ -178,6 +180,8 @@ faults! {
         "the media type is not one of those taken here" "不接收该媒体类型";
     UnsupportedMessage "unsupported-message" 200 Reject 422 false
         "the message type is not supported" "不支持该消息类型";
+    UnsupportedParameter "unsupported-parameter" 207 Reject 400 false
+        "the purpose has no such search parameter" "该用途不支持此检索参数";
     UnsupportedProcessing "unsupported-processing" 202 Reject 422 false
         "the processing id is not supported" "不支持该处理标识";
     UnsupportedVersion "unsupported-version" 203 Reject 422 false

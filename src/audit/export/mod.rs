@@ -1,9 +1,12 @@
 //! Exports of ledger entries. A new one is a new file and one line in [`EXPORTS`].
 
+mod audit_event;
 mod csv_table;
 mod json_lines;
 
 use std::io::{self, Write};
+
+pub use audit_event::audit_event;
 
 use super::search::Found;
 
@@ -23,7 +26,8 @@ pub trait Export: Sync {
 }
 
 /// Every export, in the order of the documentation.
-pub static EXPORTS: &[&dyn Export] = &[&csv_table::CsvTable, &json_lines::JsonLines];
+pub static EXPORTS: &[&dyn Export] =
+    &[&csv_table::CsvTable, &audit_event::AuditEvents, &json_lines::JsonLines];
 
 /// The export of that name.
 #[must_use]

@@ -137,7 +137,7 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
             record: Box::new(record),
             identifiers: vec![Indexed { token, kind: IdentifierKind::CitizenId, at: None }],
             merge_from: vec![],
-            document: None,
+            documents: Vec::new(),
             entry: None,
         },
     };

@@ -20,8 +20,7 @@ const UNITS_MAX: usize = 1_000;
 
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
-    let (pushing, answering) = (Arc::clone(gateway), Arc::clone(gateway));
-    let serving = Arc::clone(gateway);
+    let [pushing, answering, reading, serving] = std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
         push: Arc::new(move |asked: Asked| {
@@ -32,6 +31,10 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             let gateway = Arc::clone(&answering);
             let question = Question::read(asked.certificate, &asked.body);
             Box::pin(async move { gateway.answer(question).await })
+        }),
+        fhir: Arc::new(move |asked| {
+            let gateway = Arc::clone(&reading);
+            Box::pin(async move { gateway.fhir(asked).await })
         }),
         call: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&serving);

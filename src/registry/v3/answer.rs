@@ -52,6 +52,8 @@ pub const PERSON: &[ElementId] = &[
     ElementId::fixed("DE02.01.025.00"),
 ];
 
+/// What is said of a document that is absent and of one that may not be given.
+const NOT_GIVEN: &str = "没有该文档，或不予提供；no such document, or it may not be given";
 /// Whose documents these are, where a platform wants a name for it.
 pub const REPOSITORY: &str = "kangqiao";
 
@@ -176,10 +178,16 @@ fn documents(
             document(name, members)
         }
         Some(Reply::Registry(name)) => {
-            let line =
-                if name.starts_with("Retrieve") { "DocumentResponse" } else { "DocumentSet" };
+            let fetched = name.starts_with("Retrieve");
+            // An answer without a document is none: the schema wants one.
+            if fetched && found.is_empty() {
+                let failed = Some(NOT_GIVEN.to_owned());
+                let verdict = Verdict { failed, ..verdict.clone() };
+                return reply::acknowledge(request, &verdict, &[]);
+            }
             let mut members = registry_head(request, verdict);
             if !found.is_empty() {
+                let line = if fetched { "DocumentResponse" } else { "DocumentSet" };
                 members.push(children(line, found));
             }
             document(name, members)

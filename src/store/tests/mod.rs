@@ -92,7 +92,13 @@ fn record(text: &str) -> Record {
 
 fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
     let record = Box::new(record(text));
-    Proposed::Apply { record, identifiers, merge_from: Vec::new(), entry: None, document: None }
+    Proposed::Apply {
+        record,
+        identifiers,
+        merge_from: Vec::new(),
+        entry: None,
+        documents: Vec::new(),
+    }
 }
 
 /// ADT^A40: `old` is the same person as `new`.
@@ -104,7 +110,7 @@ fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
         identifiers: new,
         merge_from: old,
         entry: Some(entry),
-        document: None,
+        documents: Vec::new(),
     }
 }
 

@@ -130,6 +130,7 @@ impl Compiler<'_> {
         };
         let when = match &text.when {
             Some(when) => {
+                no_prefix(file, when)?;
                 Some((beside((&when.get_ref().wire, when.span()))?, when.get_ref().is.clone()))
             }
             None => None,
@@ -227,7 +228,8 @@ fn condition(
     file: Text<'_>,
     only: &Spanned<WhenText>,
 ) -> Result<(Pattern, Vec<String>), Diagnostic> {
-    let WhenText { wire, is } = only.get_ref();
+    no_prefix(file, only)?;
+    let WhenText { wire, is, .. } = only.get_ref();
     if is.is_empty() {
         return Err(file.fault(only.span(), "a condition names at least one value"));
     }
@@ -367,5 +369,15 @@ const fn kind(row: &DocumentRow) -> Option<IdentifierKind> {
     match row.meaning.read {
         Read::Identifier(kind) => kind,
         _ => None,
+    }
+}
+
+/// What is written back must be one value, and a prefix is none.
+fn no_prefix(file: Text<'_>, when: &Spanned<WhenText>) -> Result<(), Diagnostic> {
+    match when.get_ref().begins.is_empty() {
+        true => Ok(()),
+        false => Err(file
+            .fault(when.span(), "`begins` is a condition of HL7 v2 tables alone")
+            .hint("write is = [\"…\"]")),
     }
 }

@@ -275,13 +275,31 @@ impl<'p> Writing<'p, '_> {
             .collect()
     }
 
-    /// The nearest groups of a name: itself or around, else inside, else anywhere.
+    /// The nearest groups of a name: itself or around, else its own children, else those of
+    /// the groups around it, else anywhere but inside a sibling: a result's comment is never
+    /// the order's, nor one order's timing another's.
     fn related(&self, group: usize, name: GroupName) -> Vec<usize> {
         if let Some(found) = self.around(group).find(|index| self.name(*index) == Some(name)) {
             return vec![found];
         }
-        let inside = self.inside(group, name);
-        if inside.is_empty() { self.inside(0, name) } else { inside }
+        let children = |outer: usize| {
+            let named = self.inside(outer, name).into_iter();
+            named.filter(|inner| self.around(*inner).nth(1) == Some(outer)).collect::<Vec<_>>()
+        };
+        let near = self.around(group).map(children).find(|found| !found.is_empty());
+        near.unwrap_or_else(|| {
+            let all = self.inside(0, name).into_iter();
+            all.filter(|found| !self.of_sibling(group, *found)).collect()
+        })
+    }
+
+    /// Whether a group stands inside another repeat of a group or of one around it.
+    fn of_sibling(&self, group: usize, other: usize) -> bool {
+        let mut own = self.around(group).filter(|index| *index != 0);
+        own.any(|index| {
+            let mut outer = self.around(other);
+            outer.any(|outer| outer != index && self.name(outer) == self.name(index))
+        })
     }
 
     /// A resource with its references, its type and its id.
@@ -345,19 +363,21 @@ impl<'p> Writing<'p, '_> {
             around.find(|found| !found.is_empty()).unwrap_or_default()
         };
         let own_group = of(&|near| near == group);
-        let near = match (own_group.is_empty(), to.every) {
-            (false, _) => own_group,
-            (true, true) => {
-                [inside(), around()].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
-            }
-            (true, false) => {
-                [around(), inside()].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
-            }
+        // What stands beside it below the nearest group around it.
+        let beside = || {
+            let mut around = self.around(group).skip(1).filter(|outer| *outer != 0);
+            let found = around.find_map(|outer| Some(of(&|near| self.within(near, outer))).filter(|found| !found.is_empty()));
+            found.unwrap_or_default()
         };
-        if !near.is_empty() {
-            return near;
+        let order: [&dyn Fn() -> Vec<usize>; 3] = match to.every {
+            true => [&inside, &around, &beside],
+            false => [&around, &inside, &beside],
+        };
+        if !own_group.is_empty() {
+            return own_group;
         }
-        all().map(|(index, _)| index).take(limit).collect()
+        let near = order.into_iter().map(|near| near()).find(|found| !found.is_empty());
+        near.unwrap_or_else(|| of(&|near| !self.of_sibling(group, near)))
     }
 
     /// The bundle of all resources.

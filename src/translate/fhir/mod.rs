@@ -39,6 +39,16 @@ impl Pack {
         read::read(self, source, tree, None)
     }
 
+    /// The resource types there are files of, each once.
+    #[must_use]
+    pub fn fhir_types(&self) -> Vec<&str> {
+        let files = self.fhir.files.iter();
+        let mut types: Vec<_> = files.map(|file| file.resource.as_str()).collect();
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+
     /// Writes a record as a Bundle of the resources the files make of it.
     #[must_use]
     pub fn write_fhir(&self, record: &Record) -> Tree {

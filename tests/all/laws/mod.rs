@@ -1,5 +1,6 @@
 //! What holds for every message there can be: what was accepted comes out as the same bytes.
 
+mod fresh;
 mod message;
 
 use std::path::Path;

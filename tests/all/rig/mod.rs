@@ -34,6 +34,8 @@ pub const DOCTOR: &str = "care-home-doctor";
 pub const HOME_CLERK: &str = "care-home-clerk";
 /// 社区工作者
 pub const WORKER: &str = "community-worker";
+/// 审计员, an auditor of the audit office.
+pub const AUDITOR: &str = "audit-office-auditor";
 
 /// The repository.
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");

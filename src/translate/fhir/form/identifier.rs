@@ -238,6 +238,8 @@ impl Forms<'_> {
         tree.get("value")?.text()?;
         let kind = self.kind(tree).or(own).unwrap_or(local);
         let number = self.read_numbered(tree, leaves);
+        // Another row took it.
+        number.value.as_ref()?;
         let national = self.plan.systems.knows(kind.as_str());
         let authority = Some(&number.authority).filter(|_| !national);
         let name = authority.and_then(|name| name.namespace.clone().or(name.universal.clone()));
