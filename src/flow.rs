@@ -4,6 +4,7 @@
 //! nothing leaves that is not in the ledger. Every branch a message or a question
 //! can take is on this page and in `intake`; what they call are straight lines.
 
+mod batch;
 mod card;
 mod counters;
 mod exchange;
@@ -12,6 +13,7 @@ mod gather;
 mod intake;
 mod ledger;
 mod operate;
+mod query;
 mod question;
 mod rules;
 pub mod services;
@@ -43,6 +45,7 @@ use crate::store::{Reason, State, Store};
 use crate::translate::Form;
 use crate::translate::form::Limits;
 use crate::vocabulary::{Date, Fault, Source};
+use crate::wire::hl7v2::batch::is_batch;
 use crate::wire::hl7v2::{self, ack};
 
 /// The gateway itself, as a source of records.
@@ -72,10 +75,25 @@ impl Gateway {
     /// Carries one HL7 v2 message from its socket to its acknowledgements. What becomes of
     /// it is decided where every other form is: [`Gateway::take`].
     pub async fn push(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
+        match came {
+            mllp::Arrival::Message(received) if is_batch(&received.body) => {
+                self.push_batch(received).await
+            }
+            came => self.push_one(came).await,
+        }
+    }
+
+    /// The same for a body that is one message, or a question in the form of one.
+    async fn push_one(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
         let (received, broken) = match came {
             mllp::Arrival::Message(received) => (received, None),
             mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
         };
+        if broken.is_none()
+            && let Some(response) = self.query(&received).await
+        {
+            return response;
+        }
         let unit = Unit {
             certificate: received.peer,
             sender: received.sender,

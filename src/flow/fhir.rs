@@ -139,14 +139,8 @@ impl Gateway {
     /// Keeps a bundle or a single resource: one unit, one record.
     async fn take_resource(&self, asked: Request) -> Answered {
         let Request { certificate, body, .. } = asked;
-        let unit = Unit {
-            certificate,
-            sender: None,
-            form: Form::Fhir,
-            mark: None,
-            number: None,
-            bytes: body,
-        };
+        let form = Form::Fhir;
+        let unit = Unit { certificate, sender: None, form, mark: None, number: None, bytes: body };
         let taken = self.take(unit).await;
         let Written { status, media, body } = taken::answer(&taken.receipt());
         Answered { status, media, body, entry: None }

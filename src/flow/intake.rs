@@ -24,19 +24,14 @@ use crate::identity::{Certificate, Keys, Subject, resident};
 use crate::registry::receipt::Receipt;
 use crate::registry::v3::answer;
 use crate::store::{self, Kept, Proposed, Reason, State, StoreError};
+use crate::translate::v3::LISTED;
 use crate::translate::{Bins, Form, Translation, Unread};
-use crate::vocabulary::{Dataset, ElementId, Fault, Record, Source, Value};
+use crate::vocabulary::{ElementId, Fault, Record, Source, Value};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::{self, Header, Message};
 
 /// Whoever sends over a connection that belongs to nobody.
 const NOBODY: Source = Source::fixed("unknown");
-
-/// What is entered in a register of its own, and the element it is known by there.
-pub(super) const LISTED: &[(Dataset, ElementId)] = &[
-    (Dataset::fixed("staff"), ElementId::fixed("MZ.employee.id")),
-    (Dataset::fixed("organisation"), ElementId::fixed("MZ.organisation.id")),
-];
 
 /// One unit as it came.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::intake::{LISTED, Taken, Unit};
+use super::intake::{Taken, Unit};
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
 use super::{Gateway, counters};
@@ -22,6 +22,7 @@ use crate::registry::v3::{Deed, Dialect, Request, services};
 use crate::registry::writing::{Writing, Written};
 use crate::store::State;
 use crate::store::cache::Records;
+use crate::translate::v3::LISTED;
 use crate::vocabulary::{ElementId, Fault, Position};
 use crate::wire::soap::{self, SoapError};
 use crate::wire::tree::Tree;

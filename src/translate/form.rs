@@ -1,6 +1,6 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{Pack, TranslateError, Translation, civil, document, v3};
+use super::{NoDocument, Pack, TranslateError, Translation, civil, document, v3};
 use crate::vocabulary::{Fault, Position, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
@@ -106,6 +106,13 @@ impl From<TranslateError> for Unread {
     }
 }
 
+impl From<NoDocument> for Unread {
+    fn from(error: NoDocument) -> Self {
+        let diagnostic = Some(error.fault.row().name);
+        Self { fault: error.fault, at: Some(error.at), diagnostic, replayable: false }
+    }
+}
+
 impl Unread {
     /// Bytes that are not what their form is.
     #[must_use]
@@ -138,6 +145,7 @@ impl Pack {
             Form::Card | Form::PlatformJson => {
                 document::read_bytes(self, (form.name(), sender), (bytes, limits), None)
             }
+            Form::Cda => Ok(vec![self.read_cda(sender, bytes, &limits.xml)?]),
             Form::V3Hospital | Form::V3Regional => v3::read(self, (form, sender), (bytes, limits)),
             Form::Fhir => {
                 let value = json::read(bytes, &limits.json).map_err(|error| {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::cda::examples::ExamplesFile;
 use super::civil::city::{City, CityFile};
 use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
@@ -50,6 +51,7 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     gathered.cities(&mut compiler, files);
     gathered.card(&mut compiler, files);
     gathered.fhir(&mut compiler, files);
+    gathered.cda(&mut compiler, files);
     gathered.derived(&mut compiler, files);
     gathered.senders(&mut compiler, files);
     let Compiler { places, faults, .. } = compiler;
@@ -161,6 +163,14 @@ impl Gathered {
             self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
         }
         compiler.references(&mut self.fhir);
+    }
+
+    /// The tables of shared documents are read before; here stand their examples.
+    fn cda(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("cda", "toml") {
+            let Some((text, file)) = parsed::<ExamplesFile>(compiler, files, path) else { continue };
+            self.keep_examples(compiler, (text, &Kind::Cda), &file.example);
+        }
     }
 
     fn derived(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
