@@ -17,10 +17,12 @@ pub mod arrival;
 pub mod cache;
 mod directory;
 mod error;
+pub mod exchange;
 mod file;
 mod index;
 mod journal;
 mod ledger;
+pub mod packs;
 mod read;
 mod recent;
 mod seal;
@@ -44,6 +46,7 @@ pub use arrival::{
 };
 pub use directory::Found;
 pub use error::StoreError;
+pub use exchange::{Exchanged, Mark, Sums};
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use settings::Settings;
 

@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, Translation, document, fhir, read_hl7};
+use super::{Pack, Translation, cda, civil, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -48,6 +48,8 @@ use crate::wire::hl7v2::Message;
 /// What kind of file an example stands in.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
+    Cda,
+    City(Source),
     Derived,
     Dialect(String),
     Event,
@@ -153,6 +155,22 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
     let bytes =
         files.bytes(&example.given).ok_or_else(|| format!("there is no file {}", example.given))?;
     match &example.kind {
+        Kind::Cda => {
+            let read = pack.read_cda(example.sender, bytes, &wire::xml::Limits::default());
+            if let Ok(found) = &read {
+                cda::examples::written_back(pack, found)?;
+            }
+            compare(files, example, read.map(|found| vec![found]).map_err(Unread::from))
+        }
+        Kind::City(sender) => {
+            let form = civil::form_of(&example.given).ok_or("is no .json, .xml or .csv")?;
+            let unit = (bytes, &Limits::default());
+            let read = civil::read(pack, (form, *sender), unit, Some(fired));
+            if let Ok([found]) = read.as_deref() {
+                civil::written_back(pack, (form, *sender), (bytes, &found.record))?;
+            }
+            compare(files, example, read)
+        }
         Kind::Derived => derived(pack, example, (&json(bytes)?, fired)),
         Kind::Dialect(dialect) => {
             let limits = Limits::default();
@@ -161,7 +179,7 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             if let Ok(found) = &read {
                 found.iter().try_for_each(|found| written_back(pack, dialect, found))?;
             }
-            compare(files, example, read)
+            compare(files, example, read.map_err(Unread::from))
         }
         Kind::Fhir if example.given.ends_with(".hl7") => bundled(pack, files, example, fired),
         Kind::Fhir => {

@@ -23,7 +23,9 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+pub mod atlas;
 mod cda;
+pub mod civil;
 mod compile;
 pub mod derive;
 mod document;
@@ -58,7 +60,9 @@ pub use write_hl7::Envelope;
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
+use crate::wire::Charset;
 use crate::wire::Tree;
+use crate::wire::card::Layout;
 use crate::wire::hl7v2::Message;
 
 /// How many positions of unmapped leaves one message reports.
@@ -78,6 +82,8 @@ pub struct Pack {
     cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
+    cities: HashMap<Source, civil::city::City>,
+    card: Layout,
     places: plan::Places,
     examples: Vec<examples::Example>,
 }
@@ -207,6 +213,10 @@ impl Pack {
         source: Source,
         value: &serde_json::Value,
     ) -> Result<Vec<Translation>, TranslateError> {
+        if dialect == civil::DIALECT {
+            let city = self.cities.get(&source);
+            return civil::read_named(self, (city, source), value, None);
+        }
         document::read_json(self, (dialect, source), &Tree::from_json(value), None)
     }
 
@@ -217,10 +227,22 @@ impl Pack {
         document::write_json(self, dialect, record).to_json()
     }
 
+    /// The character set of a sender's tables, where they do not say.
+    #[must_use]
+    pub fn charset_of(&self, sender: Source) -> Option<Charset> {
+        self.cities.get(&sender).and_then(|city| city.charset)
+    }
+
     /// The facts that follow from a person's records at a moment (seconds since 1970).
     #[must_use]
     pub fn derive(&self, records: &[&Record], now: i64) -> Option<Record> {
         self.derived.derive(self, records, now)
+    }
+
+    /// How many examples its files bring.
+    #[must_use]
+    pub const fn examples(&self) -> usize {
+        self.examples.len()
     }
 
     /// Runs every example of the pack, and names each row that none exercises.

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Fault {
+    /// The card's number is another person's.
+    CardConflict,
+    /// The card was reported lost, suspended, cancelled or replaced.
+    CardState,
     /// The certificate belongs to no department and no sender.
     CertificateUnknown,
     /// The character set is not supported, or the bytes are not in it.
@@ -27,6 +31,8 @@ pub enum Fault {
     Malformed,
     /// Nobody was merged into another under this identifier.
     NotMerged,
+    /// The journal has no message of this number.
+    NumberUnknown,
     /// The department may not ask for this purpose.
     PurposeNotGranted,
     /// A required field is empty.
@@ -132,6 +138,10 @@ macro_rules! faults {
 }
 
 faults! {
+    CardConflict "card-conflict" 204 Error 409 false
+        "the card number belongs to another person" "卡号属于他人";
+    CardState "card-state" 207 Error 409 false
+        "the card is lost, suspended, cancelled or replaced" "该卡已挂失、暂停、注销或换发";
     CertificateUnknown "certificate-unknown" 207 Reject 403 false
         "the certificate belongs to no department and no sender" "证书不属于任何部门或发送方";
     CharacterSet "character-set" 102 Reject 415 false
@@ -152,6 +162,8 @@ faults! {
         "the message is not well formed" "消息格式不正确";
     NotMerged "not-merged" 204 Error 409 false
         "nobody was merged into another under this identifier" "该标识符下没有已合并的人员";
+    NumberUnknown "number-unknown" 204 Error 404 false
+        "the journal has no message of this number" "收件日志中没有该编号的消息";
     PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
         "this department may not ask for this purpose" "该部门无权以此用途查询";
     RequiredMissing "required-missing" 101 Error 422 false

@@ -25,9 +25,10 @@ use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Order};
 use crate::inbound::tls::ReloadableTls;
-use crate::inbound::{mllp, operation, tls};
+use crate::inbound::{exchange, mllp, operation, tls};
 use crate::outbound::Upstream;
 use crate::store::cache::Cache;
+use crate::store::packs::Packs;
 use crate::store::{LedgerFile, Store};
 use crate::telemetry;
 use crate::translate::form::Limits;
@@ -80,6 +81,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.open_mllp(config)?;
     running.open_https(config, echo)?;
     running.open_console(config)?;
+    running.open_exchanges(config);
     let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
     running.listeners.push(tokio::spawn(verifying));
     running.ready.store(true, Ordering::SeqCst);
@@ -104,6 +106,8 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
     let store = store.map_err(|error| Failure::during("store", error))?;
     let compiled = compile(config).map_err(complain)?;
+    let kept = Packs::of(&config.store.folder).keep(&compiled.mappings);
+    kept.map_err(|error| Failure::during("packs", error))?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
@@ -232,6 +236,24 @@ impl Running {
         Ok(())
     }
 
+    fn open_exchanges(&mut self, config: &Config) {
+        for settings in &config.exchange {
+            let doors = super::doors::folder(&self.gateway, settings);
+            let serving = exchange::serve(settings.clone(), doors, self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
+        for settings in &config.table {
+            let gateway = Arc::clone(&self.gateway);
+            let serving = gateway.serve_table(settings.clone(), self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
+        for settings in &config.inquiry_table {
+            let gateway = Arc::clone(&self.gateway);
+            let serving = gateway.serve_inquiries(settings.clone(), self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
+    }
+
     fn run(&mut self, server: actix_web::dev::Server) {
         self.servers.push(server.handle());
         self.listeners.push(tokio::spawn(async move {
@@ -254,7 +276,14 @@ async fn carry(
             let reloaded = reloader.reload().await;
             return reloaded.map(serde_json::Value::String).map_err(|failure| failure.0);
         }
-        Order::Replay { numbers } => gateway.replay(numbers, user).await,
+        Order::Preview { number, mappings } => {
+            let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
+            gateway.preview(number, past, user).await
+        }
+        Order::Replay { numbers, mappings } => {
+            let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
+            gateway.replay(numbers, past, user).await
+        }
         Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
     };
     done.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en))

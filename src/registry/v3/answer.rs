@@ -85,7 +85,7 @@ impl Writing for Answering {
         let record = released::record(release);
         let request = &self.request;
         let answered = match request.service.map(|service| service.deed) {
-            Some(Deed::FindPerson) => person(request, &verdict, (pack, record)),
+            Some(Deed::FindPerson | Deed::FindEntry) => person(request, &verdict, (pack, record)),
             Some(Deed::FetchDocuments) => documents(request, &verdict, &record, written),
             _ => documents(request, &verdict, &record, listed),
         };
@@ -102,7 +102,7 @@ impl Writing for Answering {
         let verdict = Verdict { failed: Some(failed), number, at: self.at };
         let mut answered = reply::acknowledge(&self.request, &verdict, &[]);
         if let (true, Tree::Map(members)) = (is_query(&self.request), &mut answered.tree) {
-            members.push(process(&self.request, Vec::new(), "AE"));
+            members.push(concluded(&self.request, Vec::new(), "AE"));
         }
         self.enveloped(&answered)
     }
@@ -118,7 +118,7 @@ fn is_query(request: &Request) -> bool {
 
 /// What follows the acknowledgement of an answered query: the subjects, then the query's
 /// number and whether anything was found (`OK`, `NF`, `AE`).
-fn process(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Member {
+fn concluded(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Member {
     let query = request.query_id().map(|id| instance("queryId", &id));
     let mut ack: Vec<Member> = query.into_iter().collect();
     ack.push(marked("queryResponseCode", "code", code));
@@ -133,14 +133,17 @@ fn process(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Member 
     child("controlActProcess", members)
 }
 
-/// `PRPA_IN201306UV02`: the person as the mapping file of the dialect writes one.
+/// The person, staff or organisation as the mapping file of the dialect writes one.
 fn person(request: &Request, verdict: &Verdict, (pack, record): (&Pack, Record)) -> Document {
-    const NAME: &str = "PRPA_IN201306UV02";
+    let name = match request.service.map(|service| service.reply) {
+        Some(Reply::Message(name, _)) => name,
+        _ => "PRPA_IN201306UV02",
+    };
     let found = found(pack, request.dialect, record);
     let code = if found.is_empty() { "NF" } else { "OK" };
-    let mut members = head(request, verdict, NAME);
-    members.push(process(request, found, code));
-    document(NAME, members)
+    let mut members = head(request, verdict, name);
+    members.push(concluded(request, found, code));
+    document(name, members)
 }
 
 /// The subjects of a written person, none if nothing of it left.
@@ -174,7 +177,7 @@ fn documents(
             let subjects = sheets.iter().map(|sheet| clinical(request.dialect, sheet)).collect();
             let code = if found.is_empty() { "NF" } else { "OK" };
             let mut members = head(request, verdict, name);
-            members.push(process(request, subjects, code));
+            members.push(concluded(request, subjects, code));
             document(name, members)
         }
         Some(Reply::Registry(name)) => {
