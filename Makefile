@@ -20,5 +20,6 @@ test: packages ## everything: style, lints, unit, property, sockets, browser, cr
 	KANGQIAO_CLIENTS=$(TARGET)/clients $(CARGO) test --locked --workspace
 	@scripts/judge $(TARGET)/tools
 
-bench: ## throughput, latency, memory and start-up as ratios; writes target/bench.json
+bench: ## throughput, conversions, latency, memory, start-up as ratios; writes target/bench*.json
+	$(CARGO) bench --locked --bench translate
 	$(CARGO) bench --locked --bench gateway

@@ -1,6 +1,7 @@
 //! Which facts of another converter's expected bundles are in ours: `cargo run --example
-//! fhir_facts -- [NAME] [--kinds N] [--mappings FOLDER]`. The same comparison as the test `fhir_facts`; the mapping
-//! files are read when it runs.
+//! fhir_facts -- [NAME] [--kinds N] [--mappings FOLDER]`. The same comparison as the test
+//! `fhir_facts`; the mapping files are read when it runs. With `--bundles FOLDER` it prints a
+//! bundle of every HL7 v2 message below the folder, a line each, for `scripts/fhir/gate.mjs`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::as_conversions)]
 
 #[path = "../tests/all/facts/mod.rs"]
@@ -13,15 +14,24 @@ fn main() {
     let mut filter = String::new();
     let mut kinds = 60;
     let mut mappings = root.join("mappings");
+    let mut bundles = None;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         if word == "--kinds" {
             kinds = words.next().and_then(|number| number.parse().ok()).unwrap_or(kinds);
+        } else if word == "--bundles" {
+            bundles = words.next();
         } else if word == "--mappings" {
             mappings = words.next().map_or(mappings, Into::into);
         } else {
             filter = word;
         }
+    }
+    if let Some(folder) = bundles {
+        for line in facts::bundles(&mappings, Path::new(&folder), &filter) {
+            println!("{line}");
+        }
+        return;
     }
     let Some(corpus) = facts::corpus(root) else {
         println!("there is no corpus beside the repository");

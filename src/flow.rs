@@ -4,16 +4,21 @@
 //! nothing leaves that is not in the ledger. Every branch a message or a question
 //! can take is on this page and in `intake`; what they call are straight lines.
 
+mod batch;
+mod card;
 mod counters;
+mod exchange;
 mod fhir;
 mod gather;
 mod intake;
 mod ledger;
 mod operate;
+mod query;
 mod question;
 mod rules;
 pub mod services;
 mod sight;
+pub mod tables;
 mod watch;
 
 use std::sync::Arc;
@@ -40,6 +45,7 @@ use crate::store::{Reason, State, Store};
 use crate::translate::Form;
 use crate::translate::form::Limits;
 use crate::vocabulary::{Date, Fault, Source};
+use crate::wire::hl7v2::batch::is_batch;
 use crate::wire::hl7v2::{self, ack};
 
 /// The gateway itself, as a source of records.
@@ -69,14 +75,30 @@ impl Gateway {
     /// Carries one HL7 v2 message from its socket to its acknowledgements. What becomes of
     /// it is decided where every other form is: [`Gateway::take`].
     pub async fn push(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
+        match came {
+            mllp::Arrival::Message(received) if is_batch(&received.body) => {
+                self.push_batch(received).await
+            }
+            came => self.push_one(came).await,
+        }
+    }
+
+    /// The same for a body that is one message, or a question in the form of one.
+    async fn push_one(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
         let (received, broken) = match came {
             mllp::Arrival::Message(received) => (received, None),
             mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
         };
+        if broken.is_none()
+            && let Some(response) = self.query(&received).await
+        {
+            return response;
+        }
         let unit = Unit {
             certificate: received.peer,
             sender: received.sender,
             form: Form::Hl7v2,
+            mark: None,
             number: None,
             bytes: received.body,
         };
@@ -96,13 +118,14 @@ impl Gateway {
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
     async fn disclose(&self, turn: &Turn, question: &Question) -> Result<Answered, Refused> {
         let rules = &turn.rules;
-        let asker = rules.asker(question.certificate.as_ref(), turn.at_ms)?;
+        let asker = question.asker(turn)?;
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;
         let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
         let resident = self.resident(&inquiry.identifier).await?;
         let gathered = self.gather(turn, &scope, &resident).await?;
+        card::usable(&inquiry.identifier, &gathered.records())?;
         let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
         let entry = Entry::disclosure(
             &release,

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, certs, check, demo, explain, ledger, mappings, operate, send, serve, translate,
-    user,
+    Failure, ask, card, certs, check, demo, explain, interface, ledger, mappings, operate, send,
+    serve, translate, user,
 };
 
 #[global_allocator]
@@ -25,6 +25,8 @@ enum Command {
     Ask(ask::Args),
     /// 证书 A certificate authority for development and small sites.
     Certs(certs::Args),
+    /// 电子健康卡 The id of an electronic health card.
+    Card(card::Args),
     /// 检查 Read configuration, mappings and policies; answer with file, line and column.
     Check(check::Args),
     /// 演示 The whole story over real sockets, on simulated systems.
@@ -33,6 +35,8 @@ enum Command {
     Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
     Explain(explain::Args),
+    /// 接口 The published interface for machines: OpenAPI, XSD, columns.
+    Interface(interface::Args),
     /// 台账 Verify, search or export the ledger.
     Ledger(ledger::Args),
     /// 映射 What the mapping files say: check, coverage, diff, schema, show.
@@ -57,10 +61,12 @@ fn main() -> ExitCode {
     let outcome: Result<(), Failure> = match Line::parse().command {
         Command::Ask(args) => ask::run(args),
         Command::Certs(args) => certs::run(args),
+        Command::Card(args) => card::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Erase(args) => args.run(),
         Command::Explain(args) => explain::run(args),
+        Command::Interface(args) => interface::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Mappings(args) => mappings::run(args),
         Command::Reload(args) => args.run(),

@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 /// One thing done and what must follow. Exactly one of `hl7`, `again`, `bytes`,
-/// `ask` and `post` says what.
+/// `ask`, `post` and `call` says what.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Step {
@@ -39,6 +39,10 @@ pub struct Step {
     pub ask: Option<String>,
     /// Segments of a message to send by HTTPS.
     pub post: Option<Vec<String>>,
+    /// A message of the exchange services to send by SOAP 1.1.
+    pub call: Option<String>,
+    /// Which platform's dialect it is in: `regional` (default) or `hospital`.
+    pub dialect: Option<String>,
     /// Character set of the message: `utf-8` (default), `gb18030`, `iso-8859-1`, `utf-16be`.
     pub charset: Option<String>,
     /// Name of the certificate to use, if not the default one.
@@ -101,9 +105,10 @@ impl Step {
             self.bytes.is_some(),
             self.ask.is_some(),
             self.post.is_some(),
+            self.call.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() != 1 {
-            return Err("a step has exactly one of hl7, again, bytes, ask, post");
+            return Err("a step has exactly one of hl7, again, bytes, ask, post, call");
         }
         let expects = !self.reply.is_empty()
             || self.silent

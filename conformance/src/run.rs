@@ -64,6 +64,15 @@ pub fn run(target: &Target, case: &Case) -> Outcome {
     Outcome::Passed
 }
 
+/// A message as the one parameter of a call, SOAP 1.1 section 4.
+fn envelope(message: &str) -> String {
+    format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
+         <HIPMessageServer xmlns=\"urn:hl7-org:v3\"><action/><message><![CDATA[{message}]]>\
+         </message></HIPMessageServer></s:Body></s:Envelope>"
+    )
+}
+
 /// Seconds since 1970 as HL7 writes a UTC time.
 fn timestamp(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
@@ -92,7 +101,7 @@ struct Play<'a> {
 
 impl Play<'_> {
     fn step(&mut self, step: &Step) -> Result<(), String> {
-        if step.ask.is_some() || step.post.is_some() {
+        if step.ask.is_some() || step.post.is_some() || step.call.is_some() {
             let reply = self.http(step).map_err(|error| format!("https: {error}"))?;
             self.sent.push(Vec::new());
             self.replies.push(reply.body.clone());
@@ -184,6 +193,16 @@ impl Play<'_> {
         if let Some(segments) = &step.post {
             let body = self.message(segments, step).map_err(io::Error::other)?;
             return link.post("/v1/messages", "application/hl7-v2", &body);
+        }
+        if let Some(message) = &step.call {
+            let path = format!("/soap/{}", step.dialect.as_deref().unwrap_or("regional"));
+            let body = envelope(&self.values.fill(message));
+            let mut reply = link.post(&path, "text/xml; charset=utf-8", body.as_bytes())?;
+            // The answer is text in an envelope; cases speak of the message it is.
+            let text = String::from_utf8_lossy(&reply.body).replace("&lt;", "<");
+            let text = text.replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+            reply.body = text.into_bytes();
+            return Ok(reply);
         }
         let body = self.values.fill(step.ask.as_deref().unwrap_or_default());
         link.post("/v1/inquiries", "application/json", body.as_bytes())

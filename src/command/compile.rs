@@ -71,6 +71,13 @@ impl Compiled {
             Some((subject, Peer::Sender(sender.name)))
         });
         config.upstream.iter().try_for_each(|upstream| self.knows(upstream))?;
+        for table in &config.inquiry_table {
+            let row = self.policies.departments().department(table.department);
+            if row.is_none() {
+                let (name, department) = (&table.name, table.department);
+                return Err(format!("inquiry_table {name}: no department {department}"));
+            }
+        }
         let bindings = Bindings::new(self.policies.bindings().chain(senders), standing)
             .map_err(|subject| format!("certificate {subject} belongs to two peers"))?;
         Ok(Rules { pack: self.pack, policies: self.policies, bindings })

@@ -1,12 +1,14 @@
 //! The commands of `kangqiao`, one file each.
 
 pub mod ask;
+pub mod card;
 pub mod certs;
 pub mod check;
 pub mod compile;
 pub mod demo;
 pub mod explain;
 mod identifier;
+pub mod interface;
 pub mod ledger;
 pub mod mappings;
 pub mod operate;

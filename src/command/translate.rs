@@ -193,7 +193,8 @@ mod tests {
         for path in files.under("", "hl7") {
             let bytes = files.bytes(path).unwrap();
             let limits = hl7v2::Limits::default();
-            let Ok(message) = hl7v2::Message::read(bytes, wire::Charset::Utf8, &limits) else {
+            let Ok(message) = hl7v2::Message::read(bytes, crate::wire::Charset::Utf8, &limits)
+            else {
                 continue;
             };
             match pack.read_hl7(sender, &message) {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::inbound::{console, mllp, tls};
+use crate::inbound::{console, exchange, mllp, tls};
+use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
 use crate::{audit, outbound, store, wire};
@@ -50,9 +51,18 @@ pub struct Config {
     pub console: Option<console::Settings>,
     /// The loopback port of metrics and health; none if absent.
     pub operation: Option<Operation>,
+    /// 文件交换, folders that files are taken from.
+    #[serde(default)]
+    pub exchange: Vec<exchange::Settings>,
     /// 发送方, who pushes.
     #[serde(default)]
     pub sender: Vec<Sender>,
+    /// 前置库, tables rows are taken from.
+    #[serde(default)]
+    pub table: Vec<TableSettings>,
+    /// 前置库查询, tables of inquiries.
+    #[serde(default)]
+    pub inquiry_table: Vec<InquirySettings>,
     /// 上游系统, who is asked for an answer.
     #[serde(default)]
     pub upstream: Vec<outbound::Settings>,
@@ -180,6 +190,20 @@ impl Config {
                 _ => (),
             }
         }
+        for (index, exchange) in self.exchange.iter().enumerate() {
+            if self.sender.iter().all(|known| known.name != exchange.sender) {
+                complain(&exchange.name, "this sender has no [[sender]] entry");
+            }
+            let before = self.exchange.iter().take(index);
+            if before.into_iter().any(|one| one.name == exchange.name) {
+                complain(&exchange.name, "two exchanges cannot have one name");
+            }
+        }
+        for table in &self.table {
+            if self.sender.iter().all(|known| known.name != table.sender) {
+                complain(&table.name, "this sender has no [[sender]] entry");
+            }
+        }
         let doors = self.doors();
         for (index, door) in doors.iter().enumerate() {
             if doors.iter().take(index).any(|earlier| earlier == door) {
@@ -223,6 +247,7 @@ impl Config {
             limits.push(("frame_bytes_max", listener.limits.frame_bytes_max));
             limits.push(("buffered_bytes_max", listener.limits.buffered_bytes_max));
         }
+        limits.extend(self.exchange.iter().map(|one| ("units_max", one.units_max)));
         limits
     }
 
@@ -238,6 +263,14 @@ impl Config {
         paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
         if let Some(console) = &mut self.console {
             paths.extend([&mut console.users, &mut console.tls.certificate, &mut console.tls.key]);
+        }
+        for exchange in &mut self.exchange {
+            paths.push(&mut exchange.folder);
+        }
+        let databases = self.table.iter_mut().map(|table| &mut table.database);
+        let databases = databases.chain(self.inquiry_table.iter_mut().map(|t| &mut t.database));
+        for database in databases {
+            paths.extend(database.password.iter_mut().chain(&mut database.authority));
         }
         for upstream in &mut self.upstream {
             let files = &mut upstream.tls;

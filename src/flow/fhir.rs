@@ -132,13 +132,15 @@ impl Gateway {
     ) -> Answered {
         let writing = FhirWriting { interaction, handle, base: asked.base };
         let certificate = asked.certificate;
-        self.answer(Question { certificate, inquiry, writing: Arc::new(writing) }).await
+        self.answer(Question { certificate, asker: None, inquiry, writing: Arc::new(writing) })
+            .await
     }
 
     /// Keeps a bundle or a single resource: one unit, one record.
     async fn take_resource(&self, asked: Request) -> Answered {
         let Request { certificate, body, .. } = asked;
-        let unit = Unit { certificate, sender: None, form: Form::Fhir, number: None, bytes: body };
+        let form = Form::Fhir;
+        let unit = Unit { certificate, sender: None, form, mark: None, number: None, bytes: body };
         let taken = self.take(unit).await;
         let Written { status, media, body } = taken::answer(&taken.receipt());
         Answered { status, media, body, entry: None }

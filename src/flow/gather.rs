@@ -13,7 +13,7 @@ use crate::audit::Entry;
 use crate::identity::{PersonId, Subject, Token};
 use crate::outbound::Upstream;
 use crate::policy::{self, Evidence, Scope, Stale};
-use crate::registry::{self, answer::SourceReport, platform};
+use crate::registry::{self, Body, answer::SourceReport, platform};
 use crate::store::cache::{Fetched, Records};
 use crate::vocabulary::{Fault, Freshness, Identifier, IdentifierKind, Record, Role, Source};
 
@@ -162,12 +162,19 @@ impl Gateway {
         let circumstances = self.circumstances(turn, Some(resident), BTreeMap::new());
         let entry = Entry::location(&release, circumstances);
         self.append(&entry).await.map_err(|_| Fault::Unavailable)?;
-        let reply = upstream.look_up(&release, dialect, turn.at_ms).await.map_err(|e| e.fault())?;
-        let replies = dialect.decode(&reply).map_err(|error| error.fault)?;
+        let replies = upstream.look_up(&release, dialect, turn.at_ms).await;
+        let replies = dialect.decode(&replies.map_err(|error| error.fault())?);
         let mut records = Records::new();
-        for reply in replies {
-            let read = turn.rules.pack.read_json(dialect.name(), upstream.name(), &reply.body);
-            let read = read.map_err(|error| error.fault())?;
+        for reply in replies.map_err(|error| error.fault)? {
+            let pack = &turn.rules.pack;
+            let read = match &reply.body {
+                Body::Json(body) => pack
+                    .read_json(dialect.name(), upstream.name(), body)
+                    .map_err(|error| error.fault())?,
+                Body::Unit(form, bytes) => pack
+                    .read((*form, upstream.name()), bytes, &self.limits)
+                    .map_err(|unread| unread.fault)?,
+            };
             records.extend(read.into_iter().map(|translation| (translation.record, turn.at_ms)));
         }
         self.own_alone(resident, records, upstream.name()).await

@@ -24,19 +24,14 @@ use crate::identity::{Certificate, Keys, Subject, resident};
 use crate::registry::receipt::Receipt;
 use crate::registry::v3::answer;
 use crate::store::{self, Kept, Proposed, Reason, State, StoreError};
+use crate::translate::v3::LISTED;
 use crate::translate::{Bins, Form, Translation, Unread};
-use crate::vocabulary::{Dataset, ElementId, Fault, Record, Source, Value};
+use crate::vocabulary::{ElementId, Fault, Record, Source, Value};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::{self, Header, Message};
 
 /// Whoever sends over a connection that belongs to nobody.
 const NOBODY: Source = Source::fixed("unknown");
-
-/// What is entered in a register of its own, and the element it is known by there.
-pub(super) const LISTED: &[(Dataset, ElementId)] = &[
-    (Dataset::fixed("staff"), ElementId::fixed("MZ.employee.id")),
-    (Dataset::fixed("organisation"), ElementId::fixed("MZ.organisation.id")),
-];
 
 /// One unit as it came.
 #[derive(Debug)]
@@ -47,6 +42,8 @@ pub struct Unit {
     pub sender: Option<Source>,
     /// What it is written in.
     pub form: Form,
+    /// How far the table is read with it, if it is a row of one.
+    pub mark: Option<store::Mark>,
     /// The sender's own number of it, where its envelope says one.
     pub number: Option<String>,
     /// The bytes.
@@ -149,6 +146,7 @@ impl Gateway {
             received_at_ms,
             raw: unit.bytes,
             form: unit.form,
+            mark: unit.mark,
             proposed: read.proposed,
         };
         let kept = self.store.keep(arrival).await;

@@ -108,7 +108,7 @@ impl Gateway {
             Some(inquiry) => self.resident(&inquiry.identifier).await.ok(),
             None => None,
         };
-        let asker = turn.rules.asker(question.certificate.as_ref(), turn.at_ms).ok();
+        let asker = question.asker(turn).ok();
         let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
         let circumstances = self.circumstances(turn, resident.as_ref(), BTreeMap::new());
         let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::rules::Rules;
+use super::rules::{Asker, Rules};
 use crate::identity::Certificate;
 use crate::policy::{Bilingual, Refusal, RuleId};
 use crate::registry::civil::{self, Inquiry, InquiryError};
@@ -17,6 +17,8 @@ use crate::vocabulary::{Fault, Position};
 pub struct Question {
     /// The client's certificate.
     pub certificate: Option<Certificate>,
+    /// Who asks by a table of inquiries: the configuration says.
+    pub asker: Option<Asker>,
     /// What is asked, or why that cannot be read.
     pub inquiry: Result<Inquiry, InquiryError>,
     /// In which words the answer is given.
@@ -27,7 +29,17 @@ impl Question {
     /// Reads a question of our published JSON interface.
     #[must_use]
     pub fn read(certificate: Option<Certificate>, body: &Bytes) -> Self {
-        Self { certificate, inquiry: civil::read_inquiry(body), writing: Arc::new(CivilJson) }
+        let (inquiry, writing) = (civil::read_inquiry(body), Arc::new(CivilJson));
+        Self { certificate, asker: None, inquiry, writing }
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// [`Fault::CertificateUnknown`] if the certificate belongs to no department.
+    pub(super) fn asker(&self, turn: &Turn) -> Result<Asker, Fault> {
+        let asker = || turn.rules.asker(self.certificate.as_ref(), turn.at_ms);
+        self.asker.map_or_else(asker, Ok)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::intake::{LISTED, Taken, Unit};
+use super::intake::{Taken, Unit};
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
 use super::{Gateway, counters};
@@ -22,6 +22,7 @@ use crate::registry::v3::{Deed, Dialect, Request, services};
 use crate::registry::writing::{Writing, Written};
 use crate::store::State;
 use crate::store::cache::Records;
+use crate::translate::v3::LISTED;
 use crate::vocabulary::{ElementId, Fault, Position};
 use crate::wire::soap::{self, SoapError};
 use crate::wire::tree::Tree;
@@ -137,14 +138,16 @@ impl Gateway {
             elements: Some(wanted.to_vec()),
             evidence: evidence(&answering),
         });
-        self.answer(Question { certificate, inquiry, writing: Arc::new(answering) }).await
+        self.answer(Question { certificate, asker: None, inquiry, writing: Arc::new(answering) })
+            .await
     }
 
     /// What is not answered here is refused as any question is: with an entry.
     async fn decline(&self, certificate: Option<Certificate>, answering: Answering) -> Answered {
         let at = Position::Pointer(format!("/{}", answering.request.document.root));
         let inquiry = Err(InquiryError { fault: Fault::UnsupportedMessage, at });
-        self.answer(Question { certificate, inquiry, writing: Arc::new(answering) }).await
+        self.answer(Question { certificate, asker: None, inquiry, writing: Arc::new(answering) })
+            .await
     }
 
     /// What for: as the header says, else the first purpose the asker's role was granted.
@@ -175,7 +178,8 @@ impl Gateway {
             Err(refused) => {
                 let at = Position::Pointer(String::new());
                 let inquiry = Err(InquiryError { fault: refused.fault, at });
-                let question = Question { certificate, inquiry, writing: Arc::new(answering) };
+                let question =
+                    Question { certificate, asker: None, inquiry, writing: Arc::new(answering) };
                 self.refuse(&turn, &question, refused).await
             }
         }
@@ -282,7 +286,7 @@ fn with_alone(document: &Document, one: &Tree) -> Vec<u8> {
 
 fn unit(certificate: Option<Certificate>, request: &Request, bytes: Bytes) -> Unit {
     let number = request.id().and_then(|id| id.text());
-    Unit { certificate, sender: None, form: request.dialect.form(), number, bytes }
+    Unit { certificate, sender: None, form: request.dialect.form(), mark: None, number, bytes }
 }
 
 /// What is said of a unit: a function of what the journal says, so that the same message

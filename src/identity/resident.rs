@@ -24,6 +24,12 @@ pub struct Indexed {
 /// Why a message cannot be tied to a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
+    /// The number of a card is another person's than the record speaks of.
+    #[error("the card number is another person's")]
+    Card {
+        /// Where the card number stood.
+        at: Option<Position>,
+    },
     /// The identifiers belong to different persons already.
     #[error("the identifiers belong to different persons")]
     Conflict,
@@ -51,6 +57,7 @@ impl IdentityError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         match self {
+            Self::Card { .. } => Fault::CardConflict,
             Self::Conflict => Fault::IdentityConflict,
             Self::Invalid { .. } => Fault::IdentifierInvalid,
             Self::Missing => Fault::IdentityMissing,
@@ -62,7 +69,7 @@ impl IdentityError {
     #[must_use]
     pub const fn at(&self) -> Option<&Position> {
         match self {
-            Self::Invalid { at, .. } | Self::TooMany { at } => at.as_ref(),
+            Self::Card { at } | Self::Invalid { at, .. } | Self::TooMany { at } => at.as_ref(),
             Self::Conflict | Self::Missing => None,
         }
     }
@@ -81,12 +88,14 @@ pub enum Resolution {
 ///
 /// # Errors
 /// [`IdentityError::Invalid`] for the first that fails its check,
-/// [`IdentityError::Missing`] if none is left, [`IdentityError::TooMany`] beyond the limit.
+/// [`IdentityError::Missing`] if none is left, [`IdentityError::TooMany`] beyond the limit,
+/// [`IdentityError::Card`] if a card's number is another citizen id than the record's own.
 pub fn index<'a>(
     keys: &Keys,
     identifiers: impl Iterator<Item = (&'a Identifier, Option<&'a Position>)>,
 ) -> Result<Vec<Indexed>, IdentityError> {
     let mut found: Vec<Indexed> = Vec::new();
+    let mut card = None;
     for (identifier, at) in identifiers {
         if identifier.kind == IdentifierKind::Other {
             continue;
@@ -97,12 +106,20 @@ pub fn index<'a>(
         if found.iter().any(|known| known.token == token) {
             continue;
         }
+        if identifier.kind == IdentifierKind::HealthCard && kind == IdentifierKind::CitizenId {
+            card = Some(at.cloned());
+        }
         if found.len() == IDENTIFIERS_MAX {
             return Err(IdentityError::TooMany { at: at.cloned() });
         }
         found.push(Indexed { token, kind, at: at.cloned() });
     }
-    if found.is_empty() { Err(IdentityError::Missing) } else { Ok(found) }
+    let citizens = found.iter().filter(|known| known.kind == IdentifierKind::CitizenId).count();
+    match card {
+        Some(at) if citizens > 1 => Err(IdentityError::Card { at }),
+        _ if found.is_empty() => Err(IdentityError::Missing),
+        _ => Ok(found),
+    }
 }
 
 /// Decides by what the index already holds: `known` are the persons the
@@ -177,5 +194,19 @@ mod tests {
         let keys = Keys::derive(&[1; 32]);
         let visit = Identifier::new(IdentifierKind::Other, "V1");
         assert_eq!(index(&keys, [(&visit, None)].into_iter()), Err(IdentityError::Missing));
+    }
+
+    /// A number pair with valid check characters: two residents.
+    #[test]
+    fn a_card_number_of_another_resident_is_told_by_its_place() {
+        let keys = Keys::derive(&[7; 32]);
+        let citizen = Identifier::new(IdentifierKind::CitizenId, "11010519491231002X");
+        let card = Identifier::new(IdentifierKind::HealthCard, "410105194803120420");
+        let at = Position::Pointer("/card".to_owned());
+        let found = index(&keys, [(&card, Some(&at)), (&citizen, None)].into_iter());
+        assert_eq!(found, Err(IdentityError::Card { at: Some(at.clone()) }));
+        assert_eq!(found.unwrap_err().fault(), Fault::CardConflict);
+        let own = Identifier::new(IdentifierKind::HealthCard, "11010519491231002X");
+        assert!(index(&keys, [(&citizen, None), (&own, Some(&at))].into_iter()).is_ok());
     }
 }

@@ -1,8 +1,9 @@
-//! Sockets in: HTTPS, MLLP, the console and the door of operation.
+//! Sockets in: HTTPS, MLLP, the console and the door of operation; and folders.
 //!
 //! Each is handed closures and knows nothing of what happens behind them.
 
 pub mod console;
+pub mod exchange;
 pub mod fhir;
 pub mod http;
 pub mod mllp;

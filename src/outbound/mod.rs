@@ -5,6 +5,7 @@
 //! nowhere else; a URL holds no identifier, so no proxy or log on the way can.
 
 pub mod circuit;
+pub mod table;
 pub mod tls;
 pub mod upstream;
 

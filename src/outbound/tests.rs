@@ -162,7 +162,8 @@ fn client(
 }
 
 async fn ask(upstream: &Upstream, now_ms: i64) -> Result<Vec<u8>, UpstreamError> {
-    upstream.post(b"{\"q\":1}".to_vec(), now_ms).await
+    let question = ("application/json", b"{\"q\":1}".to_vec());
+    upstream.post(question, now_ms).await
 }
 
 /// One question to a server that does something; the state it leaves behind.
@@ -193,11 +194,12 @@ impl Registry for Counting {
         "counting"
     }
 
-    fn encode(&self, release: &Release) -> Vec<u8> {
-        format!("{{\"q\":{}}}", release.released().len()).into_bytes()
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError> {
+        let question = format!("{{\"q\":{}}}", release.released().len());
+        Ok(replies.is_empty().then(|| question.into_bytes()))
     }
 
-    fn decode(&self, _: &[u8]) -> Result<Vec<Reply>, ReplyError> {
+    fn decode(&self, _: &[Vec<u8>]) -> Result<Vec<Reply>, ReplyError> {
         Ok(Vec::new())
     }
 }
@@ -208,7 +210,7 @@ async fn a_release_for_another_department_is_not_sent() {
     let server = serve(&authority, &authority, GOOD).await;
     let upstream = client(server.address, &authority, &authority, |_| ());
     let ours = release("record-platform", "system", "record-location");
-    assert_eq!(upstream.look_up(&ours, &Counting, 0).await, Ok(b"{}".to_vec()));
+    assert_eq!(upstream.look_up(&ours, &Counting, 0).await, Ok(vec![b"{}".to_vec()]));
     let other = release("civil-affairs", "clerk", "living-check");
     assert_eq!(upstream.look_up(&other, &Counting, 0).await, Err(UpstreamError::Misdirected));
     assert_eq!(server.asked.load(Ordering::SeqCst), 1);
@@ -312,7 +314,7 @@ fn an_address_that_could_leak_or_mislead_is_refused() {
         ("upstream:8443", None),
         ("", None),
     ] {
-        assert_eq!(endpoint(url).as_ref().map(Url::as_str), expected, "{url}");
+        assert_eq!(endpoint(url, "/v1/records").as_ref().map(Url::as_str), expected, "{url}");
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::circuit::{Circuit, Reading, Refused};
 use super::tls::TlsFiles;
 use crate::policy::Release;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::vocabulary::{Department, Fault, Source};
 
 /// Settings of one upstream. Name, url, department and files have no default.
@@ -25,7 +25,8 @@ pub struct Settings {
     pub url: String,
     /// As which department it is told whom a question is about.
     pub department: Department,
-    /// The dialect it speaks, and that its records are mapped by. Default `platform-json`.
+    /// The dialect it speaks, and that its records are mapped by: `platform-json`,
+    /// `civil-json`, `v3-regional`, `v3-hospital`. Default `platform-json`.
     #[serde(default = "default::dialect")]
     pub dialect: String,
     /// Certificates and key.
@@ -146,6 +147,9 @@ impl UpstreamError {
     }
 }
 
+/// A question on its way: its media type and its bytes.
+type Body = (&'static str, Vec<u8>);
+
 /// The client of one upstream. Files that changed make a new one.
 #[derive(Debug)]
 pub struct Upstream {
@@ -173,7 +177,8 @@ impl Upstream {
         if let Some((key, _)) = limits.into_iter().find(|(_, zero)| *zero) {
             return Err(SettingsError::Limit { name, key });
         }
-        let endpoint = endpoint(&settings.url).ok_or(SettingsError::Url(name))?;
+        let path = registry::find(&settings.dialect).map_or("", |dialect| dialect.path());
+        let endpoint = endpoint(&settings.url, path).ok_or(SettingsError::Url(name))?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .https_only(true)
@@ -215,10 +220,11 @@ impl Upstream {
         self.circuit.reading(now_ms)
     }
 
-    /// Asks what the upstream has about the person of a release that was decided for it.
+    /// Asks what the upstream has about the person of a release that was decided for it,
+    /// as many questions as the dialect needs.
     ///
-    /// `dialect` writes the question; `now_ms` is the clock when the question
-    /// begins. The answer's bytes are not yet read.
+    /// `dialect` writes the questions; `now_ms` is the clock when the first begins. The
+    /// answers' bytes are not yet read.
     ///
     /// # Errors
     /// [`UpstreamError`]; with all but [`UpstreamError::Misdirected`] an older answer may do.
@@ -227,15 +233,23 @@ impl Upstream {
         release: &Release,
         dialect: &dyn Registry,
         now_ms: i64,
-    ) -> Result<Vec<u8>, UpstreamError> {
+    ) -> Result<Vec<Vec<u8>>, UpstreamError> {
         if release.scope().department() != self.settings.department {
             return Err(UpstreamError::Misdirected);
         }
-        self.post(dialect.encode(release), now_ms).await
+        let mut replies = Vec::new();
+        let began = Instant::now();
+        loop {
+            let next = dialect.next(release, &replies);
+            let Some(body) = next.map_err(|_| UpstreamError::Broken)? else { return Ok(replies) };
+            let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+            let reply = self.post((dialect.media(), body), now_ms.saturating_add(took)).await?;
+            replies.push(reply);
+        }
     }
 
     /// Sends a body and returns the answer's. `now_ms` is the clock when the question began.
-    async fn post(&self, body: Vec<u8>, now_ms: i64) -> Result<Vec<u8>, UpstreamError> {
+    async fn post(&self, body: Body, now_ms: i64) -> Result<Vec<u8>, UpstreamError> {
         let began = Instant::now();
         let permit = self.circuit.enter(now_ms)?;
         let limit = Duration::from_millis(self.settings.timeout_ms);
@@ -257,12 +271,14 @@ impl Upstream {
         answered
     }
 
-    async fn exchange(&self, body: Vec<u8>) -> Result<Vec<u8>, UpstreamError> {
+    async fn exchange(&self, (media, body): Body) -> Result<Vec<u8>, UpstreamError> {
         let request = self
             .client
             .post(self.endpoint.clone())
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, media)
+            .header(header::ACCEPT, media)
+            // SOAP 1.1 section 6.1.1 wants the header; nobody else minds it.
+            .header("SOAPAction", "\"\"")
             .body(body);
         let mut response = request.send().await.map_err(|error| classify(&error))?;
         if response.status() != 200 {
@@ -284,13 +300,13 @@ impl Upstream {
     }
 }
 
-fn endpoint(url: &str) -> Option<Url> {
+fn endpoint(url: &str, path: &str) -> Option<Url> {
     let base = Url::parse(url).ok()?;
     let plain = base.query().is_none()
         && base.fragment().is_none()
         && base.username().is_empty()
         && base.password().is_none();
-    let full = format!("{}/v1/records", base.as_str().trim_end_matches('/'));
+    let full = format!("{}{path}", base.as_str().trim_end_matches('/'));
     (base.scheme() == "https" && plain).then(|| Url::parse(&full).ok()).flatten()
 }
 

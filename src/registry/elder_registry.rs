@@ -14,11 +14,11 @@ impl Registry for ElderRegistry {
         "civil-json"
     }
 
-    fn encode(&self, release: &Release) -> Vec<u8> {
-        platform::encode(release)
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError> {
+        Ok(replies.is_empty().then(|| platform::encode(release)))
     }
 
-    fn decode(&self, reply: &[u8]) -> Result<Vec<Reply>, ReplyError> {
-        platform::decode(reply)
+    fn decode(&self, replies: &[Vec<u8>]) -> Result<Vec<Reply>, ReplyError> {
+        replies.first().map_or(Ok(Vec::new()), |reply| platform::decode(reply))
     }
 }

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod civil;
 pub mod elder_registry;
 pub mod fhir;
+pub mod pdq;
 pub mod platform;
 pub mod receipt;
 pub mod released;
@@ -17,25 +18,40 @@ pub mod writing;
 mod tests;
 
 use crate::policy::Release;
+use crate::translate::Form;
 use crate::vocabulary::{Dataset, Fault, Position};
 
 /// One upstream dialect. A new one is a new file and one line in [`REGISTRIES`].
 pub trait Registry: Sync {
     /// The key in the configuration, in ledger entries and in metrics.
     fn name(&self) -> &'static str;
-    /// Writes the question the upstream expects.
-    fn encode(&self, release: &Release) -> Vec<u8>;
-    /// Reads what the upstream answered.
+    /// What stands behind the address of the configuration.
+    fn path(&self) -> &'static str {
+        "/v1/records"
+    }
+    /// Media type of question and answer.
+    fn media(&self) -> &'static str {
+        "application/json"
+    }
+    /// Writes the next question the upstream expects, given what it answered so far; `None`
+    /// once there is nothing more to ask.
+    ///
+    /// # Errors
+    /// [`ReplyError`] if an answer does not say what to ask next.
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError>;
+    /// Reads what the upstream answered, question by question.
     ///
     /// # Errors
     /// [`ReplyError`] by position, never by value.
-    fn decode(&self, reply: &[u8]) -> Result<Vec<Reply>, ReplyError>;
+    fn decode(&self, replies: &[Vec<u8>]) -> Result<Vec<Reply>, ReplyError>;
 }
 
 /// Every dialect the gateway speaks to upstreams.
 pub static REGISTRIES: &[&dyn Registry] = &[
-    &elder_registry::ElderRegistry, // 老年人基本信息档案
-    &platform::Platform,            // 区域电子健康档案平台
+    &elder_registry::ElderRegistry,               // 老年人基本信息档案
+    &platform::Platform,                          // 区域电子健康档案平台
+    &v3::client::Platform(v3::Dialect::Regional), // 区域平台 EHR-PL
+    &v3::client::Platform(v3::Dialect::Hospital), // 医院平台 HIP
 ];
 
 /// The dialect with that name.
@@ -48,8 +64,16 @@ pub fn find(name: &str) -> Option<&'static dyn Registry> {
 pub struct Reply {
     /// Which dataset it says it is.
     pub dataset: Dataset,
-    /// The whole object, for `translate`.
-    pub body: serde_json::Value,
+    /// The whole of it, for `translate`.
+    pub body: Body,
+}
+
+/// A record as an upstream wrote it.
+pub enum Body {
+    /// An object of a JSON dialect.
+    Json(serde_json::Value),
+    /// A unit of a form of its own.
+    Unit(Form, Vec<u8>),
 }
 
 /// Shows the dataset alone: the body is somebody's record.

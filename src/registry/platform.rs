@@ -11,7 +11,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{Registry, Reply, ReplyError};
+use super::{Body, Registry, Reply, ReplyError};
 use crate::policy::{Release, Treated};
 use crate::vocabulary::record::{Field, Group};
 use crate::vocabulary::{
@@ -44,12 +44,12 @@ impl Registry for Platform {
         "platform-json"
     }
 
-    fn encode(&self, release: &Release) -> Vec<u8> {
-        encode(release)
+    fn next(&self, release: &Release, replies: &[Vec<u8>]) -> Result<Option<Vec<u8>>, ReplyError> {
+        Ok(replies.is_empty().then(|| encode(release)))
     }
 
-    fn decode(&self, reply: &[u8]) -> Result<Vec<Reply>, ReplyError> {
-        decode(reply)
+    fn decode(&self, replies: &[Vec<u8>]) -> Result<Vec<Reply>, ReplyError> {
+        replies.first().map_or(Ok(Vec::new()), |reply| decode(reply))
     }
 }
 
@@ -136,7 +136,7 @@ pub fn decode(reply: &[u8]) -> Result<Vec<Reply>, ReplyError> {
         let dataset = body.get("dataset").and_then(Json::as_str);
         let dataset = dataset.ok_or_else(|| error(Fault::RequiredMissing, at.clone()))?;
         let dataset = Dataset::parse(dataset).map_err(|_| error(Fault::TableValue, at))?;
-        Ok(Reply { dataset, body })
+        Ok(Reply { dataset, body: Body::Json(body) })
     };
     records.into_iter().enumerate().map(record).collect()
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::exchange::Mark;
 use crate::identity::{Indexed, PersonId, Pseudonym};
 use crate::translate::Form;
 use crate::vocabulary::{Department, Fault, Position, Record, Source};
@@ -20,6 +21,8 @@ pub struct Arrival {
     pub raw: Bytes,
     /// What they are written in, so that they can be read again.
     pub form: Form,
+    /// How far the table is read with it, if it is a row of one.
+    pub mark: Option<Mark>,
     /// What shall become of it.
     pub proposed: Proposed,
 }

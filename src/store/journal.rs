@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::arrival::{Arrival, Kept, Proposed, Reason, State, WriteEntry};
 use super::directory::Listing;
 use super::error::StoreError;
+use super::exchange::Mark;
 use super::index::Conflict;
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
@@ -29,6 +30,7 @@ pub struct Message {
     received_at_ms: i64,
     raw: Bytes,
     form: Form,
+    mark: Option<Mark>,
     outcome: Outcome,
 }
 
@@ -88,6 +90,7 @@ impl Message {
             received_at_ms: arrival.received_at_ms,
             raw: arrival.raw,
             form: arrival.form,
+            mark: arrival.mark,
             outcome: Outcome::new(arrival.proposed)?,
         })
     }
@@ -135,6 +138,9 @@ impl Settled {
 impl Writer {
     /// Keeps a message, or finds what became of it before.
     pub(super) fn keep(&mut self, message: &Message) -> Result<Kept, Stop> {
+        if let Some(mark) = &message.mark {
+            self.write_mark(mark)?;
+        }
         let earlier = self.earlier(message)?;
         if let Some(Earlier { kept, same: true }) = earlier {
             self.tally(message.source).repeated += 1;

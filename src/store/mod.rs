@@ -17,6 +17,7 @@ pub mod arrival;
 pub mod cache;
 mod directory;
 mod error;
+pub mod exchange;
 mod file;
 mod index;
 mod journal;
@@ -45,6 +46,7 @@ pub use arrival::{
 };
 pub use directory::Found;
 pub use error::StoreError;
+pub use exchange::{Exchanged, Mark, Sums};
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use settings::Settings;
 

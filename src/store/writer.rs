@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::error::StoreError;
+use super::exchange::Exchanged;
 use super::index::Person;
 use super::journal::{Message, Outcome, Tally};
 use super::recent::Recent;
@@ -29,6 +30,8 @@ pub enum Request {
     Append(LedgerRow),
     /// Destroy the keys of a person.
     Erase { person: PersonId, at_ms: i64 },
+    /// Note that a file was taken whole.
+    Exchanged(Box<Exchanged>, [u8; 16]),
     /// Keep a message.
     Keep(Box<Message>),
     /// Join one person to another.
@@ -261,6 +264,9 @@ impl Writer {
         match request {
             Request::Append(row) => self.append(row).map(Answer::Appended),
             Request::Erase { person, at_ms } => self.erase(*person, *at_ms).map(Answer::Persons),
+            Request::Exchanged(file, digest) => {
+                self.note_exchanged(file, *digest).map(|()| Answer::Done)
+            }
             Request::Keep(message) => self.keep(message).map(Answer::Kept),
             Request::Merge { from, into, at_ms } => {
                 self.merge(*from, *into, *at_ms).map(Answer::Persons)

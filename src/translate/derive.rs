@@ -15,6 +15,8 @@
 //!   `table`. If there are codes and none is in it: no.
 //! - `text-in` (boolean): whether any text, name or display of `from` contains one of
 //!   `words`. If there are texts and none does: no.
+//! - `comparable` (code): the newest code of `from`, of the table `table`, by the crosswalk from
+//!   there to the element's own table. A loss is the crosswalk's: say so in the element's name.
 //! - `open-stay-days-over` (boolean): whether a stay that no later record of its source
 //!   closes began more than `days` days ago. If all are closed or younger: no; without
 //!   any opening record: nothing.
@@ -30,6 +32,8 @@
 //! `discharge`, `cancel-admit`) and `reopens` (default `cancel-discharge`); `where`
 //! limits what opens, so that an outpatient visit is no stay.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -37,8 +41,9 @@ use super::compile::{Compiler, Text};
 use super::file::ExampleText;
 use super::plan::RowId;
 use super::{Pack, value};
+use crate::vocabulary::code::Original;
 use crate::vocabulary::value::Quantity;
-use crate::vocabulary::{Dataset, Date, Diagnostic, ElementId, Field, Group, GroupName};
+use crate::vocabulary::{Coding, Dataset, Date, Diagnostic, ElementId, Field, Group, GroupName};
 use crate::vocabulary::{Record, Source, Value, ValueType};
 
 /// Seconds of a day.
@@ -98,6 +103,7 @@ struct OnlyText {
 enum Name {
     AgeYears,
     CodeIn,
+    Comparable,
     Latest,
     LatestTime,
     OpenStayDaysOver,
@@ -127,6 +133,7 @@ struct Fact {
 enum Function {
     AgeYears,
     CodeIn(Vec<String>),
+    Comparable { table: String, walk: HashMap<String, String> },
     Latest,
     LatestTime,
     OpenStay { days: i64, opens: Vec<Dataset>, closes: Vec<Dataset>, reopens: Vec<Dataset> },
@@ -153,6 +160,7 @@ impl Compiler<'_> {
         let wants = match name {
             Name::AgeYears => Some(ValueType::Quantity),
             Name::LatestTime | Name::YearOf => Some(ValueType::Date),
+            Name::Comparable => Some(ValueType::Code),
             Name::Latest => None,
             _ => Some(ValueType::Boolean),
         };
@@ -164,7 +172,7 @@ impl Compiler<'_> {
         for id in &text.from {
             let found = self.fact_element(file, id.get_ref(), id.span())?;
             let fits = match name {
-                Name::CodeIn => found.1 == ValueType::Code,
+                Name::CodeIn | Name::Comparable => found.1 == ValueType::Code,
                 Name::Latest => found.1 == element.1,
                 Name::WithinDays | Name::ThisYear | Name::YearOf | Name::AgeYears => {
                     found.1 == ValueType::Date
@@ -207,6 +215,7 @@ impl Compiler<'_> {
         Ok(match text.function.get_ref() {
             Name::AgeYears => Function::AgeYears,
             Name::CodeIn => Function::CodeIn(self.listed(file, row)?),
+            Name::Comparable => self.comparable(file, row)?,
             Name::Latest => Function::Latest,
             Name::LatestTime => Function::LatestTime,
             Name::OpenStayDaysOver => Function::OpenStay {
@@ -224,6 +233,20 @@ impl Compiler<'_> {
             Name::WithinDays => Function::WithinDays(days()?),
             Name::YearOf => Function::YearOf,
         })
+    }
+
+    /// The crosswalk of a `comparable` row.
+    fn comparable(&self, file: Text<'_>, row: &Spanned<FactText>) -> Result<Function, Diagnostic> {
+        let text = row.get_ref();
+        let element = ElementId::parse(text.element.get_ref()).ok();
+        let element = element.and_then(|id| self.catalogue.get(id));
+        let domain = element.and_then(|element| element.domain.as_deref()).unwrap_or_default();
+        let table = text.table.as_ref().map_or("", |table| table.get_ref().as_str());
+        let walk = self.codes.crosswalk(table, domain).ok_or_else(|| {
+            let message = format!("there is no crosswalk from {table} to {domain}");
+            file.fault(row.span(), message)
+        })?;
+        Ok(Function::Comparable { table: table.to_owned(), walk: walk.clone() })
     }
 
     /// The codes a `code-in` row accepts.
@@ -305,6 +328,18 @@ impl Fact {
                     _ => None,
                 });
                 any(coded, |code| codes.binary_search(code).is_ok())
+            }
+            Function::Comparable { table, walk } => {
+                let code = values().find_map(|value| match value {
+                    Value::Code(coding) => coding.code.as_ref(),
+                    _ => None,
+                })?;
+                // Of which scale it was stays beside it.
+                let system = Some(table.clone());
+                let original = Original { code: code.clone(), system, parts: Vec::new() };
+                let comparable = walk.get(code)?.clone();
+                let original = Some(original);
+                Some(Value::Code(Coding { code: Some(comparable), display: None, original }))
             }
             Function::Latest => values().next().cloned(),
             Function::LatestTime => self

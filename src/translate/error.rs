@@ -63,6 +63,24 @@ impl TranslateError {
         }
     }
 
+    /// The same at another place: where a document was renamed before it was read.
+    pub(super) fn placed(self, place: impl FnOnce(&Position) -> Position) -> Self {
+        let at = place(self.at());
+        match self {
+            Self::DataType(_) => Self::DataType(at),
+            Self::Dialect(_) => Self::Dialect(at),
+            Self::Missing(_) => Self::Missing(at),
+            Self::SegmentMissing(_) => Self::SegmentMissing(at),
+            Self::SegmentRepeated(_) => Self::SegmentRepeated(at),
+            Self::SubjectRepeated(_) => Self::SubjectRepeated(at),
+            Self::TableValue(_) => Self::TableValue(at),
+            Self::UnsupportedEvent(_) => Self::UnsupportedEvent(at),
+            Self::UnsupportedMessage(_) => Self::UnsupportedMessage(at),
+            Self::UnsupportedProcessing(_) => Self::UnsupportedProcessing(at),
+            Self::UnsupportedVersion(_) => Self::UnsupportedVersion(at),
+        }
+    }
+
     /// Where it is wrong.
     #[must_use]
     pub const fn at(&self) -> &Position {

@@ -40,7 +40,7 @@ use super::compile::Text;
 use super::file::ExampleText;
 use super::form::{Limits, Unread};
 use super::plain::{agrees, in_segment, record_from_json, record_to_json, value_to_json};
-use super::{Pack, Translation, document, fhir, read_hl7};
+use super::{Pack, Translation, cda, civil, document, fhir, read_hl7};
 use crate::vocabulary::{Date, Diagnostic, Files, Record, Source};
 use crate::wire;
 use crate::wire::hl7v2::Message;
@@ -48,6 +48,8 @@ use crate::wire::hl7v2::Message;
 /// What kind of file an example stands in.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
+    Cda,
+    City(Source),
     Derived,
     Dialect(String),
     Event,
@@ -153,6 +155,22 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
     let bytes =
         files.bytes(&example.given).ok_or_else(|| format!("there is no file {}", example.given))?;
     match &example.kind {
+        Kind::Cda => {
+            let read = pack.read_cda(example.sender, bytes, &wire::xml::Limits::default());
+            if let Ok(found) = &read {
+                cda::examples::written_back(pack, found)?;
+            }
+            compare(files, example, read.map(|found| vec![found]).map_err(Unread::from))
+        }
+        Kind::City(sender) => {
+            let form = civil::form_of(&example.given).ok_or("is no .json, .xml or .csv")?;
+            let unit = (bytes, &Limits::default());
+            let read = civil::read(pack, (form, *sender), unit, Some(fired));
+            if let Ok([found]) = read.as_deref() {
+                civil::written_back(pack, (form, *sender), (bytes, &found.record))?;
+            }
+            compare(files, example, read)
+        }
         Kind::Derived => derived(pack, example, (&json(bytes)?, fired)),
         Kind::Dialect(dialect) => {
             let limits = Limits::default();
@@ -161,8 +179,9 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             if let Ok(found) = &read {
                 found.iter().try_for_each(|found| written_back(pack, dialect, found))?;
             }
-            compare(files, example, read)
+            compare(files, example, read.map_err(Unread::from))
         }
+        Kind::Fhir if example.given.ends_with(".hl7") => bundled(pack, files, example, fired),
         Kind::Fhir => {
             let tree = wire::Tree::from_json(&json(bytes)?);
             let read = fhir::read_marking(pack, (example.sender, &tree), fired);
@@ -173,13 +192,43 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             compare(files, example, read)
         }
         Kind::Event | Kind::Segment(_) => {
+            let message = message(pack, example, bytes)?;
             let overlay = pack.overlay(example.sender);
-            let charset = overlay.charset.unwrap_or(wire::Charset::Utf8);
-            let message = Message::read(bytes, charset, &wire::hl7v2::Limits::default())
-                .map_err(|error| error.to_string())?;
             let read = read_hl7::read(pack, (example.sender, overlay), &message, Some(fired));
             compare(files, example, read.map(|found| vec![found]).map_err(Unread::from))
         }
+    }
+}
+
+fn message(pack: &Pack, example: &Example, bytes: &[u8]) -> Result<Message, String> {
+    let charset = pack.overlay(example.sender).charset.unwrap_or(wire::Charset::Utf8);
+    let limits = wire::hl7v2::Limits::default();
+    Message::read(bytes, charset, &limits).map_err(|error| error.to_string())
+}
+
+/// A message of a hospital as a bundle: all of it is as expected, and all of it is read.
+fn bundled(
+    pack: &Pack,
+    files: &Files,
+    example: &Example,
+    fired: &mut Vec<bool>,
+) -> Result<(), String> {
+    let Expect::File(expected) = &example.expect else {
+        return Err("expects the file of a bundle".to_owned());
+    };
+    let file = |path: &String| files.bytes(path).ok_or_else(|| format!("there is no file {path}"));
+    let message = message(pack, example, file(&example.given)?)?;
+    let named = (example.sender, pack.overlay(example.sender));
+    let read = read_hl7::read(pack, named, &message, None).map_err(|error| error.to_string())?;
+    let bundle = fhir::write_marking(pack, &read.record, fired);
+    if bundle.to_json() != json(file(expected)?)? {
+        return Err(format!("makes another bundle than {expected}"));
+    }
+    let again = fhir::read_marking(pack, (example.sender, &bundle), fired);
+    let again = again.map_err(|error| format!("what is written cannot be read: {error}"))?;
+    match again.bins.first_unmapped.first() {
+        Some(first) => Err(format!("{first} is written and no row reads it")),
+        None => Ok(()),
     }
 }
 

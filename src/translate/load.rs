@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
+use super::cda::examples::ExamplesFile;
+use super::civil::city::{City, CityFile};
 use super::compile::{Compiler, Text};
 use super::derive::{DerivedFile, Facts};
 use super::document::{DocumentFile, DocumentPlan};
@@ -16,9 +18,11 @@ use super::plan::{Hl7Plan, SegmentPlan};
 use super::{Overlay, Pack};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files, GroupName, Source};
+use crate::wire::card::Layout;
 
 /// Folders with a meaning of their own; any other holds documents.
-const NOT_DIALECTS: &[&str] = &["cda", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
+const NOT_DIALECTS: &[&str] =
+    &["cda", "cities", "codes", "derived", "elements", "fhir", "hl7v2", "senders"];
 
 /// What is gathered over all files.
 #[derive(Default)]
@@ -28,6 +32,8 @@ struct Gathered {
     fhir: FhirPlan,
     derived: Facts,
     overlays: HashMap<Source, Overlay>,
+    cities: HashMap<Source, City>,
+    card: Layout,
     examples: Vec<Example>,
 }
 
@@ -42,14 +48,17 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
     gathered.documents(&mut compiler, files);
+    gathered.cities(&mut compiler, files);
+    gathered.card(&mut compiler, files);
     gathered.fhir(&mut compiler, files);
+    gathered.cda(&mut compiler, files);
     gathered.derived(&mut compiler, files);
     gathered.senders(&mut compiler, files);
     let Compiler { places, faults, .. } = compiler;
     if !faults.is_empty() {
         return Err(faults);
     }
-    let Gathered { hl7, documents, fhir, derived, overlays, examples } = gathered;
+    let Gathered { hl7, documents, fhir, derived, overlays, cities, card, examples } = gathered;
     Ok(Pack {
         catalogue,
         tables,
@@ -61,6 +70,8 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
         derived,
         cda,
         overlays,
+        cities,
+        card,
         no_habits: Overlay::default(),
         places,
         examples,
@@ -121,6 +132,26 @@ impl Gathered {
         }
     }
 
+    fn cities(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("cities", "toml") {
+            let Some((text, file)) = parsed::<CityFile>(compiler, files, path) else { continue };
+            let city = compiler.city(text, &file, &self.documents);
+            let Some((source, city)) = city else { continue };
+            self.keep_examples(compiler, (text, &Kind::City(source)), &file.example);
+            self.cities.insert(source, city);
+        }
+    }
+
+    fn card(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("card", "csv") {
+            let read = files.text(path).map_err(|fault| vec![fault]);
+            match read.and_then(|text| Layout::parse(path, text)) {
+                Ok(layout) => self.card = layout,
+                Err(faults) => compiler.faults.extend(faults),
+            }
+        }
+    }
+
     fn fhir(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
         let begun = FhirPlan::begin(files);
         self.fhir = compiler.note(begun).unwrap_or_default();
@@ -132,6 +163,16 @@ impl Gathered {
             self.keep_examples(compiler, (text, &Kind::Fhir), &file.example);
         }
         compiler.references(&mut self.fhir);
+    }
+
+    /// The tables of shared documents are read before; here stand their examples.
+    fn cda(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
+        for path in files.under("cda", "toml") {
+            let Some((text, file)) = parsed::<ExamplesFile>(compiler, files, path) else {
+                continue;
+            };
+            self.keep_examples(compiler, (text, &Kind::Cda), &file.example);
+        }
     }
 
     fn derived(&mut self, compiler: &mut Compiler<'_>, files: &Files) {

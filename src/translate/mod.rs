@@ -25,6 +25,7 @@
 
 pub mod atlas;
 mod cda;
+pub mod civil;
 mod compile;
 pub mod derive;
 mod document;
@@ -59,7 +60,9 @@ pub use write_hl7::Envelope;
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
+use crate::wire::Charset;
 use crate::wire::Tree;
+use crate::wire::card::Layout;
 use crate::wire::hl7v2::Message;
 
 /// How many positions of unmapped leaves one message reports.
@@ -79,6 +82,8 @@ pub struct Pack {
     cda: cda::tables::Plan,
     overlays: HashMap<Source, Overlay>,
     no_habits: Overlay,
+    cities: HashMap<Source, civil::city::City>,
+    card: Layout,
     places: plan::Places,
     examples: Vec<examples::Example>,
 }
@@ -208,6 +213,10 @@ impl Pack {
         source: Source,
         value: &serde_json::Value,
     ) -> Result<Vec<Translation>, TranslateError> {
+        if dialect == civil::DIALECT {
+            let city = self.cities.get(&source);
+            return civil::read_named(self, (city, source), value, None);
+        }
         document::read_json(self, (dialect, source), &Tree::from_json(value), None)
     }
 
@@ -216,6 +225,12 @@ impl Pack {
     #[must_use]
     pub fn write_json(&self, dialect: &str, record: &Record) -> serde_json::Value {
         document::write_json(self, dialect, record).to_json()
+    }
+
+    /// The character set of a sender's tables, where they do not say.
+    #[must_use]
+    pub fn charset_of(&self, sender: Source) -> Option<Charset> {
+        self.cities.get(&sender).and_then(|city| city.charset)
     }
 
     /// The facts that follow from a person's records at a moment (seconds since 1970).

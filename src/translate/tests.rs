@@ -4,7 +4,9 @@
 
 mod diagnostics;
 mod documents;
+mod exchange;
 mod facts;
+mod fhir;
 mod hl7;
 mod json;
 mod laws;

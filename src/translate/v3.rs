@@ -13,6 +13,11 @@ use crate::wire::xml::{self, Document};
 
 /// The dataset of a person as a query is answered with one.
 pub const FOUND: Dataset = Dataset::fixed("person-found");
+/// What is entered in a register of its own, and the element it is known by there.
+pub const LISTED: &[(Dataset, ElementId)] = &[
+    (Dataset::fixed("staff"), ElementId::fixed("MZ.employee.id")),
+    (Dataset::fixed("organisation"), ElementId::fixed("MZ.organisation.id")),
+];
 /// The group of the numbers that are merged away.
 const MERGED: GroupName = GroupName::fixed("merged");
 /// 文档内容
@@ -63,11 +68,12 @@ pub(super) fn read(
     }
 }
 
-/// A record of the elements of a person, as a reply of that form holds it; `None` if the
-/// form has no file for it.
+/// What was found, as a message of that form holds it: a person, staff or an organisation;
+/// `None` if the form has no file for it.
 #[must_use]
 pub fn write(pack: &Pack, form: Form, mut record: Record) -> Option<Document> {
-    record.dataset = FOUND;
+    let listed = LISTED.iter().find(|(_, number)| record.values(*number).next().is_some());
+    record.dataset = listed.map_or(FOUND, |(dataset, _)| *dataset);
     document::write_xml(pack, form.name(), &record)
 }
 

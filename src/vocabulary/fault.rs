@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Fault {
+    /// The card's number is another person's.
+    CardConflict,
+    /// The card was reported lost, suspended, cancelled or replaced.
+    CardState,
     /// The certificate belongs to no department and no sender.
     CertificateUnknown,
     /// The character set is not supported, or the bytes are not in it.
@@ -134,6 +138,10 @@ macro_rules! faults {
 }
 
 faults! {
+    CardConflict "card-conflict" 204 Error 409 false
+        "the card number belongs to another person" "卡号属于他人";
+    CardState "card-state" 207 Error 409 false
+        "the card is lost, suspended, cancelled or replaced" "该卡已挂失、暂停、注销或换发";
     CertificateUnknown "certificate-unknown" 207 Reject 403 false
         "the certificate belongs to no department and no sender" "证书不属于任何部门或发送方";
     CharacterSet "character-set" 102 Reject 415 false

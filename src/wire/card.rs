@@ -18,7 +18,7 @@
 //! | `digits` | packed decimal (cn), padded with F | text |
 //! | `date` | packed decimal, `YYYYMMDD`, cut short with F | ISO 8601 |
 //! | `code` | one byte, a number or its ASCII digit | text |
-//! | `flag` | one byte, 00 no, 01 yes | boolean |
+//! | `flag` | one byte, 00 no, 01 yes | `true`, `false` |
 //! | `hex` | bytes | hexadecimal digits |
 //!
 //! What is padding alone is absent. A file no row names, and bytes behind the last field,
@@ -190,7 +190,7 @@ impl Layout {
             let Some(given) = document.get(folder).and_then(|folder| folder.get(name)) else {
                 continue;
             };
-            found.remove(folder);
+            found.retain(|name, _| name != folder);
             files.insert(file.name.clone(), file.write(given, &format!("/{}", file.name))?);
         }
         found.insert("files".to_owned(), files.into());
@@ -317,9 +317,11 @@ impl CardField {
         Ok(match self.form {
             _ if padding => None,
             Form::Code => Some(code(byte).into()),
-            Form::Flag => Some(byte)
-                .filter(|byte| *byte < 2)
-                .map_or_else(|| Some(to_hex(own).into()), |byte| Some((byte == 1).into())),
+            Form::Flag => Some(match byte {
+                0 => "false".into(),
+                1 => "true".into(),
+                _ => to_hex(own).into(),
+            }),
             Form::Date => date(own).map(Json::String),
             Form::Digits => Some(digits(own).into()),
             Form::Hex | Form::Text => Some(to_hex(own).into()),
@@ -331,9 +333,6 @@ impl CardField {
         let wrong = |fault| CardError::new(fault, at);
         let text = match value {
             Some(Json::String(text)) => text.as_str(),
-            Some(Json::Bool(yes)) if self.form == Form::Flag => {
-                return Ok(vec![u8::from(*yes)]);
-            }
             None | Some(Json::Null) => "",
             Some(_) => return Err(wrong(Fault::DataType)),
         };
@@ -346,6 +345,8 @@ impl CardField {
             Form::Code => (vec![text.parse().map_err(|_| wrong(Fault::DataType))?], 0xff),
             Form::Date => (packed(&text.replace('-', "")).ok_or(wrong(Fault::DataType))?, 0xff),
             Form::Digits => (packed(text).ok_or(wrong(Fault::DataType))?, 0xff),
+            Form::Flag if text == "true" => (vec![1], 0xff),
+            Form::Flag if text == "false" => (vec![0], 0xff),
             Form::Flag | Form::Hex => (from_hex(text).ok_or(wrong(Fault::DataType))?, 0xff),
         };
         if self.bytes > 0 && bytes.len() > self.bytes {

@@ -1,6 +1,10 @@
 //! The public corpus: 373 messages of other people's software, none of which may stay unanswered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use kangqiao::vocabulary::Source;
+use kangqiao::wire::{Charset, hl7v2};
 
 use crate::rig::message::field;
 use crate::rig::{ROOT, Rig, TLS_SENDER, loudly};
@@ -56,4 +60,48 @@ fn every_message_of_the_corpus_ends_applied_quarantined_or_refused() {
         paths.len()
     ));
     assert_eq!(ended.iter().sum::<u64>(), paths.len() as u64, "{ended:?}");
+}
+
+/// Segments whose names begin with Z are their senders' own: no standard says what they mean.
+fn is_own(at: &str) -> bool {
+    at.starts_with('Z')
+}
+
+#[test]
+fn every_message_is_read_whole_or_refused_by_position_and_no_leaf_is_unmapped() {
+    let mut paths = Vec::new();
+    for beside in ["../shared", "../../shared"] {
+        messages(&Path::new(ROOT).join(beside).join("corpus/hl7v2"), &mut paths);
+    }
+    if paths.is_empty() {
+        return loudly("SKIPPED: the corpus is not beside the repository");
+    }
+    let (pack, sender) = (crate::laws::pack(), Source::parse("corpus").unwrap());
+    let (mut read, mut refused) = (0, BTreeMap::<String, usize>::new());
+    let mut left = BTreeMap::<String, usize>::new();
+    for path in &paths {
+        let bytes = std::fs::read(path).unwrap();
+        let outcome = hl7v2::Message::read(&bytes, Charset::Utf8, &hl7v2::Limits::default());
+        let outcome = match outcome {
+            Ok(message) => pack.read_hl7(sender, &message).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match outcome {
+            Ok(found) => {
+                read += 1;
+                for at in &found.bins.first_unmapped {
+                    let at = at.to_string();
+                    let place = at.split('.').next().unwrap_or_default().to_owned();
+                    if !is_own(&at) {
+                        *left.entry(place).or_insert(0) += 1;
+                    }
+                }
+            }
+            Err(why) => *refused.entry(why).or_insert(0) += 1,
+        }
+    }
+    loudly(&format!("{read} of {} read whole; refused: {refused:#?}", paths.len()));
+    loudly(&format!("unmapped leaves of standard segments: {left:#?}"));
+    assert_eq!(read + refused.values().sum::<usize>(), paths.len());
+    assert!(left.is_empty(), "{} places are in no table", left.len());
 }

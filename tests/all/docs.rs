@@ -20,6 +20,10 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[console]", "src/inbound/console/mod.rs", "Settings"),
     ("[operation]", "src/config/mod.rs", "Operation"),
     ("[[sender]]", "src/config/mod.rs", "Sender"),
+    ("[[exchange]]", "src/inbound/exchange.rs", "Settings"),
+    ("[[table]]", "src/outbound/table/settings.rs", "TableSettings"),
+    ("[[inquiry_table]]", "src/outbound/table/settings.rs", "InquirySettings"),
+    ("[table.database]", "src/outbound/table/settings.rs", "Database"),
     ("[[upstream]]", "src/outbound/upstream.rs", "Settings"),
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[store]", "src/store/settings.rs", "Settings"),
@@ -82,7 +86,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -90,6 +94,7 @@ const PAGES: [&str; 11] = [
     "SECURITY.md",
     "certs/README.md",
     "docs/configuration.md",
+    "docs/exchange.md",
     "docs/inquiries.md",
     "docs/mappings.md",
     "docs/messages.md",

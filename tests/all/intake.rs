@@ -10,6 +10,7 @@ const CIVIL: &str = "application/vnd.kangqiao.civil+json";
 /// What the elderly registry would say of somebody.
 fn elder(resident: &Resident) -> Json {
     json!({
+        "dataset": "elder-registry",
         "elder": { "citizenId": resident.citizen, "name": "测试甲" },
         "residence": { "institution": "示例养老院", "bed": format!("A-{}", unique()) },
     })

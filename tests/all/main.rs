@@ -11,6 +11,7 @@
 
 mod answer;
 mod badinput;
+mod batch;
 mod canary;
 mod commands;
 mod conformance;
@@ -19,11 +20,19 @@ mod corpus;
 mod crash;
 mod demo;
 mod docs;
+mod exchange;
+mod facts;
 mod fhir_door;
+mod fhir_facts;
+mod fhir_gate;
+mod fhir_laws;
 mod intake;
+mod interface;
 mod laws;
 mod operate;
+mod platforms;
 mod push;
+mod query;
 mod readme;
 mod realclients;
 mod reload;

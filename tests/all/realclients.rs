@@ -1,10 +1,11 @@
-//! HL7 software written by others: `hl7` from the Python index, its `mllp_send`.
+//! HL7 software written by others: from the Python index `hl7` with its `mllp_send`, and the
+//! SOAP client `zeep`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::rig::message::{Message, Resident, field};
-use crate::rig::{Rig, skipped};
+use crate::rig::message::{Message, Resident, field, unique};
+use crate::rig::{ROOT, Rig, skipped};
 
 /// The environment `scripts/clients` makes.
 fn environment() -> Option<PathBuf> {
@@ -63,4 +64,25 @@ fn a_foreign_parser_reads_our_refusal() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said.trim(), format!("AE {} 103", message.control), "{errors}");
+}
+
+/// `zeep`, which reads the description we serve and calls what it finds there.
+#[test]
+fn a_foreign_soap_client_registers_merges_queries_stores_and_retrieves() {
+    let Some(clients) = environment().filter(|folder| folder.join("packages").exists()) else {
+        return skipped("no foreign SOAP client (scripts/clients makes the environment)");
+    };
+    let rig = Rig::shared();
+    let resident = Resident::new();
+    let output = Command::new(clients.join("bin/python"))
+        .arg(Path::new(ROOT).join("tests/all/rig/soap.py"))
+        .arg(format!("https://127.0.0.1:{}", rig.ports.https))
+        .arg(rig.path().join("certs"))
+        .args([&resident.citizen, &resident.local, &unique().to_string()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{errors}");
+    assert_eq!(said.lines().count(), 8, "{said}{errors}");
 }

@@ -243,6 +243,15 @@ fn staff_are_entered_and_found_and_are_no_persons_of_care() {
         assert!(said.contains("typeCode=\"AA\""), "{said}");
         assert!(rig.stored("SELECT count(*) FROM directory") > entered, "versions are kept");
         assert_eq!(rig.stored(persons), before);
+        let act = format!(
+            "<queryByParameterPayload><providerID><value root='2.16.156.10011.1.4' \
+             extension='{staff}'/></providerID></queryByParameterPayload>"
+        );
+        let asked = message(dialect, "PRPM_IN306010UV01", &act);
+        let header = "<Purpose xmlns='urn:hl7-org:v3'>directory-lookup</Purpose>";
+        let found = call(&rig, REGISTRAR, (dialect, header), &asked);
+        assert!(found.contains("<PRPM_IN306011UV01") && found.contains("李改名"), "{found}");
+        assert!(!found.contains("2.16.156.10011.1.3"), "no citizen id of staff: {found}");
     }
 }
 

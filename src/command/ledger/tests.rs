@@ -127,6 +127,7 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
     };
     let arrival = Arrival {
         form: crate::translate::Form::Hl7v2,
+        mark: None,
         source,
         control_id: "1".to_owned(),
         digest: [0; 32],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::flow::{Gateway, Question, Unit, media, services, units};
 use crate::inbound::http::{self, Answered, Asked, Doors};
-use crate::inbound::mllp;
+use crate::inbound::{exchange, mllp};
 use crate::registry::answer::{RefusalMeta, write_refusal};
 use crate::registry::receipt;
 use crate::registry::v3::{Dialect, wsdl};
@@ -47,6 +47,22 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
     }
 }
 
+/// What is behind a folder of files.
+pub fn folder(gateway: &Arc<Gateway>, settings: &exchange::Settings) -> exchange::Doors {
+    let (taking, noting) = (Arc::clone(gateway), Arc::clone(gateway));
+    let (take, note) = (Arc::new(settings.clone()), Arc::new(settings.clone()));
+    exchange::Doors {
+        take: Arc::new(move |found| {
+            let (gateway, settings) = (Arc::clone(&taking), Arc::clone(&take));
+            Box::pin(async move { gateway.take_file(&settings, found).await })
+        }),
+        note: Arc::new(move |found, sums| {
+            let (gateway, settings) = (Arc::clone(&noting), Arc::clone(&note));
+            Box::pin(async move { gateway.note_file(&settings, (found, sums)).await })
+        }),
+    }
+}
+
 /// Keeps what a body holds, by what its media type says it is.
 async fn push(gateway: &Gateway, asked: Asked) -> Answered {
     match media::form(asked.media.as_deref(), &asked.body) {
@@ -64,7 +80,7 @@ async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
     let mut taken = Vec::with_capacity(found.len());
     for bytes in found {
         let certificate = asked.certificate.clone();
-        let unit = Unit { certificate, sender: None, form, number: None, bytes };
+        let unit = Unit { certificate, sender: None, form, mark: None, number: None, bytes };
         taken.push(gateway.take(unit).await);
     }
     let receipts: Vec<_> = taken.iter().map(crate::flow::Taken::receipt).collect();

@@ -25,7 +25,7 @@ use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Order};
 use crate::inbound::tls::ReloadableTls;
-use crate::inbound::{mllp, operation, tls};
+use crate::inbound::{exchange, mllp, operation, tls};
 use crate::outbound::Upstream;
 use crate::store::cache::Cache;
 use crate::store::packs::Packs;
@@ -81,6 +81,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.open_mllp(config)?;
     running.open_https(config, echo)?;
     running.open_console(config)?;
+    running.open_exchanges(config);
     let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
     running.listeners.push(tokio::spawn(verifying));
     running.ready.store(true, Ordering::SeqCst);
@@ -233,6 +234,24 @@ impl Running {
         let server = console::serve(bind(settings.listen)?, shown, console);
         self.run(server.map_err(|error| during(&error))?);
         Ok(())
+    }
+
+    fn open_exchanges(&mut self, config: &Config) {
+        for settings in &config.exchange {
+            let doors = super::doors::folder(&self.gateway, settings);
+            let serving = exchange::serve(settings.clone(), doors, self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
+        for settings in &config.table {
+            let gateway = Arc::clone(&self.gateway);
+            let serving = gateway.serve_table(settings.clone(), self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
+        for settings in &config.inquiry_table {
+            let gateway = Arc::clone(&self.gateway);
+            let serving = gateway.serve_inquiries(settings.clone(), self.stopping.clone());
+            self.listeners.push(tokio::spawn(serving));
+        }
     }
 
     fn run(&mut self, server: actix_web::dev::Server) {

@@ -12,6 +12,7 @@ pub const TAKEN: &[&str] = &[
     "application/fhir+json",
     "application/vnd.kangqiao.civil+json",
     "application/vnd.kangqiao.civil+xml",
+    "application/vnd.kangqiao.card+json",
     "text/csv",
 ];
 
@@ -36,6 +37,7 @@ pub fn form(media: Option<&str>, body: &[u8]) -> Result<Form, Fault> {
         "application/fhir+json" => Ok(Form::Fhir),
         "application/vnd.kangqiao.civil+json" => Ok(Form::CivilJson),
         "application/vnd.kangqiao.civil+xml" => Ok(Form::CivilXml),
+        "application/vnd.kangqiao.card+json" => Ok(Form::Card),
         "text/csv" => Ok(Form::CivilCsv),
         _ => Err(Fault::UnsupportedMedia),
     }

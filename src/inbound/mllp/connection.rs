@@ -3,14 +3,15 @@
 use std::future::Future;
 use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{Arrival, Received, Shared};
-use crate::vocabulary::{Fault, Position};
+use crate::vocabulary::{Date, Fault, Position};
+use crate::wire::hl7v2::batch::{Batch, Part, is_batch};
 use crate::wire::mllp::{Codec, FrameError};
 
 /// How much a connection may buffer without asking.
@@ -34,6 +35,7 @@ pub(super) struct Connection<'a, S> {
 }
 
 enum Next {
+    Batch,
     Message(Bytes),
     Broken(Fault, Option<Position>),
     End,
@@ -59,6 +61,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     let received = self.received(self.head());
                     (Arrival::Broken { received, fault, at }, true)
                 }
+                Next::Batch if self.batch(answer).await.is_ok() => continue,
+                Next::Batch => return self.linger().await,
                 Next::End => break,
             };
             let replies = answer(arrival).await;
@@ -99,6 +103,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         let mut frame_ends = None;
         self.begun = true;
         loop {
+            if is_batch(self.buffer.get(1..).unwrap_or_default()) {
+                return Next::Batch;
+            }
             match self.codec.decode(&mut self.buffer) {
                 Ok(Some(body)) => return Next::Message(body),
                 Ok(None) => (),
@@ -126,6 +133,93 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             if self.pay_for_buffer().is_err() {
                 return Next::Broken(Fault::Limit, self.reached());
             }
+        }
+    }
+
+    /// A batch in one frame: each message is taken as soon as it is there, and its answer
+    /// written, so that neither the batch nor its answer is ever held whole. Whoever sends
+    /// more than the sockets hold has to read meanwhile.
+    ///
+    /// Ends in error where the connection cannot be trusted to be in step.
+    async fn batch<A, F>(&mut self, answer: &A) -> Result<(), ()>
+    where
+        A: Fn(Arrival) -> F,
+        F: Future<Output = Vec<Vec<u8>>>,
+    {
+        self.buffer.advance(1);
+        let mut batch = Batch::new(self.shared.settings.frame_bytes_max, now());
+        let mut ended = false;
+        self.send(&[0x0B]).await?;
+        let outcome = loop {
+            match batch.next_part() {
+                Ok(Some(Part::Reply(segments))) => self.send(&segments).await?,
+                Ok(Some(Part::Message(body))) => {
+                    let replies = answer(Arrival::Message(self.received(body.into()))).await;
+                    batch.answered(replies.len());
+                    self.send(&replies.concat()).await?;
+                }
+                Ok(None) if ended => break Ok(()),
+                Ok(None) => match self.more(&mut batch).await {
+                    Ok(end) => ended = end,
+                    Err(fault) => break Err((fault, Position::Byte(0))),
+                },
+                Err(wrong) => break Err(wrong),
+            }
+        };
+        if let Err((fault, at)) = &outcome {
+            self.send(&batch.broken(*fault, at)).await?;
+        }
+        self.send(&[0x1C, b'\r']).await?;
+        outcome.map_err(|_| ())
+    }
+
+    /// Hands on what has come of a batch; whether it was the end of the frame.
+    async fn more(&mut self, batch: &mut Batch) -> Result<bool, Fault> {
+        let within = self.shared.within(self.shared.settings.frame_ms_max);
+        loop {
+            let end = self.buffer.iter().position(|byte| *byte == 0x1C);
+            match end.map(|at| (at, self.buffer.get(at + 1).copied())) {
+                Some((at, Some(b'\r'))) => {
+                    batch.feed(&self.buffer.split_to(at));
+                    self.buffer.advance(2);
+                    batch.end();
+                    return Ok(true);
+                }
+                // An end block and nothing yet behind it: what is behind decides.
+                Some((0, None)) => (),
+                Some((at, None)) => {
+                    batch.feed(&self.buffer.split_to(at));
+                    return Ok(false);
+                }
+                Some((at, Some(_))) => {
+                    batch.feed(&self.buffer.split_to(at + 1));
+                    return Ok(false);
+                }
+                None if self.buffer.is_empty() => (),
+                None => {
+                    batch.feed(&self.buffer.split());
+                    return Ok(false);
+                }
+            }
+            self.make_room();
+            match timeout(within, self.stream.read_buf(&mut self.buffer)).await {
+                Ok(Ok(1..)) => (),
+                Ok(_) => return Err(Fault::Malformed),
+                Err(_) => return Err(Fault::Limit),
+            }
+        }
+    }
+
+    /// Writes a piece of an answer in time.
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), ()> {
+        let within = self.shared.within(self.shared.settings.write_ms_max);
+        let written = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout(within, written).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(()),
         }
     }
 
@@ -182,6 +276,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         };
         let _ = timeout(std::time::Duration::from_millis(LINGER_MS_MAX), drain).await;
     }
+}
+
+/// What stands in the headers of an answering batch.
+fn now() -> Date {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seconds = since.map_or(0, |since| since.as_secs());
+    Date::from_timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 fn broken(error: &FrameError) -> Next {

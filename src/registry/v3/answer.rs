@@ -85,7 +85,7 @@ impl Writing for Answering {
         let record = released::record(release);
         let request = &self.request;
         let answered = match request.service.map(|service| service.deed) {
-            Some(Deed::FindPerson) => person(request, &verdict, (pack, record)),
+            Some(Deed::FindPerson | Deed::FindEntry) => person(request, &verdict, (pack, record)),
             Some(Deed::FetchDocuments) => documents(request, &verdict, &record, written),
             _ => documents(request, &verdict, &record, listed),
         };
@@ -133,14 +133,17 @@ fn process(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Member 
     child("controlActProcess", members)
 }
 
-/// `PRPA_IN201306UV02`: the person as the mapping file of the dialect writes one.
+/// The person, staff or organisation as the mapping file of the dialect writes one.
 fn person(request: &Request, verdict: &Verdict, (pack, record): (&Pack, Record)) -> Document {
-    const NAME: &str = "PRPA_IN201306UV02";
+    let name = match request.service.map(|service| service.reply) {
+        Some(Reply::Message(name, _)) => name,
+        _ => "PRPA_IN201306UV02",
+    };
     let found = found(pack, request.dialect, record);
     let code = if found.is_empty() { "NF" } else { "OK" };
-    let mut members = head(request, verdict, NAME);
+    let mut members = head(request, verdict, name);
     members.push(process(request, found, code));
-    document(NAME, members)
+    document(name, members)
 }
 
 /// The subjects of a written person, none if nothing of it left.

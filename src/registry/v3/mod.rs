@@ -2,6 +2,7 @@
 //! which, and how each is answered. No sockets.
 
 pub mod answer;
+pub mod client;
 mod element;
 pub mod reply;
 pub mod request;

@@ -147,3 +147,33 @@ async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
     }
     assert_eq!(store.counts().await.unwrap()[0].received, 1 + Form::ALL.len() as u64);
 }
+
+#[tokio::test]
+async fn a_mark_is_written_with_its_row_and_never_goes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let mark = |value| Some(crate::store::Mark { name: "table".to_owned(), value });
+    for (control, value, expect) in [("1", 7, 7), ("2", 9, 9), ("1", 7, 9)] {
+        let mut message = arrival(control, control, quarantine());
+        message.mark = mark(value);
+        store.keep(message).await.unwrap();
+        assert_eq!(store.mark("table".to_owned()).await.unwrap(), expect);
+    }
+    assert_eq!(store.mark("other".to_owned()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_file_taken_whole_is_known_by_its_bytes_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let sums = crate::store::Sums { kept: 5, quarantined: 1, refused: 2 };
+    let (exchange, digest) = ("city".to_owned(), [7; 32]);
+    assert_eq!(store.exchanged(exchange.clone(), digest).await.unwrap(), None);
+    let file = crate::store::Exchanged { exchange: exchange.clone(), digest, sums, at_ms: 1 };
+    store.note_exchanged(file).await.unwrap();
+    drop(store);
+    let store = open(&folder);
+    assert_eq!(store.exchanged(exchange, digest).await.unwrap(), Some(sums));
+    assert_eq!(store.exchanged("other".to_owned(), digest).await.unwrap(), None);
+    assert_eq!(sums.received(), 8);
+}

@@ -132,6 +132,7 @@ fn arrival(control_id: &str, text: &str, proposed: Proposed) -> Arrival {
         received_at_ms: 1_795_000_000_000,
         raw,
         form: Form::Hl7v2,
+        mark: None,
         proposed,
     }
 }

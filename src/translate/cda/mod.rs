@@ -12,6 +12,7 @@
 mod arrange;
 mod body;
 mod code;
+pub(super) mod examples;
 mod header;
 mod names;
 mod observation;

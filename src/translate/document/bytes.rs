@@ -5,6 +5,9 @@ use super::{write_json, write_xml};
 use crate::translate::form::{Limits, Unread};
 use crate::wire::{json, xml};
 
+/// The dialect whose files are fields of fixed length; see [`crate::wire::card`].
+const CARD: &str = "card";
+
 /// Reads the bytes of one document, or of several where its syntax has them.
 ///
 /// # Errors
@@ -30,8 +33,12 @@ pub(in crate::translate) fn read_bytes(
         }
         return Ok(found);
     }
-    let value = json::read(bytes, &limits.json)
+    let mut value = json::read(bytes, &limits.json)
         .map_err(|error| Unread::malformed(error.fault(), Some(error.position().clone())))?;
+    if dialect == CARD {
+        let files = pack.card.read(&value);
+        value = files.map_err(|error| Unread::malformed(error.fault, Some(error.at)))?;
+    }
     Ok(read_json(pack, (dialect, source), &Tree::from_json(&value), fired)?)
 }
 
@@ -49,15 +56,10 @@ pub(in crate::translate) fn write_bytes(
     if dialect == "civil-csv" {
         return Some(flat::csv(&[&tree]));
     }
-    serde_json::to_vec_pretty(&tree.to_json()).ok()
-}
-
-/// Several records as one table.
-pub(in crate::translate) fn write_table(
-    pack: &Pack,
-    dialect: &str,
-    records: &[&Record],
-) -> Vec<u8> {
-    let rows: Vec<_> = records.iter().map(|record| write_json(pack, dialect, record)).collect();
-    flat::csv(&rows.iter().collect::<Vec<_>>())
+    let mut value = tree.to_json();
+    if dialect == CARD {
+        value = pack.card.write(&value).ok()?;
+    }
+    let text = serde_json::to_vec_pretty(&value).ok()?;
+    Some(text)
 }

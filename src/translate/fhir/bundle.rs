@@ -366,7 +366,9 @@ impl<'p> Writing<'p, '_> {
         // What stands beside it below the nearest group around it.
         let beside = || {
             let mut around = self.around(group).skip(1).filter(|outer| *outer != 0);
-            let found = around.find_map(|outer| Some(of(&|near| self.within(near, outer))).filter(|found| !found.is_empty()));
+            let found = around.find_map(|outer| {
+                Some(of(&|near| self.within(near, outer))).filter(|found| !found.is_empty())
+            });
             found.unwrap_or_default()
         };
         let order: [&dyn Fn() -> Vec<usize>; 3] = match to.every {

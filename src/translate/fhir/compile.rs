@@ -103,7 +103,8 @@ impl Compiler<'_> {
             };
             let found = names.iter().enumerate().filter(|(_, names)| known(names));
             reference.to = found.map(|(index, _)| index).collect();
-            if reference.to.is_empty() {
+            // Of a type no file makes there is nothing to refer to.
+            if reference.to.is_empty() && !plan.structure.has(&reference.named) {
                 let fault = reference.place.clone();
                 self.faults.push(fault.hint("name a resource type or a file of fhir/"));
             }
@@ -304,7 +305,9 @@ impl Compiler<'_> {
             note: None,
         };
         let empty = ResourcePlan::empty(scope.resource);
-        let row = self.fhir_row(scope, &empty, &Spanned::new(element.span(), row))?;
+        let mut row = self.fhir_row(scope, &empty, &Spanned::new(element.span(), row))?;
+        // Two resources may say the same of it.
+        row.repeats = true;
         let uri = systems.uri(&text.system);
         let members = [("system", Some(uri.as_str())), ("code", Some(text.code.as_str()))];
         let members = members.into_iter().chain([("display", text.display.as_deref())]);

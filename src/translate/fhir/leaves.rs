@@ -80,6 +80,14 @@ impl<'t> Leaves<'t> {
         self.resources.get(text).copied()
     }
 
+    /// Notes a resource a value was made of.
+    pub fn party(&mut self, resource: &'t Tree) {
+        if let Some(leaf) = resource.get("resourceType") {
+            self.take(leaf, Bin::Mapped);
+        }
+        self.parties.push(resource);
+    }
+
     /// Reads what others may have read before.
     pub fn once_more<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
         let before = std::mem::replace(&mut self.again, true);

@@ -136,7 +136,7 @@ impl<'p, 't> Reading<'p, 't, '_> {
     /// The value of one element, and the code that named it.
     fn each(&mut self, each: &EachElement, entry: &Entry<'t>) -> Result<(), TranslateError> {
         for place in find(entry.tree, &entry.pointer, &each.row.path.0) {
-            if !self.take(&each.row, (entry, &place), (entry.group, usize::MAX))? {
+            if !self.take(&each.row, (entry, &place), (entry.group, 0))? {
                 continue;
             }
             for constant in &each.code {
@@ -207,12 +207,14 @@ impl<'p, 't> Reading<'p, 't, '_> {
         let value = self.owned(value);
         let element = row.meaning.element;
         let Some(group) = self.record.groups.get_mut(group) else { return Ok(true) };
-        let said = group.fields.iter().skip(before).any(|field| {
+        // Another resource may say the same once more; one list may hold it twice.
+        let said = group.fields.iter().enumerate().any(|(index, field)| {
             field.element == element
                 && field.at.as_ref() != Some(&at())
+                && (index < before || !row.repeats)
                 && covers(&field.value, &value)
         });
-        if !said || row.repeats {
+        if !said {
             group.fields.push(Field { element, value, at: Some(at()) });
         }
         Ok(true)

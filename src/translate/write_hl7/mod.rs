@@ -16,7 +16,9 @@ pub use fresh::Envelope;
 pub(super) use parts::expand;
 
 use super::Pack;
-use crate::vocabulary::Record;
+use crate::vocabulary::{Group, IdentifierKind, Record};
+use crate::wire::hl7v2::Separators;
+use segment::{Slot, Written};
 
 /// The form's name in a record's frame.
 pub(super) const FORM: &str = "hl7v2";
@@ -30,4 +32,42 @@ pub(super) fn write_back(record: &Record) -> Option<Vec<u8>> {
 /// Writes a new message of the record; `None` where no event file has room for it.
 pub(super) fn write_fresh(pack: &Pack, record: &Record, envelope: &Envelope) -> Option<Vec<u8>> {
     fresh::write(pack, record, envelope)
+}
+
+impl Pack {
+    /// One segment of the values of a record, whatever group they stand in; `None` if none of
+    /// them has a place in it.
+    #[must_use]
+    pub fn hl7_segment(
+        &self,
+        id: [u8; 3],
+        record: &Record,
+        separators: &Separators,
+    ) -> Option<String> {
+        let mut written = self.filled(id, record)?;
+        written.put_new(Slot::field(1), "1");
+        Some(written.line(&String::from_utf8_lossy(&id), separators))
+    }
+
+    /// The leaves of that segment, each by the names a query has for its place.
+    #[must_use]
+    pub fn hl7_leaves(&self, id: [u8; 3], record: &Record) -> Vec<(String, String)> {
+        let written = self.filled(id, record).unwrap_or_default();
+        written.named(&String::from_utf8_lossy(&id))
+    }
+
+    /// Which kind of identifier a type code (HL7 table 0203) names.
+    #[must_use]
+    pub fn identifier_kind(&self, type_code: &str) -> Option<IdentifierKind> {
+        self.hl7.kinds.get(type_code).copied()
+    }
+
+    fn filled(&self, id: [u8; 3], record: &Record) -> Option<Written> {
+        let plan = self.hl7.segments.get(&id)?;
+        let fields = record.fields().cloned().collect();
+        let whole = Group { name: self.top, parent: None, fields };
+        let mut written = Written::default();
+        segment::fill(self, plan, &whole, &mut written);
+        (!written.is_empty()).then_some(written)
+    }
 }

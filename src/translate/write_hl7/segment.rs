@@ -68,6 +68,24 @@ impl Written {
         }
     }
 
+    /// Each leaf with the names a query has for its place: `@PID.5.1.1`, `@PID.5.1`, `@PID.5`.
+    pub fn named(&self, id: &str) -> Vec<(String, String)> {
+        let mut named = Vec::new();
+        for (slot, text) in &self.leaves {
+            let Slot { field, component, subcomponent, .. } = slot;
+            let mut name = format!("@{id}.{field}");
+            if (*component, *subcomponent) == (1, 1) {
+                named.push((name.clone(), text.clone()));
+            }
+            name.push_str(&format!(".{component}"));
+            if *subcomponent == 1 {
+                named.push((name.clone(), text.clone()));
+            }
+            named.push((format!("{name}.{subcomponent}"), text.clone()));
+        }
+        named
+    }
+
     fn text(&self, slot: Slot) -> &str {
         self.leaves.get(&slot).map(String::as_str).unwrap_or_default()
     }

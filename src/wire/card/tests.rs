@@ -47,7 +47,7 @@ fn a_field_is_what_its_form_says() {
     check(json!({ "DDF1/EF08": "01FF" }), json!({ "DDF1": { "EF08": { "payment": ["01"] } } }));
     check(
         json!({ "DF02/EF05": "01C7E0C3B9CBD8202020" }),
-        json!({ "DF02": { "EF05": { "asthma": true, "other": "青霉素" } } }),
+        json!({ "DF02": { "EF05": { "asthma": "true", "other": "青霉素" } } }),
     );
 }
 
@@ -121,7 +121,7 @@ proptest! {
         let document = json!({
             "time": "2026-11-21",
             "DDF1": { "EF06": { "name": name, "sex": sex.to_string(), "born": born } },
-            "DF02": { "EF05": { "asthma": asthma, "other": other }, "EF07": records },
+            "DF02": { "EF05": { "asthma": asthma.to_string(), "other": other }, "EF07": records },
         });
         let written = layout().write(&document).unwrap();
         prop_assert_eq!(layout().read(&written).unwrap(), document);

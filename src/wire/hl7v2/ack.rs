@@ -132,13 +132,18 @@ pub fn acknowledge(
     let unknown = unknown();
     let header = header.unwrap_or(&unknown);
     let mut text = String::with_capacity(256);
-    segment(&mut text, &header.separators, &msh(header, stamp));
+    segment(&mut text, &header.separators, &msh(header, stamp, message_type(header)));
     segment(&mut text, &header.separators, &msa(header, kind, outcome));
     if let Outcome::Error(fault, at) | Outcome::Rejected(fault, at) = outcome {
         let fields = err::fields(header, *fault, at.as_ref());
         segment(&mut text, &header.separators, &fields);
     }
-    let mut bytes = header.charset.encode_lossy(&text).into_owned();
+    encoded(header, &text)
+}
+
+/// The text in the character set of the message it answers.
+pub(super) fn encoded(header: &Header, text: &str) -> Vec<u8> {
+    let mut bytes = header.charset.encode_lossy(text).into_owned();
     // UTF-16 shows its byte order by a mark; nothing else needs one.
     let mark = header.charset.encode("\u{FEFF}").unwrap_or_default();
     if !header.charset.extends_ascii() {
@@ -152,7 +157,7 @@ fn unknown() -> Header {
     Header::read("MSH|^~\\&", Separators::default(), Charset::Ascii)
 }
 
-fn segment(text: &mut String, separators: &Separators, fields: &[String]) {
+pub(super) fn segment(text: &mut String, separators: &Separators, fields: &[String]) {
     let used = fields.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
     for (index, field) in fields.iter().take(used).enumerate() {
         if index > 0 {
@@ -163,7 +168,8 @@ fn segment(text: &mut String, separators: &Separators, fields: &[String]) {
     text.push('\r');
 }
 
-fn msh(header: &Header, stamp: Stamp<'_>) -> Vec<String> {
+/// MSH-9 of an acknowledgement, as the version of the message has it.
+fn message_type(header: &Header) -> String {
     let component = char::from(header.separators.component);
     let version = header.version_numbers();
     let mut message_type = "ACK".to_owned();
@@ -176,6 +182,10 @@ fn msh(header: &Header, stamp: Stamp<'_>) -> Vec<String> {
             message_type.push_str("ACK");
         }
     }
+    message_type
+}
+
+pub(super) fn msh(header: &Header, stamp: Stamp<'_>, message_type: String) -> Vec<String> {
     let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
     let never = if header.is_enhanced() { "NE" } else { "" }.to_owned();
     vec![
@@ -209,7 +219,7 @@ fn charset_name(header: &Header) -> String {
     }
 }
 
-fn msa(header: &Header, kind: Kind, outcome: &Outcome) -> Vec<String> {
+pub(super) fn msa(header: &Header, kind: Kind, outcome: &Outcome) -> Vec<String> {
     let (code, fault) = match (kind, outcome) {
         (Kind::Accept, Outcome::Accepted) => ("CA", None),
         (Kind::Accept, Outcome::Error(fault, at)) => ("CE", Some((*fault, at))),

@@ -5,11 +5,13 @@
 //! 億 or 東 is `|`.
 
 pub mod ack;
+pub mod batch;
 mod decoded;
 mod err;
 pub mod escape;
 pub mod header;
 pub mod message;
+pub mod response;
 mod segments;
 pub mod separators;
 pub mod stored;

@@ -52,14 +52,31 @@ pub fn corpus(root: &Path) -> Option<PathBuf> {
     folders.find(|folder| folder.is_dir())
 }
 
+fn pack(mappings: &Path) -> Pack {
+    let files = read_folder(mappings).unwrap();
+    Pack::load(&files).unwrap_or_else(|faults| {
+        let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        panic!("{}", lines.join("\n"))
+    })
+}
+
+/// A line for each message below a folder: its name and the bundle it becomes.
+#[allow(dead_code, reason = "the example alone prints them")]
+pub fn bundles(mappings: &Path, folder: &Path, filter: &str) -> Vec<Json> {
+    let pack = pack(mappings);
+    let messages = read_folder(folder).unwrap();
+    let paths = messages.under("", "hl7").filter(|path| path.contains(filter));
+    let bundle = |path: &str| {
+        let bundle = translated(&pack, messages.bytes(path).unwrap()).ok()?;
+        Some(serde_json::json!({ "name": path, "bundle": bundle }))
+    };
+    paths.filter_map(bundle).collect()
+}
+
 /// Compares every message whose name contains a text.
 #[must_use]
 pub fn compare(mappings: &Path, corpus: &Path, filter: &str) -> Report {
-    let files = read_folder(mappings).unwrap();
-    let pack = Pack::load(&files).unwrap_or_else(|faults| {
-        let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        panic!("{}", lines.join("\n"))
-    });
+    let pack = pack(mappings);
     let mut names: Vec<String> = std::fs::read_dir(corpus)
         .unwrap()
         .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
@@ -118,7 +135,8 @@ pub struct Fact {
 }
 
 /// Everything a bundle says.
-fn facts(bundle: &Json) -> BTreeSet<Fact> {
+#[must_use]
+pub fn facts(bundle: &Json) -> BTreeSet<Fact> {
     let mut types = BTreeMap::new();
     let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
     for entry in &entries {

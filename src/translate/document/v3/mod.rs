@@ -311,7 +311,8 @@ fn quantity<'t>(tree: &'t Tree, (sent, used): (Sent<'_>, Used<'_, 't>)) -> Resul
 }
 
 fn date(text: &str, sent: Sent<'_>) -> Result<Date, Wrong> {
-    value::date(text, sent.overlay)
+    // The registries beside the messages write `2013-09-30T02:00:01Z` (XML Schema dateTime).
+    value::date(text, sent.overlay).or_else(|wrong| Date::parse_iso(text).map_err(|_| wrong))
 }
 
 /// A value that is one attribute or text.

@@ -179,6 +179,10 @@ impl Forms<'_> {
             let joins = authority.universal.is_none() || authority.universal == names.universal;
             if joins && !names.is_empty() {
                 authority = names;
+                if let Some(leaf) = tree.get("assigner").and_then(|to| to.get("reference")) {
+                    leaves.text(leaf);
+                }
+                leaves.party(organization);
             }
         }
         let [start, end] = self.read_period(tree, leaves);

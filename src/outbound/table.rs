@@ -1,0 +1,261 @@
+//! 前置库, tables in a PostgreSQL database of another department: rows out, rows in.
+//!
+//! Knows columns and connections; what a row means is behind it. A row is read while its
+//! state column is empty, or, where there is none, while its number is above the mark; what
+//! became of it is written to the row itself.
+
+pub mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde_json::{Map, Value as Json};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use settings::Database;
+
+/// Columns the gateway writes, in every table it reads.
+pub const STATUS: [&str; 4] = ["kq_state", "kq_fault", "kq_at", "kq_remedy"];
+/// How long a statement may take on the server.
+const STATEMENT: Duration = Duration::from_secs(30);
+
+/// Why a database cannot be used; never what stood in it.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The server, the connection or a statement: the SQL state alone is told.
+    #[error("database: {0}")]
+    Database(String),
+    /// A file cannot be read.
+    #[error("{0}: unreadable or not as it should be")]
+    File(PathBuf),
+    /// Without TLS only this machine is connected to.
+    #[error("without an authority only a loopback address is connected to")]
+    Plain,
+}
+
+impl From<tokio_postgres::Error> for TableError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        // A message of the server may quote a row.
+        let state = error.code().map(|state| state.code().to_owned());
+        Self::Database(state.unwrap_or_else(|| "connection".to_owned()))
+    }
+}
+
+/// One row: its number and its own columns, nothing empty.
+pub struct Row {
+    /// The number.
+    pub number: i64,
+    /// Columns and values as text.
+    pub columns: Vec<(String, String)>,
+}
+
+/// What became of a row.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    /// `kept`, `quarantined`, `refused`; of an inquiry `answered`, `refused`.
+    pub state: String,
+    /// The fault, where there is one.
+    pub fault: Option<String>,
+    /// Where.
+    pub at: Option<String>,
+    /// What can be done.
+    pub remedy: Option<String>,
+}
+
+/// A table, and how it is read.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its name, with the schema before a dot.
+    pub name: String,
+    /// The column with its number.
+    pub number: String,
+    /// Whether it has the columns of [`STATUS`].
+    pub status: bool,
+}
+
+/// A connection to a database.
+pub struct Link(Client);
+
+impl Database {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub async fn connect(&self) -> Result<Link, TableError> {
+        let mut config = Config::new();
+        config.host(&self.host).port(self.port).dbname(&self.name).user(&self.user);
+        config.application_name("kangqiao").connect_timeout(Duration::from_secs(5));
+        config.options(format!("-c statement_timeout={}", STATEMENT.as_millis()));
+        if let Some(path) = &self.password {
+            let password = std::fs::read_to_string(path);
+            let password = password.map_err(|_| TableError::File(path.clone()))?;
+            config.password(password.trim_end());
+        }
+        let Some(authority) = &self.authority else {
+            if !["127.0.0.1", "::1", "localhost"].contains(&self.host.as_str()) {
+                return Err(TableError::Plain);
+            }
+            let (client, connection) = config.connect(NoTls).await?;
+            // It ends with the client; what was wrong the next statement says.
+            tokio::spawn(async move { drop(connection.await) });
+            return Ok(Link(client));
+        };
+        config.ssl_mode(tokio_postgres::config::SslMode::Require);
+        let tls = MakeRustlsConnect::new(trust(authority)?);
+        let (client, connection) = config.connect(tls).await?;
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Link(client))
+    }
+}
+
+fn trust(authority: &Path) -> Result<ClientConfig, TableError> {
+    let wrong = || TableError::File(authority.to_owned());
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(authority).map_err(|_| wrong())?;
+    for certificate in certificates {
+        roots.add(certificate.map_err(|_| wrong())?).map_err(|_| wrong())?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().map_err(|_| wrong())?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+impl Link {
+    /// Rows nobody looked at yet, in the order of their numbers, at most `most`.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub async fn rows(
+        &self,
+        table: &Table,
+        (above, most): (i64, i64),
+    ) -> Result<Vec<Row>, TableError> {
+        let (name, number) = (quoted(&table.name), quoted(&table.number));
+        let open = match table.status {
+            // Numbers are drawn before they are committed, so a lower one may come late:
+            // the state of each row says it, the mark alone would pass it over.
+            true => "t.kq_state IS NULL AND $1::bigint IS NOT NULL".to_owned(),
+            false => format!("t.{number} > $1"),
+        };
+        let question = format!(
+            "SELECT t.{number}::bigint, to_jsonb(t)::text FROM {name} t WHERE {open} \
+             ORDER BY t.{number} LIMIT $2"
+        );
+        let found = self.0.query(&question, &[&above, &most]).await?;
+        let mut rows = Vec::with_capacity(found.len());
+        for row in found {
+            let text: String = row.try_get(1)?;
+            let members: Map<String, Json> = serde_json::from_str(&text).unwrap_or_default();
+            let own = members.into_iter().filter(|(column, value)| {
+                *column != table.number && !STATUS.contains(&column.as_str()) && !value.is_null()
+            });
+            let columns = own.map(|(column, value)| (column, spelled(value))).collect();
+            rows.push(Row { number: row.try_get(0)?, columns });
+        }
+        Ok(rows)
+    }
+
+    /// Writes what became of rows, all in one transaction.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub async fn settle(
+        &mut self,
+        table: &Table,
+        settled: &[(i64, Status)],
+    ) -> Result<(), TableError> {
+        let question = status(table);
+        let transaction = self.0.transaction().await?;
+        for (number, status) in settled {
+            let Status { state, fault, at, remedy } = status;
+            transaction.execute(&question, &[number, state, fault, at, remedy]).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Writes an answer: its rows, and what became of the inquiry, in one transaction.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub async fn answer(
+        &mut self,
+        (table, answers): (&Table, &str),
+        (number, status_of): (i64, &Status),
+        rows: &[Vec<(&'static str, Option<String>)>],
+    ) -> Result<(), TableError> {
+        let (question, answers) = (status(table), quoted(answers));
+        let transaction = self.0.transaction().await?;
+        // Asked again after a stop in between, the newer answer stands.
+        transaction
+            .execute(&format!("DELETE FROM {answers} WHERE inquiry = $1"), &[&number])
+            .await?;
+        for row in rows {
+            let names: Vec<_> = row.iter().map(|(name, _)| quoted(name)).collect();
+            let places: Vec<_> = (0..row.len()).map(|at| format!("${}", at + 2)).collect();
+            let insert = format!(
+                "INSERT INTO {answers} (inquiry, {}) VALUES ($1, {})",
+                names.join(", "),
+                places.join(", ")
+            );
+            let mut values: Vec<&(dyn ToSql + Sync)> = vec![&number];
+            values.extend(row.iter().map(|(_, value)| value as &(dyn ToSql + Sync)));
+            transaction.execute(&insert, &values).await?;
+        }
+        let Status { state, fault, at, remedy } = status_of;
+        transaction.execute(&question, &[&number, state, fault, at, remedy]).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+fn status(table: &Table) -> String {
+    let (name, number) = (quoted(&table.name), quoted(&table.number));
+    format!(
+        "UPDATE {name} SET kq_state = $2, kq_fault = $3, kq_at = $4, kq_remedy = $5 \
+         WHERE {number} = $1 AND kq_state IS NULL"
+    )
+}
+
+/// A name of the configuration, never one of a row.
+fn quoted(name: &str) -> String {
+    let parts = name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
+    parts.collect::<Vec<_>>().join(".")
+}
+
+fn spelled(value: Json) -> String {
+    match value {
+        Json::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_so_that_none_is_a_statement() {
+        assert_eq!(quoted("civil.elder"), "\"civil\".\"elder\"");
+        assert_eq!(quoted("a\" drop"), "\"a\"\" drop\"");
+    }
+
+    #[tokio::test]
+    async fn without_tls_no_other_machine_is_spoken_to() {
+        let database = Database {
+            host: "db.example".to_owned(),
+            port: 5432,
+            name: "front".to_owned(),
+            user: "kangqiao".to_owned(),
+            password: None,
+            authority: None,
+        };
+        assert!(matches!(database.connect().await, Err(TableError::Plain)));
+    }
+}
