@@ -21,6 +21,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod docs;
+mod documents;
 mod exchange;
 mod facts;
 mod fhir_door;

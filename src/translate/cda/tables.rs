@@ -96,6 +96,9 @@ pub(super) struct System {
     pub name: String,
     pub table: String,
     pub legacy: String,
+    /// The name without spaces.
+    #[serde(skip)]
+    pub plain: String,
 }
 
 #[derive(Debug)]
@@ -434,7 +437,7 @@ impl Reader<'_> {
             if !system.table.is_empty() && self.codes.table(&system.table).is_none() {
                 self.fault(spot, format!("there is no code table {}", system.table));
             }
-            plan.systems.push(system);
+            plan.systems.push(System { plain: plain(&system.name), ..system });
         }
         for (spot, row) in self.rows::<RootRow>("cda/identifiers.csv") {
             let element = match row.element.as_str() {

@@ -1,14 +1,18 @@
 //! From a record to a document: the header by places, the body by groups and entries.
 
-use super::body::LOINC;
-use super::names::{BODY, DOCUMENT_ID, DOCUMENT_TIME, DOCUMENT_TYPE, OTHER_ID};
+use super::body::{LOINC, SECTION_GROUP};
+use super::names::{
+    BODY, DOCUMENT_ID, DOCUMENT_TIME, DOCUMENT_TYPE, OTHER_ID, SECTION, SECTION_TITLE,
+};
 use super::participation::PARTICIPANT;
 use super::read::NAMESPACE;
 use super::sheet::Sheet;
-use super::tables::{Document, Plan};
+use super::tables::{Document, Entry, Plan};
+use super::write_body::bare;
+use super::write_parts::found;
 use super::write_value::{line, root_of};
 use crate::translate::Pack;
-use crate::vocabulary::{ElementId, Field, Group, Record, Value};
+use crate::vocabulary::{Coding, ElementId, Field, Group, Record, Value};
 use crate::wire::xml;
 
 /// 卫生信息共享文档规范编码体系.
@@ -160,15 +164,11 @@ impl<'p> Writing<'p> {
         let mut patient = Sheet::new("patient").with("classCode", "PSN");
         patient.set("determinerCode", "INSTANCE");
         for known in &self.plan.identifiers {
-            let Some((element, kind)) =
-                known.element.filter(|(element, _)| *element != DOCUMENT_ID)
-            else {
+            let Some((element, kind)) = known.element.filter(|(element, _)| *element != DOCUMENT_ID) else {
                 continue;
             };
             for field in self.take(element) {
-                let id = Sheet::new("id")
-                    .with("root", &known.oid)
-                    .with("extension", &line(&field.value));
+                let id = Sheet::new("id").with("root", &known.oid).with("extension", &line(&field.value));
                 // 身份证号 is the person's; every other number is of a role.
                 let citizen = kind == Some(crate::vocabulary::IdentifierKind::CitizenId);
                 if citizen { &mut patient } else { &mut role }.children.push(id);
@@ -177,8 +177,7 @@ impl<'p> Writing<'p> {
         for field in self.take(OTHER_ID) {
             let Value::Identifier(identifier) = &field.value else { continue };
             let root = root_of(identifier.authority.as_deref());
-            role.children
-                .push(Sheet::new("id").with("root", root).with("extension", &identifier.value));
+            role.children.push(Sheet::new("id").with("root", root).with("extension", &identifier.value));
         }
         if !role.has("id") {
             role.children.push(Sheet::new("id").with("nullFlavor", "NI"));
@@ -193,9 +192,7 @@ impl<'p> Writing<'p> {
                     let mut guardian = Some(guardian);
                     role.same(&path, &mut |patient| patient.children.extend(guardian.take()));
                 }
-                "providerOrganization" => {
-                    role.children.push(self.part(group, "providerOrganization"))
-                }
+                "providerOrganization" => role.children.push(self.part(group, "providerOrganization")),
                 _ => (),
             }
         }
@@ -240,7 +237,8 @@ impl<'p> Writing<'p> {
         let plan = self.plan;
         let entries = plan.entries(self.document);
         for place in plan.places("encounter").iter().filter(|place| place.written) {
-            let in_body = entries.iter().any(|entry| entry.element == place.element);
+            let own = |entry: &&Entry| entry.element == place.element && self.has_section(entry);
+            let in_body = entries.iter().find(own).is_some();
             let fields = self.top().map_or(&[][..], |group| &group.fields);
             let count = fields.iter().filter(|field| field.element == place.element).count();
             // One value that the document's table prints as an entry belongs to the body.
@@ -272,6 +270,23 @@ impl<'p> Writing<'p> {
         }
     }
 
+    /// Whether the record has the section of an entry, or is no document's and gets it.
+    fn has_section(&self, entry: &Entry) -> bool {
+        if !self.born_here() {
+            return true;
+        }
+        let sections = self.inside(0).filter(|(_, group)| group.name == SECTION_GROUP);
+        let mut told = sections.map(|(_, group)| {
+            let code = found(group, SECTION).next();
+            let title = found(group, SECTION_TITLE).next().map(line).unwrap_or_default();
+            match code {
+                Some(Value::Code(Coding { code: Some(code), .. })) => *code == entry.row.section,
+                _ => !title.is_empty() && bare(&title) == bare(&entry.row.title),
+            }
+        });
+        told.any(|fits| fits)
+    }
+
     /// Puts the first field of a place's element that is not written yet.
     fn put_first(&mut self, place: &super::tables::Place, into: &mut Sheet) {
         let fields = self.top().map_or(&[][..], |group| &group.fields);
@@ -300,9 +315,7 @@ pub(super) fn filled(sheet: Sheet) -> Sheet {
 /// The code of a section.
 pub(super) fn section_code(code: &str, display: &str) -> Sheet {
     let sheet = Sheet::new("code").with("code", code);
-    let sheet = if code.is_empty() {
-        sheet
-    } else {
+    let sheet = if code.is_empty() { sheet } else {
         sheet.with("codeSystem", LOINC).with("codeSystemName", "LOINC")
     };
     sheet.with("displayName", display)
