@@ -285,10 +285,15 @@ fn constant(
     constant: &Spanned<ConstantText>,
 ) -> Result<Constant, Diagnostic> {
     let text = constant.get_ref();
-    let found = pattern(file, (text.wire.get_ref(), text.wire.span()))?;
+    let mut found = pattern(file, (text.wire.get_ref(), text.wire.span()))?;
     let group = grouped(file, &body.groups, (&found, text.wire.span()))?;
     if found.repeats() {
         return Err(file.fault(text.wire.span(), "a constant stands in one place"));
+    }
+    // The constant of an element is its text.
+    let element = found.0.last().is_some_and(|step| !step.name.starts_with(['@', '#']));
+    if body.syntax.is_xml() && element {
+        found.0.extend(Pattern::names(["#text"]).0);
     }
     let with = match &text.with {
         Some(with) => Some(pattern(file, (with.get_ref(), with.span()))?),
