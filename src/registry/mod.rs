@@ -6,8 +6,8 @@
 pub mod answer;
 pub mod civil;
 pub mod elder_registry;
-pub mod pdq;
 pub mod fhir;
+pub mod pdq;
 pub mod platform;
 pub mod receipt;
 pub mod released;

@@ -168,7 +168,9 @@ impl Gathered {
     /// The tables of shared documents are read before; here stand their examples.
     fn cda(&mut self, compiler: &mut Compiler<'_>, files: &Files) {
         for path in files.under("cda", "toml") {
-            let Some((text, file)) = parsed::<ExamplesFile>(compiler, files, path) else { continue };
+            let Some((text, file)) = parsed::<ExamplesFile>(compiler, files, path) else {
+                continue;
+            };
             self.keep_examples(compiler, (text, &Kind::Cda), &file.example);
         }
     }

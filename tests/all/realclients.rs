@@ -69,8 +69,7 @@ fn a_foreign_parser_reads_our_refusal() {
 /// `zeep`, which reads the description we serve and calls what it finds there.
 #[test]
 fn a_foreign_soap_client_registers_merges_queries_stores_and_retrieves() {
-    let Some(clients) = environment().filter(|folder| folder.join("packages").exists())
-    else {
+    let Some(clients) = environment().filter(|folder| folder.join("packages").exists()) else {
         return skipped("no foreign SOAP client (scripts/clients makes the environment)");
     };
     let rig = Rig::shared();
