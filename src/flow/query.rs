@@ -42,7 +42,7 @@ impl Gateway {
             Ok(purpose) => query.inquiry(&rules.pack, purpose),
             Err(fault) => Err(InquiryError { fault, at: Position::Pointer(String::new()) }),
         };
-        let question = Question { certificate, inquiry, writing: Arc::new(query) };
+        let question = Question { certificate, asker: None, inquiry, writing: Arc::new(query) };
         Some(vec![self.answer(question).await.body])
     }
 }

@@ -51,7 +51,8 @@ pub(super) fn write(pack: &Pack, record: &Record, envelope: &Envelope) -> Option
 /// places for most of its values.
 fn event<'p>(pack: &'p Pack, record: &Record) -> Option<(EventKey, &'p EventPlan)> {
     let files = || pack.hl7.written.iter().map(|(key, event)| (*key, event.as_ref()));
-    if let Some(own) = files().find(|(_, event)| event.dataset == record.dataset) {
+    let own = || files().filter(|(_, event)| event.dataset == record.dataset);
+    if let Some(own) = own().find(|(_, event)| filled(event, record)).or_else(|| own().next()) {
         return Some(own);
     }
     let own = |id: &[u8; 3]| matches!(id, b"MSH" | b"EVN" | b"PID");
@@ -73,6 +74,13 @@ fn event<'p>(pack: &'p Pack, record: &Record) -> Option<(EventKey, &'p EventPlan
         .rev()
         .max_by_key(|(count, _)| *count)
         .map(|(_, found)| found)
+}
+
+/// Whether every segment the event calls for has something to say.
+fn filled(event: &EventPlan, record: &Record) -> bool {
+    let required = event.segments.iter().filter(|listed| listed.required);
+    let mut groups = required.filter_map(|listed| listed.plan.group);
+    groups.all(|name| record.groups.iter().any(|group| group.name == name))
 }
 
 fn has_row(plan: &SegmentPlan, element: crate::vocabulary::ElementId) -> bool {
