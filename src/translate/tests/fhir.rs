@@ -58,8 +58,10 @@ fn a_path_resource_or_type_that_does_not_fit_is_refused_where_it_stands() {
     );
     check(
         r#"rows = [{ wire = "/contact", element = "MZ.ward" }]"#,
-        &["fhir/patient.toml:5:18: a value cannot be a whole Patient.contact\n  hint: name one of \
-           its members"],
+        &[
+            "fhir/patient.toml:5:18: a value cannot be a whole Patient.contact\n  hint: name one of \
+           its members",
+        ],
     );
     check(
         r#"refs = [{ wire = "/managingOrganization", to = "Patient" }]"#,
@@ -143,7 +145,8 @@ fn two_patients_and_no_resource_are_refused_by_position() {
     let two = r#"{ "resourceType": "Bundle", "entry": [
         { "resource": { "resourceType": "Patient" } },
         { "resource": { "resourceType": "Patient" } }] }"#;
-    for (json, at) in [(two, "/entry/1/resource"), ("{}", "/resourceType"), ("[1]", "/resourceType")]
+    for (json, at) in
+        [(two, "/entry/1/resource"), ("{}", "/resourceType"), ("[1]", "/resourceType")]
     {
         let error = read(json).map(|_| ()).unwrap_err();
         assert_eq!(error.at().to_string(), at);
