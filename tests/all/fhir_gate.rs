@@ -107,7 +107,8 @@ fn every_bundle_passes_the_schema_the_invariants_and_a_foreign_validator() {
     };
     let pack = pack();
     let mut written = examples(&pack);
-    let (examples, grammar) = (written.len(), Grammar::read(&Path::new(ROOT).join("mappings/hl7v2")));
+    let (examples, grammar) =
+        (written.len(), Grammar::read(&Path::new(ROOT).join("mappings/hl7v2")));
     for seed in 0..GENERATED {
         let message = grammar.message(&mut Random::new(seed));
         let name = format!("generated {seed}");

@@ -13,6 +13,7 @@ mod answer;
 mod badinput;
 mod batch;
 mod canary;
+mod chain;
 mod commands;
 mod conformance;
 mod console;

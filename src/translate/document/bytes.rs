@@ -60,6 +60,15 @@ pub(in crate::translate) fn write_bytes(
     if dialect == CARD {
         value = pack.card.write(&value).ok()?;
     }
-    let text = serde_json::to_vec_pretty(&value).ok()?;
-    Some(text)
+    serde_json::to_vec_pretty(&value).ok()
+}
+
+/// Several records as one table.
+pub(in crate::translate) fn write_table(
+    pack: &Pack,
+    dialect: &str,
+    records: &[&Record],
+) -> Vec<u8> {
+    let rows: Vec<_> = records.iter().map(|record| write_json(pack, dialect, record)).collect();
+    flat::csv(&rows.iter().collect::<Vec<_>>())
 }

@@ -50,6 +50,11 @@ pub(in crate::translate) trait Syntax: Debug + Send + Sync {
         false
     }
 
+    /// Whether a document is of exactly one kind: a record that no file is for is not written.
+    fn is_closed(&self) -> bool {
+        false
+    }
+
     /// Whether a member is written as a list even if it has one item; the last is its name.
     fn lists(&self, _path: &[&str]) -> bool {
         false
