@@ -84,7 +84,7 @@ remarks! {
         "根元素不在命名空间 urn:hl7-org:v3 中" "declare the namespace; the document was read all the same"
         "声明命名空间；文档仍已读取";
     NEGATED "negated" "an entry says that something is not so" "条目带有否定标志"
-        "state it by the element's own flag; the entry was carried, never read as a positive statement"
+        "state it by the element's own flag; the entry was carried, never read as positive"
         "用数据元自己的标志表示；条目随附保存，不作肯定内容读取";
     NOT_IN_MODEL "not-in-model" "an element or attribute the document model does not have"
         "文档模型中没有的元素或属性（常为拼写错误）" "mend its name; what stands there was carried"

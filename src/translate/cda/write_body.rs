@@ -11,7 +11,7 @@ use super::sheet::Sheet;
 use super::tables::{Entry, plain};
 use super::write::{Writing, section_code};
 use super::write_parts::found;
-use super::write_value::line;
+use super::write_value::{is_oid, line};
 use crate::vocabulary::{Coding, ElementId, Field, Group, Value};
 
 /// The classes of the statements, as the model fixes them.
@@ -54,7 +54,12 @@ impl<'p> Writing<'p> {
             if drafts.is_empty() {
                 let code = Sheet::new("code").with("nullFlavor", "NI");
                 let sheet = Sheet::new("section").holding(code).holding(Sheet::new("text"));
-                drafts.push(Draft { loinc: String::new(), title: String::new(), sheet, lines: vec![] });
+                drafts.push(Draft {
+                    loinc: String::new(),
+                    title: String::new(),
+                    sheet,
+                    lines: vec![],
+                });
             }
             let mut body = Sheet::new("structuredBody");
             for draft in drafts.drain(..) {
@@ -73,7 +78,7 @@ impl<'p> Writing<'p> {
             loinc = coding.code.clone().unwrap_or_default();
             let mut code = section_code(&loinc, coding.display.as_deref().unwrap_or_default());
             let system = coding.original.as_ref().and_then(|own| own.system.as_deref());
-            code.set("codeSystem", system.unwrap_or_default());
+            code.set("codeSystem", system.filter(|oid| is_oid(oid)).unwrap_or_default());
             sheet.children.push(code);
         }
         let title = found(group, SECTION_TITLE).next().map(line).unwrap_or_default();
@@ -226,7 +231,14 @@ impl<'p> Writing<'p> {
         let code = Sheet::new("code")
             .with("code", &wire)
             .with("codeSystem", if front { FRONT_PAGE } else { ELEMENTS })
-            .with("codeSystemName", if front { "住院病案首页基本数据集" } else { "卫生信息数据元目录" })
+            .with(
+                "codeSystemName",
+                if front {
+                    "住院病案首页基本数据集"
+                } else {
+                    "卫生信息数据元目录"
+                },
+            )
             .with("displayName", name.or(usual).unwrap_or_default());
         let value = self.value((&field.value, element), row.map(|entry| &entry.row));
         Some(classed("observation").holding(code).holding(value))
@@ -238,7 +250,7 @@ impl<'p> Writing<'p> {
         let original = coding.original.as_ref().and_then(|own| own.system.as_deref());
         code.set("code", coding.code.as_deref().unwrap_or_default());
         if coding.code.is_some() {
-            code.set("codeSystem", original.unwrap_or(ELEMENTS));
+            code.set("codeSystem", original.filter(|oid| is_oid(oid)).unwrap_or(ELEMENTS));
         }
         code.set("displayName", coding.display.as_deref().unwrap_or_default());
         let own = coding.code.as_deref();
@@ -253,16 +265,19 @@ impl<'p> Writing<'p> {
         let entries = self.plan.entries(self.document);
         let own = || entries.iter().filter(|entry| entry.element == element);
         let name = name.map(plain);
-        own().find(|entry| name.as_ref() == Some(&entry.plain))
+        own()
+            .find(|entry| name.as_ref() == Some(&entry.plain))
             .or_else(|| own().find(|entry| !entry.row.name.is_empty()))
             .or_else(|| own().next())
     }
 
     /// The national id of an element that has another name here.
     fn wire(&self, element: ElementId) -> Option<String> {
-        let context = self.plan.contexts.iter().find(|context| {
-            context.becomes == element && context.element != element.as_str()
-        });
+        let context = self
+            .plan
+            .contexts
+            .iter()
+            .find(|context| context.becomes == element && context.element != element.as_str());
         match context {
             Some(context) if element.as_str().starts_with("MZ.") => Some(context.element.clone()),
             _ => Some(element.to_string()).filter(|id| !id.starts_with("MZ.")),
@@ -393,7 +408,8 @@ fn wanted(kind: &str, sheet: &mut Sheet) {
             sheet.children.push(Sheet::new("code").with("nullFlavor", "NI"));
         }
         "substanceAdministration" => {
-            if let Some(time) = sheet.children.iter_mut().find(|child| child.name == "effectiveTime")
+            if let Some(time) =
+                sheet.children.iter_mut().find(|child| child.name == "effectiveTime")
                 && (time.has("low") || time.has("high"))
             {
                 time.set("xsi:type", "IVL_TS");

@@ -14,12 +14,15 @@ use crate::vocabulary::{Coding, Element, Value};
 /// The root of a number whose own is not known.
 const ROOT: &str = "2.16.156.10011.1";
 
+/// Whether a name is an OID, as the schema wants one; other formats have names of their own.
+pub(super) fn is_oid(name: &str) -> bool {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    name.contains('.') && name.split('.').all(number)
+}
+
 /// An authority as the root of a number: an OID, else the root of all.
 pub(super) fn root_of(authority: Option<&str>) -> &str {
-    let dotted = |oid: &&str| {
-        oid.contains('.') && oid.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-    };
-    authority.filter(dotted).unwrap_or(ROOT)
+    authority.filter(|oid| is_oid(oid)).unwrap_or(ROOT)
 }
 
 impl Writing<'_> {
@@ -62,10 +65,14 @@ impl Writing<'_> {
     }
 
     /// A code with its system: the sender's own if it has an OID, else the element's.
-    pub fn code(&self, sheet: &mut Sheet, (coding, system): (&Coding, &str), element: Option<&Element>) {
+    pub fn code(
+        &self,
+        sheet: &mut Sheet,
+        (coding, system): (&Coding, &str),
+        element: Option<&Element>,
+    ) {
         let own = coding.original.as_ref();
-        let oid = |system: &str| system.starts_with(|sign: char| sign.is_ascii_digit());
-        let dotted = own.and_then(|own| own.system.as_deref()).is_some_and(oid);
+        let dotted = own.and_then(|own| own.system.as_deref()).is_some_and(is_oid);
         let sent = own.filter(|_| dotted || coding.code.is_none());
         let code = sent.map(|own| own.code.as_str()).or(coding.code.as_deref());
         let domain = element.and_then(|element| element.domain.as_deref()).unwrap_or_default();
@@ -74,7 +81,7 @@ impl Writing<'_> {
             system => system,
         };
         let system = match sent {
-            Some(own) => own.system.as_deref().filter(|system| oid(system)).unwrap_or_default(),
+            Some(own) => own.system.as_deref().filter(|system| is_oid(system)).unwrap_or_default(),
             None => usual,
         };
         sheet.set("code", code.unwrap_or_default());
@@ -87,7 +94,11 @@ impl Writing<'_> {
     }
 
     /// The value of an entry.
-    pub fn value(&self, (value, element): (&Value, Option<&Element>), row: Option<&EntryRow>) -> Sheet {
+    pub fn value(
+        &self,
+        (value, element): (&Value, Option<&Element>),
+        row: Option<&EntryRow>,
+    ) -> Sheet {
         let sheet = Sheet::new("value");
         let kind = row.map(|row| row.kind.as_str()).unwrap_or_default();
         let natural = written_type(value.value_type());
@@ -174,13 +185,15 @@ fn fill_address(sheet: &mut Sheet, address: &Composite) {
             sheet.children.push(Sheet::new(name).saying(text));
         }
     };
-    for (name, index) in
-        [("country", 5), ("state", 3), ("city", 2), ("county", 8), ("township", 7)]
+    for (name, index) in [("country", 5), ("state", 3), ("city", 2), ("county", 8), ("township", 7)]
     {
         say(name, subcomponents(part(index)).next());
     }
     say("streetName", name.filter(|name| !name.is_empty()).or(whole));
-    say("houseNumber", house.filter(|house| !house.is_empty()).or_else(|| subcomponents(part(1)).next()));
+    say(
+        "houseNumber",
+        house.filter(|house| !house.is_empty()).or_else(|| subcomponents(part(1)).next()),
+    );
     say("postalCode", subcomponents(part(4)).next());
 }
 
