@@ -134,7 +134,8 @@ fn the_documentation_lists_every_remark() {
         assert!(at.is_some_and(|at| at >= last), "docs/documents.md lacks the row\n{row}");
         last = at.unwrap_or(last);
     }
-    let named = page.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 6);
+    let named =
+        page.lines().filter(|line| line.starts_with("| `") && line.matches('|').count() == 6);
     assert_eq!(named.count(), REMARKS.len(), "docs/documents.md has a row of no remark");
 }
 
