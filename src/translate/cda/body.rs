@@ -240,7 +240,9 @@ impl<'p> Reading<'p, '_> {
                 | "subject") => self.participation((child, name), nest.group),
                 "code" | "value" | "text" | "id" | "statusCode" | "effectiveTime" => (),
                 name if STATEMENTS.contains(&name) => self.statement(child, nest),
-                _ if self.holds_statement(child) && !self.negated(child) => self.inside(child, nest),
+                _ if self.holds_statement(child) && !self.negated(child) => {
+                    self.inside(child, nest)
+                }
                 _ => (),
             }
         }
