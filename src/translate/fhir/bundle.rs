@@ -6,6 +6,7 @@ use super::super::file::Way;
 use super::form::{Forms, Made, instant, map, reference};
 use super::place::{Draft, Item};
 use super::plan::{FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes};
+use super::sound::sound;
 use crate::translate::Pack;
 use crate::vocabulary::{ElementId, Field, GroupName, Record, Value};
 use crate::wire::Tree;
@@ -333,7 +334,8 @@ impl<'p> Writing<'p, '_> {
             ("resourceType".to_owned(), file.resource.as_str().into()),
             ("id".to_owned(), instance.id.as_str().into()),
         ];
-        if let Tree::Map(own) = pruned(draft.tree) {
+        let structure = &self.forms.plan.structure;
+        if let Tree::Map(own) = sound(structure, (&file.resource, pruned(draft.tree)), 0) {
             members.extend(own);
         }
         Tree::Map(members)

@@ -57,6 +57,10 @@ impl<'t> Leaves<'t> {
                 for (name, member) in members {
                     self.walk(structure, member, place.member(structure, (name, member)));
                 }
+                // Written again wherever a required value is missing.
+                if tree.get("url").and_then(Tree::text) == Some(super::sound::ABSENT) {
+                    self.take_all(tree, Bin::Dropped);
+                }
             }
             leaf if leaf.is_empty() => (),
             leaf => {

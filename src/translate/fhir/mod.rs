@@ -19,6 +19,7 @@ mod path;
 mod place;
 mod plan;
 mod read;
+mod sound;
 mod structure;
 mod systems;
 

@@ -20,6 +20,8 @@ pub(super) struct Member {
     /// The type of each of its values.
     pub of: String,
     pub many: bool,
+    /// Whether every value of the type has it.
+    pub required: bool,
     /// `deceased` of `deceasedBoolean` and `deceasedDateTime`, of which one may stand.
     pub choice: Option<String>,
     /// What a reference may point to; empty is anything.
@@ -30,6 +32,7 @@ pub(super) struct Member {
 #[derive(Debug, Default)]
 pub(super) struct Structure {
     types: HashMap<String, HashMap<String, Member>>,
+    required: HashMap<String, Vec<(String, Member)>>,
 }
 
 #[derive(Deserialize)]
@@ -56,10 +59,18 @@ impl Structure {
             let member = Member {
                 of: row.of,
                 many: row.card.ends_with('*'),
+                required: row.card.starts_with('1'),
                 choice: Some(row.choice).filter(|choice| !choice.is_empty()),
                 targets: row.targets.split(' ').map(str::to_owned).collect(),
             };
             found.types.entry(row.owner).or_default().insert(row.member, member);
+        }
+        for (owner, members) in &found.types {
+            let required = members.iter().filter(|(_, member)| member.required);
+            let mut required: Vec<_> =
+                required.map(|(name, member)| (name.clone(), member.clone())).collect();
+            required.sort_by(|(one, _), (other, _)| one.cmp(other));
+            found.required.insert(owner.clone(), required);
         }
         Ok(found)
     }
@@ -88,6 +99,11 @@ impl Structure {
                     .then(|| Member { of: "Element".to_owned(), ..beside })
             }
         }
+    }
+
+    /// The members every value of a type has, in the order of their names.
+    pub fn required(&self, owner: &str) -> &[(String, Member)] {
+        self.required.get(owner).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The member whose name is nearest to one that does not exist.

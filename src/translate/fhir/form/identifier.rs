@@ -145,7 +145,10 @@ impl Forms<'_> {
                 let value = item.get("value").and_then(Tree::text);
                 let system = item.get("system").and_then(Tree::text);
                 let own = value.map(|value| self.plan.systems.uri(value));
-                if own.as_deref() == system && own.is_some() {
+                if system.is_none() && found.universal.is_none() {
+                    // A universal id of no stated kind.
+                    found.universal = leaves.member(item, "value");
+                } else if own.as_deref() == system && own.is_some() {
                     leaves.member(item, "system");
                     found.namespace = leaves.member(item, "value");
                 }

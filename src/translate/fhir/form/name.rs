@@ -52,7 +52,8 @@ impl Forms<'_> {
         let further = joined(given.collect());
         let [suffix, degree, professional] = three(tree.get("suffix"), leaves);
         let prefix = tree.get("prefix").and_then(|list| list.items().first());
-        let prefix = prefix.and_then(|prefix| leaves.text(prefix));
+        let prefix =
+            prefix.and_then(|prefix| leaves.text(prefix)).map(|text| super::guarded(&text));
         let kind = tree.get("use").and_then(Tree::text).and_then(|code| self.walk_back(USES, code));
         if let (Some(_), Some(leaf)) = (&kind, tree.get("use")) {
             leaves.text(leaf);
