@@ -12,8 +12,8 @@ use super::operate::give;
 use super::{Failure, output, say};
 use crate::config::files::read_folder;
 use crate::inbound::operator::Order;
-use crate::translate::form::Limits;
-use crate::translate::{Bins, Form, Pack, Translation};
+use crate::translate::form::{Form, Limits};
+use crate::translate::{Bins, Pack, Translation};
 use crate::vocabulary::{Diagnostic, Record, Source};
 use crate::wire::hl7v2;
 

@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::{
-    Bins, NoDocument, Pack, TranslateError, Translation, civil, document, plain, record_to_json, v3,
+    Bins, Envelope, NoDocument, Pack, TranslateError, Translation, civil, document, plain,
+    record_to_json, v3,
 };
 use crate::vocabulary::{Dataset, Fault, Position, Record, Source};
 use crate::wire::charset::Charset;
@@ -193,20 +194,24 @@ impl Pack {
         let none = || Unwritten { form: form.name(), dataset: record.dataset };
         let pretty = |json: &Json| serde_json::to_vec_pretty(json).map_err(|_| none());
         match form {
-            Form::Hl7v2 => self.write_back(record).ok_or_else(none),
+            Form::Hl7v2 => self.write_hl7(record, &Envelope::default()).ok_or_else(none),
             Form::Elements => pretty(&record_to_json(record)),
             Form::Fhir => match self.write_fhir(record) {
                 Tree::Null => Err(none()),
                 tree => pretty(&tree.to_json()),
             },
             Form::Cda => Ok(self.write_cda(record)),
-            Form::Card
-            | Form::CivilCsv
-            | Form::CivilJson
-            | Form::CivilXml
-            | Form::PlatformJson
-            | Form::V3Hospital
-            | Form::V3Regional => document::write_bytes(self, form.name(), record).ok_or_else(none),
+            Form::CivilCsv | Form::CivilJson | Form::CivilXml => {
+                Ok(civil::write(self, (form, None), record))
+            }
+            Form::Card | Form::PlatformJson => {
+                document::write_bytes(self, form.name(), record).ok_or_else(none)
+            }
+            Form::V3Hospital | Form::V3Regional => {
+                let own = document::write_xml(self, form.name(), record);
+                let found = || v3::write(self, form, record.clone());
+                own.or_else(found).map(|document| xml::write(&document)).ok_or_else(none)
+            }
         }
     }
 
@@ -219,12 +224,12 @@ impl Pack {
         if let [one] = records {
             return self.write(form, one);
         }
-        if form == Form::CivilCsv {
-            return Ok(document::write_table(self, form.name(), records));
-        }
         let written: Result<Vec<_>, _> =
             records.iter().map(|record| self.write(form, record)).collect();
         let written = written?;
+        if form == Form::CivilCsv {
+            return Ok(one_table(&written));
+        }
         if !form.is_json() {
             return Ok(written.concat());
         }
@@ -240,6 +245,22 @@ impl Pack {
 pub struct Unwritten {
     form: &'static str,
     dataset: Dataset,
+}
+
+/// Tables one after another, a header only where it changes.
+fn one_table(tables: &[Vec<u8>]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut before: &[u8] = &[];
+    for table in tables {
+        let end = table.iter().position(|byte| *byte == b'\n').map_or(table.len(), |at| at + 1);
+        let (head, rows) = table.split_at(end);
+        if head != before {
+            all.extend_from_slice(head);
+        }
+        all.extend_from_slice(rows);
+        before = head;
+    }
+    all
 }
 
 fn parsed(bytes: &[u8], limits: &Limits) -> Result<Json, Unread> {

@@ -90,7 +90,7 @@ impl<'p> Reading<'p, '_> {
             self.page.mark_below(text, Bin::Carried);
         }
         let plan = self.plan;
-        let of = |kind: &&Kind| kind.sections.iter().any(|code| *code == loinc);
+        let of = |kind: &&Kind| kind.sections.contains(&loinc);
         let kind = plan.kinds.iter().find(of);
         let mut shelf = Shelf { group, kind, flat: None, excluded: Vec::new() };
         for name in ["author", "informant", "subject"] {
@@ -240,7 +240,9 @@ impl<'p> Reading<'p, '_> {
                 | "subject") => self.participation((child, name), nest.group),
                 "code" | "value" | "text" | "id" | "statusCode" | "effectiveTime" => (),
                 name if STATEMENTS.contains(&name) => self.statement(child, nest),
-                _ if self.holds_statement(child) && !self.negated(child) => self.inside(child, nest),
+                _ if self.holds_statement(child) && !self.negated(child) => {
+                    self.inside(child, nest)
+                }
                 _ => (),
             }
         }

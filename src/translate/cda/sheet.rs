@@ -66,7 +66,8 @@ impl Sheet {
     /// empty or goes on, else a new one.
     pub fn at(&mut self, path: &[String], fill: &mut dyn FnMut(&mut Self)) {
         let Some((step, rest)) = path.split_first() else { return fill(self) };
-        let open = |child: &&mut Self| child.name == *step && (!rest.is_empty() || child.is_empty());
+        let open =
+            |child: &&mut Self| child.name == *step && (!rest.is_empty() || child.is_empty());
         if let Some(child) = self.children.iter_mut().rev().find(open) {
             return child.at(rest, fill);
         }

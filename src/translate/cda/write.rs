@@ -164,11 +164,15 @@ impl<'p> Writing<'p> {
         let mut patient = Sheet::new("patient").with("classCode", "PSN");
         patient.set("determinerCode", "INSTANCE");
         for known in &self.plan.identifiers {
-            let Some((element, kind)) = known.element.filter(|(element, _)| *element != DOCUMENT_ID) else {
+            let Some((element, kind)) =
+                known.element.filter(|(element, _)| *element != DOCUMENT_ID)
+            else {
                 continue;
             };
             for field in self.take(element) {
-                let id = Sheet::new("id").with("root", &known.oid).with("extension", &line(&field.value));
+                let id = Sheet::new("id")
+                    .with("root", &known.oid)
+                    .with("extension", &line(&field.value));
                 // 身份证号 is the person's; every other number is of a role.
                 let citizen = kind == Some(crate::vocabulary::IdentifierKind::CitizenId);
                 if citizen { &mut patient } else { &mut role }.children.push(id);
@@ -177,7 +181,8 @@ impl<'p> Writing<'p> {
         for field in self.take(OTHER_ID) {
             let Value::Identifier(identifier) = &field.value else { continue };
             let root = root_of(identifier.authority.as_deref());
-            role.children.push(Sheet::new("id").with("root", root).with("extension", &identifier.value));
+            role.children
+                .push(Sheet::new("id").with("root", root).with("extension", &identifier.value));
         }
         if !role.has("id") {
             role.children.push(Sheet::new("id").with("nullFlavor", "NI"));
@@ -192,7 +197,9 @@ impl<'p> Writing<'p> {
                     let mut guardian = Some(guardian);
                     role.same(&path, &mut |patient| patient.children.extend(guardian.take()));
                 }
-                "providerOrganization" => role.children.push(self.part(group, "providerOrganization")),
+                "providerOrganization" => {
+                    role.children.push(self.part(group, "providerOrganization"))
+                }
                 _ => (),
             }
         }
@@ -315,7 +322,9 @@ pub(super) fn filled(sheet: Sheet) -> Sheet {
 /// The code of a section.
 pub(super) fn section_code(code: &str, display: &str) -> Sheet {
     let sheet = Sheet::new("code").with("code", code);
-    let sheet = if code.is_empty() { sheet } else {
+    let sheet = if code.is_empty() {
+        sheet
+    } else {
         sheet.with("codeSystem", LOINC).with("codeSystemName", "LOINC")
     };
     sheet.with("displayName", display)

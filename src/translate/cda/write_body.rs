@@ -54,7 +54,12 @@ impl<'p> Writing<'p> {
             if drafts.is_empty() {
                 let code = Sheet::new("code").with("nullFlavor", "NI");
                 let sheet = Sheet::new("section").holding(code).holding(Sheet::new("text"));
-                drafts.push(Draft { loinc: String::new(), title: String::new(), sheet, lines: vec![] });
+                drafts.push(Draft {
+                    loinc: String::new(),
+                    title: String::new(),
+                    sheet,
+                    lines: vec![],
+                });
             }
             let mut body = Sheet::new("structuredBody");
             for draft in drafts.drain(..) {
@@ -226,7 +231,14 @@ impl<'p> Writing<'p> {
         let code = Sheet::new("code")
             .with("code", &wire)
             .with("codeSystem", if front { FRONT_PAGE } else { ELEMENTS })
-            .with("codeSystemName", if front { "住院病案首页基本数据集" } else { "卫生信息数据元目录" })
+            .with(
+                "codeSystemName",
+                if front {
+                    "住院病案首页基本数据集"
+                } else {
+                    "卫生信息数据元目录"
+                },
+            )
             .with("displayName", name.or(usual).unwrap_or_default());
         let value = self.value((&field.value, element), row.map(|entry| &entry.row));
         Some(classed("observation").holding(code).holding(value))
@@ -253,16 +265,19 @@ impl<'p> Writing<'p> {
         let entries = self.plan.entries(self.document);
         let own = || entries.iter().filter(|entry| entry.element == element);
         let name = name.map(plain);
-        own().find(|entry| name.as_ref() == Some(&entry.plain))
+        own()
+            .find(|entry| name.as_ref() == Some(&entry.plain))
             .or_else(|| own().find(|entry| !entry.row.name.is_empty()))
             .or_else(|| own().next())
     }
 
     /// The national id of an element that has another name here.
     fn wire(&self, element: ElementId) -> Option<String> {
-        let context = self.plan.contexts.iter().find(|context| {
-            context.becomes == element && context.element != element.as_str()
-        });
+        let context = self
+            .plan
+            .contexts
+            .iter()
+            .find(|context| context.becomes == element && context.element != element.as_str());
         match context {
             Some(context) if element.as_str().starts_with("MZ.") => Some(context.element.clone()),
             _ => Some(element.to_string()).filter(|id| !id.starts_with("MZ.")),
@@ -393,7 +408,8 @@ fn wanted(kind: &str, sheet: &mut Sheet) {
             sheet.children.push(Sheet::new("code").with("nullFlavor", "NI"));
         }
         "substanceAdministration" => {
-            if let Some(time) = sheet.children.iter_mut().find(|child| child.name == "effectiveTime")
+            if let Some(time) =
+                sheet.children.iter_mut().find(|child| child.name == "effectiveTime")
                 && (time.has("low") || time.has("high"))
             {
                 time.set("xsi:type", "IVL_TS");

@@ -62,7 +62,12 @@ impl Writing<'_> {
     }
 
     /// A code with its system: the sender's own if it has an OID, else the element's.
-    pub fn code(&self, sheet: &mut Sheet, (coding, system): (&Coding, &str), element: Option<&Element>) {
+    pub fn code(
+        &self,
+        sheet: &mut Sheet,
+        (coding, system): (&Coding, &str),
+        element: Option<&Element>,
+    ) {
         let own = coding.original.as_ref();
         let oid = |system: &str| system.starts_with(|sign: char| sign.is_ascii_digit());
         let dotted = own.and_then(|own| own.system.as_deref()).is_some_and(oid);
@@ -87,7 +92,11 @@ impl Writing<'_> {
     }
 
     /// The value of an entry.
-    pub fn value(&self, (value, element): (&Value, Option<&Element>), row: Option<&EntryRow>) -> Sheet {
+    pub fn value(
+        &self,
+        (value, element): (&Value, Option<&Element>),
+        row: Option<&EntryRow>,
+    ) -> Sheet {
         let sheet = Sheet::new("value");
         let kind = row.map(|row| row.kind.as_str()).unwrap_or_default();
         let natural = written_type(value.value_type());
@@ -174,13 +183,15 @@ fn fill_address(sheet: &mut Sheet, address: &Composite) {
             sheet.children.push(Sheet::new(name).saying(text));
         }
     };
-    for (name, index) in
-        [("country", 5), ("state", 3), ("city", 2), ("county", 8), ("township", 7)]
+    for (name, index) in [("country", 5), ("state", 3), ("city", 2), ("county", 8), ("township", 7)]
     {
         say(name, subcomponents(part(index)).next());
     }
     say("streetName", name.filter(|name| !name.is_empty()).or(whole));
-    say("houseNumber", house.filter(|house| !house.is_empty()).or_else(|| subcomponents(part(1)).next()));
+    say(
+        "houseNumber",
+        house.filter(|house| !house.is_empty()).or_else(|| subcomponents(part(1)).next()),
+    );
     say("postalCode", subcomponents(part(4)).next());
 }
 

@@ -21,7 +21,7 @@ mod syntax;
 mod v3;
 mod write;
 
-pub(super) use bytes::{read_bytes, write_bytes, write_table};
+pub(super) use bytes::{read_bytes, write_bytes};
 pub(super) use file::DocumentFile;
 #[allow(unused_imports, reason = "what a format with files of its own stands on")]
 pub(super) use file::{BodyText, ConstantText};

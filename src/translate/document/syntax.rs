@@ -17,9 +17,7 @@ use crate::wire::Tree;
 static SYNTAXES: &[(&str, &dyn Syntax)] = &[
     ("card", &flat::Flat),
     ("cda", &v3::V3 { hospital: false }),
-    ("civil-csv", &flat::Flat),
     ("civil-json", &json::Plain),
-    ("civil-xml", &flat::Elements),
     ("platform-json", &json::Plain),
     ("v3-hospital", &v3::V3 { hospital: true }),
     ("v3-regional", &v3::V3 { hospital: false }),

@@ -263,47 +263,32 @@ rows = [
 }
 
 #[test]
-fn a_table_has_a_record_in_each_row_and_its_own_dates_and_words() {
-    let file = r#"dialect = "civil-csv"
+fn a_flat_field_has_dates_and_words_of_its_own() {
+    let file = r#"dialect = "card"
 title = "t"
 source = "s"
 record = "elder"
 rows = [
-  { wire = "/姓名", element = "DE02.01.039.00", as = "name" },
-  { wire = "/出生日期", element = "DE02.01.005.01", as = "date", shape = "chinese" },
-  { wire = "/死亡日期", element = "DE02.01.036.00", as = "date", shape = "slash" },
-  { wire = "/双胞胎", element = "MZ.twin", as = "boolean", shape = "chinese" },
-  { wire = "/身高", element = "MZ.height", as = "quantity" },
-  { wire = "/性别", element = "DE02.01.040.00", as = "code", codes = "gb | hl7" },
+  { wire = "/name", element = "DE02.01.039.00", as = "name" },
+  { wire = "/born", element = "DE02.01.005.01", as = "date", shape = "chinese" },
+  { wire = "/died", element = "DE02.01.036.00", as = "date", shape = "slash" },
+  { wire = "/on", element = "MZ.date", as = "date", shape = "spaced" },
+  { wire = "/twin", element = "MZ.twin", as = "boolean", shape = "chinese" },
+  { wire = "/height", element = "MZ.height", as = "quantity" },
+  { wire = "/sex", element = "DE02.01.040.00", as = "code", codes = "gb | hl7" },
 ]
 "#;
-    let pack = with("civil/elder-csv.toml", file).unwrap();
-    let text = "姓名,出生日期,死亡日期,双胞胎,身高,性别\n王五,1949年12月31日,,是,165.0,M\n\
-                张三,1950年,2026/11/21,否,,2\n";
-    let (named, limits) = (("civil-csv", sender()), Limits::default());
-    for bytes in [text.as_bytes().to_vec(), Charset::Gb18030.encode(text).unwrap().into_owned()] {
-        let found = document::read_bytes(&pack, named, (&bytes, &limits), None).unwrap();
-        let bins: Vec<_> =
-            found.iter().map(|found| (found.bins.mapped, found.bins.leaves())).collect();
-        assert_eq!(bins, [(5, 5), (5, 5)]);
-        let lines: Vec<_> = text.lines().collect();
-        for (index, found) in found.iter().enumerate() {
-            let again = written(&pack, "civil-csv", &found.record);
-            let columns: Vec<_> = again.lines().next().unwrap().split(',').collect();
-            for (name, cell) in lines[0].split(',').zip(lines[index + 1].split(',')) {
-                let at = columns.iter().position(|column| *column == name);
-                let own = at.and_then(|at| again.lines().nth(1).unwrap().split(',').nth(at));
-                assert_eq!(own.unwrap_or_default(), cell, "{name}");
-            }
-        }
-    }
-    let refused = |text: &str, at: &str| {
-        let error =
-            document::read_bytes(&pack, named, (text.as_bytes(), &limits), None).unwrap_err();
-        assert_eq!(error.at.map(|at| at.to_string()).as_deref(), Some(at), "{text}");
+    let pack = with("papers/elder.toml", file).unwrap();
+    let check = |json: serde_json::Value, mapped: u32| {
+        let tree = crate::wire::Tree::from_json(&json);
+        let found = document::read_json(&pack, ("card", sender()), &tree, None).unwrap().remove(0);
+        assert_eq!((found.bins.mapped, found.bins.leaves()), (mapped, mapped), "{json}");
+        assert_eq!(document::write_json(&pack, "card", &found.record).to_json(), json);
     };
-    refused("姓名,姓名\na,b\n", "1:1");
-    refused("姓名,性别\na,b\nc\n", "3:1");
+    let all = serde_json::json!({ "name": "王五", "born": "1949年12月31日", "died": "2026/11/21",
+        "on": "2026-11-21 08:30:00", "twin": "是", "height": "165.0", "sex": "M" });
+    check(all, 7);
+    check(serde_json::json!({ "born": "1950年", "twin": "否", "height": "<7.1" }), 3);
 }
 
 #[test]

@@ -18,7 +18,8 @@ use crate::rig::{ROOT, loudly};
 const DOCUMENTS: u64 = 20_000;
 const THREADS: u64 = 2;
 
-const WORDS: &[&str] = &["好转", "右侧", "a < b & c", "规律服药三年余", "头晕。无恶心", "P-7", "0.9%氯化钠"];
+const WORDS: &[&str] =
+    &["好转", "右侧", "a < b & c", "规律服药三年余", "头晕。无恶心", "P-7", "0.9%氯化钠"];
 const CODES: &[&str] = &["1", "2", "01", "9", "99", "I10.x02", "BNP050", "Ⅱ"];
 const UNITS: &[&str] = &["", "mmHg", "℃", "次/min", "g", "Kg"];
 const DATES: &[&str] = &["20261121", "20261121093000", "2026", "202611", "202611210930"];
@@ -128,7 +129,9 @@ fn head(random: &mut Random, (code, template): (&str, &str), roots: &[String]) -
         }
     }
     if random.once_in(2) {
-        out.push_str("<addr use=\"H\"><county>示例区</county><streetName>a &amp; b</streetName></addr>");
+        out.push_str(
+            "<addr use=\"H\"><county>示例区</county><streetName>a &amp; b</streetName></addr>",
+        );
     }
     if random.once_in(2) {
         out.push_str("<telecom value=\"19900000001\"/><telecom value=\"19900000002\"/>");
@@ -188,7 +191,9 @@ fn statement(random: &mut Random, (row, rows): (&Row, &[Row])) -> String {
             for _ in 0..=random.below(3) {
                 write!(parts, "<component>{}</component>", inner(random)).unwrap();
             }
-            format!("<organizer classCode=\"BATTERY\" moodCode=\"EVN\"><statusCode/>{parts}</organizer>")
+            format!(
+                "<organizer classCode=\"BATTERY\" moodCode=\"EVN\"><statusCode/>{parts}</organizer>"
+            )
         }
         _ => observation(random, row, ""),
     }
@@ -199,7 +204,8 @@ fn observation(random: &mut Random, row: &Row, parts: &str) -> String {
     let name = escaped(name);
     let time = match random.below(6) {
         0 => format!("<effectiveTime value=\"{}\"/>", random.pick(DATES)),
-        1 => "<effectiveTime><low value=\"20261101\"/><high value=\"20261102\"/></effectiveTime>".to_owned(),
+        1 => "<effectiveTime><low value=\"20261101\"/><high value=\"20261102\"/></effectiveTime>"
+            .to_owned(),
         _ => String::new(),
     };
     let system = if row.element.starts_with("HDSD") { "4" } else { "1" };
@@ -267,7 +273,8 @@ fn told(group: &Group, sorted: bool) -> Vec<String> {
 fn same(record: &Record, again: &Record) -> Option<usize> {
     let count = record.groups.len().max(again.groups.len());
     (0..count).find(|number| {
-        let (Some(one), Some(other)) = (record.groups.get(*number), again.groups.get(*number)) else {
+        let (Some(one), Some(other)) = (record.groups.get(*number), again.groups.get(*number))
+        else {
             return true;
         };
         let differs = told(one, *number == 0) != told(other, *number == 0);
