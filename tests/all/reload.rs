@@ -171,8 +171,7 @@ fn no_message_fails_during_a_thousand_reloads() {
     assert_eq!(kept, sent, "every message that was acknowledged is kept");
     assert_eq!(rig.counted("kangqiao_reloads_total", &[("outcome", "refused")]), 0);
     // The record of the first message names a pack; both can read it again.
-    let packs: Vec<_> =
-        std::fs::read_dir(rig.path().join("data/packs")).unwrap().collect();
+    let packs: Vec<_> = std::fs::read_dir(rig.path().join("data/packs")).unwrap().collect();
     assert_eq!(packs.len(), 3, "the one of the start, the even and the odd");
     for pack in packs {
         let name = pack.unwrap().file_name().into_string().unwrap();
