@@ -107,7 +107,7 @@ fn every_document_written_is_valid_by_the_public_schema() {
     let sender = Source::parse("example").unwrap();
     for name in ["adt_a01.examples/01.hl7", "adt_a03.examples/01.hl7", "oru_r01.examples/01.hl7"] {
         let bytes = std::fs::read(Path::new(ROOT).join("mappings/hl7v2").join(name)).unwrap();
-        let limits = kangqiao::translate::Limits::default();
+        let limits = kangqiao::translate::form::Limits::default();
         let form = kangqiao::translate::Form::Hl7v2;
         let found = pack.read((form, sender), &bytes, &limits).unwrap();
         records.extend(found.into_iter().map(|found| (name.to_owned(), found.record)));

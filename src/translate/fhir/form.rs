@@ -110,7 +110,10 @@ impl Shape {
                 matches!(self, Self::HumanName | Self::Identifier | Self::Reference | Self::Text)
             }
             V::Quantity => {
-                matches!(self, Self::Money | Self::Number | Self::Quantity | Self::Text)
+                matches!(
+                self,
+                Self::Code | Self::Money | Self::Number | Self::Quantity | Self::Text
+            )
             }
             V::Telecom => matches!(self, Self::ContactPoint | Self::Text),
             V::Text => !matches!(
