@@ -249,6 +249,6 @@ mod tests {
         assert_eq!(lines(&again), lines(bytes));
         assert!(civil.as_object().is_some_and(|members| !members.is_empty()), "{civil}");
         let refused = translate(&pack, &args(false, "elements"), b"MSH|^~\\&|").unwrap_err();
-        assert!(refused.to_string().starts_with("malformed at "), "{refused}");
+        assert!(refused.to_string().starts_with("required-missing at MSH-9"), "{refused}");
     }
 }

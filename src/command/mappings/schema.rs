@@ -108,6 +108,8 @@ const ROW: &[Key] = &[
     ("named", Text(false), "of a document: printed name of the system"),
     ("note", Text(false), "for the reader"),
 ];
+const DEFAULT: &[Key] =
+    &[("wire", Text(true), "where it stands"), ("is", Text(true), "what stands there")];
 const SEGMENT: &[Key] = &[
     ("segment", Text(true), "three letters, as on the wire"),
     TITLE,
@@ -117,6 +119,7 @@ const SEGMENT: &[Key] = &[
     ("rows", Rows(ROW), "places with an element"),
     ("carries", Rows(REASON), "places kept without an element"),
     ("drops", Rows(REASON), "places left out"),
+    ("defaults", Rows(DEFAULT), "written where no row wrote"),
     ("example", Rows(EXAMPLE), "what runs at every check and reload"),
 ];
 const EVENT: &[Key] = &[
@@ -350,6 +353,7 @@ mod tests {
             check(path, "[[example]]\nzz = 1", EXAMPLE);
             check(path, "rows = [{ when = { zz = 1 } }]", WHEN);
         }
+        check("hl7v2/pid.toml", "defaults = [{ zz = 1 }]", DEFAULT);
         check("civil/a.toml", "fixed = [{ zz = 1 }]", CONSTANT);
         check("fhir/a.toml", "fixed = [{ zz = 1 }]", FHIR_CONSTANT);
         check("fhir/a.toml", "rows = [{ zz = 1 }]", FHIR_ROW);
