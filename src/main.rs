@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, card, certs, check, demo, explain, interface, ledger, operate, send, serve,
-    translate, user,
+    Failure, ask, card, certs, check, demo, explain, interface, ledger, mappings, operate, send,
+    serve, translate, user,
 };
 
 #[global_allocator]
@@ -39,6 +39,8 @@ enum Command {
     Interface(interface::Args),
     /// 台账 Verify, search or export the ledger.
     Ledger(ledger::Args),
+    /// 映射 What the mapping files say: check, coverage, diff, schema, show.
+    Mappings(mappings::Args),
     /// 重新加载 Read configuration, certificates, mappings and policies again.
     Reload(operate::Reload),
     /// 重放 Try quarantined messages again.
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Interface(args) => interface::run(args),
         Command::Ledger(args) => ledger::run(args),
+        Command::Mappings(args) => mappings::run(args),
         Command::Reload(args) => args.run(),
         Command::Replay(args) => args.run(),
         Command::Send(args) => send::run(args),

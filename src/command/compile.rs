@@ -17,6 +17,8 @@ pub struct Compiled {
     pub pack: Pack,
     /// Departments, purposes, treatments and rules.
     pub policies: PolicySet,
+    /// What the pack was compiled from.
+    pub mappings: Files,
 }
 
 /// Reads and compiles the folders a configuration names.
@@ -24,12 +26,20 @@ pub struct Compiled {
 /// # Errors
 /// Every fault found, with file, line and column.
 pub fn compile(config: &Config) -> Result<Compiled, Vec<Diagnostic>> {
-    let pack = pack(&config.mappings)?;
+    compile_with(config, folder_files(&config.mappings)?)
+}
+
+/// The same with other mapping files, such as those of a pack that served before.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(config: &Config, mappings: Files) -> Result<Compiled, Vec<Diagnostic>> {
+    let pack = proven(&config.mappings, &mappings)?;
     let folder = config.policies.display().to_string();
     let files = folder_files(&config.policies)?;
     let policies = PolicySet::load(&files, pack.catalogue(), pack.tables());
     let policies = policies.map_err(|faults| inside(&folder, faults))?;
-    Ok(Compiled { pack, policies })
+    Ok(Compiled { pack, policies, mappings })
 }
 
 /// Reads and compiles a mapping pack; its examples must hold.
@@ -37,10 +47,14 @@ pub fn compile(config: &Config) -> Result<Compiled, Vec<Diagnostic>> {
 /// # Errors
 /// As [`compile`].
 pub fn pack(folder: &std::path::Path) -> Result<Pack, Vec<Diagnostic>> {
+    proven(folder, &folder_files(folder)?)
+}
+
+/// A pack whose examples hold; `folder` is where its faults are told.
+fn proven(folder: &std::path::Path, files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let name = folder.display().to_string();
-    let files = folder_files(folder)?;
-    let pack = Pack::load(&files).map_err(|faults| inside(&name, faults))?;
-    match pack.check_examples(&files) {
+    let pack = Pack::load(files).map_err(|faults| inside(&name, faults))?;
+    match pack.check_examples(files) {
         faults if faults.is_empty() => Ok(pack),
         faults => Err(inside(&name, faults)),
     }
@@ -86,7 +100,11 @@ impl Compiled {
     }
 }
 
-fn folder_files(folder: &std::path::Path) -> Result<Files, Vec<Diagnostic>> {
+/// The files of a folder.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn folder_files(folder: &std::path::Path) -> Result<Files, Vec<Diagnostic>> {
     let name = folder.display().to_string();
     read_folder(folder).map_err(|error| vec![Diagnostic::at(&name, "", 0, error.to_string())])
 }

@@ -80,7 +80,10 @@ pub fn openapi(pack: &Pack) -> Json {
                             is the client certificate.",
         },
         "security": [{ "certificate": [] }],
-        "paths": { "/v1/messages": { "post": messages() }, "/v1/inquiries": { "post": inquiries() } },
+        "paths": {
+            "/v1/messages": { "post": messages() },
+            "/v1/inquiries": { "post": inquiries() },
+        },
         "components": {
             "schemas": schemas,
             "securitySchemes": { "certificate": { "type": "mutualTLS" } },
@@ -137,34 +140,12 @@ fn answers(schema: &str, about: &str) -> Json {
 
 /// What no mapping file says: inquiry, answer, refusal, receipt, card.
 fn fixed() -> Map<String, Json> {
-    let text = || json!({ "type": "string", "maxLength": 512 });
     let bilingual = json!({ "type": ["object", "null"], "properties": {
         "zh": { "type": "string" }, "en": { "type": "string" } } });
-    let kinds = ["citizen-id", "electronic-card", "health-card", "record-number"];
     let faults: Vec<_> = FAULTS.iter().map(|row| row.name).collect();
     let hexadecimal = json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2})*$" });
     let schemas = json!({
-        "inquiry": {
-            "type": "object",
-            "required": ["identifier", "purpose"],
-            "additionalProperties": false,
-            "properties": {
-                "identifier": {
-                    "type": "object",
-                    "required": ["kind", "value"],
-                    "additionalProperties": false,
-                    "properties": { "kind": { "enum": kinds }, "value": text() },
-                },
-                "purpose": text(),
-                "elements": { "type": "array", "maxItems": 500, "items": { "type": "string" } },
-                "asker": text(),
-                "evidence": {
-                    "type": "object",
-                    "additionalProperties": false,
-                    "properties": { "call": text(), "case": text(), "reason": text() },
-                },
-            },
-        },
+        "inquiry": inquiry(),
         "answer": {
             "type": "object",
             "required": ["receipt", "elements", "withheld", "sources"],
@@ -209,4 +190,31 @@ fn fixed() -> Map<String, Json> {
         },
     });
     schemas.as_object().cloned().unwrap_or_default()
+}
+
+/// The question; anything else in it is refused.
+fn inquiry() -> Json {
+    let text = || json!({ "type": "string", "maxLength": 512 });
+    let kinds = ["citizen-id", "electronic-card", "health-card", "record-number"];
+    json!({
+        "type": "object",
+        "required": ["identifier", "purpose"],
+        "additionalProperties": false,
+        "properties": {
+            "identifier": {
+                "type": "object",
+                "required": ["kind", "value"],
+                "additionalProperties": false,
+                "properties": { "kind": { "enum": kinds }, "value": text() },
+            },
+            "purpose": text(),
+            "elements": { "type": "array", "maxItems": 500, "items": { "type": "string" } },
+            "asker": text(),
+            "evidence": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": { "call": text(), "case": text(), "reason": text() },
+            },
+        },
+    })
 }

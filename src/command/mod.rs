@@ -10,6 +10,7 @@ pub mod explain;
 mod identifier;
 pub mod interface;
 pub mod ledger;
+pub mod mappings;
 pub mod operate;
 pub mod send;
 pub mod serve;

@@ -1,6 +1,6 @@
 //! `kangqiao reload|replay|unmerge|erase`: orders to a running gateway, by its operator's door.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -42,6 +42,9 @@ pub struct Replay {
     /// Every quarantined message
     #[arg(long)]
     all: bool,
+    /// Version of a mapping pack that served before, instead of today's
+    #[arg(long, value_name = "VERSION")]
+    mappings: Option<String>,
 }
 
 /// `kangqiao unmerge --local … --authority …`
@@ -81,7 +84,8 @@ impl Replay {
     /// # Errors
     /// [`Failure`] if the gateway does not carry it out, or a message is still not applied.
     pub fn run(self) -> Result<(), Failure> {
-        let told = order(&self.place, &Order::Replay { numbers: self.numbers })?;
+        let replay = Order::Replay { numbers: self.numbers, mappings: self.mappings };
+        let told = order(&self.place, &replay)?;
         print(&told)?;
         let all = told.as_array().map(Vec::as_slice).unwrap_or_default();
         let kept = all.iter().filter(|one| one.get("state") == Some(&"kept".into())).count();
@@ -114,9 +118,16 @@ impl Erase {
     }
 }
 
-/// Gives an order and waits for what became of it.
 fn order(place: &Where, order: &Order) -> Result<Value, Failure> {
-    let config = Config::load(&place.config).map_err(complain)?;
+    give(&place.config, order)
+}
+
+/// Gives an order to the gateway of a configuration and waits for what became of it.
+///
+/// # Errors
+/// [`Failure`] if the gateway does not carry it out.
+pub fn give(config: &Path, order: &Order) -> Result<Value, Failure> {
+    let config = Config::load(config).map_err(complain)?;
     crate::inbound::tls::install_provider();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;

@@ -3,38 +3,48 @@
 //! It prints content. It reads the mapping files and one message, and nothing else.
 
 use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use super::{Failure, say};
+use super::operate::give;
+use super::{Failure, output, say};
 use crate::config::files::read_folder;
-use crate::translate::form::Limits;
-use crate::translate::{Bins, Form, Pack, Translation, record_to_json};
+use crate::inbound::operator::Order;
+use crate::translate::form::{Form, Limits};
+use crate::translate::{Bins, Pack, Translation};
 use crate::vocabulary::{Diagnostic, Record, Source};
 use crate::wire::hl7v2;
 
 /// Translates one message and prints what it becomes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What the input is: `hl7v2`, or a JSON dialect such as `civil-json`.
+    /// What the input is: hl7v2, cda, v3-regional, v3-hospital, fhir, civil-json, civil-xml,
+    /// civil-csv, card, platform-json or elements.
     #[arg(long, default_value = "hl7v2")]
     from: String,
-    /// What to print: `elements`, or a JSON dialect such as `civil-json`.
+    /// What to print: one of the same.
     #[arg(long, default_value = "elements")]
     to: String,
     /// Whose habits the message has: a name in `mappings/senders`.
     #[arg(long, default_value = "example")]
     sender: String,
-    /// Folder of the mapping files.
-    #[arg(long, default_value = "mappings")]
-    mappings: PathBuf,
+    /// Folder of the mapping files; with `--message` the version of a pack that served before.
+    #[arg(long)]
+    mappings: Option<PathBuf>,
+    /// Ask the running gateway what a message of its journal would become; no value is shown.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "file")]
+    message: Option<u64>,
+    /// The running gateway's configuration file, with `--message`.
+    #[arg(long, default_value = "kangqiao.toml")]
+    config: PathBuf,
     /// Print records, elements and the four bins as one JSON object.
     #[arg(long)]
     report: bool,
     /// The message, or `-` for standard input. Lines may end with LF.
-    file: PathBuf,
+    #[arg(required_unless_present = "message")]
+    file: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -43,45 +53,63 @@ pub struct Args {
 /// [`Failure`] with every fault of the mapping files, or the place where the message
 /// cannot be read.
 pub fn run(args: Args) -> Result<(), Failure> {
+    let Some(file) = &args.file else { return preview(&args) };
     for named in [&args.from, &args.to] {
         known(named)?;
     }
-    let folder = args.mappings.display().to_string();
-    let files = read_folder(&args.mappings).map_err(|error| Failure::during(&folder, error))?;
-    let pack = Pack::load(&files).map_err(|faults| Failure::during(&folder, listed(&faults)))?;
-    let bytes = input(&args.file)?;
+    let folder = args.mappings.clone().unwrap_or_else(|| PathBuf::from("mappings"));
+    let name = folder.display().to_string();
+    let files = read_folder(&folder).map_err(|error| Failure::during(&name, error))?;
+    let pack = Pack::load(&files).map_err(|faults| Failure::during(&name, listed(&faults)))?;
+    let bytes = input(file)?;
     let printed = translate(&pack, &args, &bytes)?;
-    let text = serde_json::to_string_pretty(&printed);
+    output().write_all(&printed).map_err(|error| Failure::during("print", error))
+}
+
+/// What a message of a running gateway's journal would become.
+fn preview(args: &Args) -> Result<(), Failure> {
+    let mappings = args.mappings.as_ref().map(|version| version.display().to_string());
+    let number = args.message.unwrap_or_default();
+    let told = give(&args.config, &Order::Preview { number, mappings })?;
+    let text = serde_json::to_string_pretty(&told);
     say(text.map_err(|error| Failure::during("print", error))?)
 }
 
-/// Refuses a form nobody reads or writes.
-fn known(form: &str) -> Result<(), Failure> {
-    if Form::parse(form).is_some() {
-        return Ok(());
-    }
-    let known: Vec<_> = Form::ALL.iter().map(|form| form.name()).collect();
-    Err(Failure(format!("there is no form {form}: {}", known.join(", "))))
+/// The form of a name.
+fn known(name: &str) -> Result<Form, Failure> {
+    let names: Vec<_> = Form::ALL.iter().map(|form| form.name()).collect();
+    let unknown = || Failure(format!("there is no form {name}: {}", names.join(", ")));
+    Form::parse(name).ok_or_else(unknown)
 }
 
-fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Json, Failure> {
+/// What is printed: bytes as the form has them, or the report.
+fn translate(pack: &Pack, args: &Args, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     let sender = Source::parse(&args.sender).map_err(|error| Failure::during("sender", error))?;
-    let form = Form::parse(&args.from).ok_or_else(|| Failure("no such form".to_owned()))?;
-    let found = pack.read((form, sender), bytes, &Limits::default()).map_err(|error| {
-        let at = error.at.as_ref().map(ToString::to_string).unwrap_or_default();
-        Failure(format!("read: {} at {at}: {error}", error.fault.row().name))
+    let (from, to) = (known(&args.from)?, known(&args.to)?);
+    let found = pack.read((from, sender), bytes, &Limits::default()).map_err(|error| {
+        let at = error.at.as_ref().map_or(String::new(), |at| format!(" at {at}"));
+        let name = error.diagnostic.unwrap_or(error.fault.row().name);
+        Failure(format!("{name}{at}: {error}"))
     })?;
-    let write = |record: &Record| match args.to.as_str() {
-        "elements" => record_to_json(record),
-        "fhir" => pack.write_fhir(record).to_json(),
-        dialect => pack.write_json(dialect, record),
+    let records: Vec<_> = found.iter().map(|found| &found.record).collect();
+    let during = |error| Failure::during("write", error);
+    if !args.report {
+        let mut written = pack.write_all(to, &records).map_err(during)?;
+        if !written.ends_with(b"\n") && to != Form::Hl7v2 {
+            written.push(b'\n');
+        }
+        return Ok(written);
+    }
+    let shown = |record: &&Record| {
+        let written = pack.write(to, record).map_err(during)?;
+        let text = || Json::String(String::from_utf8_lossy(&written).into_owned());
+        Ok(serde_json::from_slice(&written).unwrap_or_else(|_| text()))
     };
-    let mut records: Vec<_> = found.iter().map(|found| write(&found.record)).collect();
-    Ok(match (args.report, records.len()) {
-        (true, _) => report(pack, &found, records),
-        (false, 1) => records.pop().unwrap_or_default(),
-        (false, _) => json!({ "records": records }),
-    })
+    let shown: Result<Vec<_>, Failure> = records.iter().map(shown).collect();
+    let mut text = serde_json::to_vec_pretty(&report(pack, &found, shown?))
+        .map_err(|error| Failure::during("print", error))?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// The four bins sum to `leaves`, over all records.
@@ -113,7 +141,8 @@ fn listed(faults: &[Diagnostic]) -> String {
     format!("{} faults\n{}", faults.len(), lines.join("\n"))
 }
 
-fn input(path: &Path) -> Result<Vec<u8>, Failure> {
+/// The bytes of a file, or of standard input, at most as many as a message may have.
+pub(super) fn input(path: &Path) -> Result<Vec<u8>, Failure> {
     let limit = u64::try_from(hl7v2::Limits::default().message_bytes_max).unwrap_or(u64::MAX);
     let during = |error| Failure::during(&path.display().to_string(), error);
     let mut bytes = Vec::new();
@@ -130,6 +159,7 @@ fn input(path: &Path) -> Result<Vec<u8>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire;
 
     /// The pack that ships, with its files.
     fn shipped() -> (Pack, crate::vocabulary::Files) {
@@ -189,21 +219,27 @@ mod tests {
             from: "hl7v2".to_owned(),
             to: to.to_owned(),
             sender: "example".to_owned(),
-            mappings: PathBuf::new(),
+            mappings: None,
+            message: None,
+            config: PathBuf::new(),
             report,
-            file: PathBuf::new(),
+            file: None,
         };
         let bytes = files.bytes("hl7v2/adt_a01.examples/01.hl7").unwrap();
-        let report = translate(&pack, &args(true, "elements"), bytes).unwrap();
+        let json = |bytes: Vec<u8>| serde_json::from_slice::<Json>(&bytes).unwrap();
+        let report = json(translate(&pack, &args(true, "elements"), bytes).unwrap());
         let bins = &report["bins"];
         let count = |key: &str| bins[key].as_u64().unwrap();
         let sum: u64 = ["mapped", "carried", "dropped", "unmapped"].map(count).iter().sum();
         assert_eq!(sum, count("leaves"));
         assert_eq!(report["mappings"], pack.version());
         assert_eq!(report["records"][0]["dataset"], "admission");
-        let civil = translate(&pack, &args(false, "civil-json"), bytes).unwrap();
+        let civil = json(translate(&pack, &args(false, "civil-json"), bytes).unwrap());
+        let again = translate(&pack, &args(false, "hl7v2"), bytes).unwrap();
+        let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().replace('\r', "\n");
+        assert_eq!(lines(&again), lines(bytes));
         assert!(civil.as_object().is_some_and(|members| !members.is_empty()), "{civil}");
         let refused = translate(&pack, &args(false, "elements"), b"MSH|^~\\&|").unwrap_err();
-        assert!(refused.to_string().starts_with("read: "), "{refused}");
+        assert!(refused.to_string().starts_with("malformed at "), "{refused}");
     }
 }

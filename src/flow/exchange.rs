@@ -7,18 +7,21 @@
 mod rejects;
 mod split;
 
+use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{Gateway, Unit};
+use super::{Gateway, Taken, Unit};
 use crate::audit::Hash;
 use crate::inbound::exchange::{Found, Left, Settings};
 use crate::store::{Exchanged, State, Sums};
 use crate::translate::Form;
-use crate::vocabulary::{Fault, Position, Source};
+use crate::vocabulary::{Fault, Position};
 use rejects::Reject;
 pub(super) use rejects::remedy;
 use split::Pieces;
 
+/// Units on their way at once: `join_all` begins so many in order.
+const TOGETHER: usize = 30;
 /// Rejects a report lists one by one.
 const LISTED_MAX: usize = 1_000;
 
@@ -50,8 +53,13 @@ impl Gateway {
             Err(fault) => return Some(refused(&name, fault, &digest)),
         };
         let mut outcome = Outcome::default();
-        for index in 0..pieces.units.len() {
-            self.take_piece(exchange.sender, (&pieces, index), &mut outcome).await?;
+        let numbers: Vec<usize> = (0..pieces.units.len()).collect();
+        for some in numbers.chunks(TOGETHER) {
+            // They share commits, and stand in line in the order of the file.
+            let taking = some.iter().map(|index| self.take_piece(exchange, (&pieces, *index)));
+            for (index, taken) in some.iter().zip(join_all(taking).await) {
+                outcome.add(*index, &taken?)?;
+            }
         }
         let charset = self.rules.load().pack.charset_of(exchange.sender);
         let left = Left {
@@ -82,26 +90,30 @@ impl Gateway {
 
     async fn take_piece(
         &self,
-        sender: Source,
+        exchange: &Settings,
         (pieces, index): (&Pieces, usize),
-        outcome: &mut Outcome,
-    ) -> Option<()> {
+    ) -> Option<Taken> {
         let bytes = pieces.units.get(index)?.clone();
-        let form = pieces.form;
-        let sender = Some(sender);
+        let (form, sender) = (pieces.form, Some(exchange.sender));
         let unit = Unit { certificate: None, sender, form, mark: None, number: None, bytes };
-        let taken = self.take(unit).await;
+        Some(self.take(unit).await)
+    }
+}
+
+impl Outcome {
+    /// Counts one unit; `None` if it is not in the journal.
+    fn add(&mut self, unit: usize, taken: &Taken) -> Option<()> {
         let kept = taken.kept.as_ref().ok()?;
-        outcome.repeated += u64::from(kept.repeat);
+        self.repeated += u64::from(kept.repeat);
         match kept.state {
-            State::Kept => outcome.sums.kept += 1,
-            State::Quarantined => outcome.sums.quarantined += 1,
-            State::Refused => outcome.sums.refused += 1,
+            State::Kept => self.sums.kept += 1,
+            State::Quarantined => self.sums.quarantined += 1,
+            State::Refused => self.sums.refused += 1,
         }
         if let Some(reason) = taken.reason() {
             let (state, diagnostic) = (kept.state, taken.diagnostic);
             let (fault, at) = (reason.fault, reason.at);
-            outcome.rejects.push(Reject { unit: index, state, fault, at, diagnostic });
+            self.rejects.push(Reject { unit, state, fault, at, diagnostic });
         }
         Some(())
     }

@@ -2,23 +2,31 @@
 //!
 //! The entry comes first: a change that is not in the ledger cannot have happened.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::Gateway;
+use super::{Gateway, Rules};
 use crate::audit::{Kind, Reference};
 use crate::identity::{PersonId, Subject, Token};
 use crate::store::{Reason, State, StoreError};
+use crate::translate::Translation;
 use crate::vocabulary::{Fault, Identifier};
 
 /// Messages one order may try again.
 const REPLAYS_MAX: usize = 10_000;
 
 impl Gateway {
-    /// Tries quarantined messages again, in the order they came.
+    /// Tries quarantined messages again, in the order they came, by `past` rules or today's.
     ///
     /// # Errors
     /// The first fault that stops the work; what was done before stays done.
-    pub async fn replay(&self, numbers: Vec<u64>, user: u32) -> Result<Value, Fault> {
+    pub async fn replay(
+        &self,
+        numbers: Vec<u64>,
+        past: Option<Arc<Rules>>,
+        user: u32,
+    ) -> Result<Value, Fault> {
         let numbers = match numbers.is_empty() {
             false => numbers,
             true => {
@@ -29,7 +37,7 @@ impl Gateway {
         };
         let mut outcomes = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let outcome = match self.replay_one(number, user).await {
+            let outcome = match self.replay_one(number, past.as_ref(), user).await {
                 Ok((state, reason)) => json!({
                     "number": number,
                     "state": state.as_str(),
@@ -51,6 +59,7 @@ impl Gateway {
     async fn replay_one(
         &self,
         number: u64,
+        past: Option<&Arc<Rules>>,
         user: u32,
     ) -> Result<(State, Option<Reason>), StoreError> {
         let held = self.store.replay(number).await?.ok_or(StoreError::Unknown)?;
@@ -61,12 +70,44 @@ impl Gateway {
             // read again, it might pass for a whole message of somebody's.
             State::Refused => return Ok((State::Refused, None)),
         }
-        let rules = self.rules.load_full();
+        let rules = past.map_or_else(|| self.rules.load_full(), Arc::clone);
         let proposed = self.reread(&rules, (held.source, held.form), &held.raw);
         self.enter(Kind::Replay, &format!("message {number}"), (user, None)).await?;
         let kept = self.store.set_outcome(number, proposed).await?;
         kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
         Ok((kept.state, kept.reason))
+    }
+
+    /// What a message of the journal would become by `past` rules or today's: its elements and
+    /// their places, never a value. Nothing is kept but the entry that it was asked.
+    ///
+    /// # Errors
+    /// [`Fault::NumberUnknown`] if the journal has no such message.
+    pub async fn preview(
+        &self,
+        number: u64,
+        past: Option<Arc<Rules>>,
+        user: u32,
+    ) -> Result<Value, Fault> {
+        let held = self.store.replay(number).await.map_err(|error| error.fault())?;
+        let held = held.ok_or(Fault::NumberUnknown)?;
+        let rules = past.unwrap_or_else(|| self.rules.load_full());
+        let subject = format!("preview of message {number}");
+        self.enter(Kind::Replay, &subject, (user, None)).await.map_err(|error| error.fault())?;
+        let read = rules.pack.read((held.form, held.source), &held.raw, &self.limits);
+        let mappings = rules.pack.version();
+        Ok(match read {
+            Ok(found) => {
+                let records: Vec<_> = found.iter().map(outline).collect();
+                json!({ "number": number, "mappings": mappings, "records": records })
+            }
+            Err(wrong) => json!({
+                "number": number,
+                "mappings": mappings,
+                "fault": wrong.fault,
+                "at": wrong.at.map(|at| at.to_string()),
+            }),
+        })
     }
 
     /// Sets a person free again that was merged into another.
@@ -125,4 +166,23 @@ impl Gateway {
         entry.person = person.map(|person| self.keys.pseudonym(person));
         self.append(&entry).await.map(drop)
     }
+}
+
+/// A record without its values.
+fn outline(found: &Translation) -> Value {
+    let fields = found.record.fields().map(|field| {
+        let at = field.at.as_ref().map(ToString::to_string);
+        json!({ "element": field.element, "at": at })
+    });
+    let bins = &found.bins;
+    let unmapped: Vec<_> = bins.first_unmapped.iter().map(ToString::to_string).collect();
+    json!({
+        "dataset": found.record.dataset,
+        "fields": fields.collect::<Vec<_>>(),
+        "bins": {
+            "mapped": bins.mapped, "carried": bins.carried,
+            "dropped": bins.dropped, "unmapped": bins.unmapped,
+        },
+        "first_unmapped": unmapped,
+    })
 }

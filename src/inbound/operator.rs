@@ -29,12 +29,22 @@ pub enum Order {
         /// Any identifier of the person.
         identifier: Identifier,
     },
+    /// 预览: what a message of the journal would become; nothing is kept.
+    Preview {
+        /// Journal number.
+        number: u64,
+        /// Version of the mapping pack; today's if none is named.
+        mappings: Option<String>,
+    },
     /// 重新加载: read configuration, certificates, mappings and policies again.
     Reload,
     /// 重放: try quarantined messages again; all of them if none is named.
     Replay {
         /// Journal numbers.
         numbers: Vec<u64>,
+        /// Version of the mapping pack; today's if none is named.
+        #[serde(default)]
+        mappings: Option<String>,
     },
     /// 撤销合并: set a person free again that was merged into another.
     Unmerge {

@@ -128,7 +128,7 @@ fn settings(address: SocketAddr, folder: &Path) -> Settings {
         name: Source::parse("record-platform").unwrap(),
         url: format!("https://{address}/gate/"),
         department: Department::parse("record-platform").unwrap(),
-        dialect: "counting".to_owned(),
+        dialect: "platform-json".to_owned(),
         tls: TlsFiles {
             authority: folder.join("authority.pem"),
             certificate: folder.join("client.pem"),

@@ -9,6 +9,7 @@ use super::platform;
 use crate::identity::Keys;
 use crate::policy::tests::{code, element, names, pack, record, shipped, text};
 use crate::policy::{Evidence, Gathered, PolicySet, Release, Scope, decide};
+use crate::translate::Form;
 use crate::vocabulary::record::Carried;
 use crate::vocabulary::value::{Composite, Quantity};
 use crate::vocabulary::{
@@ -346,6 +347,13 @@ fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
             // Some examples are there to be refused, and some are what is expected of others.
             let read = pack.read_json(dialect, source, &document.unwrap());
             records.extend(read.into_iter().flatten().map(|found| found.record));
+        }
+    }
+    for form in [Form::V3Hospital, Form::V3Regional] {
+        for path in files.under(form.name(), "xml") {
+            let limits = crate::translate::form::Limits::default();
+            let read = pack.read((form, source), files.bytes(path).unwrap(), &limits);
+            records.extend(read.unwrap().into_iter().map(|found| found.record));
         }
     }
     for path in files.under("hl7v2", "hl7") {

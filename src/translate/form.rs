@@ -1,7 +1,12 @@
 //! 格式, the forms a unit comes in, and reading one of any form.
 
-use super::{NoDocument, Pack, TranslateError, Translation, civil, document, v3};
-use crate::vocabulary::{Fault, Position, Source};
+use serde_json::Value as Json;
+
+use super::{
+    Bins, Envelope, NoDocument, Pack, TranslateError, Translation, civil, document, plain,
+    record_to_json, v3,
+};
+use crate::vocabulary::{Dataset, Fault, Position, Record, Source};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::Message;
 use crate::wire::{Tree, hl7v2, json, xml};
@@ -65,6 +70,12 @@ impl Form {
             Self::PlatformJson => "platform-json",
             Self::Elements => "elements",
         }
+    }
+
+    /// Whether it is JSON, so that several can be one list.
+    #[must_use]
+    pub const fn is_json(self) -> bool {
+        matches!(self, Self::CivilJson | Self::Elements | Self::Fhir | Self::PlatformJson)
     }
 
     /// The form of that name.
@@ -148,12 +159,111 @@ impl Pack {
             Form::Cda => Ok(vec![self.read_cda(sender, bytes, &limits.xml)?]),
             Form::V3Hospital | Form::V3Regional => v3::read(self, (form, sender), (bytes, limits)),
             Form::Fhir => {
-                let value = json::read(bytes, &limits.json).map_err(|error| {
-                    Unread::malformed(error.fault(), Some(error.position().clone()))
-                })?;
+                let value = parsed(bytes, limits)?;
                 Ok(vec![self.read_fhir(sender, &Tree::from_json(&value))?])
             }
-            _ => Err(Unread::malformed(Fault::UnsupportedMessage, None)),
+            Form::Elements => self.elements(sender, &parsed(bytes, limits)?),
         }
     }
+
+    /// Records as [`record_to_json`] writes them; positions and carried leaves are not read.
+    fn elements(&self, sender: Source, json: &Json) -> Result<Vec<Translation>, Unread> {
+        let list = json.get("records").and_then(Json::as_array);
+        let records = list.map_or(std::slice::from_ref(json), Vec::as_slice);
+        let read = |json: &Json| {
+            let mut record = plain::record_from_json(&self.catalogue, json).map_err(|at| {
+                let at =
+                    Some(Position::Pointer(at.split(':').next().unwrap_or_default().to_owned()));
+                Unread { fault: Fault::DataType, at, diagnostic: None, replayable: true }
+            })?;
+            record.source = sender;
+            record.carried.clear();
+            self.version.clone_into(&mut record.mappings);
+            let mapped = u32::try_from(record.fields().count()).unwrap_or(u32::MAX);
+            let bins = Bins { mapped, ..Bins::default() };
+            Ok(Translation { record, merge: None, bins })
+        };
+        records.iter().map(read).collect()
+    }
+
+    /// Writes one record in any form.
+    ///
+    /// # Errors
+    /// [`Unwritten`] if the form has no places for such a record.
+    pub fn write(&self, form: Form, record: &Record) -> Result<Vec<u8>, Unwritten> {
+        let none = || Unwritten { form: form.name(), dataset: record.dataset };
+        let pretty = |json: &Json| serde_json::to_vec_pretty(json).map_err(|_| none());
+        match form {
+            Form::Hl7v2 => self.write_hl7(record, &Envelope::default()).ok_or_else(none),
+            Form::Elements => pretty(&record_to_json(record)),
+            Form::Fhir => match self.write_fhir(record) {
+                Tree::Null => Err(none()),
+                tree => pretty(&tree.to_json()),
+            },
+            Form::Cda => Ok(self.write_cda(record)),
+            Form::CivilCsv | Form::CivilJson | Form::CivilXml => {
+                Ok(civil::write(self, (form, None), record))
+            }
+            Form::Card | Form::PlatformJson => {
+                document::write_bytes(self, form.name(), record).ok_or_else(none)
+            }
+            Form::V3Hospital | Form::V3Regional => {
+                let own = document::write_xml(self, form.name(), record);
+                let found = || v3::write(self, form, record.clone());
+                own.or_else(found).map(|document| xml::write(&document)).ok_or_else(none)
+            }
+        }
+    }
+
+    /// Writes several records as one text: a JSON form as `{"records": […]}`, a table with a
+    /// row for each, other forms one after another.
+    ///
+    /// # Errors
+    /// [`Unwritten`] for the first that cannot be.
+    pub fn write_all(&self, form: Form, records: &[&Record]) -> Result<Vec<u8>, Unwritten> {
+        if let [one] = records {
+            return self.write(form, one);
+        }
+        let written: Result<Vec<_>, _> =
+            records.iter().map(|record| self.write(form, record)).collect();
+        let written = written?;
+        if form == Form::CivilCsv {
+            return Ok(one_table(&written));
+        }
+        if !form.is_json() {
+            return Ok(written.concat());
+        }
+        let values = written.iter().map(|bytes| serde_json::from_slice(bytes).unwrap_or_default());
+        let all = serde_json::json!({ "records": values.collect::<Vec<Json>>() });
+        Ok(serde_json::to_vec_pretty(&all).unwrap_or_default())
+    }
+}
+
+/// A record that a form has no places for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no mapping file of {form} writes records of {dataset}")]
+pub struct Unwritten {
+    form: &'static str,
+    dataset: Dataset,
+}
+
+/// Tables one after another, a header only where it changes.
+fn one_table(tables: &[Vec<u8>]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut before: &[u8] = &[];
+    for table in tables {
+        let end = table.iter().position(|byte| *byte == b'\n').map_or(table.len(), |at| at + 1);
+        let (head, rows) = table.split_at(end);
+        if head != before {
+            all.extend_from_slice(head);
+        }
+        all.extend_from_slice(rows);
+        before = head;
+    }
+    all
+}
+
+fn parsed(bytes: &[u8], limits: &Limits) -> Result<Json, Unread> {
+    json::read(bytes, &limits.json)
+        .map_err(|error| Unread::malformed(error.fault(), Some(error.position().clone())))
 }

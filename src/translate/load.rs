@@ -43,7 +43,7 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
     let catalogue = Catalogue::load(files, &tables)?;
     let top = GroupName::parse("record")
         .map_err(|error| vec![Diagnostic::at("", "", 0, error.to_string())])?;
-    let cda = super::cda::tables::load(files, &catalogue, &tables)?;
+    let cda = super::cda::rows::load(files, &catalogue, &tables)?;
     let mut compiler = Compiler::new(&catalogue, &tables);
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);

@@ -23,6 +23,7 @@
 //! - `hl7v2/identifiers.toml`, `senders/`, `derived/` and the JSON dialects (`civil/`,
 //!   `platform/`) are described in the modules that read them.
 
+pub mod atlas;
 mod cda;
 pub mod civil;
 mod compile;
@@ -236,6 +237,12 @@ impl Pack {
     #[must_use]
     pub fn derive(&self, records: &[&Record], now: i64) -> Option<Record> {
         self.derived.derive(self, records, now)
+    }
+
+    /// How many examples its files bring.
+    #[must_use]
+    pub const fn examples(&self) -> usize {
+        self.examples.len()
     }
 
     /// Runs every example of the pack, and names each row that none exercises.

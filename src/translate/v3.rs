@@ -100,8 +100,15 @@ fn clinical(record: &Record) -> Option<&[u8]> {
         Value::Bytes(bytes) => Some(bytes.as_slice()),
         _ => None,
     })?;
+    is_clinical(bytes).then_some(bytes)
+}
+
+/// Whether bytes hold a clinical document; its root is ASCII in every character set but
+/// UTF-16, in which no platform sends one.
+#[must_use]
+pub fn is_clinical(bytes: &[u8]) -> bool {
     const ROOT: &[u8] = b"ClinicalDocument";
-    bytes.windows(ROOT.len()).any(|here| here == ROOT).then_some(bytes)
+    bytes.windows(ROOT.len()).any(|here| here == ROOT)
 }
 
 /// The document, with what the message says beside it.

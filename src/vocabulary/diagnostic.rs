@@ -65,6 +65,11 @@ impl Files {
         self.0.insert(path.into(), content.into());
     }
 
+    /// Every file with its path, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+    }
+
     /// The bytes of one file.
     #[must_use]
     pub fn bytes(&self, path: &str) -> Option<&[u8]> {

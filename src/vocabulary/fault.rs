@@ -31,6 +31,8 @@ pub enum Fault {
     Malformed,
     /// Nobody was merged into another under this identifier.
     NotMerged,
+    /// The journal has no message of this number.
+    NumberUnknown,
     /// The department may not ask for this purpose.
     PurposeNotGranted,
     /// A required field is empty.
@@ -160,6 +162,8 @@ faults! {
         "the message is not well formed" "消息格式不正确";
     NotMerged "not-merged" 204 Error 409 false
         "nobody was merged into another under this identifier" "该标识符下没有已合并的人员";
+    NumberUnknown "number-unknown" 204 Error 404 false
+        "the journal has no message of this number" "收件日志中没有该编号的消息";
     PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
         "this department may not ask for this purpose" "该部门无权以此用途查询";
     RequiredMissing "required-missing" 101 Error 422 false

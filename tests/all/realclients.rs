@@ -86,3 +86,54 @@ fn a_foreign_soap_client_registers_merges_queries_stores_and_retrieves() {
     assert!(output.status.success(), "{said}{errors}");
     assert_eq!(said.lines().count(), 8, "{said}{errors}");
 }
+
+/// `fhirpy`, which knows FHIR and nothing of us.
+#[test]
+fn a_foreign_fhir_client_brings_searches_and_reads() {
+    let Some(clients) = environment().filter(|folder| folder.join("packages").exists()) else {
+        return skipped("no foreign FHIR client (scripts/clients makes the environment)");
+    };
+    let rig = Rig::shared();
+    let resident = Resident::new();
+    let output = Command::new(clients.join("bin/python"))
+        .arg(Path::new(ROOT).join("tests/all/rig/fhir.py"))
+        .arg(format!("https://127.0.0.1:{}", rig.ports.https))
+        .arg(rig.path().join("certs"))
+        .args([&resident.citizen, &unique().to_string()])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{errors}");
+    let expected = [
+        "brought OperationOutcome kept",
+        "found 1 青霉素",
+        "read True",
+        "address of another department: not found",
+        "refused True",
+        "capability 4.0.1",
+    ];
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected, "{errors}");
+}
+
+/// `curl` with a client certificate, as docs/fhir.md and docs/inquiries.md show it.
+#[test]
+fn curl_asks_with_a_client_certificate_and_gets_nothing_without() {
+    let Ok(found) = Command::new("curl").arg("--version").output() else {
+        return skipped("there is no curl");
+    };
+    assert!(found.status.success());
+    let rig = Rig::shared();
+    let certs = rig.path().join("certs");
+    let url = format!("https://127.0.0.1:{}/fhir/metadata", rig.ports.https);
+    let curl = |identity: &[&str]| {
+        let mut command = Command::new("curl");
+        command.current_dir(&certs).args(["--silent", "--show-error", "--cacert", "ca.pem"]);
+        command.args(identity).arg(&url).output().unwrap()
+    };
+    let with = curl(&["--cert", "civil-affairs-clerk.pem", "--key", "civil-affairs-clerk.key"]);
+    let said = String::from_utf8_lossy(&with.stdout).into_owned();
+    assert!(with.status.success() && said.contains("CapabilityStatement"), "{said}");
+    let without = curl(&[]);
+    assert!(!without.status.success(), "{}", String::from_utf8_lossy(&without.stdout));
+}

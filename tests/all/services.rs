@@ -43,8 +43,8 @@ fn message(dialect: &str, name: &str, act: &str) -> String {
     };
     format!(
         "<{name} xmlns='urn:hl7-org:v3' ITSVersion='XML_1.0'><id root='{root}' \
-         extension='m-{}'/><creationTime value='20261001083000'/><interactionId extension='{name}'/>\
-         <processingCode code='P'/><processingModeCode/><acceptAckCode code='AL'/>\
+         extension='m-{}'/><creationTime value='20261001083000'/>\
+         <interactionId extension='{name}'/><processingCode code='P'/><processingModeCode/><acceptAckCode code='AL'/>\
          <receiver typeCode='RCV'><device>{}</device></receiver>\
          <sender typeCode='SND'><device>{}</device></sender>\
          <controlActProcess classCode='CACT' moodCode='EVN'>{act}</controlActProcess></{name}>",
@@ -311,5 +311,49 @@ fn the_description_of_each_interface_is_served() {
         assert_eq!(reply.status, 200);
         assert!(page.contains(&format!("<wsdl:operation name=\"{operation}\">")), "{page}");
         assert!(page.contains(&format!("https://127.0.0.1:{}/soap/{dialect}", rig.ports.https)));
+    }
+}
+
+/// A registration that brings a clinical document of the mapping's own examples.
+fn registration(example: &str, number: &str) -> (String, String, Vec<u8>) {
+    let path = format!("{}/mappings/cda/documents.examples/{example}", crate::rig::ROOT);
+    let resident = Resident::new();
+    let text = std::fs::read_to_string(path).unwrap();
+    let own = text.split("root=\"2.16.156.10011.1.3\" extension=\"").nth(1).unwrap();
+    let own = own.split('"').next().unwrap().to_owned();
+    // Somebody of this run's own: the example's person belongs to other tests too.
+    let text = text.replace(&own, &resident.citizen);
+    let told = format!(
+        "<ProvideAndRegisterDocumentSetRequest xmlns='urn:hl7-org:v3'>\
+         <ID root='2.16.156.10011.0' extension='m-{}'/><IdentityId>{}</IdentityId>\
+         <Document id='{number}' mimeType='text/xml'><Content>{}</Content></Document>\
+         </ProvideAndRegisterDocumentSetRequest>",
+        unique(),
+        resident.citizen,
+        STANDARD.encode(&text)
+    );
+    (told, resident.citizen, text.into_bytes())
+}
+
+#[test]
+fn a_clinical_document_is_read_into_elements_and_a_protected_one_is_given_to_nobody() {
+    let rig = Rig::shared();
+    for (example, given) in [("01.xml", true), ("02.xml", false)] {
+        let number = format!("C{}", unique());
+        let (told, citizen, content) = registration(example, &number);
+        let said = call(&rig, TLS_SENDER, ("regional", ""), &told);
+        assert!(said.contains("status=\"AA\""), "{example}: {said}");
+        let records =
+            rig.stored("SELECT count(*) FROM record WHERE dataset <> 'document-registration'");
+        assert!(records > 0, "the document's own dataset");
+        let fetch = format!(
+            "<RetrieveDocumentSetRequest xmlns='urn:hl7-org:v3'><ID extension='f-{}'/>\
+             <DocumentRequest><DocumentUniqueId>{number}</DocumentUniqueId></DocumentRequest>\
+             </RetrieveDocumentSetRequest>",
+            unique()
+        );
+        let read = call(&rig, DOCTOR, ("regional", ""), &fetch);
+        assert_eq!(read.contains(&STANDARD.encode(&content)), given, "{example}: {read}");
+        assert!(!read.contains(&citizen), "{read}");
     }
 }

@@ -8,10 +8,12 @@ use tokio::sync::Mutex;
 
 use super::start::upstreams;
 use crate::command::Failure;
-use crate::command::compile::compile;
+use crate::command::check::complain;
+use crate::command::compile::{compile, compile_with};
 use crate::config::Config;
-use crate::flow::Gateway;
+use crate::flow::{Gateway, Rules};
 use crate::inbound::tls::ReloadableTls;
+use crate::store::packs::Packs;
 
 /// What a reload swaps, and where it reads.
 pub struct Reloader {
@@ -66,6 +68,8 @@ impl Reloader {
         let machines = self.tls.read().map_err(during)?;
         let console = self.console_tls.as_ref().map(|tls| tls.read().map(|fresh| (tls, fresh)));
         let console = console.transpose().map_err(during)?;
+        let kept = Packs::of(&config.store.folder).keep(&compiled.mappings);
+        kept.map_err(|error| Failure::during("packs", error))?;
         let rules = compiled.bind(&config, machines.standing()).map_err(Failure)?;
         let adopted = self.gateway.adopt(rules, upstreams).await;
         let versions = adopted.map_err(|error| Failure::during("ledger", error))?;
@@ -74,5 +78,26 @@ impl Reloader {
             tls.serve(fresh);
         }
         Ok(versions)
+    }
+
+    /// Today's policies with the mapping pack of a version that served before; `None` if none
+    /// is named.
+    ///
+    /// # Errors
+    /// [`Failure`] if the pack is not kept any more, or does not fit today's policies.
+    pub async fn past(&self, version: Option<String>) -> Result<Option<Arc<Rules>>, Failure> {
+        let Some(version) = version else { return Ok(None) };
+        let file = self.file.clone();
+        let standing = self.tls.standing();
+        let read = tokio::task::spawn_blocking(move || {
+            let config = Config::load(&file).map_err(complain)?;
+            let files = Packs::of(&config.store.folder).files(&version);
+            let files = files.map_err(|error| Failure::during("packs", error))?;
+            let none = || Failure(format!("no pack {version} is kept"));
+            let compiled = compile_with(&config, files.ok_or_else(none)?).map_err(complain)?;
+            compiled.bind(&config, standing).map_err(Failure)
+        });
+        let rules = read.await.map_err(|error| Failure::during("compile", error))??;
+        Ok(Some(Arc::new(rules)))
     }
 }

@@ -28,6 +28,7 @@ use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
 use crate::outbound::Upstream;
 use crate::store::cache::Cache;
+use crate::store::packs::Packs;
 use crate::store::{LedgerFile, Store};
 use crate::telemetry;
 use crate::translate::form::Limits;
@@ -105,6 +106,8 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
     let store = store.map_err(|error| Failure::during("store", error))?;
     let compiled = compile(config).map_err(complain)?;
+    let kept = Packs::of(&config.store.folder).keep(&compiled.mappings);
+    kept.map_err(|error| Failure::during("packs", error))?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
@@ -273,7 +276,14 @@ async fn carry(
             let reloaded = reloader.reload().await;
             return reloaded.map(serde_json::Value::String).map_err(|failure| failure.0);
         }
-        Order::Replay { numbers } => gateway.replay(numbers, user).await,
+        Order::Preview { number, mappings } => {
+            let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
+            gateway.preview(number, past, user).await
+        }
+        Order::Replay { numbers, mappings } => {
+            let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
+            gateway.replay(numbers, past, user).await
+        }
         Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
     };
     done.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en))

@@ -151,6 +151,10 @@ fn search(resource: &str, query: &str) -> Result<Interaction, Unread> {
     }
     let (mut who, mut predicates) = (None, Vec::new());
     for (name, value) in &pairs {
+        // The only format there is; clients like to say so.
+        if name == "_format" && value.ends_with("json") {
+            continue;
+        }
         match (whom(resource, name, value), parameter::find(resource, name)) {
             (Some(found), _) => {
                 let found = found.map_err(|fault| Unread::new(fault, name))?;

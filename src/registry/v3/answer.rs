@@ -102,7 +102,7 @@ impl Writing for Answering {
         let verdict = Verdict { failed: Some(failed), number, at: self.at };
         let mut answered = reply::acknowledge(&self.request, &verdict, &[]);
         if let (true, Tree::Map(members)) = (is_query(&self.request), &mut answered.tree) {
-            members.push(process(&self.request, Vec::new(), "AE"));
+            members.push(concluded(&self.request, Vec::new(), "AE"));
         }
         self.enveloped(&answered)
     }
@@ -118,7 +118,7 @@ fn is_query(request: &Request) -> bool {
 
 /// What follows the acknowledgement of an answered query: the subjects, then the query's
 /// number and whether anything was found (`OK`, `NF`, `AE`).
-fn process(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Member {
+fn concluded(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Member {
     let query = request.query_id().map(|id| instance("queryId", &id));
     let mut ack: Vec<Member> = query.into_iter().collect();
     ack.push(marked("queryResponseCode", "code", code));
@@ -142,7 +142,7 @@ fn person(request: &Request, verdict: &Verdict, (pack, record): (&Pack, Record))
     let found = found(pack, request.dialect, record);
     let code = if found.is_empty() { "NF" } else { "OK" };
     let mut members = head(request, verdict, name);
-    members.push(process(request, found, code));
+    members.push(concluded(request, found, code));
     document(name, members)
 }
 
@@ -177,7 +177,7 @@ fn documents(
             let subjects = sheets.iter().map(|sheet| clinical(request.dialect, sheet)).collect();
             let code = if found.is_empty() { "NF" } else { "OK" };
             let mut members = head(request, verdict, name);
-            members.push(process(request, subjects, code));
+            members.push(concluded(request, subjects, code));
             document(name, members)
         }
         Some(Reply::Registry(name)) => {

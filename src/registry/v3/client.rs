@@ -15,7 +15,7 @@ use super::reply::{document, stamp};
 use super::request::{Dialect, Instance, kind_of};
 use crate::policy::{Release, Treated};
 use crate::registry::{Body, Registry, Reply, ReplyError};
-use crate::translate::Form;
+use crate::translate::{Form, v3};
 use crate::vocabulary::{Dataset, Fault, Identifier, IdentifierKind, Position, Value};
 use crate::wire::soap::{self, Edition};
 use crate::wire::tree::Tree;
@@ -67,7 +67,9 @@ impl Registry for Platform {
             }
         }
         if let Some(fetched) = replies.get(2) {
-            for content in contents(&message(fetched)?)? {
+            // What is no clinical document has no mapping to become a record by.
+            let fetched = contents(&message(fetched)?)?;
+            for content in fetched.into_iter().filter(|content| v3::is_clinical(content)) {
                 let body = Body::Unit(Form::Cda, content);
                 records.push(Reply { dataset: Dataset::fixed("document"), body });
             }

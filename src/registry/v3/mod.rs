@@ -13,7 +13,7 @@ pub mod wsdl;
 
 pub use answer::Answering;
 pub use request::{Dialect, Request};
-pub use services::{Deed, Service};
+pub use services::{Deed, Interaction};
 
 /// What a SOAP header may say of a question: what for, and what shows that it is due.
 pub const HEADERS: &[&str] = &["Purpose", "Asker", "Call", "Case", "Reason"];

@@ -5,7 +5,7 @@
 
 use super::element::{Member, attribute, child, children, instance, item, leaf, marked, said};
 use super::request::{Instance, Request};
-use super::services::{Reply, Service};
+use super::services::{Interaction, Reply};
 use crate::vocabulary::{Date, Fault, Position};
 use crate::wire::tree::Tree;
 use crate::wire::xml::Document;
@@ -68,7 +68,7 @@ pub fn words(fault: Fault, at: Option<&Position>, aside: bool) -> String {
 /// Answers a request that asked for nothing but to be taken.
 #[must_use]
 pub fn acknowledge(request: &Request, verdict: &Verdict, documents: &[Registered]) -> Document {
-    match request.service.map_or(ACKNOWLEDGEMENT, |service: &Service| service.reply) {
+    match request.service.map_or(ACKNOWLEDGEMENT, |service: &Interaction| service.reply) {
         Reply::Registry("RegistryResponse") => registered(request, verdict, documents),
         Reply::Registry(name) => {
             let mut members = registry_head(request, verdict);

@@ -2,7 +2,7 @@
 //!
 //! Identifiers stand by their root (OID), wherever in the criteria a platform puts them.
 
-use super::services::{self, Service};
+use super::services::{self, Interaction};
 use crate::translate::Form;
 use crate::vocabulary::{Fault, Identifier, IdentifierKind, Position};
 use crate::wire::tree::Tree;
@@ -91,7 +91,7 @@ pub struct Request {
     /// In which dialect it is answered.
     pub dialect: Dialect,
     /// Which service it is of; `None` for one of no name known here.
-    pub service: Option<&'static Service>,
+    pub service: Option<&'static Interaction>,
     /// The message.
     pub document: Document,
 }

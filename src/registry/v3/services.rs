@@ -36,7 +36,7 @@ pub enum Reply {
 
 /// One service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Service {
+pub struct Interaction {
     /// Root element of the request, without a version some leave out.
     pub request: &'static str,
     /// What it is for.
@@ -49,8 +49,13 @@ pub struct Service {
 
 const ACKNOWLEDGED: Reply = Reply::Message("MCCI_IN000002UV01", "MCCI_IN000002UV01");
 
-const fn service(request: &'static str, deed: Deed, reply: Reply, zh: &'static str) -> Service {
-    Service { request, deed, reply, zh }
+const fn interaction(
+    request: &'static str,
+    deed: Deed,
+    reply: Reply,
+    zh: &'static str,
+) -> Interaction {
+    Interaction { request, deed, reply, zh }
 }
 
 const fn either(accepted: &'static str, refused: &'static str) -> Reply {
@@ -62,99 +67,104 @@ const fn always(name: &'static str) -> Reply {
 }
 
 /// Every service, must before may.
-pub static SERVICES: &[Service] = &[
-    service(
+pub static SERVICES: &[Interaction] = &[
+    interaction(
         "PRPA_IN201311UV02",
         Deed::Take,
         either("PRPA_IN201312UV02", "PRPA_IN201313UV02"),
         "个人信息注册",
     ),
-    service(
+    interaction(
         "PRPA_IN201314UV02",
         Deed::Take,
         either("PRPA_IN201315UV02", "PRPA_IN201316UV02"),
         "个人信息更新",
     ),
-    service("PRPA_IN201304UV02", Deed::Take, ACKNOWLEDGED, "个人信息合并"),
-    service("PRPA_IN201305UV02", Deed::FindPerson, always("PRPA_IN201306UV02"), "个人信息查询"),
-    service(
+    interaction("PRPA_IN201304UV02", Deed::Take, ACKNOWLEDGED, "个人信息合并"),
+    interaction("PRPA_IN201305UV02", Deed::FindPerson, always("PRPA_IN201306UV02"), "个人信息查询"),
+    interaction(
         "ProvideAndRegisterDocumentSetRequest",
         Deed::Store,
         Reply::Registry("RegistryResponse"),
         "文档注册",
     ),
-    service("RCMR_IN000002UV02", Deed::Store, ACKNOWLEDGED, "电子病历文档注册"),
-    service(
+    interaction("RCMR_IN000002UV02", Deed::Store, ACKNOWLEDGED, "电子病历文档注册"),
+    interaction(
         "GetDocumentStroedInfoRequest",
         Deed::FindDocuments,
         Reply::Registry("GetDocumentStroedInfoResponse"),
         "文档检索",
     ),
-    service(
+    interaction(
         "RCMR_IN000029UV01",
         Deed::FindDocuments,
         always("RCMR_IN000030UV01"),
         "电子病历文档检索",
     ),
-    service(
+    interaction(
         "RetrieveDocumentSetRequest",
         Deed::FetchDocuments,
         Reply::Registry("RetrieveDocumentSetResponse"),
         "文档调阅",
     ),
-    service(
+    interaction(
         "RCMR_IN000031UV01",
         Deed::FetchDocuments,
         always("RCMR_IN000030UV01"),
         "电子病历文档调阅",
     ),
-    service("PRPM_IN301010UV01", Deed::Enter, always("PRPM_IN301011UV01"), "医疗卫生人员注册"),
-    service("PRPM_IN303010UV01", Deed::Enter, always("PRPM_IN303011UV01"), "医疗卫生人员更新"),
-    service("PRPM_IN306010UV01", Deed::FindEntry, always("PRPM_IN306011UV01"), "医疗卫生人员查询"),
-    service(
+    interaction("PRPM_IN301010UV01", Deed::Enter, always("PRPM_IN301011UV01"), "医疗卫生人员注册"),
+    interaction("PRPM_IN303010UV01", Deed::Enter, always("PRPM_IN303011UV01"), "医疗卫生人员更新"),
+    interaction(
+        "PRPM_IN306010UV01",
+        Deed::FindEntry,
+        always("PRPM_IN306011UV01"),
+        "医疗卫生人员查询",
+    ),
+    interaction(
         "PRPM_IN401030UV01",
         Deed::Enter,
         always("PRPM_IN401031UV01"),
         "医疗卫生机构（科室）注册",
     ),
-    service(
+    interaction(
         "PRPM_IN403010UV01",
         Deed::Enter,
         always("PRPM_IN403011UV01"),
         "医疗卫生机构（科室）更新",
     ),
-    service(
+    interaction(
         "PRPM_IN406010UV01",
         Deed::FindEntry,
         always("PRPM_IN406110UV01"),
         "医疗卫生机构（科室）查询",
     ),
-    service("PRPA_IN400001UV", Deed::Take, ACKNOWLEDGED, "就诊信息登记"),
-    service("PRPA_IN400002UV", Deed::Take, ACKNOWLEDGED, "就诊信息更新"),
-    service("PRPA_IN400003UV", Deed::Take, ACKNOWLEDGED, "出院登记"),
-    service("PRPA_IN302011UV", Deed::Take, ACKNOWLEDGED, "住院转科登记"),
-    service("PRPA_IN302012UV", Deed::Take, ACKNOWLEDGED, "住院转科更新"),
-    service("POOR_IN200901UV", Deed::Take, ACKNOWLEDGED, "医嘱、申请单新增"),
-    service("POOR_IN200902UV", Deed::Take, ACKNOWLEDGED, "医嘱、申请单更新"),
-    service("POLB_IN224000UV", Deed::Take, ACKNOWLEDGED, "检验状态更新"),
-    service("PRPA_IN410001UV", Deed::Take, ACKNOWLEDGED, "门诊预约状态新增"),
-    service("PRPA_IN410002UV", Deed::Take, ACKNOWLEDGED, "门诊预约状态更新"),
-    service("PRSC_IN010101UV", Deed::Take, ACKNOWLEDGED, "预约、手术排班新增"),
-    service("PRSC_IN010201UV", Deed::Take, ACKNOWLEDGED, "预约、手术排班更新"),
-    service("PRSC_IN030101UV", Deed::Decline, ACKNOWLEDGED, "号源排班新增"),
-    service("PRSC_IN030102UV", Deed::Decline, ACKNOWLEDGED, "号源排班更新"),
-    service("PRSC_IN100000UV", Deed::Decline, ACKNOWLEDGED, "号源排班查询"),
-    service("PRPA_IN900300UV", Deed::Decline, ACKNOWLEDGED, "就诊信息查询"),
-    service("QUMT_IN020030", Deed::Decline, ACKNOWLEDGED, "医嘱、申请单查询"),
-    service("PRVS_IN000001UV01", Deed::Decline, ACKNOWLEDGED, "术语注册"),
-    service("PRVS_IN000002UV01", Deed::Decline, ACKNOWLEDGED, "术语更新"),
-    service("PRVS_IN000003UV01", Deed::Decline, ACKNOWLEDGED, "术语查询"),
+    interaction("PRPA_IN400001UV", Deed::Take, ACKNOWLEDGED, "就诊信息登记"),
+    interaction("PRPA_IN400002UV", Deed::Take, ACKNOWLEDGED, "就诊信息更新"),
+    interaction("PRPA_IN400003UV", Deed::Take, ACKNOWLEDGED, "出院登记"),
+    interaction("PRPA_IN302011UV", Deed::Take, ACKNOWLEDGED, "住院转科登记"),
+    interaction("PRPA_IN302012UV", Deed::Take, ACKNOWLEDGED, "住院转科更新"),
+    interaction("POOR_IN200901UV", Deed::Take, ACKNOWLEDGED, "医嘱、申请单新增"),
+    interaction("POOR_IN200902UV", Deed::Take, ACKNOWLEDGED, "医嘱、申请单更新"),
+    interaction("POLB_IN224000UV", Deed::Take, ACKNOWLEDGED, "检验状态更新"),
+    interaction("PRPA_IN410001UV", Deed::Take, ACKNOWLEDGED, "门诊预约状态新增"),
+    interaction("PRPA_IN410002UV", Deed::Take, ACKNOWLEDGED, "门诊预约状态更新"),
+    interaction("PRSC_IN010101UV", Deed::Take, ACKNOWLEDGED, "预约、手术排班新增"),
+    interaction("PRSC_IN010201UV", Deed::Take, ACKNOWLEDGED, "预约、手术排班更新"),
+    interaction("PRSC_IN030101UV", Deed::Decline, ACKNOWLEDGED, "号源排班新增"),
+    interaction("PRSC_IN030102UV", Deed::Decline, ACKNOWLEDGED, "号源排班更新"),
+    interaction("PRSC_IN100000UV", Deed::Decline, ACKNOWLEDGED, "号源排班查询"),
+    interaction("PRPA_IN900300UV", Deed::Decline, ACKNOWLEDGED, "就诊信息查询"),
+    interaction("QUMT_IN020030", Deed::Decline, ACKNOWLEDGED, "医嘱、申请单查询"),
+    interaction("PRVS_IN000001UV01", Deed::Decline, ACKNOWLEDGED, "术语注册"),
+    interaction("PRVS_IN000002UV01", Deed::Decline, ACKNOWLEDGED, "术语更新"),
+    interaction("PRVS_IN000003UV01", Deed::Decline, ACKNOWLEDGED, "术语查询"),
 ];
 
 /// The service a request is of. `PRPA_IN400001UV01` is `PRPA_IN400001UV` too: the suite
 /// writes some names without the version, senders write them either way.
 #[must_use]
-pub fn of(root: &str) -> Option<&'static Service> {
+pub fn of(root: &str) -> Option<&'static Interaction> {
     SERVICES.iter().find(|service| match root.strip_prefix(service.request) {
         Some(rest) => rest.is_empty() || versioned(service.request, rest),
         None => false,
@@ -174,7 +184,7 @@ fn versioned(request: &str, rest: &str) -> bool {
 /// the names vendors give it. An action nobody knows is no reason to refuse a message that
 /// says itself what it is; one that says another thing is.
 #[must_use]
-pub fn agrees(action: &str, service: &Service) -> bool {
+pub fn agrees(action: &str, service: &Interaction) -> bool {
     let action = action.trim();
     let named = of(action).is_none_or(|known| known == service);
     let vendor = ACTIONS.iter().find(|(name, _)| *name == action);

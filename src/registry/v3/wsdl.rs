@@ -16,7 +16,7 @@ pub fn wsdl(dialect: Dialect, address: &str) -> String {
         Dialect::Regional => {
             let each = SERVICES.iter().filter(|service| !service.request.ends_with("UV"));
             let named =
-                |service: &super::services::Service| (service.request, &["message"] as &[&str]);
+                |service: &super::services::Interaction| (service.request, &["message"] as &[&str]);
             ("EHRService", each.map(named).collect())
         }
     };

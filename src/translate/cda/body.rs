@@ -90,7 +90,7 @@ impl<'p> Reading<'p, '_> {
             self.page.mark_below(text, Bin::Carried);
         }
         let plan = self.plan;
-        let of = |kind: &&Kind| kind.sections.iter().any(|code| *code == loinc);
+        let of = |kind: &&Kind| kind.sections.contains(&loinc);
         let kind = plan.kinds.iter().find(of);
         let mut shelf = Shelf { group, kind, flat: None, excluded: Vec::new() };
         for name in ["author", "informant", "subject"] {

@@ -5,6 +5,7 @@ use super::quality::{
     CODE_PADDING, CODE_SYSTEM_NAME, CODE_SYSTEM_OID, CODE_SYSTEM_WRONG, CODE_UNKNOWN, LEADING_SPACE,
 };
 use super::read::Reading;
+use super::tables::System;
 use super::value::Expected;
 use crate::vocabulary::code::{CodeTable, Original};
 use crate::vocabulary::{Coding, Element};
@@ -57,17 +58,14 @@ impl<'p> Reading<'p, '_> {
     pub fn system(&mut self, at: At) -> Option<String> {
         let sent = self.page.get(at, "@codeSystem")?;
         let oid = self.oid(at, sent);
+        let known = self.plan.system(&self.family, &oid);
         let name = self.page.get(at, "@codeSystemName").map(super::tables::plain);
-        let known =
-            self.plan.system(&self.family, &oid).map(|system| super::tables::plain(&system.name));
         // A printer's variant of the name is none of ours to judge; another table's name is.
-        let others = name.as_ref().zip(known.as_ref()).is_some_and(|(name, known)| {
-            name != known
-                && self.plan.systems.iter().any(|other| {
-                    other.oid != oid
-                        && super::tables::plain(&other.name) == *name
-                        && !oid.starts_with(&other.oid)
-                })
+        let others = name.zip(known).is_some_and(|(name, known)| {
+            let other = |other: &System| {
+                other.plain == name && other.oid != oid && !oid.starts_with(&other.oid)
+            };
+            name != known.plain && self.plan.systems.iter().any(other)
         });
         if others {
             self.note(&CODE_SYSTEM_NAME, at);

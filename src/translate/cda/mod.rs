@@ -20,6 +20,7 @@ mod page;
 mod participation;
 mod quality;
 mod read;
+pub(super) mod rows;
 mod sheet;
 pub(super) mod tables;
 mod value;

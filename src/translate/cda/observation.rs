@@ -43,7 +43,7 @@ impl<'p> Reading<'p, '_> {
             else {
                 continue;
             };
-            said |= self.entry(&subject, (value, code), &name, nest);
+            said |= self.entry(&subject, (value, code, &name), nest);
         }
         match code {
             Some(code) if said => self.page.take(code, &["@code", "@codeSystem"]),
@@ -147,8 +147,7 @@ impl<'p> Reading<'p, '_> {
     fn entry(
         &mut self,
         subject: &Subject<'p>,
-        (value, code): (At, Option<At>),
-        name: &str,
+        (value, code, name): (At, Option<At>, &str),
         nest: &mut Nest<'_, 'p>,
     ) -> bool {
         let expected = Expected { systems: &subject.systems, unit: subject.unit };
@@ -231,7 +230,7 @@ impl<'p> Reading<'p, '_> {
         let value: Option<At> = value.into_iter().find(said);
         let read = value.and_then(|value| {
             let subject = self.subject(code, value, ("ST", &name))?;
-            self.entry(&subject, (value, Some(code)), &name, nest).then_some(())
+            self.entry(&subject, (value, Some(code), &name), nest).then_some(())
         });
         match read {
             Some(()) => self.page.take(code, &["@code", "@codeSystem"]),

@@ -145,6 +145,9 @@ impl<'p> Reading<'p, '_> {
             && let Some(sent) = self.page.get(at, "@code")
         {
             let display = self.page.get(at, "@displayName").map(str::to_owned);
+            // Policies know the words of an illness, not the codes of documents.
+            let title = self.document.filter(|document| document.protected);
+            let display = display.or_else(|| title.map(|document| document.title.clone()));
             let known = self.document.map(|document| document.code.clone());
             let code = known.unwrap_or_else(|| sent.to_owned());
             let system = self.page.get(at, "@codeSystem").map(str::to_owned);

@@ -71,7 +71,9 @@ impl Reading<'_, '_> {
     pub fn placeholder(&mut self, at: At, said: &str) -> bool {
         let stands = self.plan.spellings.placeholders.contains(said);
         if stands {
-            self.page.mark_below(at, Bin::Carried);
+            for leaf in CONTENT.into_iter().chain(["@extension"]) {
+                self.page.mark(at, leaf, Bin::Carried);
+            }
             self.note(&PLACEHOLDER, at);
         }
         stands

@@ -1,14 +1,18 @@
 //! From a record to a document: the header by places, the body by groups and entries.
 
-use super::body::LOINC;
-use super::names::{BODY, DOCUMENT_ID, DOCUMENT_TIME, DOCUMENT_TYPE, OTHER_ID};
+use super::body::{LOINC, SECTION_GROUP};
+use super::names::{
+    BODY, DOCUMENT_ID, DOCUMENT_TIME, DOCUMENT_TYPE, OTHER_ID, SECTION, SECTION_TITLE,
+};
 use super::participation::PARTICIPANT;
 use super::read::NAMESPACE;
 use super::sheet::Sheet;
-use super::tables::{Document, Plan};
+use super::tables::{Document, Entry, Plan};
+use super::write_body::bare;
+use super::write_parts::found;
 use super::write_value::{line, root_of};
 use crate::translate::Pack;
-use crate::vocabulary::{ElementId, Field, Group, Record, Value};
+use crate::vocabulary::{Coding, ElementId, Field, Group, Record, Value};
 use crate::wire::xml;
 
 /// 卫生信息共享文档规范编码体系.
@@ -240,7 +244,8 @@ impl<'p> Writing<'p> {
         let plan = self.plan;
         let entries = plan.entries(self.document);
         for place in plan.places("encounter").iter().filter(|place| place.written) {
-            let in_body = entries.iter().any(|entry| entry.element == place.element);
+            let own = |entry: &&Entry| entry.element == place.element && self.has_section(entry);
+            let in_body = entries.iter().find(own).is_some();
             let fields = self.top().map_or(&[][..], |group| &group.fields);
             let count = fields.iter().filter(|field| field.element == place.element).count();
             // One value that the document's table prints as an entry belongs to the body.
@@ -270,6 +275,23 @@ impl<'p> Writing<'p> {
             let facility = Sheet::new("healthCareFacility").holding(provider);
             encounter.children.push(Sheet::new("location").holding(facility));
         }
+    }
+
+    /// Whether the record has the section of an entry, or is no document's and gets it.
+    fn has_section(&self, entry: &Entry) -> bool {
+        if !self.born_here() {
+            return true;
+        }
+        let sections = self.inside(0).filter(|(_, group)| group.name == SECTION_GROUP);
+        let mut told = sections.map(|(_, group)| {
+            let code = found(group, SECTION).next();
+            let title = found(group, SECTION_TITLE).next().map(line).unwrap_or_default();
+            match code {
+                Some(Value::Code(Coding { code: Some(code), .. })) => *code == entry.row.section,
+                _ => !title.is_empty() && bare(&title) == bare(&entry.row.title),
+            }
+        });
+        told.any(|fits| fits)
     }
 
     /// Puts the first field of a place's element that is not written yet.

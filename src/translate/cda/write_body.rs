@@ -129,7 +129,7 @@ impl<'p> Writing<'p> {
     }
 
     /// Whether the record was read from a document.
-    fn born_here(&self) -> bool {
+    pub fn born_here(&self) -> bool {
         self.record.dataset.as_str().starts_with("cda-")
     }
 
@@ -328,12 +328,16 @@ impl<'p> Writing<'p> {
 
     /// The section of a code and title, opened if there is none.
     fn draft(&self, (loinc, title): (&str, &str), drafts: &mut Vec<Draft>) -> usize {
-        let bare = |title: &str| title.trim_end_matches("章节").to_owned();
         let fits = |draft: &Draft| {
             draft.loinc == loinc && (!loinc.is_empty() || bare(&draft.title) == bare(title))
         };
         if let Some(at) = drafts.iter().position(fits) {
             return at;
+        }
+        // A document has the sections it came with: what its table has no place for stands in
+        // the last of them.
+        if self.born_here() && !drafts.is_empty() {
+            return drafts.len() - 1;
         }
         let own = self.document.and_then(|document| self.plan.sections.get(&document.code));
         let display = own.into_iter().flatten().find(|section| section.loinc == loinc);
@@ -372,6 +376,11 @@ impl Draft {
         }
         self.sheet
     }
+}
+
+/// A title without the word 章节.
+pub(super) fn bare(title: &str) -> &str {
+    title.trim_end_matches("章节")
 }
 
 fn entry(statement: Sheet) -> Sheet {

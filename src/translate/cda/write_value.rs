@@ -108,8 +108,10 @@ impl Writing<'_> {
                 .with("xsi:type", "ED")
                 .with("representation", "B64")
                 .saying(STANDARD.encode(bytes)),
-            // Words alone are no code.
-            Value::Code(coding) if coding.code.is_none() && coding.original.is_none() => {
+            // Words alone are no code, where the tables print none.
+            Value::Code(coding)
+                if kind != "CD" && coding.code.is_none() && coding.original.is_none() =>
+            {
                 sheet.with("xsi:type", "ST").saying(coding.display.clone().unwrap_or_default())
             }
             Value::Code(coding) => {

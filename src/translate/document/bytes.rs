@@ -1,6 +1,6 @@
 //! Documents as the bytes they come in and go out as, whatever their syntax.
 
-use super::{Pack, Record, Source, Translation, Tree, flat, read_json, read_xml, syntax};
+use super::{Pack, Record, Source, Translation, Tree, read_json, read_xml, syntax};
 use super::{write_json, write_xml};
 use crate::translate::form::{Limits, Unread};
 use crate::wire::{json, xml};
@@ -16,22 +16,13 @@ pub(in crate::translate) fn read_bytes(
     pack: &Pack,
     (dialect, source): (&str, Source),
     (bytes, limits): (&[u8], &Limits),
-    mut fired: Option<&mut Vec<bool>>,
+    fired: Option<&mut Vec<bool>>,
 ) -> Result<Vec<Translation>, Unread> {
     let syntax = syntax::of(dialect);
     if syntax.is_some_and(syntax::Syntax::is_xml) {
         let document = xml::read(bytes, &limits.xml)
             .map_err(|error| Unread::malformed(error.fault(), Some(error.position().clone())))?;
         return Ok(vec![read_xml(pack, (dialect, source), &document, fired)?]);
-    }
-    if dialect == "civil-csv" {
-        let rows = flat::rows(bytes, limits.json.bytes_max)
-            .map_err(|(fault, at)| Unread::malformed(fault, Some(at)))?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in rows {
-            found.extend(read_json(pack, (dialect, source), &row, fired.as_deref_mut())?);
-        }
-        return Ok(found);
     }
     let mut value = json::read(bytes, &limits.json)
         .map_err(|error| Unread::malformed(error.fault(), Some(error.position().clone())))?;
@@ -53,13 +44,9 @@ pub(in crate::translate) fn write_bytes(
     }
     pack.documents.iter().find(|plan| plan.name == dialect)?;
     let tree = write_json(pack, dialect, record);
-    if dialect == "civil-csv" {
-        return Some(flat::csv(&[&tree]));
-    }
     let mut value = tree.to_json();
     if dialect == CARD {
         value = pack.card.write(&value).ok()?;
     }
-    let text = serde_json::to_vec_pretty(&value).ok()?;
-    Some(text)
+    serde_json::to_vec_pretty(&value).ok()
 }

@@ -27,6 +27,12 @@ impl Compiler<'_> {
         let dataset = Dataset::parse(table.record.get_ref())
             .map_err(|error| file.fault(table.record.span(), error.to_string()));
         let dataset = self.note(dataset);
+        let mut writes = Vec::new();
+        for name in &table.writes {
+            let other = Dataset::parse(name.get_ref())
+                .map_err(|error| file.fault(name.span(), error.to_string()));
+            writes.extend(self.note(other));
+        }
         let rooted = table.root.is_some() == syntax.is_xml();
         if !rooted {
             let message = "an XML dialect, and no other, names its root element: root = \"…\"";
@@ -59,6 +65,7 @@ impl Compiler<'_> {
         Some(DocumentPlan {
             name: table.dialect.get_ref().clone(),
             dataset: dataset?,
+            writes,
             root: table.root.as_ref().map(|root| root.get_ref().clone()),
             namespace: table.namespace.clone(),
             only,
@@ -158,7 +165,7 @@ impl Compiler<'_> {
 
 /// Enters what was compiled at its places.
 fn places(body: &mut Body) {
-    let Body { nodes, groups, rows, fixed, .. } = body;
+    let Body { nodes, groups, rows, fixed, defaults, .. } = body;
     for (index, group) in groups.iter().enumerate() {
         nodes.reach(&group.pattern).into_iter().for_each(|node| node.group = Some(index));
     }
@@ -170,7 +177,7 @@ fn places(body: &mut Body) {
             nodes.reach(&pattern).into_iter().for_each(|node| node.attached.push(index));
         }
     }
-    for constant in fixed.iter() {
+    for constant in fixed.iter().chain(defaults.iter()) {
         let node = nodes.reach(&constant.pattern);
         node.into_iter().for_each(|node| node.fixed.push(constant.is.clone()));
     }
@@ -189,26 +196,18 @@ fn tested(pattern: &Pattern) -> Vec<Pattern> {
     found
 }
 
-/// Members in the order of the file, unless `order` says another.
+/// Members as the rows, then the constants mention them, unless `order` says another.
 fn order(table: &BodyText<'_>) -> Order {
     let mut order = Order::default();
-    let mut paths: Vec<(usize, Pattern)> = Vec::new();
-    for (path, names) in table.order {
-        let base = Pattern::parse(path.get_ref()).unwrap_or_default();
-        for name in names {
-            let mut steps = base.0.clone();
-            steps.extend(Pattern::names([name.as_str()]).0);
-            paths.push((0, Pattern(steps)));
-        }
-    }
     let constants = table.fixed.iter().chain(table.defaults);
     let wires = table.rows.iter().map(|row| &row.get_ref().wire);
     for wire in wires.chain(constants.map(|constant| &constant.get_ref().wire)) {
-        paths.extend(Pattern::parse(wire.get_ref()).map(|path| (wire.span().start, path)));
-    }
-    paths.sort_by_key(|(at, _)| *at);
-    for (_, path) in &paths {
+        let path = Pattern::parse(wire.get_ref()).unwrap_or_default();
         order.mention(path.0.iter().map(|step| step.name.as_str()));
+    }
+    for (path, names) in table.order {
+        let path = Pattern::parse(path.get_ref()).unwrap_or_default();
+        order.arrange(path.0.iter().map(|step| step.name.as_str()), names);
     }
     order
 }
@@ -286,10 +285,15 @@ fn constant(
     constant: &Spanned<ConstantText>,
 ) -> Result<Constant, Diagnostic> {
     let text = constant.get_ref();
-    let found = pattern(file, (text.wire.get_ref(), text.wire.span()))?;
+    let mut found = pattern(file, (text.wire.get_ref(), text.wire.span()))?;
     let group = grouped(file, &body.groups, (&found, text.wire.span()))?;
     if found.repeats() {
         return Err(file.fault(text.wire.span(), "a constant stands in one place"));
+    }
+    // The constant of an element is its text.
+    let element = found.0.last().is_some_and(|step| !step.name.starts_with(['@', '#']));
+    if body.syntax.is_xml() && element {
+        found.0.extend(Pattern::names(["#text"]).0);
     }
     let with = match &text.with {
         Some(with) => Some(pattern(file, (with.get_ref(), with.span()))?),

@@ -17,6 +17,8 @@ pub(in crate::translate) struct DocumentFile {
     #[allow(dead_code, reason = "for the reader of the file")]
     pub source: String,
     pub record: Spanned<String>,
+    #[serde(default)]
+    pub writes: Vec<Spanned<String>>,
     pub root: Option<Spanned<String>>,
     pub namespace: Option<String>,
     pub only: Option<Spanned<WhenText>>,

@@ -139,7 +139,9 @@ fn record(
 /// The file that writes a record: that of its dataset.
 fn writing<'p>(pack: &'p Pack, dialect: &str, record: &Record) -> Option<&'p DocumentPlan> {
     let mut files = pack.documents.iter().filter(|plan| plan.name == dialect);
-    files.find(|plan| plan.dataset == record.dataset)
+    let own = files.find(|plan| plan.dataset == record.dataset);
+    let mut files = pack.documents.iter().filter(|plan| plan.name == dialect);
+    own.or_else(|| files.find(|plan| plan.writes.contains(&record.dataset)))
 }
 
 /// Writes the members a JSON dialect has for a record; the file of the record's dataset
@@ -161,7 +163,9 @@ pub(super) fn write_json(pack: &Pack, dialect: &str, record: &Record) -> Tree {
 /// Writes a record as a document of an XML dialect; `None` if no file is for its dataset, or
 /// there is nothing to say.
 pub(super) fn write_xml(pack: &Pack, dialect: &str, record: &Record) -> Option<Document> {
-    let plan = writing(pack, dialect, record)?;
+    let first = || pack.documents.iter().find(|plan| plan.name == dialect);
+    let plan = writing(pack, dialect, record)
+        .or_else(|| first().filter(|plan| !plan.body.syntax.is_closed()))?;
     let mut tree = write(&plan.body, record, 0);
     if tree == Tree::Null {
         return None;

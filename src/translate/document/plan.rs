@@ -148,6 +148,20 @@ impl Order {
             order = order.members.entry(name.to_owned()).or_insert_with(fresh);
         }
     }
+
+    /// The members at a path: those named first, in that order, then the others.
+    pub fn arrange<'a>(&mut self, path: impl Iterator<Item = &'a str>, names: &[String]) {
+        let mut order = self;
+        for name in path {
+            let rank = order.members.len();
+            let fresh = || Self { rank, members: HashMap::new() };
+            order = order.members.entry(name.to_owned()).or_insert_with(fresh);
+        }
+        order.members.values_mut().for_each(|member| member.rank += names.len());
+        for (rank, name) in names.iter().enumerate() {
+            order.members.entry(name.clone()).or_default().rank = rank;
+        }
+    }
 }
 
 /// What a file says of one tree: rows, constants, and what is left over on purpose.
@@ -168,6 +182,8 @@ pub(in crate::translate) struct DocumentPlan {
     /// The dialect.
     pub name: String,
     pub dataset: Dataset,
+    /// Other datasets whose records it writes.
+    pub writes: Vec<Dataset>,
     /// Local name of the root element, and its namespace, where documents are XML.
     pub root: Option<String>,
     pub namespace: Option<String>,

@@ -17,9 +17,7 @@ use crate::wire::Tree;
 static SYNTAXES: &[(&str, &dyn Syntax)] = &[
     ("card", &flat::Flat),
     ("cda", &v3::V3 { hospital: false }),
-    ("civil-csv", &flat::Flat),
     ("civil-json", &json::Plain),
-    ("civil-xml", &flat::Elements),
     ("platform-json", &json::Plain),
     ("v3-hospital", &v3::V3 { hospital: true }),
     ("v3-regional", &v3::V3 { hospital: false }),
@@ -47,6 +45,11 @@ pub(in crate::translate) trait Syntax: Debug + Send + Sync {
     /// Whether a document is a named root element with ordered members, and positions are
     /// shown as XPath.
     fn is_xml(&self) -> bool {
+        false
+    }
+
+    /// Whether a document is of exactly one kind: a record that no file is for is not written.
+    fn is_closed(&self) -> bool {
         false
     }
 

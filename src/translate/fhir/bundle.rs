@@ -149,7 +149,7 @@ impl<'p> Writing<'p, '_> {
         (group, draft): (usize, &mut Draft),
     ) -> bool {
         let mut wrote = false;
-        for inner in self.inside(group, list.group) {
+        for inner in self.own(group, list.group) {
             let items = self.chain(file, number, inner);
             wrote |= self.row(row, inner, (&mut *draft, &items));
         }
@@ -220,7 +220,7 @@ impl<'p> Writing<'p, '_> {
                 continue;
             };
             let Some(plan) = file.lists.get(list) else { continue };
-            for inner in self.inside(group, plan.group) {
+            for inner in self.own(group, plan.group) {
                 if draft.knows(list, inner) && self.holds(constant, inner) {
                     let items = self.chain(file, list, inner);
                     draft.set(&constant.constant, &items);
@@ -275,6 +275,15 @@ impl<'p> Writing<'p, '_> {
             .collect()
     }
 
+    /// The groups of a name that are a group's own: of the top group all, else its children.
+    fn own(&self, group: usize, name: GroupName) -> Vec<usize> {
+        let inside = self.inside(group, name).into_iter();
+        let own = |inner: &usize| {
+            group == 0 || *inner == group || self.around(*inner).nth(1) == Some(group)
+        };
+        inside.filter(own).collect()
+    }
+
     /// The nearest groups of a name: itself or around, else its own children, else those of
     /// the groups around it, else anywhere but inside a sibling: a result's comment is never
     /// the order's, nor one order's timing another's.
@@ -313,7 +322,7 @@ impl<'p> Writing<'p, '_> {
                 self.refer(instances, (to, (index, instance.group)), (&mut draft, &[]));
                 continue;
             };
-            for inner in self.inside(instance.group, list.1.group) {
+            for inner in self.own(instance.group, list.1.group) {
                 if draft.knows(list.0, inner) || list.1.path.0.len() + 1 == to.path.0.len() {
                     let items = self.chain(file, list.0, inner);
                     self.refer(instances, (to, (index, inner)), (&mut draft, &items));

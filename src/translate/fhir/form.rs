@@ -110,7 +110,10 @@ impl Shape {
                 matches!(self, Self::HumanName | Self::Identifier | Self::Reference | Self::Text)
             }
             V::Quantity => {
-                matches!(self, Self::Money | Self::Number | Self::Quantity | Self::Text)
+                matches!(
+                    self,
+                    Self::Code | Self::Money | Self::Number | Self::Quantity | Self::Text
+                )
             }
             V::Telecom => matches!(self, Self::ContactPoint | Self::Text),
             V::Text => !matches!(
@@ -140,14 +143,35 @@ pub(super) struct Forms<'p> {
 /// A map of the members that are there.
 pub(super) fn map<const N: usize>(members: [(&str, Option<Tree>); N]) -> Tree {
     let filled = members.into_iter().filter_map(|(name, value)| {
-        let value = value.filter(|value| !value.is_empty())?;
+        let value = value.filter(|value| !is_blank(value))?;
         Some((name.to_owned(), value))
     });
     Tree::Map(filled.collect())
 }
 
+/// Whether nothing can be read: FHIR has no empty text, and none of spaces alone.
+fn is_blank(tree: &Tree) -> bool {
+    tree.is_empty() || tree.text().is_some_and(|text| text.trim().is_empty())
+}
+
+/// Without members and items that say nothing.
+fn filled(tree: Tree) -> Tree {
+    match tree {
+        Tree::List(items) => {
+            let items = items.into_iter().map(filled).filter(|item| !is_blank(item));
+            Tree::List(items.collect())
+        }
+        Tree::Map(members) => {
+            let members = members.into_iter().map(|(name, value)| (name, filled(value)));
+            Tree::Map(members.filter(|(_, value)| !is_blank(value)).collect())
+        }
+        leaf => leaf,
+    }
+}
+
 /// A list, if anything is in it.
 pub(super) fn list(items: Vec<Tree>) -> Option<Tree> {
+    let items: Vec<_> = items.into_iter().filter(|item| !is_blank(item)).collect();
     (!items.is_empty()).then_some(Tree::List(items))
 }
 
@@ -189,8 +213,13 @@ pub(super) fn trimmed<const N: usize>(parts: [Option<String>; N]) -> Vec<String>
 }
 
 impl<'p> Forms<'p> {
-    /// A value in the form of its row's place.
+    /// A value in the form of its row's place; `None` if nothing is left to say.
     pub fn write(self, row: &FhirRow, value: &Value, made: &mut Made) -> Option<Tree> {
+        let formed = self.formed(row, value, made).map(filled);
+        formed.filter(|formed| !is_blank(formed))
+    }
+
+    fn formed(self, row: &FhirRow, value: &Value, made: &mut Made) -> Option<Tree> {
         match value {
             Value::Address(whole) if row.shape == Shape::Address => Some(self.address(whole)),
             Value::Boolean(yes) => Some(self.yes_or_no(row, *yes)),

@@ -159,7 +159,7 @@ fn a_key_nobody_knows_and_a_reason_nobody_gave_are_refused() {
         r#"{ wire = "PV1-3", element = "MZ.ward", colour = "red" },"#,
         &["hl7v2/pv1.toml:6:42: unknown field `colour`, expected one of `wire`, `element`, \
              `as`, `kind`, `codes`, `unknown`, `unit`, `when`, `required`, `strict`, `also`, \
-             `way`, `form`, `note`"],
+             `way`, `form`, `shape`, `system`, `named`, `note`"],
     );
     let text = MSH.to_owned() + "drops = [{ wire = \"MSH-1\", why = \" \" }]\n";
     check("hl7v2/msh.toml", &text, &["hl7v2/msh.toml:5:10: say why"]);

@@ -14,7 +14,7 @@ namespace = "urn:hl7-org:v3"
 only = { wire = "/templateId/@root", is = ["2.1.21", "2.1.22"] }
 time = "/effectiveTime"
 groups = { "/component[section/code/@code='X']/section/entry/*" = "result" }
-order = { "/recordTarget/patientRole" = ["id", "addr", "patient"] }
+order = { "/" = ["typeId", "templateId", "title", "effectiveTime"], "/recordTarget/patientRole" = ["id", "addr", "patient"] }
 fixed = [
   { wire = "/typeId/@extension", is = "POCD_HD000040" },
   { wire = "/author/@typeCode", is = "AUT", with = "/author/assignedAuthor" },
@@ -93,7 +93,7 @@ fn with(path: &str, text: &str) -> Result<Pack, Vec<Diagnostic>> {
 }
 
 fn cda() -> &'static Pack {
-    static PACK: LazyLock<Pack> = LazyLock::new(|| with("cda/summary.toml", CDA).unwrap());
+    static PACK: LazyLock<Pack> = LazyLock::new(|| with("papers/summary.toml", CDA).unwrap());
     &PACK
 }
 
@@ -129,7 +129,7 @@ fn a_clinical_document_becomes_typed_values_and_is_written_back_as_it_was() {
     assert_eq!(found.record.groups.len(), 3);
     // typeId, title, templateId, typeCode and two classCodes are rebuilt.
     let bins = &found.bins;
-    assert_eq!((bins.dropped, bins.carried, bins.unmapped), (5, 0, 1), "{:?}", bins.first_unmapped);
+    assert_eq!((bins.dropped, bins.carried, bins.unmapped), (6, 0, 0), "{:?}", bins.first_unmapped);
     let limits = xml::Limits::default();
     let again = xml::read(written(cda(), "cda", &found.record).as_bytes(), &limits).unwrap();
     let given = xml::read(TEXT.as_bytes(), &limits).unwrap();
@@ -174,16 +174,13 @@ fn what_no_row_knows_is_counted_and_what_another_file_is_for_is_refused() {
         assert_eq!(shown, first, "{to}");
         assert_eq!(bins.leaves(), bins.mapped + expect.0 + expect.1 + expect.2);
     };
-    check("<name>王五</name>", "<name nullFlavor=\"UNK\"/>", (5, 1, 1), &["/title/#text"]);
-    check(
-        "<name>王五</name>",
-        "<name>王五</name><x y='1'/>",
-        (5, 0, 2),
-        &["/title/#text", "/recordTarget/patientRole/patient/?/?"],
-    );
+    check("<name>王五</name>", "<name nullFlavor=\"UNK\"/>", (6, 1, 0), &[]);
+    let unknown = "<name>王五</name><x y='1'/>";
+    check("<name>王五</name>", unknown, (6, 0, 1), &["/recordTarget/patientRole/patient/?/?"]);
     check("<title>摘要</title>", "<languageCode code='zh-CN'/>", (6, 0, 0), &[]);
-    check("value=\"19491231\"", "value=\"soon\"", (5, 1, 1), &["/title/#text"]);
-    check("root=\"2.1.21\"", "root=\"2.1.22\"", (5, 0, 1), &["/title/#text"]);
+    check("<title>摘要</title>", "<title>别的</title>", (5, 0, 1), &["/title/#text"]);
+    check("value=\"19491231\"", "value=\"soon\"", (6, 1, 0), &[]);
+    check("root=\"2.1.21\"", "root=\"2.1.22\"", (6, 0, 0), &[]);
     let refused = |from: &str, to: &str, name: &str, at: &str| {
         let error = read_as(cda(), "cda", &TEXT.replace(from, to)).unwrap_err();
         let place = error.at.map(|at| at.to_string()).unwrap_or_default();
@@ -266,54 +263,39 @@ rows = [
 }
 
 #[test]
-fn a_table_has_a_record_in_each_row_and_its_own_dates_and_words() {
-    let file = r#"dialect = "civil-csv"
+fn a_flat_field_has_dates_and_words_of_its_own() {
+    let file = r#"dialect = "card"
 title = "t"
 source = "s"
 record = "elder"
 rows = [
-  { wire = "/姓名", element = "DE02.01.039.00", as = "name" },
-  { wire = "/出生日期", element = "DE02.01.005.01", as = "date", shape = "chinese" },
-  { wire = "/死亡日期", element = "DE02.01.036.00", as = "date", shape = "slash" },
-  { wire = "/双胞胎", element = "MZ.twin", as = "boolean", shape = "chinese" },
-  { wire = "/身高", element = "MZ.height", as = "quantity" },
-  { wire = "/性别", element = "DE02.01.040.00", as = "code", codes = "gb | hl7" },
+  { wire = "/name", element = "DE02.01.039.00", as = "name" },
+  { wire = "/born", element = "DE02.01.005.01", as = "date", shape = "chinese" },
+  { wire = "/died", element = "DE02.01.036.00", as = "date", shape = "slash" },
+  { wire = "/on", element = "MZ.date", as = "date", shape = "spaced" },
+  { wire = "/twin", element = "MZ.twin", as = "boolean", shape = "chinese" },
+  { wire = "/height", element = "MZ.height", as = "quantity" },
+  { wire = "/sex", element = "DE02.01.040.00", as = "code", codes = "gb | hl7" },
 ]
 "#;
-    let pack = with("civil/elder-csv.toml", file).unwrap();
-    let text = "姓名,出生日期,死亡日期,双胞胎,身高,性别\n王五,1949年12月31日,,是,165.0,M\n\
-                张三,1950年,2026/11/21,否,,2\n";
-    let (named, limits) = (("civil-csv", sender()), Limits::default());
-    for bytes in [text.as_bytes().to_vec(), Charset::Gb18030.encode(text).unwrap().into_owned()] {
-        let found = document::read_bytes(&pack, named, (&bytes, &limits), None).unwrap();
-        let bins: Vec<_> =
-            found.iter().map(|found| (found.bins.mapped, found.bins.leaves())).collect();
-        assert_eq!(bins, [(5, 5), (5, 5)]);
-        let lines: Vec<_> = text.lines().collect();
-        for (index, found) in found.iter().enumerate() {
-            let again = written(&pack, "civil-csv", &found.record);
-            let columns: Vec<_> = again.lines().next().unwrap().split(',').collect();
-            for (name, cell) in lines[0].split(',').zip(lines[index + 1].split(',')) {
-                let at = columns.iter().position(|column| *column == name);
-                let own = at.and_then(|at| again.lines().nth(1).unwrap().split(',').nth(at));
-                assert_eq!(own.unwrap_or_default(), cell, "{name}");
-            }
-        }
-    }
-    let refused = |text: &str, at: &str| {
-        let error =
-            document::read_bytes(&pack, named, (text.as_bytes(), &limits), None).unwrap_err();
-        assert_eq!(error.at.map(|at| at.to_string()).as_deref(), Some(at), "{text}");
+    let pack = with("papers/elder.toml", file).unwrap();
+    let check = |json: serde_json::Value, mapped: u32| {
+        let tree = crate::wire::Tree::from_json(&json);
+        let found = document::read_json(&pack, ("card", sender()), &tree, None).unwrap().remove(0);
+        assert_eq!((found.bins.mapped, found.bins.leaves()), (mapped, mapped), "{json}");
+        assert_eq!(document::write_json(&pack, "card", &found.record).to_json(), json);
     };
-    refused("姓名,姓名\na,b\n", "1:1");
-    refused("姓名,性别\na,b\nc\n", "3:1");
+    let all = serde_json::json!({ "name": "王五", "born": "1949年12月31日", "died": "2026/11/21",
+        "on": "2026-11-21 08:30:00", "twin": "是", "height": "165.0", "sex": "M" });
+    check(all, 7);
+    check(serde_json::json!({ "born": "1950年", "twin": "否", "height": "<7.1" }), 3);
 }
 
 #[test]
 fn a_file_that_cannot_be_meant_is_refused_by_place() {
     let check = |from: &str, to: &str, expect: &str| {
         assert!(CDA.contains(from), "{from}");
-        let faults = with("cda/summary.toml", &CDA.replace(from, to)).map(|_| ()).unwrap_err();
+        let faults = with("papers/summary.toml", &CDA.replace(from, to)).map(|_| ()).unwrap_err();
         let shown: Vec<_> = faults.iter().map(ToString::to_string).collect();
         assert!(
             shown.iter().any(|fault| fault.starts_with(expect)),
@@ -323,41 +305,41 @@ fn a_file_that_cannot_be_meant_is_refused_by_place() {
     check(
         "dialect = \"cda\"",
         "dialect = \"cdb\"",
-        "cda/summary.toml:1:11: there is no dialect cdb\n  hint: did you mean cda?",
+        "papers/summary.toml:1:11: there is no dialect cdb\n  hint: did you mean cda?",
     );
     check(
         "root = \"ClinicalDocument\"\n",
         "",
-        "cda/summary.toml:1:11: an XML dialect, and no other, names its root element",
+        "papers/summary.toml:1:11: an XML dialect, and no other, names its root element",
     );
     check(
         "id[@root='1.3']",
         "id[@root=1.3]",
-        "cda/summary.toml:21:12: `/recordTarget/patientRole/id[@root=1.3]` is no path",
+        "papers/summary.toml:21:12: `/recordTarget/patientRole/id[@root=1.3]` is no path",
     );
     check(
         "shape = \"parts\"",
         "shape = \"part\"",
-        "cda/summary.toml:23:91: there is no shape part here\n  hint: parts",
+        "papers/summary.toml:23:91: there is no shape part here\n  hint: parts",
     );
     check(
         "as = \"identifier\", kind = \"citizen-id\"",
         "as = \"identifier\"",
-        "cda/summary.toml:21:3: an identifier in this dialect needs a kind",
+        "papers/summary.toml:21:3: an identifier in this dialect needs a kind",
     );
     check(
         "/telecom/*",
         "/telecom/*/x/*",
-        "cda/summary.toml:24:12: `*` in the middle of a path needs a group",
+        "papers/summary.toml:24:12: `*` in the middle of a path needs a group",
     );
     check(
         "wire = \"/typeId/@extension\"",
         "wire = \"/typeId/*\"",
-        "cda/summary.toml:12:12: a constant stands in one place",
+        "papers/summary.toml:12:12: a constant stands in one place",
     );
     check(
         "is = [\"2.1.21\", \"2.1.22\"]",
         "is = []",
-        "cda/summary.toml:7:8: a condition names at least one value",
+        "papers/summary.toml:7:8: a condition names at least one value",
     );
 }

@@ -2,7 +2,6 @@
 //! nobody thought of.
 
 use std::path::Path;
-use std::time::Instant;
 
 use crate::translate::{Pack, document};
 use crate::vocabulary::{Files, Source};
@@ -65,7 +64,7 @@ fn shaken(tree: &Tree, dice: &mut Dice) -> Tree {
     }
 }
 
-/// The files of the tree.
+/// The files of the two dialects, and what they speak of.
 fn shipped() -> Files {
     fn walk(root: &Path, folder: &Path, files: &mut Files) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -74,7 +73,10 @@ fn shipped() -> Files {
                 true => walk(root, &path, files),
                 false => {
                     let key = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                    files.insert(key, std::fs::read(&path).unwrap());
+                    let needed = ["codes/", "elements/", "v3-"];
+                    if needed.iter().any(|folder| key.starts_with(folder)) {
+                        files.insert(key, std::fs::read(&path).unwrap());
+                    }
                 }
             }
         }
@@ -110,11 +112,10 @@ fn what_is_read_of_a_message_is_written_back_for_any_value() {
         }
     }
     assert!(examples.len() >= 15);
-    let (mut dice, began) = (Dice(0x4b61_6e67_7169_616f), Instant::now());
+    let mut dice = Dice(0x4b61_6e67_7169_616f);
     for number in 0..MESSAGES {
         let (dialect, example) = &examples[number % examples.len()];
         let tree = shaken(&example.tree, &mut dice);
         check(&pack, dialect, &Document { tree, ..example.clone() });
     }
-    println!("{MESSAGES} messages in {:?}", began.elapsed());
 }

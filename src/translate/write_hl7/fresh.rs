@@ -8,7 +8,7 @@ use crate::translate::Pack;
 use crate::translate::plan::{EventKey, EventPlan, EventSegment, SegmentPlan};
 use crate::vocabulary::{Date, Group, Record};
 use crate::wire::Charset;
-use crate::wire::hl7v2::{Separators, escape};
+use crate::wire::hl7v2::Separators;
 
 /// What the header of a fresh message says beside its event.
 #[derive(Debug, Clone, Default)]
@@ -97,29 +97,59 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// MSH, HL7 v2.5 section 2.15.9.
-    fn header(&mut self, (kind, trigger): EventKey, envelope: &Envelope) {
-        let separators = Separators::default();
-        let text = |text: &str| escape::escape(text, &separators, Charset::Utf8).into_owned();
-        let (kind, trigger) = (letters(kind), letters(trigger));
-        let at = envelope.at.as_ref().or(self.record.time.as_ref());
-        let sending = match envelope.sending.0.as_str() {
-            "" => self.record.source.as_str(),
-            named => named,
-        };
-        let id = envelope.control_id.clone().unwrap_or_else(|| digest(self.record));
+    /// MSH, HL7 v2.5 section 2.15.9: what the record says of its message, what the envelope
+    /// says instead, and what this message is.
+    fn header(&mut self, key: EventKey, envelope: &Envelope) {
+        let mut written = Written::default();
+        if let (Some(plan), Some(top)) =
+            (self.pack.hl7.segments.get(b"MSH"), self.record.groups.first())
+        {
+            fill(self.pack, plan, top, &mut written);
+        }
+        let (kind, trigger) = self.key(key, &written);
+        let Envelope { sending, receiving, at, control_id } = envelope;
+        for (field, text) in
+            [(3, &sending.0), (4, &sending.1), (5, &receiving.0), (6, &receiving.1)]
+        {
+            written.put(Slot::field(field), text);
+        }
+        written.put_new(Slot::field(3), self.record.source.as_str());
+        let at = at.as_ref().or(self.record.time.as_ref());
+        written.put(Slot::field(7), at.map(Date::as_str).unwrap_or_default());
+        written.clear(9);
         let structure = structure(&kind, &trigger);
-        self.lines.push(format!(
-            "MSH|^~\\&|{}|{}|{}|{}|{}||{kind}^{trigger}^{structure}|{}|P|{VERSION}|||AL|NE|CHN|{}\r",
-            text(sending),
-            text(&envelope.sending.1),
-            text(&envelope.receiving.0),
-            text(&envelope.receiving.1),
-            at.map(Date::as_str).unwrap_or_default(),
-            text(&id),
-            Charset::Utf8.hl7_name(),
-        ));
+        for (component, text) in (1..).zip([&kind, &trigger, &structure]) {
+            written.put(Slot { component, ..Slot::field(9) }, text);
+        }
+        written.put(Slot::field(10), control_id.as_deref().unwrap_or_default());
+        written.put_new(Slot::field(10), &digest(self.record));
+        written.put_new(Slot::field(11), "P");
+        written.clear(12);
+        written.put(Slot::field(12), VERSION);
+        for (field, text) in [(15, "AL"), (16, "NE"), (17, "CHN")] {
+            written.put_new(Slot::field(field), text);
+        }
+        written.clear(18);
+        written.put(Slot::field(18), Charset::Utf8.hl7_name());
+        let separators = Separators::default();
+        // MSH-1 and MSH-2 are the separators themselves.
+        let rest = written.line("", &separators);
+        let signs = separators.encoding_characters();
+        let rest = rest.trim_start_matches(char::from(separators.field));
+        self.lines.push(format!("MSH|{signs}|{rest}"));
         self.counts.insert(*b"MSH", 1);
+    }
+
+    /// The event the record itself names, if it is one of the same file; else the file's first.
+    fn key(&self, key: EventKey, header: &Written) -> (String, String) {
+        let named = |component| header.text(Slot { component, ..Slot::field(9) }).to_owned();
+        let own = crate::translate::path::segment_id(&named(2)).map(|trigger| (key.0, trigger));
+        let same = |own: &EventKey| {
+            let plan = self.pack.hl7.events.get(own);
+            plan.is_some_and(|plan| std::ptr::eq(plan.as_ref(), self.event))
+        };
+        let (kind, trigger) = own.filter(same).unwrap_or(key);
+        (letters(kind), letters(trigger))
     }
 
     /// EVN-1 and EVN-2 say what the header says; its other fields are rows.
@@ -173,7 +203,13 @@ impl<'a> Writer<'a> {
             group.fields.iter().filter(|field| has_row(plan, field.element)).count()
         };
         let ranked = named.map(|(rank, part)| (places(&part.plan), rank));
-        ranked.filter(|(count, _)| *count > 0).rev().max_by_key(|(count, _)| *count).map(|(_, r)| r)
+        // A group that holds nothing still has others below it.
+        let bare = group.fields.is_empty();
+        ranked
+            .filter(|(count, _)| bare || *count > 0)
+            .rev()
+            .max_by_key(|(count, _)| *count)
+            .map(|(_, r)| r)
     }
 
     fn segment(&mut self, listed: &EventSegment, group: Option<&Group>) {
@@ -181,7 +217,8 @@ impl<'a> Writer<'a> {
             return;
         }
         let written = self.filled(listed, group);
-        if !written.is_empty() || listed.required {
+        let below = group.is_some_and(|group| group.parent.is_some());
+        if !written.is_empty() || listed.required || below {
             self.push(listed, &written);
         }
     }

@@ -19,10 +19,10 @@ use crate::wire::hl7v2::{Separators, escape};
 /// The place of one leaf in a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot {
-    field: u16,
-    repetition: u16,
-    component: u16,
-    subcomponent: u16,
+    pub field: u16,
+    pub repetition: u16,
+    pub component: u16,
+    pub subcomponent: u16,
 }
 
 impl Slot {
@@ -86,7 +86,14 @@ impl Written {
         named
     }
 
-    fn text(&self, slot: Slot) -> &str {
+    /// Takes away all of a field.
+    pub fn clear(&mut self, field: u16) {
+        self.leaves.retain(|slot, _| slot.field != field);
+        self.repetitions.remove(&field);
+    }
+
+    /// What stands in a place.
+    pub fn text(&self, slot: Slot) -> &str {
         self.leaves.get(&slot).map(String::as_str).unwrap_or_default()
     }
 
@@ -149,7 +156,7 @@ pub(super) fn fill(pack: &Pack, plan: &SegmentPlan, group: &Group, written: &mut
             let next = written.repetitions.get(&row.path.field).copied().unwrap_or(0) + 1;
             let repetition = if row.path.component == 0 { next } else { count + 1 };
             let Some(constant) = condition(row, repetition, written) else { continue };
-            put(pack, (row, field), repetition, written);
+            put((pack, plan), (row, field), repetition, written);
             if let Some((slot, text)) = constant {
                 written.put_new(slot, &text);
             }
@@ -194,9 +201,14 @@ fn condition(
     Some(Some((slot, constant.clone())))
 }
 
-fn put(pack: &Pack, (row, field): (&SegmentRow, &Field), repetition: u16, written: &mut Written) {
+fn put(
+    context: (&Pack, &SegmentPlan),
+    (row, field): (&SegmentRow, &Field),
+    repetition: u16,
+    written: &mut Written,
+) {
     let at = row.path.position(1, repetition);
-    let value = adapted(pack, row, field);
+    let value = adapted(context, row, field);
     let observed = row.path.segment == *b"OBX" && row.path.field == 5;
     let structured = observed && is_structured(&value);
     let slot =
@@ -245,7 +257,11 @@ const fn observed_type(value: &Value) -> &'static str {
 }
 
 /// A value as its row's field has it, whatever form it came in.
-fn adapted<'v>(pack: &Pack, row: &SegmentRow, field: &'v Field) -> Cow<'v, Value> {
+fn adapted<'v>(
+    (pack, plan): (&Pack, &SegmentPlan),
+    row: &SegmentRow,
+    field: &'v Field,
+) -> Cow<'v, Value> {
     let value = &field.value;
     match (&row.meaning.read, value) {
         (Read::Code(codes), Value::Code(coding)) => Cow::Owned(Value::Code(on_wire(codes, coding))),
@@ -254,7 +270,10 @@ fn adapted<'v>(pack: &Pack, row: &SegmentRow, field: &'v Field) -> Cow<'v, Value
             None => Cow::Borrowed(value),
         },
         (Read::Identifier(_), Value::Identifier(identifier)) => {
-            Cow::Owned(Value::Identifier(typed(pack, identifier)))
+            match untyped(plan, row) == Some(identifier.kind) {
+                true => Cow::Borrowed(value),
+                false => Cow::Owned(Value::Identifier(typed(pack, identifier))),
+            }
         }
         // In the composite of a person the number stands before the name.
         (Read::Name(NameForm::Xcn), Value::Name(name)) => {
@@ -301,6 +320,18 @@ fn on_wire(codes: &Codes, coding: &Coding) -> Coding {
     let display = coding.display.clone();
     let original = Some(Original { code: code.to_owned(), system, parts });
     Coding { code: coding.code.clone(), display, original }
+}
+
+/// The kind a row reads where no type code stands; see `reading::accepted`.
+fn untyped(plan: &SegmentPlan, row: &SegmentRow) -> Option<IdentifierKind> {
+    let rows = plan.fields.iter().flat_map(|field| &field.rows);
+    match row.kind() {
+        None | Some(IdentifierKind::Local) => Some(IdentifierKind::Local),
+        Some(own) => {
+            let alone = rows.filter(|other| other.path.overlaps(&row.path)).count() == 1;
+            alone.then_some(own)
+        }
+    }
 }
 
 /// An identifier with a type code of its kind, so that it is read as the same kind.

@@ -37,7 +37,6 @@ pub struct Batch {
     file: Option<Header>,
     batch: Option<Header>,
     messages: u64,
-    replies: u64,
     batches: u64,
     answered: u64,
     /// Bytes cut off before what is held.
@@ -73,7 +72,6 @@ impl Batch {
             file: None,
             batch: None,
             messages: 0,
-            replies: 0,
             batches: 0,
             answered: 0,
             before: 0,

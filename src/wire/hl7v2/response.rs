@@ -4,7 +4,6 @@
 
 use super::ack::{self, Outcome, Stamp};
 use super::err;
-use super::header::Header;
 use super::message::Message;
 
 /// What a response says beside its header.

@@ -1,5 +1,6 @@
 //! What holds for every message there can be: what was accepted comes out as the same bytes.
 
+mod document;
 mod fresh;
 pub mod message;
 

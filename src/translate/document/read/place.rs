@@ -25,6 +25,7 @@ impl<'d> Trail<'d> {
 
     /// Down to a member; `known` if a table knows its name.
     pub fn member(&mut self, name: &'d str, known: bool) {
+        let known = known || name.starts_with('#');
         self.segs.push(Seg::Member { name, known });
     }
 
@@ -126,6 +127,6 @@ fn says(tree: &Tree, names: &[String], value: &str) -> bool {
         (tree, Some((name, rest))) => tree.get(name).is_some_and(|tree| says(tree, rest, value)),
         (Tree::Text(text) | Tree::Number(text), None) => text == value,
         (Tree::Bool(yes), None) => yes.to_string() == value,
-        _ => false,
+        (element, None) => element.get("#text").is_some_and(|text| says(text, names, value)),
     }
 }

@@ -45,6 +45,10 @@ impl Syntax for V3 {
         true
     }
 
+    fn is_closed(&self) -> bool {
+        true
+    }
+
     fn lists(&self, path: &[&str]) -> bool {
         path.last().is_some_and(|name| !name.starts_with(['@', '#']))
     }

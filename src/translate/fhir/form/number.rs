@@ -92,6 +92,12 @@ impl Forms<'_> {
         let unit = quantity.unit.as_deref().or(row.unit.as_deref());
         match row.shape {
             Shape::Number => number_of(&row.of, &quantity.number),
+            // The unit alone, beside its number: units of time in a Timing.
+            Shape::Code => {
+                let unit = unit?;
+                let code = self.plan.units.get(unit).map_or(unit, String::as_str);
+                matches!(code, "s" | "min" | "h" | "d" | "wk" | "mo" | "a").then(|| code.into())
+            }
             Shape::Money => {
                 let currency = |text: &&str| {
                     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
@@ -128,6 +134,7 @@ impl Forms<'_> {
     ) -> Option<Quantity> {
         let plain = |number: String| Quantity { number, comparator: None, unit: None };
         match row.shape {
+            Shape::Code => None,
             Shape::Number => leaves.text(tree).map(plain),
             Shape::Text => {
                 let read = quantity(tree.text()?).ok()?;

@@ -1,0 +1,121 @@
+//! 旧版映射包, the mapping packs that served: each record names one and can be read again by it.
+//!
+//! One file a version in `packs/` of the store's folder, named by the content hash it is
+//! checked against. The [`KEPT`] that served last are kept; records of older ones are replayed
+//! by today's. Mapping files hold no personal data, so they are not sealed.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::vocabulary::Files;
+
+/// Versions that are kept.
+pub const KEPT: usize = 20;
+
+/// The folder of past packs.
+#[derive(Debug, Clone)]
+pub struct Packs(PathBuf);
+
+impl Packs {
+    /// The packs of a store.
+    #[must_use]
+    pub fn of(store: &Path) -> Self {
+        Self(store.join("packs"))
+    }
+
+    /// Keeps a pack that begins to serve; the one that served longest ago goes.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn keep(&self, files: &Files) -> io::Result<()> {
+        std::fs::create_dir_all(&self.0)?;
+        let name = files.version();
+        let content: BTreeMap<&str, String> =
+            files.iter().map(|(path, bytes)| (path, STANDARD.encode(bytes))).collect();
+        let path = self.0.join(format!("{name}.part"));
+        let mut file = std::fs::File::create(&path)?;
+        file.write_all(&serde_json::to_vec(&content)?)?;
+        file.sync_all()?;
+        std::fs::rename(&path, self.0.join(format!("{name}.json")))?;
+        for (_, old) in self.versions()?.iter().skip(KEPT) {
+            std::fs::remove_file(self.0.join(format!("{old}.json")))?;
+        }
+        Ok(())
+    }
+
+    /// The versions that are kept, the last that began to serve first.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn versions(&self) -> io::Result<Vec<(std::time::SystemTime, String)>> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.0)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(version) = name.strip_suffix(".json") {
+                found.push((entry.metadata()?.modified()?, version.to_owned()));
+            }
+        }
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(found)
+    }
+
+    /// The files of a version; `None` if it is not kept, or is not what it was.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub fn files(&self, version: &str) -> io::Result<Option<Files>> {
+        // The name becomes a path, so it is a content hash or nothing.
+        if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(None);
+        }
+        let bytes = match std::fs::read(self.0.join(format!("{version}.json"))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let content: BTreeMap<String, String> = serde_json::from_slice(&bytes)?;
+        let mut files = Files::default();
+        for (path, text) in content {
+            let bytes = STANDARD.decode(text).map_err(io::Error::other)?;
+            files.insert(path, bytes);
+        }
+        Ok((files.version() == version).then_some(files))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(number: usize) -> Files {
+        let mut files = Files::default();
+        files.insert("elements/a.toml", format!("title = \"{number}\""));
+        files.insert("hl7v2/a.examples/01.hl7", b"\xD5\xC5".to_vec());
+        files
+    }
+
+    #[test]
+    fn a_pack_that_served_is_read_again_by_its_version_until_twenty_others_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let packs = Packs::of(folder.path());
+        for number in 0..=KEPT {
+            packs.keep(&pack(number)).unwrap();
+        }
+        packs.keep(&pack(KEPT)).unwrap();
+        assert_eq!(packs.versions().unwrap().len(), KEPT);
+        let last = pack(KEPT);
+        let read = packs.files(&last.version()).unwrap().unwrap();
+        assert_eq!(read.version(), last.version());
+        assert_eq!(read.bytes("hl7v2/a.examples/01.hl7"), Some(b"\xD5\xC5".as_slice()));
+        for odd in ["", "../../etc/passwd", "0123456789abcdef"] {
+            assert!(packs.files(odd).unwrap().is_none(), "{odd}");
+        }
+        let path = folder.path().join("packs").join(format!("{}.json", last.version()));
+        std::fs::write(&path, "{}").unwrap();
+        assert!(packs.files(&last.version()).unwrap().is_none(), "it is not what it was");
+    }
+}
