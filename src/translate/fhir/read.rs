@@ -77,6 +77,9 @@ struct Reading<'p, 't, 'f> {
 impl<'p, 't> Reading<'p, 't, '_> {
     /// What the bundle says of itself.
     fn envelope(&mut self, tree: &'t Tree) -> Result<(), TranslateError> {
+        if let Some(leaf) = tree.get("resourceType") {
+            self.leaves.take(leaf, Bin::Mapped);
+        }
         let uri = self.forms.plan.systems.uri(DATASET);
         let tags = tree.get("meta").and_then(|meta| meta.get("tag")).map(Tree::items);
         let ours = |tag: &&Tree| tag.get("system").and_then(Tree::text) == Some(&uri);
