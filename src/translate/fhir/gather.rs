@@ -62,7 +62,9 @@ fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
     if file.each.is_empty() {
         // Most of these are assigners and the like: only one that says it is such is read.
         let made = matches!(file.resource.as_str(), "Organization" | "Practitioner" | "Location");
-        return (held > 0 || !made).then_some(held);
+        let foreign = held == 0 && !file.fixed.is_empty();
+        // A file whose constants are absent comes after one that asks for none.
+        return (!(made && foreign)).then_some(if foreign { 0 } else { held + 1 });
     }
     // A file of elements reads what it could have written, and is the best for that: a
     // resource that says more, such as when it was seen, belongs to a file with its rows.
