@@ -102,9 +102,9 @@ fn a_senders_row_that_cannot_be_is_told_by_its_line() {
         "senders/hospital-a.toml:3:12: segment ZZZ has no table\n  hint: write hl7v2/zzz.toml",
     );
     check(
-        "\"PID-24\"",
-        "\"PID-19\"",
-        "senders/hospital-a.toml:4:3: this row can never apply: PID-19 is taken already\n  \
+        r#""PID-19", element = "DE02.01.030.00", as = "identifier", kind = "citizen-id""#,
+        r#""PID-24", element = "MZ.class", as = "code""#,
+        "senders/hospital-a.toml:4:3: this row can never apply: PID-24 is taken already\n  \
          hint: give the rows before it a `when`, or remove one",
     );
 }
