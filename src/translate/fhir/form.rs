@@ -111,9 +111,9 @@ impl Shape {
             }
             V::Quantity => {
                 matches!(
-                self,
-                Self::Code | Self::Money | Self::Number | Self::Quantity | Self::Text
-            )
+                    self,
+                    Self::Code | Self::Money | Self::Number | Self::Quantity | Self::Text
+                )
             }
             V::Telecom => matches!(self, Self::ContactPoint | Self::Text),
             V::Text => !matches!(
