@@ -216,6 +216,8 @@ const SENDER: &[Key] = &[
     ("kinds", Named, "type codes of CX-5"),
     ("codes", Tables, "by path: its spelling = the standard's"),
     ("repairs", Texts(false), "iso-dates, trim"),
+    ("rows", Rows(ROW), "rows of its own, before those of the segments"),
+    ("example", Rows(EXAMPLE), "what runs at every check and reload"),
 ];
 const ELEMENT: &[Key] = &[
     ("id", Text(true), "the national id, or MZ.…"),

@@ -110,7 +110,7 @@ fn what_no_row_knows_is_counted_and_what_another_file_is_for_is_refused() {
         assert_eq!((error.fault.row().name, place.as_str()), (name, at));
     };
     refused("root=\"2.1.21\"", "root=\"2.1.23\"", "unsupported-message", "/");
-    refused("<ClinicalDocument ", "<Document ", "xml-unclosed", "40:1");
+    refused("<ClinicalDocument ", "<Document ", "xml-unclosed", "48:1");
     refused("typeId ", "typeId x:a='1' ", "xml-undeclared-prefix", "3:11");
 }
 
