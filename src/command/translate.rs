@@ -168,7 +168,6 @@ pub(super) fn input(path: &Path) -> Result<Vec<u8>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire;
 
     /// The pack that ships, with its files.
     fn shipped() -> (Pack, crate::vocabulary::Files) {

@@ -58,7 +58,12 @@ fn said(bundle: &Json, read: &Translation) -> BTreeSet<facts::Fact> {
             *slot = Json::Null;
         }
     }
-    facts::facts(&kept)
+    let mut said = facts::facts(&kept);
+    // That something is not known is said again only where something is.
+    said.retain(|fact| {
+        !fact.value.ends_with("/data-absent-reason") && !fact.path.ends_with("extension.valueCode")
+    });
+    said
 }
 
 #[test]

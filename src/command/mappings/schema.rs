@@ -71,7 +71,8 @@ const VALUES: &[&str] = &[
 const KINDS: &[&str] = &["citizen-id", "health-card", "local", "other", "record-number"];
 const WHEN: &[Key] = &[
     ("wire", Text(true), "the place that is looked at"),
-    ("is", Texts(true), "the row holds only where one of these stands there"),
+    ("is", Texts(false), "the row holds only where one of these stands there"),
+    ("begins", Texts(false), "HL7 v2: or where it begins with one of these"),
 ];
 const REASON: &[Key] = &[
     ("wire", Text(true), "the place, and all below it"),
@@ -216,6 +217,8 @@ const SENDER: &[Key] = &[
     ("kinds", Named, "type codes of CX-5"),
     ("codes", Tables, "by path: its spelling = the standard's"),
     ("repairs", Texts(false), "iso-dates, trim"),
+    ("rows", Rows(ROW), "rows of its own, before those of the segments"),
+    ("example", Rows(EXAMPLE), "what runs at every check and reload"),
 ];
 const ELEMENT: &[Key] = &[
     ("id", Text(true), "the national id, or MZ.…"),

@@ -16,6 +16,15 @@ const DEPTH_MAX: usize = 8;
 const TOGETHER: [(&str, &str, &str); 2] =
     [("Timing.repeat", "duration", "durationUnit"), ("Timing.repeat", "period", "periodUnit")];
 
+/// Choices of which one must stand, and the type that says that it is not known.
+const CHOICES: [(&str, &str, &str); 5] = [
+    ("Medication.ingredient", "item", "itemCodeableConcept"),
+    ("MedicationAdministration", "medication", "medicationCodeableConcept"),
+    ("MedicationDispense", "medication", "medicationCodeableConcept"),
+    ("MedicationRequest", "medication", "medicationCodeableConcept"),
+    ("MedicationStatement", "medication", "medicationCodeableConcept"),
+];
+
 /// A resource as R4 has it.
 pub(super) fn sound(structure: &Structure, (of, tree): (&str, Tree), depth: usize) -> Tree {
     let mut members = match tree {
@@ -46,6 +55,12 @@ pub(super) fn sound(structure: &Structure, (of, tree): (&str, Tree), depth: usiz
         let lacking = if has(&members, "numerator") { "denominator" } else { "numerator" };
         members.push((lacking.to_owned(), absent()));
     }
+    for (owner, stem, name) in CHOICES {
+        if of == owner && !members.iter().any(|(own, _)| own.starts_with(stem)) {
+            members.push((name.to_owned(), absent()));
+        }
+    }
+    conditional(of, &mut members);
     for (name, member) in structure.required(of) {
         let beside = format!("_{name}");
         if has(&members, name) || has(&members, &beside) || member.of == "Resource" {
@@ -60,6 +75,41 @@ pub(super) fn sound(structure: &Structure, (of, tree): (&str, Tree), depth: usiz
         members.push((if primitive { beside } else { name.to_owned() }, value));
     }
     Tree::Map(members)
+}
+
+/// What must stand where something else does.
+fn conditional(of: &str, members: &mut Vec<(String, Tree)>) {
+    let text = |name: &str| {
+        let found = members.iter().find(|(own, _)| own == name);
+        found.and_then(|(_, value)| value.text()).map(str::to_owned)
+    };
+    let has = |name: &str| members.iter().any(|(own, _)| own == name);
+    let mut more: Vec<(&str, Tree)> = Vec::new();
+    match of {
+        // Invariants app-2 and app-3.
+        "Appointment" => {
+            let open = ["cancelled", "proposed", "waitlist"];
+            let status = text("status").unwrap_or_default();
+            let timed = has("start") || has("end") || !open.contains(&status.as_str());
+            for (name, beside) in [("start", "_start"), ("end", "_end")] {
+                if timed && !has(name) && !has(beside) {
+                    more.push((beside, absent()));
+                }
+            }
+        }
+        // Invariant cmp-1; narrative is made of what the section says, and never read.
+        "Composition.section" if !["text", "entry", "section"].into_iter().any(has) => {
+            let title = text("title").unwrap_or_else(|| "…".to_owned());
+            let title = title.replace('&', "&amp;").replace('<', "&lt;");
+            let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{title}</div>");
+            let status = Some("generated".into());
+            more.push(("text", map([("status", status), ("div", Some(div.into()))])));
+        }
+        // Invariant prr-1.
+        "ServiceRequest" if has("orderDetail") && !has("code") => more.push(("code", absent())),
+        _ => (),
+    }
+    members.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
 }
 
 /// Nothing, and that it is not known.
