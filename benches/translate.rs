@@ -9,7 +9,6 @@
     reason = "a benchmark that cannot measure stops"
 )]
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,6 +23,11 @@ use serde_json::{Value, json};
 /// Every figure is measured this often, by turns with the others.
 const ROUNDS: u32 = 5;
 
+/// An admission: patient, contact, stay, allergy, diagnosis.
+const ADMISSION: &str = include_str!("messages/adt.hl7");
+/// A panel of eight results.
+const RESULTS: &str = include_str!("messages/oru.hl7");
+
 /// What is measured: its name, and the work on one message.
 type Work<'a> = (&'static str, Box<dyn Fn() + 'a>);
 
@@ -31,7 +35,8 @@ fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let pack = compile::pack(&folder).unwrap_or_else(|faults| panic!("{faults:?}"));
     let mut report = serde_json::Map::new();
-    for (name, text) in [("adt", admission()), ("oru", results())] {
+    for (name, lines) in [("adt", ADMISSION), ("oru", RESULTS)] {
+        let text = lines.replace('\n', "\r");
         report.insert(name.to_owned(), measured(&pack, &text));
     }
     let report = Value::Object(report);
@@ -129,33 +134,4 @@ fn microseconds(work: &dyn Fn()) -> f64 {
         runs += 16;
     }
     began.elapsed().as_secs_f64() * 1e6 / f64::from(runs)
-}
-
-fn admission() -> String {
-    let segments = [
-        "MSH|^~\\&|HIS|H001|KQ|G|20261121083000+0800||ADT^A01^ADT_A01|A1|P|2.5|||AL|NE|CHN|UNICODE UTF-8",
-        "EVN|A01|20261121083000+0800|||D7^李^四|20261121082500+0800",
-        "PID|1||410105194803150216^^^GA^NNCHN~A0012345^^^H001^MR||张^三||19480315|M|||开元大道1号^^洛阳市^河南省^471000^CHN^^^洛龙区||^PRN^PH^^^^13812345678|||M||A0012345^^^H001^AN|||01",
-        "NK1|1|张^四|CHD^子女^HL70063|开元大道1号^^洛阳市^河南省|^PRN^PH^^^^13912345678",
-        "PV1|1|I|2W^201^01^H001||||D7^李^四^^^^^^H001||||||||1|||D7^李^四|I|V1001^^^H001^VN|||||||||||||||||||||||||20261121082500+0800",
-        "AL1|1|DA|70618^青霉素^L|SV|皮疹|20200101",
-        "DG1|1||I10.x05^高血压病^ICD-10|高血压病|20261121|A",
-    ];
-    segments.map(|segment| segment.to_owned() + "\r").concat()
-}
-
-fn results() -> String {
-    let mut text = "MSH|^~\\&|LIS|H001|KQ|G|20261121093000+0800||ORU^R01^ORU_R01|R1|P|2.5|||AL|NE|CHN|UNICODE UTF-8\r\
-        PID|1||410105194803150216^^^GA^NNCHN||张^三||19480315|M\r\
-        PV1|1|O|MZ^^^H001\r\
-        ORC|RE|O1^HIS|F1^LIS||CM\r\
-        OBR|1|O1^HIS|F1^LIS|24323-8^综合代谢^LN|||20261121083000+0800|||||||||D7^李^四||||||20261121092500+0800|||F\r"
-        .to_owned();
-    for number in 1..=8 {
-        let _ = write!(
-            text,
-            "OBX|{number}|NM|{number}4749-8^钠^LN^Na^钠^L||14{number}.5|mmol/L^^UCUM|137-147|N|||F|||20261121090000+0800|H001^检验科|D9^王^五\r"
-        );
-    }
-    text
 }

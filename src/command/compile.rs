@@ -1,5 +1,8 @@
 //! From the files an operator wrote to the rules both flows stand on.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::config::files::read_folder;
 use crate::flow::Rules;
@@ -14,31 +17,58 @@ use crate::vocabulary::{Diagnostic, Files};
 #[derive(Debug)]
 pub struct Compiled {
     /// Elements, code tables and mappings.
-    pub pack: Pack,
+    pub pack: Arc<Pack>,
     /// Departments, purposes, treatments and rules.
-    pub policies: PolicySet,
+    pub policies: Arc<PolicySet>,
     /// What the pack was compiled from.
     pub mappings: Files,
 }
+
+/// What was compiled last: the same files make the same rules, so they are not compiled, nor
+/// their examples run, again.
+#[derive(Default)]
+pub struct Seen(VecDeque<(String, Arc<Pack>, Arc<PolicySet>)>);
+
+/// Rules that are remembered: those in force, and those before them, for the way back.
+const SEEN_MAX: usize = 2;
 
 /// Reads and compiles the folders a configuration names.
 ///
 /// # Errors
 /// Every fault found, with file, line and column.
 pub fn compile(config: &Config) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_with(config, folder_files(&config.mappings)?)
+    compile_again(config, &mut Seen::default())
+}
+
+/// The same, where what was compiled before is at hand.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_again(config: &Config, seen: &mut Seen) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_with(config, folder_files(&config.mappings)?, seen)
 }
 
 /// The same with other mapping files, such as those of a pack that served before.
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_with(config: &Config, mappings: Files) -> Result<Compiled, Vec<Diagnostic>> {
-    let pack = proven(&config.mappings, &mappings)?;
-    let folder = config.policies.display().to_string();
+pub fn compile_with(
+    config: &Config,
+    mappings: Files,
+    seen: &mut Seen,
+) -> Result<Compiled, Vec<Diagnostic>> {
     let files = folder_files(&config.policies)?;
+    let version = format!("{} {}", mappings.version(), files.version());
+    if let Some((_, pack, policies)) = seen.0.iter().find(|(known, ..)| *known == version) {
+        let (pack, policies) = (Arc::clone(pack), Arc::clone(policies));
+        return Ok(Compiled { pack, policies, mappings });
+    }
+    let pack = Arc::new(proven(&config.mappings, &mappings)?);
+    let folder = config.policies.display().to_string();
     let policies = PolicySet::load(&files, pack.catalogue(), pack.tables());
-    let policies = policies.map_err(|faults| inside(&folder, faults))?;
+    let policies = Arc::new(policies.map_err(|faults| inside(&folder, faults))?);
+    seen.0.push_front((version, Arc::clone(&pack), Arc::clone(&policies)));
+    seen.0.truncate(SEEN_MAX);
     Ok(Compiled { pack, policies, mappings })
 }
 

@@ -120,9 +120,18 @@ fn report(pack: &Pack, found: &[Translation], records: Vec<Json>) -> Json {
     let sum = |count: fn(&Bins) -> u32| found.iter().map(|found| count(&found.bins)).sum::<u32>();
     let unmapped = found.iter().flat_map(|found| &found.bins.first_unmapped);
     let unmapped: Vec<_> = unmapped.map(ToString::to_string).collect();
+    let notes = found.iter().flat_map(|found| &found.bins.notes);
+    let notes = notes.map(|note| {
+        let remark = note.remark;
+        let (en, zh, at) = (remark.mend_en, remark.mend_zh, note.at.to_string());
+        let mend = json!({ "en": en, "zh": zh });
+        json!({ "note": remark.id, "at": at, "en": remark.en, "zh": remark.zh, "mend": mend })
+    });
+    let notes: Vec<_> = notes.collect();
     json!({
         "records": records,
         "elements": elements,
+        "notes": notes,
         "bins": {
             "mapped": sum(|bins| bins.mapped),
             "carried": sum(|bins| bins.carried),
@@ -159,7 +168,6 @@ pub(super) fn input(path: &Path) -> Result<Vec<u8>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire;
 
     /// The pack that ships, with its files.
     fn shipped() -> (Pack, crate::vocabulary::Files) {
@@ -240,6 +248,6 @@ mod tests {
         assert_eq!(lines(&again), lines(bytes));
         assert!(civil.as_object().is_some_and(|members| !members.is_empty()), "{civil}");
         let refused = translate(&pack, &args(false, "elements"), b"MSH|^~\\&|").unwrap_err();
-        assert!(refused.to_string().starts_with("malformed at "), "{refused}");
+        assert!(refused.to_string().starts_with("required-missing at MSH-9"), "{refused}");
     }
 }

@@ -1,5 +1,7 @@
 //! What operators write, compiled: swapped as a whole by a reload.
 
+use std::sync::Arc;
+
 use crate::identity::{Bindings, Certificate, Peer};
 use crate::policy::PolicySet;
 use crate::translate::Pack;
@@ -9,9 +11,9 @@ use crate::vocabulary::{Department, Fault, Role, Source};
 #[derive(Debug)]
 pub struct Rules {
     /// Elements, code tables and mappings.
-    pub pack: Pack,
+    pub pack: Arc<Pack>,
     /// Departments, purposes, treatments and Cedar rules.
-    pub policies: PolicySet,
+    pub policies: Arc<PolicySet>,
     /// Which certificate belongs to whom.
     pub bindings: Bindings,
 }

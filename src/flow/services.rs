@@ -145,9 +145,13 @@ impl Gateway {
     /// What is not answered here is refused as any question is: with an entry.
     async fn decline(&self, certificate: Option<Certificate>, answering: Answering) -> Answered {
         let at = Position::Pointer(format!("/{}", answering.request.document.root));
-        let inquiry = Err(InquiryError { fault: Fault::UnsupportedMessage, at });
-        self.answer(Question { certificate, asker: None, inquiry, writing: Arc::new(answering) })
-            .await
+        let refused = Refused { at: Some(at.clone()), ..Fault::UnsupportedMessage.into() };
+        let inquiry = Err(InquiryError { fault: refused.fault, at });
+        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let writing = Arc::new(answering);
+        let question = Question { certificate, asker: None, inquiry, writing };
+        // Whoever asks: that a service is not offered is no secret, and a sender hears it too.
+        self.refuse(&turn, &question, refused).await
     }
 
     /// What for: as the header says, else the first purpose the asker's role was granted.

@@ -34,13 +34,18 @@ impl Packs {
     pub fn keep(&self, files: &Files) -> io::Result<()> {
         std::fs::create_dir_all(&self.0)?;
         let name = files.version();
+        let kept = self.0.join(format!("{name}.json"));
+        // Its name is its content: one that served before only serves again.
+        if kept.exists() {
+            return std::fs::File::open(&kept)?.set_modified(std::time::SystemTime::now());
+        }
         let content: BTreeMap<&str, String> =
             files.iter().map(|(path, bytes)| (path, STANDARD.encode(bytes))).collect();
         let path = self.0.join(format!("{name}.part"));
         let mut file = std::fs::File::create(&path)?;
         file.write_all(&serde_json::to_vec(&content)?)?;
         file.sync_all()?;
-        std::fs::rename(&path, self.0.join(format!("{name}.json")))?;
+        std::fs::rename(&path, kept)?;
         for (_, old) in self.versions()?.iter().skip(KEPT) {
             std::fs::remove_file(self.0.join(format!("{old}.json")))?;
         }

@@ -222,7 +222,8 @@ mod tests {
         let mut files = Files::default();
         files.insert(
             "hl7v2/pid.toml",
-            "segment = \"PID\"\nrows = [\n  { wire = \"PID-5\", element = \"A\", as = \"name\" },\n  \
+            "segment = \"PID\"\nrows = [\n\
+             { wire = \"PID-5\", element = \"A\", as = \"name\" },\n\
              { wire = \"PID-5.1\", element = { text = \"B\", date = \"C\" }, way = \"in\" },\n]\n\
              drops = [{ wire = \"PID-1\", why = \"rebuilt\" }]\n",
         );

@@ -73,7 +73,7 @@ impl<'a> Compiler<'a> {
         if let Some(form) = text.composite.filter(|form| !fits(&read, *form)) {
             return Err(file
                 .fault(row.span(), format!("no value of this type stands in a {form:?}"))
-                .hint("a name: XPN, XCN; an identifier: EI; an organization: HD"));
+                .hint("a name: XPN, XCN; an identifier: EI; an organization or place: HD"));
         }
         self.places.push(place.hint("add an example whose message has it"));
         Ok(Meaning {
@@ -253,7 +253,7 @@ impl<'a> Compiler<'a> {
 const fn fits(read: &Read, form: NameForm) -> bool {
     match form {
         NameForm::Ei => matches!(read, Read::Identifier(_)),
-        NameForm::Hd => matches!(read, Read::Organization),
+        NameForm::Hd => matches!(read, Read::Organization | Read::Place),
         NameForm::Xcn | NameForm::Xpn => matches!(read, Read::Name(_)),
     }
 }

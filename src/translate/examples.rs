@@ -179,7 +179,7 @@ fn run(pack: &Pack, files: &Files, example: &Example, fired: &mut Vec<bool>) -> 
             if let Ok(found) = &read {
                 found.iter().try_for_each(|found| written_back(pack, dialect, found))?;
             }
-            compare(files, example, read.map_err(Unread::from))
+            compare(files, example, read)
         }
         Kind::Fhir if example.given.ends_with(".hl7") => bundled(pack, files, example, fired),
         Kind::Fhir => {

@@ -190,7 +190,8 @@ pub(super) enum Way {
 }
 
 /// The composite a value stands in (HL7 v2.5 section 2.A): a name in XPN, or in XCN behind a
-/// number; an identifier in CX, or in EI; an organization in XON, or in HD.
+/// number; an identifier in CX, or in EI; an organization in XON, or in HD; a place in PL,
+/// or in HD.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub(super) enum NameForm {
     #[serde(rename = "EI")]

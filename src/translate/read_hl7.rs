@@ -269,9 +269,13 @@ impl<'p, 'f> Reader<'p, 'f> {
             leaves.take_all(&unread, Bin::Carried);
         }
         let empty = |(_, row): &(usize, &SegmentRow)| {
-            let same = plan.rows.iter().enumerate().filter(|(_, other)| other.path == row.path);
-            let bits = same.fold(0, |bits, (other, _)| bits | (took & (1 << other)));
-            row.meaning.required && bits == 0 && Condition::default().holds(leaves, row, field)
+            // Asked first: the rest looks at every row for every row.
+            row.meaning.required && {
+                let rows = plan.rows.iter().enumerate();
+                let same = rows.filter(|(_, other)| other.path == row.path);
+                let bits = same.fold(0, |bits, (other, _)| bits | (took & (1 << other)));
+                bits == 0 && Condition::default().holds(leaves, row, field)
+            }
         };
         match plan.rows.iter().enumerate().find(empty) {
             Some((_, row)) => {

@@ -45,6 +45,9 @@ impl Reading<'_> {
             Read::Person => {
                 Value::Person(value::whole(leaves, part, component, value::person_line))
             }
+            Read::Place if self.row.form == NameForm::Hd => {
+                Value::Place(value::facility(leaves, part, component))
+            }
             Read::Place => Value::Place(value::whole(leaves, part, component, value::place_line)),
             Read::Bytes => Value::Bytes(value::encapsulated(leaves, part, component)?),
             Read::Boolean => self.scalar(leaves, part, |text| {

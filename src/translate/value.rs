@@ -256,6 +256,13 @@ pub(super) fn designated(
     Composite { text: organization_line(&parts), parts }
 }
 
+/// A hierarchic designator (HD) as the facility of a place (PL-4).
+pub(super) fn facility(leaves: &mut Leaves<'_>, part: &Range<usize>, component: u16) -> Composite {
+    let own = whole(leaves, part, component, place_line).parts.join("&");
+    let parts = vec![String::new(), String::new(), String::new(), own];
+    Composite { text: place_line(&parts), parts }
+}
+
 /// Components by number. Inside one, `&` stands between subcomponents; where a
 /// subcomponent itself holds `&` or `\`, these stand as `\T\` and `\E\`.
 pub(super) fn parts(leaves: &Leaves<'_>, part: &Range<usize>) -> Vec<String> {

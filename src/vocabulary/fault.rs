@@ -199,9 +199,11 @@ faults! {
     XmlDuplicateAttribute "xml-duplicate-attribute" 100 Reject 400 false
         "an attribute stands twice in one element" "同一元素中属性重复";
     XmlEncoding "xml-encoding" 102 Reject 415 false
-        "the character set is not supported or the bytes are not in it; check the encoding of the prolog" "字符集不受支持或字节不符合声明的字符集，请检查 XML 声明中的 encoding";
+        "the bytes are not in the declared character set"
+        "字节不符合字符集，请检查 XML 声明中的 encoding";
     XmlEntity "xml-entity" 100 Reject 400 false
-        "an entity other than the five of XML, or a bare &; write &amp;" "使用了未定义的实体或裸 & 符号，应写作 &amp;";
+        "an entity other than the five of XML, or a bare &; write &amp;"
+        "使用了未定义的实体或裸 & 符号，应写作 &amp;";
     XmlNotWellFormed "xml-not-well-formed" 100 Reject 400 false
         "the XML is not well formed" "XML 格式不正确";
     XmlProlog "xml-prolog" 100 Reject 400 false

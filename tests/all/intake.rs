@@ -68,3 +68,19 @@ fn what_is_not_taken_is_refused_clearly() {
     let reply = stranger.post("/v1/messages", CIVIL, b"{}").unwrap();
     assert_eq!((reply.status, &reply.json()["fault"]), (403, &json!("certificate-unknown")));
 }
+
+#[test]
+fn a_document_kept_aside_is_read_again_in_its_own_form() {
+    let rig = Rig::shared();
+    let mut unknown = elder(&Resident::new());
+    unknown["dataset"] = json!("nobody-maps-this");
+    let (_, receipt) = post(&rig, CIVIL, unknown.to_string().as_bytes());
+    assert_eq!(receipt["state"], json!("quarantined"), "{receipt}");
+    let number = receipt["number"].to_string();
+    let config = rig.config().display().to_string();
+    let output = rig.run(&["replay", &number, "--config", &config]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    // Read as HL7 v2 it would be malformed at its first byte.
+    assert!(said.contains("unsupported-message") && said.contains("/dataset"), "{said}");
+}

@@ -7,9 +7,8 @@ use crate::rig::{Rig, TLS_SENDER};
 const DOCTOR: &str = "clinic-doctor";
 
 fn query(trigger: &str, parameters: &str) -> Vec<u8> {
-    let kind = if trigger == "Q22" { "QBP_Q21" } else { "QBP_Q21" };
     format!(
-        "MSH|^~\\&|CLINIC|C1|KANGQIAO|MZ|20261001083000||QBP^{trigger}^{kind}|Q{}|P|2.5|||||CHN\
+        "MSH|^~\\&|CLINIC|C1|KANGQIAO|MZ|20261001083000||QBP^{trigger}^QBP_Q21|Q{}|P|2.5|||||CHN\
          |UNICODE UTF-8\rQPD|IHE {trigger}|T1|{parameters}\rRCP|I\r",
         crate::rig::message::unique()
     )
@@ -80,7 +79,7 @@ fn an_unknown_person_is_not_found_and_who_may_not_ask_is_refused() {
     let nobody = query("Q22", "@PID.5.1^Smith");
     let reply = rig.mllps(DOCTOR).unwrap().exchange(&nobody).unwrap();
     assert_eq!((field(&reply, "MSA-1"), field(&reply, "QAK-2")), ("AE".into(), "AE".into()));
-    assert_eq!(field(&reply, "ERR-2"), "QPD^1^3");
+    assert_eq!(field(&reply, "ERR-2"), "QPD^1^3^1");
 }
 
 #[test]

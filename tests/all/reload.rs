@@ -1,5 +1,7 @@
 //! Reload: a good change serves at once and without a restart, a broken one never.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use serde_json::json;
 
 use crate::rig::message::{Message, Resident, field};
@@ -133,4 +135,50 @@ fn a_stop_answers_what_is_in_hand_and_ends_well() {
     });
     assert!(rig.stop().success());
     assert_eq!(field(&link.receive().unwrap(), "MSA-1"), "AA");
+}
+
+/// Two packs take turns while messages come in; each of them is a pack that served.
+#[test]
+fn no_message_fails_during_a_thousand_reloads() {
+    let rig = Rig::start();
+    let overlay = rig.path().join("mappings/senders/reload-test.toml");
+    let turn = |number: u32| {
+        let text = format!("title = \"{}\"\n", if number % 2 == 0 { "even" } else { "odd" });
+        std::fs::write(&overlay, text).unwrap();
+        reload(&rig, "applied");
+    };
+    turn(0);
+    turn(1);
+    let (sent, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut link = rig.mllp();
+            while !done.load(Ordering::SeqCst) {
+                let message = Message::new("A01", &Resident::new());
+                let reply = link.exchange(&message.bytes()).expect("the connection stays open");
+                assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+                sent.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        for number in 0..1000 {
+            turn(number);
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    let sent = sent.load(Ordering::SeqCst);
+    assert!(sent > 100, "only {sent} messages came while the mappings changed");
+    let kept = rig.counted("kangqiao_messages_total", &[("state", "kept")]);
+    assert_eq!(kept, sent, "every message that was acknowledged is kept");
+    assert_eq!(rig.counted("kangqiao_reloads_total", &[("outcome", "refused")]), 0);
+    // The record of the first message names a pack; both can read it again.
+    let packs: Vec<_> = std::fs::read_dir(rig.path().join("data/packs")).unwrap().collect();
+    assert_eq!(packs.len(), 3, "the one of the start, the even and the odd");
+    for pack in packs {
+        let name = pack.unwrap().file_name().into_string().unwrap();
+        let version = name.strip_suffix(".json").unwrap();
+        let shown = rig.succeed(&["translate", "--message", "1", "--mappings", version]);
+        assert!(shown.contains(version) && shown.contains("DE02.01.030.00"), "{shown}");
+    }
+    let printed = rig.run(&["translate", "--message", "1", "--mappings", "0123456789abcdef"]);
+    assert!(!printed.status.success());
 }

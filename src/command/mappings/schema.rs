@@ -71,7 +71,8 @@ const VALUES: &[&str] = &[
 const KINDS: &[&str] = &["citizen-id", "health-card", "local", "other", "record-number"];
 const WHEN: &[Key] = &[
     ("wire", Text(true), "the place that is looked at"),
-    ("is", Texts(true), "the row holds only where one of these stands there"),
+    ("is", Texts(false), "the row holds only where one of these stands there"),
+    ("begins", Texts(false), "HL7 v2: or where it begins with one of these"),
 ];
 const REASON: &[Key] = &[
     ("wire", Text(true), "the place, and all below it"),
@@ -108,6 +109,8 @@ const ROW: &[Key] = &[
     ("named", Text(false), "of a document: printed name of the system"),
     ("note", Text(false), "for the reader"),
 ];
+const DEFAULT: &[Key] =
+    &[("wire", Text(true), "where it stands"), ("is", Text(true), "what stands there")];
 const SEGMENT: &[Key] = &[
     ("segment", Text(true), "three letters, as on the wire"),
     TITLE,
@@ -117,6 +120,7 @@ const SEGMENT: &[Key] = &[
     ("rows", Rows(ROW), "places with an element"),
     ("carries", Rows(REASON), "places kept without an element"),
     ("drops", Rows(REASON), "places left out"),
+    ("defaults", Rows(DEFAULT), "written where no row wrote"),
     ("example", Rows(EXAMPLE), "what runs at every check and reload"),
 ];
 const EVENT: &[Key] = &[
@@ -213,6 +217,8 @@ const SENDER: &[Key] = &[
     ("kinds", Named, "type codes of CX-5"),
     ("codes", Tables, "by path: its spelling = the standard's"),
     ("repairs", Texts(false), "iso-dates, trim"),
+    ("rows", Rows(ROW), "rows of its own, before those of the segments"),
+    ("example", Rows(EXAMPLE), "what runs at every check and reload"),
 ];
 const ELEMENT: &[Key] = &[
     ("id", Text(true), "the national id, or MZ.…"),
@@ -350,6 +356,7 @@ mod tests {
             check(path, "[[example]]\nzz = 1", EXAMPLE);
             check(path, "rows = [{ when = { zz = 1 } }]", WHEN);
         }
+        check("hl7v2/pid.toml", "defaults = [{ zz = 1 }]", DEFAULT);
         check("civil/a.toml", "fixed = [{ zz = 1 }]", CONSTANT);
         check("fhir/a.toml", "fixed = [{ zz = 1 }]", FHIR_CONSTANT);
         check("fhir/a.toml", "rows = [{ zz = 1 }]", FHIR_ROW);

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::start::upstreams;
 use crate::command::Failure;
 use crate::command::check::complain;
-use crate::command::compile::{compile, compile_with};
+use crate::command::compile::{Seen, compile_again, compile_with};
 use crate::config::Config;
 use crate::flow::{Gateway, Rules};
 use crate::inbound::tls::ReloadableTls;
@@ -25,8 +25,8 @@ pub struct Reloader {
     pub tls: Arc<ReloadableTls>,
     /// TLS of the console.
     pub console_tls: Option<Arc<ReloadableTls>>,
-    /// One reload at a time.
-    pub turn: Mutex<()>,
+    /// One reload at a time, with what was compiled last.
+    pub turn: Mutex<Seen>,
 }
 
 impl Reloader {
@@ -38,8 +38,8 @@ impl Reloader {
     /// # Errors
     /// [`Failure`] with every fault found.
     pub async fn reload(&self) -> Result<String, Failure> {
-        let _turn = self.turn.lock().await;
-        let outcome = self.attempt().await;
+        let mut seen = self.turn.lock().await;
+        let outcome = self.attempt(&mut seen).await;
         match &outcome {
             Ok(versions) => tracing::info!(versions, "reloaded"),
             Err(failure) => {
@@ -51,13 +51,17 @@ impl Reloader {
         outcome
     }
 
-    async fn attempt(&self) -> Result<String, Failure> {
+    async fn attempt(&self, seen: &mut Seen) -> Result<String, Failure> {
         let file = self.file.clone();
+        let mut known = std::mem::take(seen);
         let read = tokio::task::spawn_blocking(move || {
-            let config = Config::load(&file)?;
-            compile(&config).map(|compiled| (config, compiled))
+            let read = Config::load(&file).and_then(|config| {
+                compile_again(&config, &mut known).map(|compiled| (config, compiled))
+            });
+            (read, known)
         });
-        let read = read.await.map_err(|error| Failure::during("compile", error))?;
+        let (read, known) = read.await.map_err(|error| Failure::during("compile", error))?;
+        *seen = known;
         let (config, compiled) = read.map_err(|faults| {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
             Failure(faults.join("\n"))
@@ -94,7 +98,8 @@ impl Reloader {
             let files = Packs::of(&config.store.folder).files(&version);
             let files = files.map_err(|error| Failure::during("packs", error))?;
             let none = || Failure(format!("no pack {version} is kept"));
-            let compiled = compile_with(&config, files.ok_or_else(none)?).map_err(complain)?;
+            let compiled = compile_with(&config, files.ok_or_else(none)?, &mut Seen::default());
+            let compiled = compiled.map_err(complain)?;
             compiled.bind(&config, standing).map_err(Failure)
         });
         let rules = read.await.map_err(|error| Failure::during("compile", error))??;

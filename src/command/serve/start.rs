@@ -66,7 +66,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         gateway: Arc::clone(&gateway),
         tls: mutual,
         console_tls: console_tls.transpose()?,
-        turn: Mutex::new(()),
+        turn: Mutex::default(),
     };
     let mut running = Running {
         reloader: Arc::new(reloader),

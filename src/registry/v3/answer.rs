@@ -166,11 +166,9 @@ fn documents(
 ) -> Document {
     let wanted = request.title();
     let fetched = request.documents();
-    let sheets = record.groups.iter().filter_map(Sheet::of).filter(|sheet| {
-        let titled = wanted.is_none_or(|wanted| sheet.is(wanted));
-        titled && (fetched.is_empty() || fetched.contains(&sheet.number))
-    });
-    let sheets: Vec<_> = sheets.collect();
+    let sheets = record.groups.iter().filter_map(|group| Sheet::of(group, &fetched));
+    let sheets: Vec<_> =
+        sheets.filter(|sheet| wanted.is_none_or(|wanted| sheet.is(wanted))).collect();
     let found: Vec<_> = sheets.iter().map(|sheet| each(request.dialect, sheet)).collect();
     match request.service.map(|service| service.reply) {
         Some(Reply::Message(name, _)) => {
@@ -206,13 +204,20 @@ struct Sheet<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    fn of(group: &'a Group) -> Option<Self> {
-        let number = match value(group, DOCUMENT)? {
-            Value::Identifier(identifier) => identifier.value.clone(),
-            Value::Text(text) => text.clone(),
-            _ => return None,
+    /// A document by the number it was asked for by, else the first it has; `None` if it is
+    /// none, or another than those asked for.
+    fn of(group: &'a Group, fetched: &[String]) -> Option<Self> {
+        let numbers = group.fields.iter().filter(|field| field.element == DOCUMENT);
+        let mut numbers = numbers.filter_map(|field| match &field.value {
+            Value::Identifier(identifier) => Some(identifier.value.as_str()),
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        });
+        let number = match fetched {
+            [] => numbers.next(),
+            _ => numbers.find(|number| fetched.iter().any(|wanted| wanted == number)),
         };
-        Some(Self { number, group })
+        Some(Self { number: number?.to_owned(), group })
     }
 
     fn text(&self, element: ElementId) -> Option<String> {

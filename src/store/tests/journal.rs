@@ -132,7 +132,7 @@ async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
     let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
     file.execute_batch(
         "ALTER TABLE journal DROP COLUMN form; DROP TABLE document; \
-         DROP TABLE directory; PRAGMA user_version = 1",
+         DROP TABLE directory; DROP TABLE exchanged; DROP TABLE mark; PRAGMA user_version = 1",
     )
     .unwrap();
     drop(file);

@@ -46,10 +46,12 @@ remarks! {
     CODE_MISSING "code-missing" "a display name stands without its code" "有 displayName 而无 code"
         "write the code of the table; the words alone were kept" "补写代码表中的代码；现仅保留文字";
     CODE_PADDING "code-padding" "a code is written with another number of digits than its table"
-        "代码位数与代码表不一致（如 1 与 01）" "write the code as its table lists it; it was read as the listed one"
+        "代码位数与代码表不一致（如 1 与 01）"
+        "write the code as its table lists it; it was read as the listed one"
         "按代码表的写法填写；已按表中代码读取，原值保留";
     CODE_SYSTEM_NAME "code-system-name" "the name of the code system is that of another OID"
-        "codeSystemName 与 codeSystem 不是同一代码表" "name the table the OID stands for; the OID was believed"
+        "codeSystemName 与 codeSystem 不是同一代码表"
+        "name the table the OID stands for; the OID was believed"
         "改为该 OID 的代码表名称；读取时以 OID 为准";
     CODE_SYSTEM_OID "code-system-oid" "the OID of a code system is misspelled"
         "代码系统 OID 拼写错误" "mend the OID; it was read as the one meant" "改正 OID；已按正确的 OID 读取";
@@ -82,7 +84,7 @@ remarks! {
         "根元素不在命名空间 urn:hl7-org:v3 中" "declare the namespace; the document was read all the same"
         "声明命名空间；文档仍已读取";
     NEGATED "negated" "an entry says that something is not so" "条目带有否定标志"
-        "state it by the element's own flag; the entry was carried, never read as a positive statement"
+        "state it by the element's own flag; the entry was carried, never read as positive"
         "用数据元自己的标志表示；条目随附保存，不作肯定内容读取";
     NOT_IN_MODEL "not-in-model" "an element or attribute the document model does not have"
         "文档模型中没有的元素或属性（常为拼写错误）" "mend its name; what stands there was carried"
@@ -94,7 +96,9 @@ remarks! {
     TEMPLATE_OTHER "template-other" "templateId is that of another document" "templateId 属于另一种文档"
         "write the template of the document's code; the code was believed"
         "改为与文档代码一致的模板；读取时以文档代码为准";
-    UNIT_SPELLING "unit-spelling" "the unit is not spelled as its element's" "计量单位写法与数据元不一致（如 Kg、前置空格）"
+    UNIT_SPELLING "unit-spelling"
+        "the unit is not spelled as its element's"
+        "计量单位写法与数据元不一致（如 Kg、前置空格）"
         "spell the unit as the standard does; it was kept as written" "按标准书写单位；单位原样保留";
     VALUE_TYPE "value-type" "the value is not of its element's type" "值的类型与数据元不符"
         "write the type of the element; what did not fit was carried" "按数据元的类型填写；不符的内容随附保存";

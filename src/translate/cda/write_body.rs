@@ -11,7 +11,7 @@ use super::sheet::Sheet;
 use super::tables::{Entry, plain};
 use super::write::{Writing, section_code};
 use super::write_parts::found;
-use super::write_value::line;
+use super::write_value::{is_oid, line};
 use crate::vocabulary::{Coding, ElementId, Field, Group, Value};
 
 /// The classes of the statements, as the model fixes them.
@@ -78,7 +78,7 @@ impl<'p> Writing<'p> {
             loinc = coding.code.clone().unwrap_or_default();
             let mut code = section_code(&loinc, coding.display.as_deref().unwrap_or_default());
             let system = coding.original.as_ref().and_then(|own| own.system.as_deref());
-            code.set("codeSystem", system.unwrap_or_default());
+            code.set("codeSystem", system.filter(|oid| is_oid(oid)).unwrap_or_default());
             sheet.children.push(code);
         }
         let title = found(group, SECTION_TITLE).next().map(line).unwrap_or_default();
@@ -250,7 +250,7 @@ impl<'p> Writing<'p> {
         let original = coding.original.as_ref().and_then(|own| own.system.as_deref());
         code.set("code", coding.code.as_deref().unwrap_or_default());
         if coding.code.is_some() {
-            code.set("codeSystem", original.unwrap_or(ELEMENTS));
+            code.set("codeSystem", original.filter(|oid| is_oid(oid)).unwrap_or(ELEMENTS));
         }
         code.set("displayName", coding.display.as_deref().unwrap_or_default());
         let own = coding.code.as_deref();

@@ -9,7 +9,7 @@ use super::sheet::Sheet;
 use super::tables::{Participation, Place, Shape};
 use super::value::subcomponents;
 use super::write::{Writing, filled};
-use super::write_value::line;
+use super::write_value::{is_oid, line};
 use crate::vocabulary::value::Composite;
 use crate::vocabulary::{Coding, ElementId, Group, Value};
 
@@ -183,7 +183,7 @@ fn person_parts(value: &Value) -> (Option<Sheet>, String) {
         return (None, whole.text.clone());
     }
     let (number, root) = (part(0), part(8));
-    let root = if root.is_empty() { "2.16.156.10011.1.4".to_owned() } else { root };
+    let root = if is_oid(&root) { root } else { "2.16.156.10011.1.4".to_owned() };
     let id = Sheet::new("id").with("root", &root).with("extension", &number);
     // Elsewhere family and given name are two; the line has both.
     let name = if part(2).is_empty() { part(1) } else { whole.text.clone() };
@@ -230,7 +230,7 @@ fn organization(name: &str, value: &Value) -> Sheet {
     };
     let mut sheet = Sheet::new(name);
     let number = Some(part(9)).filter(|number| !number.is_empty()).unwrap_or_else(|| part(2));
-    let root = Some(part(5)).filter(|root| root.starts_with(|sign: char| sign.is_ascii_digit()));
+    let root = Some(part(5)).filter(|root| is_oid(root));
     if !number.is_empty() {
         let root = root.unwrap_or_else(|| "2.16.156.10011.1.5".to_owned());
         sheet.children.push(Sheet::new("id").with("root", &root).with("extension", &number));

@@ -14,12 +14,15 @@ use crate::vocabulary::{Coding, Element, Value};
 /// The root of a number whose own is not known.
 const ROOT: &str = "2.16.156.10011.1";
 
+/// Whether a name is an OID, as the schema wants one; other formats have names of their own.
+pub(super) fn is_oid(name: &str) -> bool {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    name.contains('.') && name.split('.').all(number)
+}
+
 /// An authority as the root of a number: an OID, else the root of all.
 pub(super) fn root_of(authority: Option<&str>) -> &str {
-    let dotted = |oid: &&str| {
-        oid.contains('.') && oid.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-    };
-    authority.filter(dotted).unwrap_or(ROOT)
+    authority.filter(|oid| is_oid(oid)).unwrap_or(ROOT)
 }
 
 impl Writing<'_> {
@@ -69,8 +72,7 @@ impl Writing<'_> {
         element: Option<&Element>,
     ) {
         let own = coding.original.as_ref();
-        let oid = |system: &str| system.starts_with(|sign: char| sign.is_ascii_digit());
-        let dotted = own.and_then(|own| own.system.as_deref()).is_some_and(oid);
+        let dotted = own.and_then(|own| own.system.as_deref()).is_some_and(is_oid);
         let sent = own.filter(|_| dotted || coding.code.is_none());
         let code = sent.map(|own| own.code.as_str()).or(coding.code.as_deref());
         let domain = element.and_then(|element| element.domain.as_deref()).unwrap_or_default();
@@ -79,7 +81,7 @@ impl Writing<'_> {
             system => system,
         };
         let system = match sent {
-            Some(own) => own.system.as_deref().filter(|system| oid(system)).unwrap_or_default(),
+            Some(own) => own.system.as_deref().filter(|system| is_oid(system)).unwrap_or_default(),
             None => usual,
         };
         sheet.set("code", code.unwrap_or_default());

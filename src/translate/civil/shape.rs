@@ -64,9 +64,6 @@ impl Shape {
             required: true,
             ..envelope(vec![Step::Name("dataset".to_owned())], Holds::Text)
         });
-        if let Some(time) = &plan.time {
-            shape.add(envelope(steps(&time.pattern), Holds::Date));
-        }
         for row in plan.body.rows.iter().filter(|row| row.meaning.way != Way::Out) {
             let closed = matches!(&row.meaning.read, Read::Code(codes) if codes.refuse);
             shape.add(Leaf {
@@ -79,6 +76,10 @@ impl Shape {
             for beside in [row.unit.as_ref(), row.when.as_ref().map(|(pattern, _)| pattern)] {
                 beside.into_iter().for_each(|at| shape.add(envelope(steps(at), Holds::Text)));
             }
+        }
+        // Last, so that where a row reads it too it stands in the row's place.
+        if let Some(time) = &plan.time {
+            shape.add(envelope(steps(&time.pattern), Holds::Date));
         }
         shape
     }

@@ -1,6 +1,7 @@
 //! Fields of a card: every value is a string, a date is ISO 8601 unless its row says otherwise.
 //!
-//! Shapes of a date: `spaced` (`2026-11-21 08:30:00`), `compact` (`20261121`), `slash` (`2026/11/21`), `dot` (`2026.11.21`),
+//! Shapes of a date: `spaced` (`2026-11-21 08:30:00`), `compact` (`20261121`), `slash`
+//! (`2026/11/21`), `dot` (`2026.11.21`),
 //! `chinese` (`2026年11月21日`). Shapes of a boolean: `true-false` (the usual), `one-zero`,
 //! `y-n`, `chinese` (`是`, `否`).
 

@@ -88,7 +88,11 @@ impl<'d> Walk<'_, 'd, '_, '_> {
         match value {
             Tree::Map(members) => {
                 let before = self.used.len();
-                self.take(set.clone(), value)?;
+                let taken = self.take(set.clone(), value)?;
+                // What a row names and cannot read is kept, as a leaf of that kind is.
+                let rows = self.nodes(set.clone()).any(|node| !node.rows.is_empty());
+                let odd = rows && !taken && self.body.syntax.is_xml();
+                let rest = if odd { rest.or(Some(Bin::Carried)) } else { rest };
                 for (name, member) in members {
                     self.member(set.clone(), (name, member), rest)?;
                 }

@@ -60,7 +60,11 @@ fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
     let fixed = file.fixed.iter().filter(|fixed| fixed.list.is_none());
     let held = fixed.clone().filter(|fixed| holds(tree, &fixed.constant)).count();
     if file.each.is_empty() {
-        return Some(held);
+        // Most of these are assigners and the like: only one that says it is such is read.
+        let made = matches!(file.resource.as_str(), "Organization" | "Practitioner" | "Location");
+        let foreign = held == 0 && !file.fixed.is_empty();
+        // A file whose constants are absent comes after one that asks for none.
+        return (!(made && foreign)).then_some(if foreign { 0 } else { held + 1 });
     }
     // A file of elements reads what it could have written, and is the best for that: a
     // resource that says more, such as when it was seen, belongs to a file with its rows.

@@ -47,6 +47,11 @@ fn fault<T>(message: String, hint: Option<String>) -> Result<T, PathFault> {
 }
 
 impl Path {
+    /// Whether items are chosen by what they hold.
+    pub fn is_narrowed(&self) -> bool {
+        self.0.iter().any(|step| !step.only.is_empty())
+    }
+
     /// Reads a path that begins in a type, and the member at its end.
     pub fn parse(
         structure: &Structure,

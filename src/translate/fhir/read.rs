@@ -173,7 +173,9 @@ impl<'p, 't> Reading<'p, 't, '_> {
                     && matches!(other.meaning.read, Read::Identifier(Some(own)) if own == kind)
             })
         };
-        own == known || (own == IdentifierKind::Local && !has_row(known))
+        own == known
+            || (own == IdentifierKind::Local && !has_row(known))
+            || (own == IdentifierKind::Other && row.path.is_narrowed())
     }
 
     /// Reads one place; says whether a value was taken.

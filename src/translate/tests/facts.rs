@@ -174,3 +174,15 @@ fn a_rule_that_cannot_be_is_refused_where_it_stands() {
         "derived/a.toml:4:3: name the days",
     );
 }
+
+#[test]
+fn a_check_of_this_calendar_year_is_told_from_one_a_year_ago() {
+    let pack = pack_with(r#"{ element = "MZ.deceased", as = "this-year", from = ["MZ.date"] }"#);
+    let on = |day: &str| [("MZ.date", day.into())];
+    let check_day = |day: &str, expect: &str| {
+        check(&pack, &[record(&pack, "check clinic 2026-11-20", &on(day))], &[expect]);
+    };
+    check_day("2026-01-01", "MZ.deceased true");
+    check_day("2025-12-31", "MZ.deceased false");
+    check(&pack, &[], &[]);
+}

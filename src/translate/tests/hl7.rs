@@ -363,3 +363,22 @@ fn values_are_typed_as_the_catalogue_says() {
     };
     assert!(record.fields().count() >= 6 && record.fields().all(fits));
 }
+
+#[test]
+fn a_condition_may_ask_how_a_text_begins() {
+    let mut files = files();
+    let begins = OBX.replace("is = [\"8302-2\"]", "is = [\"8302-2\"], begins = [\"DE04.10.\"]");
+    files.insert("hl7v2/obx.toml", begins);
+    let pack = Pack::load(&files).unwrap();
+    let element = |code: &str| {
+        let message = message("ADT^A01", &format!("PID|1\rOBX|1|NM|{code}||165|cm"));
+        let record = pack.read_hl7(sender(), &message).unwrap().record;
+        shown(&record).last().unwrap().split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(element("8302-2"), "MZ.height");
+    assert_eq!(element("DE04.10.167.00"), "MZ.height");
+    assert_eq!(element("DE04.30.015.00"), "MZ.number");
+    files.insert("hl7v2/obx.toml", OBX.replace("is = [\"8302-2\"]", "begins = [\"\"]"));
+    let faults = Pack::load(&files).map(|_| ()).unwrap_err();
+    assert!(faults[0].to_string().contains("everything begins with nothing"), "{faults:?}");
+}

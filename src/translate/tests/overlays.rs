@@ -56,3 +56,55 @@ fn an_overlay_speaks_of_what_there_is() {
          of HL7 table 0211, such as UNICODE UTF-8, GB 18030-2000 or 8859/1",
     );
 }
+
+const OWN_ROWS: &str = r#"title = "t"
+rows = [
+  { wire = "PID-19", element = "DE02.01.030.00", as = "identifier", kind = "citizen-id" },
+  { wire = "PID-24", element = "MZ.ward", as = "text" },
+]
+"#;
+
+#[test]
+fn a_senders_own_rows_stand_before_those_of_the_table() {
+    let mut files = files();
+    files.insert("senders/hospital-a.toml", OWN_ROWS);
+    let pack = Pack::load(&files).unwrap();
+    let segments = format!("PID|||A1{}11010519491231002X|||||Y", "|".repeat(16));
+    let message = message("ADT^A01", &segments);
+    let read =
+        |name: &str| shown(&pack.read_hl7(Source::parse(name).unwrap(), &message).unwrap().record);
+    let local = |name: &str| {
+        format!(r#"PID-3 MZ.id.local {{"authority":"{name}","kind":"local","value":"A1"}}"#)
+    };
+    let citizen = r#"PID-19 DE02.01.030.00 {"kind":"citizen-id","value":"11010519491231002X"}"#;
+    assert_eq!(
+        read("hospital-a"),
+        [local("hospital-a"), citizen.to_owned(), "PID-24 MZ.ward \"Y\"".to_owned()]
+    );
+    assert_eq!(read("hospital-b"), [local("hospital-b"), "PID-24 MZ.twin true".to_owned()]);
+    // What no example shows is told, as of any other row.
+    let faults = pack.check_examples(&files);
+    let quiet = faults.iter().filter(|fault| fault.file == "senders/hospital-a.toml").count();
+    assert_eq!(quiet, 2);
+}
+
+#[test]
+fn a_senders_row_that_cannot_be_is_told_by_its_line() {
+    let check = |from: &str, to: &str, expect: &str| {
+        let mut files = files();
+        files.insert("senders/hospital-a.toml", OWN_ROWS.replace(from, to));
+        let faults = Pack::load(&files).map(|_| ()).unwrap_err();
+        assert_eq!(faults.first().map(ToString::to_string).as_deref(), Some(expect));
+    };
+    check(
+        "\"PID-19\"",
+        "\"ZZZ-19\"",
+        "senders/hospital-a.toml:3:12: segment ZZZ has no table\n  hint: write hl7v2/zzz.toml",
+    );
+    check(
+        r#""PID-19", element = "DE02.01.030.00", as = "identifier", kind = "citizen-id""#,
+        r#""PID-24", element = "MZ.class", as = "code""#,
+        "senders/hospital-a.toml:4:3: this row can never apply: PID-24 is taken already\n  \
+         hint: give the rows before it a `when`, or remove one",
+    );
+}

@@ -51,8 +51,11 @@ pub(super) fn write(pack: &Pack, record: &Record, envelope: &Envelope) -> Option
 /// places for most of its values.
 fn event<'p>(pack: &'p Pack, record: &Record) -> Option<(EventKey, &'p EventPlan)> {
     let files = || pack.hl7.written.iter().map(|(key, event)| (*key, event.as_ref()));
-    if let Some(own) = files().find(|(_, event)| event.dataset == record.dataset) {
-        return Some(own);
+    let own = files().filter(|(_, event)| event.dataset == record.dataset);
+    // Of equals the first file counts.
+    let best = own.rev().max_by_key(|(_, event)| (filled(event, record), homes(event, record)));
+    if best.is_some() {
+        return best;
     }
     let own = |id: &[u8; 3]| matches!(id, b"MSH" | b"EVN" | b"PID");
     let places = |event: &EventPlan| {
@@ -73,6 +76,20 @@ fn event<'p>(pack: &'p Pack, record: &Record) -> Option<(EventKey, &'p EventPlan
         .rev()
         .max_by_key(|(count, _)| *count)
         .map(|(_, found)| found)
+}
+
+/// How many groups of a record have a segment in the event.
+fn homes(event: &EventPlan, record: &Record) -> usize {
+    let listed =
+        |group: &&Group| event.segments.iter().any(|listed| listed.plan.group == Some(group.name));
+    record.groups.iter().filter(listed).count()
+}
+
+/// Whether every segment the event calls for has something to say.
+fn filled(event: &EventPlan, record: &Record) -> bool {
+    let required = event.segments.iter().filter(|listed| listed.required);
+    let mut groups = required.filter_map(|listed| listed.plan.group);
+    groups.all(|name| record.groups.iter().any(|group| group.name == name))
 }
 
 fn has_row(plan: &SegmentPlan, element: crate::vocabulary::ElementId) -> bool {
@@ -168,11 +185,16 @@ impl<'a> Writer<'a> {
     /// The segments in the order of the event; what hangs below a group follows it.
     fn order(&self) -> Vec<Item<'a>> {
         let mut below: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
-        for (index, group) in self.record.groups.iter().enumerate().skip(1) {
-            let above = group.parent.and_then(|parent| usize::try_from(parent).ok()).unwrap_or(0);
-            if let Some(rank) = self.rank(group) {
+        // For each group the nearest one around that is written, itself if it is.
+        let mut written: Vec<usize> = Vec::with_capacity(self.record.groups.len());
+        for (index, group) in self.record.groups.iter().enumerate() {
+            let parent = group.parent.and_then(|parent| usize::try_from(parent).ok());
+            let above = parent.and_then(|parent| written.get(parent)).copied().unwrap_or(0);
+            let rank = if index == 0 { None } else { self.rank(group) };
+            if let Some(rank) = rank {
                 below.entry(above).or_default().push((rank, index));
             }
+            written.push(if rank.is_some() { index } else { above });
         }
         below.values_mut().for_each(|list| list.sort());
         let top = self.event.segments.iter().enumerate();

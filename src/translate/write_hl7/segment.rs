@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::expand;
+use super::parts::Leaves;
 use crate::translate::Pack;
 use crate::translate::file::{NameForm, Way};
 use crate::translate::path::Hl7Path;
@@ -42,7 +43,7 @@ impl Slot {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Written {
     leaves: BTreeMap<Slot, String>,
-    /// How many repetitions each field has.
+    /// How many repetitions of each field rows have filled.
     repetitions: BTreeMap<u16, u16>,
 }
 
@@ -55,8 +56,6 @@ impl Written {
     /// Puts a text; an empty one is nothing.
     pub fn put(&mut self, slot: Slot, text: &str) {
         if !text.is_empty() {
-            let repetitions = self.repetitions.entry(slot.field).or_insert(0);
-            *repetitions = slot.repetition.max(*repetitions);
             self.leaves.insert(slot, text.to_owned());
         }
     }
@@ -154,9 +153,14 @@ pub(super) fn fill(pack: &Pack, plan: &SegmentPlan, group: &Group, written: &mut
                 continue;
             }
             let next = written.repetitions.get(&row.path.field).copied().unwrap_or(0) + 1;
-            let repetition = if row.path.component == 0 { next } else { count + 1 };
+            // A row that reads what another took as well says nothing new of the repetitions.
+            let new = row.path.component == 0 && !row.also;
+            let repetition = if new { next } else { count + 1 };
             let Some(constant) = condition(row, repetition, written) else { continue };
             put((pack, plan), (row, field), repetition, written);
+            if new {
+                written.repetitions.insert(row.path.field, repetition);
+            }
             if let Some((slot, text)) = constant {
                 written.put_new(slot, &text);
             }
@@ -217,9 +221,15 @@ fn put(
         written.put(slot(1, 1), quantity.comparator.as_deref().unwrap_or_default());
         written.put(slot(2, 1), &quantity.number);
     } else {
-        expand(&value, &at, &mut |component, subcomponent, text| {
-            written.put(slot(component, subcomponent), text);
-        });
+        let mut own = |component, subcomponent, text: &str| match row.also {
+            true => written.put_new(slot(component, subcomponent), text),
+            false => written.put(slot(component, subcomponent), text),
+        };
+        match (row.form, &*value) {
+            (NameForm::Ei, Value::Identifier(identifier)) => entity(identifier, &mut own),
+            (NameForm::Hd, Value::Organization(whole)) => designator(whole, &mut own),
+            (_, value) => expand(value, &at, &mut own),
+        }
     }
     if matches!(&*value, Value::Bytes(_)) && row.path.component == 0 {
         written.put_new(slot(4, 1), "Base64");
@@ -230,6 +240,24 @@ fn put(
     }
     if observed {
         written.put_new(Slot::field(2), if structured { "SN" } else { observed_type(&value) });
+    }
+}
+
+/// An identifier in the components of an EI: number, namespace, universal id, its type.
+fn entity(identifier: &Identifier, leaves: Leaves<'_>) {
+    leaves(1, 1, &identifier.value);
+    let named = identifier.parts.get(3).or(identifier.authority.as_ref());
+    for (component, text) in (2..).zip(named.into_iter().flat_map(|part| part.split('&'))) {
+        leaves(component, 1, &Composite::plain(text));
+    }
+}
+
+/// An organization in the components of an HD: name, universal id, its type.
+fn designator(whole: &Composite, leaves: Leaves<'_>) {
+    let part = |index: usize| whole.parts.get(index).map(String::as_str).unwrap_or_default();
+    let name = if whole.parts.is_empty() { whole.text.as_str() } else { part(0) };
+    for (component, text) in [(1, name), (2, part(9)), (3, part(6))] {
+        leaves(component, 1, &Composite::plain(text));
     }
 }
 

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use kangqiao::command::compile;
 use kangqiao::translate::Pack;
 use kangqiao::vocabulary::{Group, Record, Source};
 use kangqiao::wire::tree::Tree;
@@ -182,8 +181,8 @@ fn statement(random: &mut Random, (row, rows): (&Row, &[Row])) -> String {
         }
         1 => {
             let who = "<performer><time value=\"20261120\"/><assignedEntity><id \
-                       root=\"2.16.156.10011.1.4\" extension=\"P9\"/><assignedPerson><name>王五</name>\
-                       </assignedPerson></assignedEntity></performer>";
+                       root=\"2.16.156.10011.1.4\" extension=\"P9\"/><assignedPerson>\
+                       <name>王五</name></assignedPerson></assignedEntity></performer>";
             observation(random, row, who)
         }
         2 => {
@@ -211,7 +210,8 @@ fn observation(random: &mut Random, row: &Row, parts: &str) -> String {
     let system = if row.element.starts_with("HDSD") { "4" } else { "1" };
     format!(
         "<observation classCode=\"OBS\" moodCode=\"EVN\"><code code=\"{}\" \
-         codeSystem=\"2.16.156.10011.2.2.{system}\" displayName=\"{name}\"/>{time}{}{parts}</observation>",
+         codeSystem=\"2.16.156.10011.2.2.{system}\" displayName=\"{name}\"/>\
+         {time}{}{parts}</observation>",
         row.element,
         value(random, row)
     )
@@ -305,7 +305,7 @@ fn check(pack: &Pack, sender: Source, (number, text): (u64, &str)) {
 #[test]
 fn what_is_written_of_a_generated_document_is_read_as_the_same_record() {
     let folder = Path::new(ROOT).join("mappings");
-    let pack = compile::pack(&folder).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let pack = crate::documents::pack();
     let tables = Tables::read(&folder.join("cda"));
     let sender = Source::parse("example").unwrap();
     let began = Instant::now();

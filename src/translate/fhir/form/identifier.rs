@@ -243,7 +243,11 @@ impl Forms<'_> {
         }
         let tree = if row.shape == Shape::Reference { tree.get("identifier")? } else { tree };
         tree.get("value")?.text()?;
-        let kind = self.kind(tree).or(own).unwrap_or(local);
+        let kind = match own {
+            // What its place says of it counts more: it identifies nobody.
+            Some(other @ IdentifierKind::Other) if row.path.is_narrowed() => other,
+            _ => self.kind(tree).or(own).unwrap_or(local),
+        };
         let number = self.read_numbered(tree, leaves);
         // Another row took it.
         number.value.as_ref()?;

@@ -10,6 +10,7 @@ use super::{Forms, Shape, component, guarded, list, map, name_line, plain, sub, 
 use crate::translate::fhir::bundle::uuid;
 use crate::translate::fhir::leaves::Leaves;
 use crate::translate::fhir::plan::FhirRow;
+use crate::translate::value;
 use crate::vocabulary::value::Composite;
 use crate::vocabulary::{Value, ValueType};
 use crate::wire::Tree;
@@ -61,6 +62,33 @@ pub(in crate::translate::fhir) fn reference(id: &str) -> Tree {
     map([("reference", Some(format!("urn:uuid:{id}").into()))])
 }
 
+/// Universal ids an organization may bear itself (HL7 table 0301), which are no numbers
+/// somebody else gave it (HL7 table 0203).
+const DESIGNATORS: [&str; 7] = ["DNS", "GUID", "HCD", "ISO", "URI", "UUID", "x400"];
+
+/// The hierarchic designator an organization was given by, namespace and universal id.
+fn designator(parts: &[String]) -> Option<Authority> {
+    let kind = component(parts, 7).filter(|kind| DESIGNATORS.contains(kind))?;
+    let universal = component(parts, 10)?;
+    Some(Authority {
+        namespace: component(parts, 1).map(plain),
+        universal: Some(plain(universal)),
+        kind: Some(kind.to_owned()),
+    })
+}
+
+/// An organization as a URI, where it bears one.
+fn address_of(whole: &Composite) -> String {
+    let authority = designator(&whole.parts);
+    let universal = authority.as_ref().and_then(|own| own.universal.as_deref());
+    match (authority.as_ref().and_then(|own| own.kind.as_deref()), universal) {
+        (Some("ISO"), Some(id)) => format!("urn:oid:{id}"),
+        (Some("GUID" | "UUID"), Some(id)) => format!("urn:uuid:{id}"),
+        (_, Some(id)) => id.to_owned(),
+        (_, None) => whole.text.clone(),
+    }
+}
+
 impl Forms<'_> {
     pub(super) fn party(self, row: &FhirRow, value: &Value, made: &mut Made) -> Option<Tree> {
         let (whole, resource) = match value {
@@ -83,6 +111,7 @@ impl Forms<'_> {
                 let display = Some(whole.text.as_str().into());
                 Some(map([("identifier", identifier), ("display", display)]))
             }
+            _ if matches!(row.of.as_str(), "uri" | "url") => Some(address_of(whole).into()),
             _ => Some(whole.text.as_str().into()),
         }
     }
@@ -127,7 +156,13 @@ impl Forms<'_> {
     }
 
     fn organization(self, whole: &Composite, made: &mut Made) -> Option<Tree> {
-        let identifier = self.number_of(&Value::Organization(whole.clone()), whole, made);
+        let identifiers = match designator(&whole.parts) {
+            Some(authority) => self.names(&authority),
+            None => {
+                let own = self.number_of(&Value::Organization(whole.clone()), whole, made);
+                own.into_iter().collect()
+            }
+        };
         let text = Some(whole.text.clone()).filter(|text| !text.is_empty());
         let name = match whole.parts.is_empty() {
             true => text,
@@ -135,7 +170,7 @@ impl Forms<'_> {
         };
         let kind = component(&whole.parts, 2).and_then(|code| self.concept("HL70204", code));
         let content = map([
-            ("identifier", list(identifier.into_iter().collect())),
+            ("identifier", list(identifiers)),
             ("type", list(kind.into_iter().collect())),
             ("name", name.map(Tree::from)),
         ]);
@@ -179,6 +214,16 @@ impl Forms<'_> {
             let content =
                 map([("description", Some(description?)), ("mode", Some("instance".into()))]);
             Some(made.add("Location", content))
+        })
+    }
+
+    /// Whether an organization bears a universal id of its own.
+    fn is_designated(self, tree: &Tree) -> bool {
+        let uri = self.plan.systems.uri("HL70301");
+        tree.get("identifier").map(Tree::items).unwrap_or_default().iter().any(|item| {
+            let coding = item.get("type").and_then(|kind| kind.get("coding"));
+            let first = coding.and_then(|codings| codings.items().first());
+            first.and_then(|coding| coding.get("system")).and_then(Tree::text) == Some(&uri)
         })
     }
 
@@ -270,6 +315,16 @@ impl Forms<'_> {
                 let name = tree.get("name").and_then(|list| list.items().first());
                 let name = name.and_then(|name| self.read_human_name(name, leaves));
                 person_of(name.unwrap_or_else(|| Composite::line("")), parts)
+            }
+            ("Organization", ValueType::Organization) if self.is_designated(tree) => {
+                let names = self.read_names(tree, leaves);
+                let name = leaves.member(tree, "name").or(names.namespace);
+                let mut parts = vec![String::new(); 10];
+                for (place, text) in [(0, name), (6, names.kind), (9, names.universal)] {
+                    let text = text.as_deref().map(guarded).unwrap_or_default();
+                    parts.splice(place..=place, [text]);
+                }
+                Composite { text: value::organization_line(&parts), parts }
             }
             ("Organization", ValueType::Organization) => {
                 let name = leaves.member(tree, "name");
