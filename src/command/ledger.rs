@@ -71,7 +71,7 @@ struct Export {
     place: Where,
     #[command(flatten)]
     filter: Filter,
-    /// csv or jsonl.
+    /// csv, fhir or jsonl.
     #[arg(long, default_value = "csv")]
     format: String,
     /// A file that must not exist yet; standard output if absent.

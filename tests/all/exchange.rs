@@ -264,15 +264,8 @@ impl Server {
 
 const STATUS: &str = "kq_state text, kq_fault text, kq_at text, kq_remedy text";
 
-#[test]
-fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
-    let Some(server) = Server::start() else {
-        return skipped("no PostgreSQL server to exchange tables with");
-    };
-    let database = format!(
-        "database = {{ host = \"127.0.0.1\", port = {}, name = \"postgres\", user = \"kangqiao\" }}",
-        server.port
-    );
+/// The tables a front-end database has for the exchange.
+fn make_tables(server: &Server) {
     server.run(&format!(
         "CREATE TABLE elder (id bigserial PRIMARY KEY, dataset text, \"person.citizenId\" text, \
          class text, month date, \"amount.value\" numeric, \"amount.unit\" text, {STATUS}); \
@@ -282,6 +275,40 @@ fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
          element text, tier text, value text, source text, dataset text, as_of text, rule text, \
          name_zh text, remedy_zh text, group_number text)"
     ));
+}
+
+/// A table of rows and a table of inquiries in that database.
+fn configured(port: u16) -> String {
+    let database = format!(
+        "database = {{ host = \"127.0.0.1\", port = {port}, name = \"postgres\", \
+         user = \"kangqiao\" }}"
+    );
+    format!(
+        "[[table]]\nname = \"elders\"\nsender = \"yi-front\"\ntable = \"elder\"\npoll_ms = 20\n\
+         {database}\n\n[[inquiry_table]]\nname = \"asked\"\ndepartment = \"civil-affairs\"\n\
+         role = \"clerk\"\ntable = \"inquiry\"\nanswers = \"answer\"\npoll_ms = 20\n{database}\n\n\
+         [[sender]]\nname = \"yi-front\"\n"
+    )
+}
+
+/// What a department is told over HTTPS: the elements, in order.
+fn told(rig: &Rig, citizen: &str) -> Vec<String> {
+    let asked = json!({
+        "identifier": { "kind": "citizen-id", "value": citizen }, "purpose": "living-check" });
+    let body = rig.ask(CLERK, &asked).json();
+    let elements = body["elements"].as_array().unwrap().iter();
+    let mut told: Vec<_> =
+        elements.map(|element| element["element"].as_str().unwrap().to_owned()).collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
+    let Some(server) = Server::start() else {
+        return skipped("no PostgreSQL server to exchange tables with");
+    };
+    make_tables(&server);
     let [first, second, ..] = PEOPLE;
     let row = |id: u32, citizen: &str, class: &str| {
         format!(
@@ -292,12 +319,7 @@ fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
     };
     server.run(&row(2, first, "1"));
     server.run(&row(3, second, "7"));
-    let rig = Rig::prepare(&format!(
-        "[[table]]\nname = \"elders\"\nsender = \"yi-front\"\ntable = \"elder\"\npoll_ms = 20\n\
-         {database}\n\n[[inquiry_table]]\nname = \"asked\"\ndepartment = \"civil-affairs\"\n\
-         role = \"clerk\"\ntable = \"inquiry\"\nanswers = \"answer\"\npoll_ms = 20\n{database}\n\n\
-         [[sender]]\nname = \"yi-front\"\n"
-    ));
+    let rig = Rig::prepare(&configured(server.port));
     rig.resume();
     let settled = |ids: &str| {
         until("the rows are settled", || {
@@ -341,17 +363,7 @@ fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
     let ledger = rig.ledger(&["export"]);
     assert!(receipts.lines().all(|receipt| ledger.contains(receipt)));
     let seen = server.run("SELECT DISTINCT element FROM answer WHERE tier IS NOT NULL");
-    let asked = json!({
-        "identifier": { "kind": "citizen-id", "value": first }, "purpose": "living-check" });
-    let same = rig.ask(CLERK, &asked).json();
-    let mut same: Vec<_> = same["elements"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|element| element["element"].as_str().unwrap().to_owned())
-        .collect();
-    same.sort();
     let mut seen: Vec<_> = seen.lines().map(str::to_owned).collect();
     seen.sort();
-    assert_eq!(seen, same, "a table is told what its department is told over HTTPS");
+    assert_eq!(seen, told(&rig, first), "a table is told what its department is told over HTTPS");
 }

@@ -118,6 +118,12 @@ fn every_bundle_passes_the_schema_the_invariants_and_a_foreign_validator() {
     let last = said.lines().last().unwrap_or_default().to_owned();
     loudly(&format!("FHIR gate: {last} ({examples} of examples and corpus)"));
     let first: Vec<_> = said.lines().take(200).collect();
+    if !sound {
+        let lines: Vec<_> =
+            written.iter().map(|(name, bundle)| format!("{name} {bundle}")).collect();
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fhir-gate.txt");
+        std::fs::write(kept, lines.join("\n")).unwrap();
+    }
     assert!(sound, "{}\n{last}", first.join("\n"));
 }
 

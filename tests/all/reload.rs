@@ -143,7 +143,8 @@ fn no_message_fails_during_a_thousand_reloads() {
     let rig = Rig::start();
     let overlay = rig.path().join("mappings/senders/reload-test.toml");
     let turn = |number: u32| {
-        let text = format!("title = \"{}\"\n", if number % 2 == 0 { "even" } else { "odd" });
+        let text =
+            format!("title = \"{}\"\n", if number.is_multiple_of(2) { "even" } else { "odd" });
         std::fs::write(&overlay, text).unwrap();
         reload(&rig, "applied");
     };

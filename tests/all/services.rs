@@ -44,7 +44,8 @@ fn message(dialect: &str, name: &str, act: &str) -> String {
     format!(
         "<{name} xmlns='urn:hl7-org:v3' ITSVersion='XML_1.0'><id root='{root}' \
          extension='m-{}'/><creationTime value='20261001083000'/>\
-         <interactionId extension='{name}'/><processingCode code='P'/><processingModeCode/><acceptAckCode code='AL'/>\
+         <interactionId extension='{name}'/><processingCode code='P'/>\
+         <processingModeCode/><acceptAckCode code='AL'/>\
          <receiver typeCode='RCV'><device>{}</device></receiver>\
          <sender typeCode='SND'><device>{}</device></sender>\
          <controlActProcess classCode='CACT' moodCode='EVN'>{act}</controlActProcess></{name}>",

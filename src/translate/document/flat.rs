@@ -25,8 +25,7 @@ impl Syntax for Flat {
     fn read<'t>(
         &self,
         row: &DocumentRow,
-        tree: &'t Tree,
-        sent: Sent<'_>,
+        (tree, sent): (&'t Tree, Sent<'_>),
         used: &mut Vec<&'t Tree>,
     ) -> Result<Value, Wrong> {
         let text = tree.text().filter(|text| !text.is_empty()).ok_or(Wrong::Absent)?;

@@ -29,8 +29,7 @@ impl Syntax for Plain {
     fn read<'t>(
         &self,
         row: &DocumentRow,
-        tree: &'t Tree,
-        sent: Sent<'_>,
+        (tree, sent): (&'t Tree, Sent<'_>),
         used: &mut Vec<&'t Tree>,
     ) -> Result<Value, Wrong> {
         if matches!(tree, Tree::Map(_) | Tree::List(_)) || tree.is_empty() {

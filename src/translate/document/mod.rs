@@ -126,7 +126,7 @@ fn record(
     }
     if let Some(row) = &plan.time
         && let Some(tree) = read::at(document, &row.pattern)
-        && let Ok(Value::Date(date)) = plan.body.syntax.read(row, tree, sent, &mut known)
+        && let Ok(Value::Date(date)) = plan.body.syntax.read(row, (tree, sent), &mut known)
     {
         record.time = Some(date);
     }

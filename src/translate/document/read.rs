@@ -257,7 +257,7 @@ impl<'d> Walk<'_, 'd, '_, '_> {
     }
 
     fn value(&mut self, row: &DocumentRow, tree: &'d Tree) -> Result<Value, Wrong> {
-        let mut value = self.body.syntax.read(row, tree, self.sent, &mut self.used)?;
+        let mut value = self.body.syntax.read(row, (tree, self.sent), &mut self.used)?;
         if let (Value::Quantity(quantity), Some(unit)) = (&mut value, &row.unit) {
             let unit = find(self.document, unit, &self.trail);
             quantity.unit = unit.and_then(Tree::text).map(str::to_owned);
@@ -293,7 +293,7 @@ impl<'d> Walk<'_, 'd, '_, '_> {
         rest: Option<Bin>,
     ) -> Result<(), TranslateError> {
         let same = |known: &&Tree| std::ptr::eq(*known, value);
-        if self.used.iter().any(|known| same(known)) || self.take(set.clone(), value)? {
+        if self.used.iter().any(&same) || self.take(set.clone(), value)? {
             self.target.bins.count(Bin::Mapped);
             return Ok(());
         }
@@ -306,7 +306,7 @@ impl<'d> Walk<'_, 'd, '_, '_> {
         let rows = self.nodes(set).any(|node| !node.rows.is_empty());
         let bin = match (rest, noise) {
             _ if beside.into_iter().any(|row| self.uses(row)) => Bin::Mapped,
-            _ if self.known.iter().any(|known| same(known)) => Bin::Mapped,
+            _ if self.known.iter().any(same) => Bin::Mapped,
             _ if fixed => Bin::Dropped,
             (Some(bin), _) | (None, Some(bin)) => bin,
             (None, None) if rows => Bin::Carried,

@@ -73,8 +73,7 @@ pub(in crate::translate) trait Syntax: Debug + Send + Sync {
     fn read<'t>(
         &self,
         row: &DocumentRow,
-        tree: &'t Tree,
-        sent: Sent<'_>,
+        found: (&'t Tree, Sent<'_>),
         used: &mut Vec<&'t Tree>,
     ) -> Result<Value, Wrong>;
 

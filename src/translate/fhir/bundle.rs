@@ -396,7 +396,9 @@ impl<'p> Writing<'p, '_> {
     /// The bundle of all resources.
     fn whole(self, bundle: Tree, instances: &[Instance], trees: Vec<Tree>) -> Tree {
         let plan = self.forms.plan;
-        let made = self.made.list.into_iter();
+        // A file may have made the very same already; its id is that of its content too.
+        let own = |id: &str| instances.iter().any(|instance| instance.id == id);
+        let made: Vec<_> = self.made.list.into_iter().filter(|(id, _)| !own(id)).collect();
         let own = instances.iter().zip(trees).map(|(instance, tree)| (instance.id.clone(), tree));
         let entries = own.chain(made).map(|(id, resource)| {
             map([("fullUrl", Some(format!("urn:uuid:{id}").into())), ("resource", Some(resource))])

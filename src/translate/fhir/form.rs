@@ -38,7 +38,7 @@ pub(super) enum Shape {
     DateTime,
     HumanName,
     Identifier,
-    Instant,
+    Moment,
     Money,
     Number,
     Period,
@@ -66,7 +66,7 @@ impl Shape {
             "dateTime" => Self::DateTime,
             "HumanName" => Self::HumanName,
             "Identifier" => Self::Identifier,
-            "instant" => Self::Instant,
+            "instant" => Self::Moment,
             "Money" => Self::Money,
             "decimal" | "integer" | "positiveInt" | "unsignedInt" => Self::Number,
             "Period" => Self::Period,
@@ -96,7 +96,7 @@ impl Shape {
                 self,
                 Self::Date
                     | Self::DateTime
-                    | Self::Instant
+                    | Self::Moment
                     | Self::Period
                     | Self::Text
                     | Self::Timing
@@ -123,7 +123,7 @@ impl Shape {
                     | Self::Bytes
                     | Self::Date
                     | Self::DateTime
-                    | Self::Instant
+                    | Self::Moment
                     | Self::Money
                     | Self::Period
                     | Self::Quantity

@@ -1,4 +1,5 @@
-//! Where a value stands in a resource: `/name/*`, `/participant/*[type/coding/code='ATND']/individual`.
+//! Where a value stands in a resource: `/name/*`,
+//! `/participant/*[type/coding/code='ATND']/individual`.
 //!
 //! Steps are separated by `/`. On a list a plain name is its first item, `name[a/b='x']` the
 //! item in which the constants hold, `*` after a name each item, `*[…]` each item in which

@@ -3,7 +3,7 @@
 //! A required member nobody had a value for says so (`data-absent-reason`, R4 section
 //! 2.5.0.2); what may not stand beside another, or not alone, is left out.
 
-use super::form::map;
+use super::form::{date_of, map};
 use super::structure::Structure;
 use crate::wire::Tree;
 
@@ -17,13 +17,19 @@ const TOGETHER: [(&str, &str, &str); 2] =
     [("Timing.repeat", "duration", "durationUnit"), ("Timing.repeat", "period", "periodUnit")];
 
 /// Choices of which one must stand, and the type that says that it is not known.
-const CHOICES: [(&str, &str, &str); 5] = [
+const CHOICES: [(&str, &str, &str); 7] = [
     ("Medication.ingredient", "item", "itemCodeableConcept"),
+    ("MedicationAdministration", "effective", "effectivePeriod"),
     ("MedicationAdministration", "medication", "medicationCodeableConcept"),
     ("MedicationDispense", "medication", "medicationCodeableConcept"),
     ("MedicationRequest", "medication", "medicationCodeableConcept"),
     ("MedicationStatement", "medication", "medicationCodeableConcept"),
+    ("SupplyRequest", "item", "itemCodeableConcept"),
 ];
+
+/// Value set event-timing, which `when` is bound to.
+const WHEN: &str = "MORN MORN.early MORN.late NOON AFT AFT.early AFT.late EVE EVE.early EVE.late \
+    NIGHT PHS HS WAKE C CM CD CV AC ACM ACD ACV PC PCM PCD PCV";
 
 /// A resource as R4 has it.
 pub(super) fn sound(structure: &Structure, (of, tree): (&str, Tree), depth: usize) -> Tree {
@@ -35,10 +41,20 @@ pub(super) fn sound(structure: &Structure, (of, tree): (&str, Tree), depth: usiz
         let Some(member) = structure.member(of, name) else { continue };
         let inner = |tree| sound(structure, (&member.of, tree), depth + 1);
         *value = match std::mem::take(value) {
-            Tree::List(items) => Tree::List(items.into_iter().map(inner).collect()),
+            Tree::List(items) => {
+                let items = items.into_iter().map(inner).filter(|item| !item.is_empty());
+                Tree::List(items.collect())
+            }
             one => inner(one),
         };
     }
+    if of == "Timing.repeat" {
+        timed(&mut members);
+    }
+    if of == "Period" {
+        ordered(&mut members);
+    }
+    members.retain(|(_, value)| !value.is_empty());
     // Invariant obs-6: a value, or why there is none.
     let observed = matches!(of, "Observation" | "Observation.component");
     if observed && members.iter().any(|(name, _)| name.starts_with("value")) {
@@ -77,6 +93,44 @@ pub(super) fn sound(structure: &Structure, (of, tree): (&str, Tree), depth: usiz
     Tree::Map(members)
 }
 
+/// Codes its value set lists, and invariant tim-9: an offset is from such an event.
+fn timed(members: &mut Vec<(String, Tree)>) {
+    let listed =
+        |item: &Tree| item.text().is_some_and(|code| WHEN.split(' ').any(|one| one == code));
+    for (_, value) in members.iter_mut().filter(|(name, _)| name == "when") {
+        if let Tree::List(items) = value {
+            items.retain(listed);
+        }
+    }
+    let meals = ["C", "CM", "CD", "CV"];
+    let when = members.iter().find(|(name, _)| name == "when").map(|(_, value)| value.items());
+    let when = when.unwrap_or_default();
+    let away = |item: &Tree| item.text().is_some_and(|code| !meals.contains(&code));
+    if when.is_empty() || !when.iter().all(away) {
+        members.retain(|(name, _)| name != "offset");
+    }
+}
+
+/// Invariant per-1: what ends before it begins has no end.
+fn ordered(members: &mut Vec<(String, Tree)>) {
+    let text = |name: &str| {
+        let found = members.iter().find(|(own, _)| own == name);
+        found.and_then(|(_, value)| value.text()).unwrap_or_default().to_owned()
+    };
+    let (start, end) = (text("start"), text("end"));
+    let moment = |text: &str| date_of(text).and_then(|date| date.timestamp());
+    let backwards = match (start.contains('T') && end.contains('T'), moment(&start), moment(&end)) {
+        // Within one second the fraction decides.
+        (true, Some(from), Some(until)) => from > until || (from == until && start > end),
+        // A day and a time in it cannot be compared, and no validator lets them pass.
+        _ if start.contains('T') != end.contains('T') && !end.is_empty() => {
+            start.get(..10) >= end.get(..10)
+        }
+        _ => !end.is_empty() && start > end,
+    };
+    members.retain(|(name, _)| name != "end" || !backwards);
+}
+
 /// What must stand where something else does.
 fn conditional(of: &str, members: &mut Vec<(String, Tree)>) {
     let text = |name: &str| {
@@ -104,6 +158,16 @@ fn conditional(of: &str, members: &mut Vec<(String, Tree)>) {
             let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{title}</div>");
             let status = Some("generated".into());
             more.push(("text", map([("status", status), ("div", Some(div.into()))])));
+        }
+        // Invariant app-1.
+        "Appointment.participant" if !has("type") && !has("actor") => {
+            more.push(("actor", absent()));
+        }
+        // Invariant mad-1.
+        "MedicationAdministration.dosage"
+            if !members.iter().any(|(own, _)| own == "dose" || own.starts_with("rate")) =>
+        {
+            more.push(("dose", absent()));
         }
         // Invariant prr-1.
         "ServiceRequest" if has("orderDetail") && !has("code") => more.push(("code", absent())),

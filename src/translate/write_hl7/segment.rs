@@ -246,8 +246,12 @@ fn put(
 /// An identifier in the components of an EI: number, namespace, universal id, its type.
 fn entity(identifier: &Identifier, leaves: Leaves<'_>) {
     leaves(1, 1, &identifier.value);
-    let named = identifier.parts.get(3).or(identifier.authority.as_ref());
-    for (component, text) in (2..).zip(named.into_iter().flat_map(|part| part.split('&'))) {
+    let Some(named) = identifier.parts.get(3) else {
+        // Text as it is, not one part of several: nothing in it is escaped.
+        leaves(2, 1, identifier.authority.as_deref().unwrap_or_default());
+        return;
+    };
+    for (component, text) in (2..).zip(named.split('&')) {
         leaves(component, 1, &Composite::plain(text));
     }
 }

@@ -144,7 +144,8 @@ pub fn facts(bundle: &Json) -> BTreeSet<Fact> {
         let kind = resource["resourceType"].as_str().unwrap_or_default().to_owned();
         let id = resource["id"].as_str().unwrap_or_default();
         types.insert(format!("{kind}/{id}"), kind.clone());
-        types.insert(format!("urn:uuid:{id}"), kind);
+        types.insert(format!("urn:uuid:{id}"), kind.clone());
+        types.insert(entry["fullUrl"].as_str().unwrap_or_default().to_owned(), kind);
     }
     let mut found = BTreeSet::new();
     let mut head = bundle.clone();

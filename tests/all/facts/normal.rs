@@ -1,14 +1,14 @@
 //! What is normalised before facts are compared, and why.
 //!
-//! | what | how | why |
-//! | --- | --- | --- |
-//! | `id`, `resourceType`, `fullUrl`, `request` | left out | ids are made by each converter, a type is in every path |
-//! | `text.*` | left out | narrative is generated |
-//! | references | the type they point to | ids differ |
-//! | `http://example.com/v2-to-fhir-converter/…` | any system at that place | the converter's own namespace; ours is another |
-//! | date-times | same instant, or same clock | the converter ran at +05:30 and gave that offset to times without one |
-//! | numbers | by value | `7.10` and `7.1` |
-//! | `urn:uuid:`, `urn:oid:` | letter case | UUIDs |
+//! - `id`, `resourceType`, `fullUrl`, `request` are left out: ids are made by each
+//!   converter, and a type is in every path.
+//! - `text.*` is left out: narrative is generated.
+//! - A reference is the type it points to: ids differ.
+//! - `http://example.com/v2-to-fhir-converter/…` is any system at that place: the converter's
+//!   own namespace, where ours is another.
+//! - Date-times are the same as an instant or as a clock: the converter ran at +05:30 and
+//!   gave that offset to times without one.
+//! - Numbers are compared by value, `7.10` and `7.1`; `urn:uuid:` without letter case.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -56,6 +56,10 @@ fn a_record_of_another_form_becomes_a_message_that_is_read_as_the_same() {
                     loudly(&format!("{name}: {line}"));
                 }
                 let element = line.split(' ').nth(1).unwrap().to_owned();
+                // MSH and EVN say how a message travels: a fresh one has its own.
+                if element.starts_with("\"MZ.message.") {
+                    continue;
+                }
                 *missing.entry(element).or_insert(0) += 1;
             }
         }

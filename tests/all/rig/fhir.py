@@ -6,7 +6,7 @@ Usage: fhir.py BASE CERTS CITIZEN_ID NUMBER; prints one line a step.
 import sys
 
 from fhirpy import SyncFHIRClient
-from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
+from fhirpy.base.exceptions import ForbiddenError, ResourceNotFound
 
 BASE, CERTS, CITIZEN, NUMBER = sys.argv[1:5]
 SYSTEM = "urn:oid:2.16.156.10011.1.3"
@@ -71,8 +71,8 @@ try:
         identifier=f"{SYSTEM}|{CITIZEN}"
     ).fetch()
     print("a clerk got an emergency card")
-except OperationOutcome as refused:
-    print("refused", "purpose-not-granted" in str(refused.resource))
+except ForbiddenError as refused:
+    print("refused", "purpose-not-granted" in str(refused))
 
 capability = agent.execute("metadata", method="get")
 print("capability", capability["fhirVersion"])

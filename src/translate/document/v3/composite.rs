@@ -53,7 +53,7 @@ pub(super) fn name<'t>(tree: &'t Tree, used: Used<'_, 't>) -> Option<Composite> 
             text.clone_into(slot);
         }
     }
-    (count > 0).then(|| composite(parts, |parts| name_line(parts)))
+    (count > 0).then(|| composite(parts, name_line))
 }
 
 /// AD: text, parts by element, or `item/part[@type]/@value`.
@@ -86,7 +86,7 @@ pub(super) fn address<'t>(tree: &'t Tree, used: Used<'_, 't>) -> Option<Composit
         let text = subs.each_ref().map(|sub| escaped(sub)).join("&");
         text.trim_end_matches('&').to_owned()
     });
-    Some(composite(joined.collect(), |parts| address_line(parts)))
+    Some(composite(joined.collect(), address_line))
 }
 
 /// TEL: `@value`, or that of the first item.

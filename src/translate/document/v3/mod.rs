@@ -68,8 +68,7 @@ impl Syntax for V3 {
     fn read<'t>(
         &self,
         row: &DocumentRow,
-        tree: &'t Tree,
-        sent: Sent<'_>,
+        (tree, sent): (&'t Tree, Sent<'_>),
         used: &mut Vec<&'t Tree>,
     ) -> Result<Value, Wrong> {
         let before = used.len();

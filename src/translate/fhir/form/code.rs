@@ -259,7 +259,7 @@ impl Forms<'_> {
                 .system
                 .as_deref()
                 .is_none_or(|name| own.is_some_and(|own| uri(own) == uri(name)));
-        let whole = rich.then(|| components(&parts, text.as_deref())).unwrap_or_default();
+        let whole = if rich { components(&parts, text.as_deref()) } else { Vec::new() };
         let original = (rich || !same).then(|| Original {
             code: first.code.unwrap_or_default(),
             system: first.system,

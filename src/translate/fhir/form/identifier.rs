@@ -141,17 +141,17 @@ impl Forms<'_> {
                     let bare = value.strip_prefix("urn:oid:").or(value.strip_prefix("urn:uuid:"));
                     bare.unwrap_or(&value).to_owned()
                 });
-            } else if !universal && found.namespace.is_none() {
-                let value = item.get("value").and_then(Tree::text);
-                let system = item.get("system").and_then(Tree::text);
-                let own = value.map(|value| self.plan.systems.uri(value));
-                if system.is_none() && found.universal.is_none() {
-                    // A universal id of no stated kind.
-                    found.universal = leaves.member(item, "value");
-                } else if own.as_deref() == system && own.is_some() {
-                    leaves.member(item, "system");
-                    found.namespace = leaves.member(item, "value");
-                }
+                continue;
+            }
+            let value = item.get("value").and_then(Tree::text);
+            let system = item.get("system").and_then(Tree::text);
+            let own = value.map(|value| self.plan.systems.uri(value));
+            if !universal && system.is_none() && found.universal.is_none() {
+                // A universal id of no stated kind.
+                found.universal = leaves.member(item, "value");
+            } else if own.as_deref() == system && own.is_some() && found.namespace.is_none() {
+                leaves.member(item, "system");
+                found.namespace = leaves.member(item, "value");
             }
         }
         found

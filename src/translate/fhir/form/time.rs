@@ -58,7 +58,7 @@ impl Forms<'_> {
         }
         match row.shape {
             Shape::Date => Some(date_part(date.as_str().get(..8).unwrap_or(date.as_str())).into()),
-            Shape::Instant => instant(date, offset).map(Tree::from),
+            Shape::Moment => instant(date, offset).map(Tree::from),
             Shape::Period => Some(map([("start", Some(whole()))])),
             Shape::Timing => Some(map([("event", list(vec![whole()]))])),
             _ => Some(whole()),
