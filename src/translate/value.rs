@@ -230,7 +230,8 @@ pub(super) fn entity(
     let more = own.len() > 2;
     let authorities = own.split_off(1).join("&");
     let parts = if more {
-        vec![value.clone(), String::new(), String::new(), authorities]
+        let first = own.pop().unwrap_or_default();
+        vec![first, String::new(), String::new(), authorities]
     } else {
         Vec::new()
     };
