@@ -180,6 +180,7 @@ const FHIR_ROW: &[Key] = &[
     ("system", Text(false), "of a code that names none"),
     ("unit", Text(false), "of a quantity that names none"),
     ("role", Text(false), "in which role a person is referred to"),
+    ("several", Texts(false), "only of several values: each an item, with these members"),
     ("note", Text(false), "for the reader"),
 ];
 const REF: &[Key] = &[

@@ -124,6 +124,9 @@ impl<'p> Writing<'p, '_> {
         if !wrote {
             return None;
         }
+        for row in file.rows.iter().filter(|row| !row.several.is_empty()) {
+            draft.spread(&row.path, &row.several);
+        }
         self.constants(file, group, &mut draft);
         Some(draft)
     }
@@ -179,8 +182,12 @@ impl<'p> Writing<'p, '_> {
         let record = self.record;
         let groups = groups.into_iter().filter_map(|group| record.groups.get(group));
         let fields = groups.flat_map(|group| &group.fields);
+        let fields = fields.filter(|field| field.element == row.meaning.element);
         let mut wrote = false;
-        for field in fields.filter(|field| field.element == row.meaning.element) {
+        if !row.several.is_empty() && fields.clone().count() < 2 {
+            return false;
+        }
+        for field in fields {
             let Some(value) = self.forms.write(row, &field.value, &mut self.made) else { continue };
             let mut items = items.to_vec();
             items.push(Item::New);

@@ -266,6 +266,7 @@ impl Compiler<'_> {
             unit: text.unit.clone(),
             targets: end.targets.into_iter().filter(|target| !target.is_empty()).collect(),
             role: text.role.clone(),
+            several: text.several.clone(),
         };
         match plan.rows.iter().any(|before| never(before, &row)) {
             true => Err(file
@@ -302,6 +303,7 @@ impl Compiler<'_> {
             system: None,
             unit: text.unit.clone(),
             role: None,
+            several: Vec::new(),
             note: None,
         };
         let empty = ResourcePlan::empty(scope.resource);

@@ -149,6 +149,9 @@ pub(in crate::translate) struct FhirRowText {
     /// A person here is referred to in this role (HL7 table 0443), by a PractitionerRole.
     #[serde(default)]
     pub role: Option<String>,
+    /// Only where there are several values: each an item, with these members of the resource.
+    #[serde(default)]
+    pub several: Vec<String>,
     #[allow(dead_code, reason = "for the reader of the file")]
     pub note: Option<String>,
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::error::TranslateError;
+use super::super::file::Way;
 use super::leaves::Leaves;
 use super::place::{find, holds};
 use super::plan::{FhirPlan, ResourcePlan};
@@ -59,6 +60,9 @@ fn entry<'t>(plan: &FhirPlan, tree: &'t Tree, pointer: String) -> Entry<'t> {
 fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
     let fixed = file.fixed.iter().filter(|fixed| fixed.list.is_none());
     let held = fixed.clone().filter(|fixed| holds(tree, &fixed.constant)).count();
+    if retold(file) {
+        return (held == fixed.count()).then_some(held);
+    }
     if file.each.is_empty() {
         // Most of these are assigners and the like: only one that says it is such is read.
         let made = matches!(file.resource.as_str(), "Organization" | "Practitioner" | "Location");
@@ -78,6 +82,17 @@ fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
     let known = |name: &String| envelope.contains(&name.as_str()) || names.contains(&name);
     let whole = tree.members().iter().all(|(name, _)| known(name));
     (whole && held == fixed.count()).then_some(held + 100)
+}
+
+/// Whether a file only tells once more, of an organization, a person or a place, what other
+/// resources say: reading takes nothing from it, and opens no group.
+fn retold(file: &ResourcePlan) -> bool {
+    let made = match file.resource.as_str() {
+        "Organization" | "Practitioner" | "Location" => file.fixed.is_empty(),
+        "PractitionerRole" => !file.fixed.is_empty(),
+        _ => false,
+    };
+    made && file.rows.iter().all(|row| row.meaning.way == Way::Out)
 }
 
 /// Which element of a file a resource's code names.
@@ -105,6 +120,9 @@ pub(super) fn group_all(
     let mut done: Vec<usize> = Vec::new();
     for index in order {
         let Some(own) = file(entries, index) else { continue };
+        if retold(own) {
+            continue;
+        }
         let number = entries.get(index).and_then(|entry| entry.file).unwrap_or_default();
         let near: Vec<usize> = links
             .get(&index)

@@ -40,6 +40,25 @@ impl Draft {
         self.items.contains_key(&(list, group))
     }
 
+    /// Gives the items a row wrote the members that stand beside their list; the place for
+    /// one value alone is left empty.
+    pub fn spread(&mut self, path: &Path, members: &[String]) {
+        let (Some(list), Some(value)) = (path.0.first(), path.0.last()) else { return };
+        if !self.filled(path) {
+            return;
+        }
+        let Tree::Map(own) = &mut self.tree else { return };
+        own.retain(|(name, _)| *name != value.name);
+        let copies = own.iter().filter(|(name, _)| members.contains(name));
+        let copies: Vec<_> = copies.cloned().collect();
+        let found = own.iter_mut().find(|(name, _)| *name == list.name);
+        if let Some((_, Tree::List(items))) = found {
+            for item in items {
+                join(item, Tree::Map(copies.clone()));
+            }
+        }
+    }
+
     /// Puts a constant.
     pub fn set(&mut self, constant: &Constant, items: &[Item]) -> bool {
         self.put(&constant.path, items, constant.is.clone())

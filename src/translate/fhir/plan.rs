@@ -120,4 +120,6 @@ pub(super) struct FhirRow {
     pub targets: Vec<String>,
     /// A person here is referred to in this role (HL7 table 0443).
     pub role: Option<String>,
+    /// Written only where there are several values; the members their items get.
+    pub several: Vec<String>,
 }
