@@ -184,6 +184,10 @@ fn conditional(of: &str, members: &mut Vec<(String, Tree)>) {
         {
             more.push(("dose", absent()));
         }
+        // Invariant org-1.
+        "Organization" if !["name", "_name", "identifier"].into_iter().any(has) => {
+            more.push(("_name", absent()));
+        }
         // Invariant prr-1.
         "ServiceRequest" if has("orderDetail") && !has("code") => more.push(("code", absent())),
         _ => (),
