@@ -68,7 +68,7 @@ fn said(bundle: &Json, read: &Translation) -> BTreeSet<facts::Fact> {
 
 /// How many of ten thousand facts of hostile bundles are lost today, mostly values of a
 /// PractitionerRole that reading takes for part of a person. Too many; only to be lowered.
-const LOST_MAX: usize = 700;
+const LOST_MAX: usize = 130;
 
 #[test]
 fn what_is_read_is_written_again() {
@@ -100,9 +100,10 @@ fn every_example_is_written_again_whole() {
         let read = pack.read_fhir(source(), &Tree::from_json(&bundle)).unwrap();
         let again = facts::facts(&pack.write_fhir(&read.record).to_json());
         let said = said(&bundle, &read);
-        // Of the bundle alone, of a server, or narrative: dropped by declaration.
+        // Of the bundle alone, of a server, or narrative: dropped by declaration; a contact is
+        // written as a RelatedPerson.
         let own = |fact: &&facts::Fact| {
-            let dropped = [".meta.", ".div", ".text.status"];
+            let dropped = [".meta.", ".div", ".text.status", "Patient.contact."];
             !fact.path.starts_with("Bundle.")
                 && !dropped.iter().any(|part| fact.path.contains(part))
         };

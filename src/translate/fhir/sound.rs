@@ -54,6 +54,9 @@ pub(super) fn sound(structure: &Structure, (of, tree): (&str, Tree), depth: usiz
     if of == "Period" {
         ordered(&mut members);
     }
+    if of == "Organization" {
+        away_from_home(&mut members);
+    }
     members.retain(|(_, value)| !value.is_empty());
     // Invariant obs-6: a value, or why there is none.
     let observed = matches!(of, "Observation" | "Observation.component");
@@ -108,6 +111,18 @@ fn timed(members: &mut Vec<(String, Tree)>) {
     let away = |item: &Tree| item.text().is_some_and(|code| !meals.contains(&code));
     if when.is_empty() || !when.iter().all(away) {
         members.retain(|(name, _)| name != "offset");
+    }
+}
+
+/// Invariants org-2 and org-3: nobody is at home in an organization.
+fn away_from_home(members: &mut [(String, Tree)]) {
+    for (_, value) in members.iter_mut().filter(|(name, _)| name == "address" || name == "telecom")
+    {
+        let Tree::List(items) = value else { continue };
+        for item in items {
+            let Tree::Map(parts) = item else { continue };
+            parts.retain(|(name, value)| name != "use" || value.text() != Some("home"));
+        }
     }
 }
 
@@ -168,6 +183,10 @@ fn conditional(of: &str, members: &mut Vec<(String, Tree)>) {
             if !members.iter().any(|(own, _)| own == "dose" || own.starts_with("rate")) =>
         {
             more.push(("dose", absent()));
+        }
+        // Invariant org-1.
+        "Organization" if !["name", "_name", "identifier"].into_iter().any(has) => {
+            more.push(("_name", absent()));
         }
         // Invariant prr-1.
         "ServiceRequest" if has("orderDetail") && !has("code") => more.push(("code", absent())),
