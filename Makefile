@@ -2,7 +2,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help demo test bench packages
+.PHONY: help demo test bench fuzz packages
 help: ## these lines
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -20,6 +20,10 @@ test: packages ## everything: style, lints, unit, property, sockets, browser, cr
 	KANGQIAO_CLIENTS=$(TARGET)/clients $(CARGO) test --locked --workspace
 	@scripts/judge $(TARGET)/tools
 
-bench: ## throughput, conversions, latency, memory, start-up as ratios; writes target/bench*.json
+bench: ## throughput, latency, memory, start-up and conversions as ratios; writes target/*.json
 	$(CARGO) bench --locked --bench translate
 	$(CARGO) bench --locked --bench gateway
+	$(CARGO) bench --locked --bench translate
+
+fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
+	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)

@@ -58,10 +58,8 @@ fn a_path_resource_or_type_that_does_not_fit_is_refused_where_it_stands() {
     );
     check(
         r#"rows = [{ wire = "/contact", element = "MZ.ward" }]"#,
-        &[
-            "fhir/patient.toml:5:18: a value cannot be a whole Patient.contact\n  hint: name one \
-             of its members",
-        ],
+        &["fhir/patient.toml:5:18: a value cannot be a whole Patient.contact\n  hint: name one \
+             of its members"],
     );
     check(
         r#"refs = [{ wire = "/managingOrganization", to = "Patient" }]"#,
