@@ -21,7 +21,6 @@ test: packages ## everything: style, lints, unit, property, sockets, browser, cr
 	@scripts/judge $(TARGET)/tools
 
 bench: ## throughput, latency, memory, start-up and conversions as ratios; writes target/*.json
-	$(CARGO) bench --locked --bench translate
 	$(CARGO) bench --locked --bench gateway
 	$(CARGO) bench --locked --bench translate
 
