@@ -137,13 +137,21 @@ fn a_match_finds_who_has_the_identifier() {
         }}],
     })
     .to_string();
-    let request = format!(
-        "POST /fhir/Patient/$match HTTP/1.1\r\nhost: g\r\nkangqiao-purpose: living-check\r\n\
-         content-type: application/fhir+json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let reply = rig.https(CLERK).ask(request.as_bytes()).unwrap();
-    assert_eq!((reply.status, reply.json()["type"].as_str()), (200, Some("searchset")));
+    let ask = |who: &str, purpose: &str| {
+        let request = format!(
+            "POST /fhir/Patient/$match HTTP/1.1\r\nhost: g\r\nkangqiao-purpose: {purpose}\r\n\
+             content-type: application/fhir+json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        rig.https(who).ask(request.as_bytes()).unwrap()
+    };
+    let reply = ask("clinic-doctor", "record-sharing");
+    let entry = reply.json()["entry"][0].clone();
+    assert_eq!(entry["resource"]["resourceType"], "Patient", "{}", text(&reply));
+    assert_eq!(entry["search"]["score"], 1, "{}", text(&reply));
+    // Whoever may not know who somebody is learns nothing by asking for a match.
+    let clerk = ask(CLERK, "living-check");
+    assert_eq!((clerk.status, clerk.json()["total"].as_u64()), (200, Some(0)), "{}", text(&clerk));
 }
 
 #[test]
