@@ -5,6 +5,7 @@
 pub mod card;
 mod handle;
 pub mod index;
+pub mod linkage;
 pub mod peer;
 pub mod resident;
 

@@ -1,0 +1,132 @@
+//! A whole population at once: who may be whom, weights of its own, its persons.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::cluster::{Link, group};
+use super::traits::{Mark, Traits};
+use super::verdict::{Rule, Verdict};
+use super::weights::Weights;
+use super::{Judged, decide};
+
+/// A key that more share than this says nothing of anybody.
+pub const SHARED_MAX: usize = 200;
+
+/// Entries with the pairs of them worth a look.
+pub struct Population<'a> {
+    traits: &'a [Traits],
+    pairs: Vec<(u32, u32)>,
+    weights: Weights,
+}
+
+/// What became of a population.
+pub struct Persons {
+    /// For each entry the number of its person: the first entry of it.
+    pub automatic: Vec<usize>,
+    /// Pairs of different persons that somebody should look at, the surest first.
+    pub review: Vec<((usize, usize), Judged)>,
+}
+
+impl<'a> Population<'a> {
+    /// Finds the pairs and learns what agreements are worth here.
+    #[must_use]
+    pub fn learn(traits: &'a [Traits]) -> Self {
+        let pairs = pairs(traits);
+        let weights = Weights::learn(traits, &pairs);
+        Self { traits, pairs, weights }
+    }
+
+    /// What agreements are worth here.
+    #[must_use]
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Groups the entries. `order` ends ties: a mark of each entry that does not depend on
+    /// where it stands.
+    #[must_use]
+    pub fn persons(&self, order: &[u64]) -> Persons {
+        let mut links = Vec::new();
+        let mut judged = Vec::new();
+        for (a, b) in &self.pairs {
+            let pair = (index(*a), index(*b));
+            let (Some(one), Some(other)) = (self.traits.get(pair.0), self.traits.get(pair.1))
+            else {
+                continue;
+            };
+            let found = decide(&self.weights, one, other);
+            links.push(Link { pair, verdict: found.verdict, weight: found.weight });
+            judged.push((pair, found));
+        }
+        let automatic = group(order, &links);
+        let person = |at: usize| automatic.get(at).copied();
+        judged.retain(|(pair, found)| {
+            found.verdict >= Verdict::Review && person(pair.0) != person(pair.1)
+        });
+        judged.sort_by(|a, b| b.1.weight.total_cmp(&a.1.weight));
+        Persons { automatic, review: judged }
+    }
+}
+
+impl Persons {
+    /// The persons if what is most likely in the queue were confirmed: somebody with one
+    /// possible partner alone, by a rule that is seldom wrong. Not for records that are
+    /// served; a figure to compare matchers by.
+    #[must_use]
+    pub fn likely(&self) -> Vec<usize> {
+        let mut likely = self.automatic.clone();
+        let person = |at: usize| self.automatic.get(at).copied().unwrap_or(at);
+        let mut partners: HashMap<usize, BTreeSet<usize>> = HashMap::new();
+        for ((a, b), _) in &self.review {
+            let (a, b) = (person(*a), person(*b));
+            partners.entry(a).or_default().insert(b);
+            partners.entry(b).or_default().insert(a);
+        }
+        let only = |at: usize| partners.get(&at).is_some_and(|others| others.len() == 1);
+        for ((a, b), found) in &self.review {
+            let sound = match found.rule {
+                Rule::Reissued => true,
+                Rule::NameAndBirthday | Rule::TooLittle | Rule::Doubtful => {
+                    found.weight >= LIKELY_FROM
+                }
+                _ => false,
+            };
+            let (left, right) = (person(*a), person(*b));
+            if !sound || !(only(left) || only(right)) {
+                continue;
+            }
+            let (keep, go) = (likely.get(*a).copied(), likely.get(*b).copied());
+            if let (Some(keep), Some(go)) = (keep, go) {
+                likely.iter_mut().filter(|slot| **slot == go).for_each(|slot| *slot = keep);
+            }
+        }
+        likely
+    }
+}
+
+/// From which weight on what is queued is more likely than not.
+const LIKELY_FROM: f64 = 4.0;
+
+/// Every two that share a key.
+fn pairs(traits: &[Traits]) -> Vec<(u32, u32)> {
+    let mut holders: HashMap<Mark, Vec<u32>> = HashMap::new();
+    for (at, entry) in (0_u32..).zip(traits) {
+        for key in &entry.keys {
+            holders.entry(*key).or_default().push(at);
+        }
+    }
+    let mut pairs = Vec::new();
+    for (at, entry) in (0_u32..).zip(traits) {
+        for key in entry.keys.iter().chain(&entry.probes) {
+            let others = holders.get(key).filter(|others| others.len() <= SHARED_MAX);
+            let others = others.into_iter().flatten().filter(|other| **other != at);
+            pairs.extend(others.map(|other| (at.min(*other), at.max(*other))));
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
+}
+
+fn index(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
