@@ -10,6 +10,7 @@ mod counters;
 mod exchange;
 mod fhir;
 mod gather;
+pub mod identity;
 mod intake;
 mod ledger;
 mod operate;

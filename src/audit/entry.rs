@@ -23,10 +23,16 @@ pub enum Kind {
     Erase,
     /// 导出: a part of the ledger was exported.
     Export,
+    /// 认定: somebody said that entries of the index are one person, or are not.
+    Identity,
+    /// 归并: entries of the index were found to be one person's.
+    Link,
     /// 定位: an identifier was sent to an upstream to ask what it has.
     Location,
     /// 合并: two persons of the index became one.
     Merge,
+    /// 拆分: what was one person of the index is two.
+    Part,
     /// 台账查询: an auditor asked the ledger.
     Query,
     /// 拒绝: a question was refused.
@@ -35,6 +41,8 @@ pub enum Kind {
     Reload,
     /// 重放: a quarantined message was tried again.
     Replay,
+    /// 身份审核: a reviewer looked at entries that may be one person's.
+    Review,
     /// 登录: somebody signed in to the console, or failed to.
     SignIn,
     /// 启动: the gateway started.
@@ -45,16 +53,20 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 12] = [
+    pub const ALL: [(Self, &'static str, &'static str); 16] = [
         (Self::Disclosure, "disclosure", "披露"),
         (Self::Erase, "erase", "抹除"),
         (Self::Export, "export", "导出"),
+        (Self::Identity, "identity", "认定"),
+        (Self::Link, "link", "归并"),
         (Self::Location, "location", "定位"),
         (Self::Merge, "merge", "合并"),
+        (Self::Part, "part", "拆分"),
         (Self::Query, "query", "台账查询"),
         (Self::Refusal, "refusal", "拒绝"),
         (Self::Reload, "reload", "重新加载"),
         (Self::Replay, "replay", "重放"),
+        (Self::Review, "review", "身份审核"),
         (Self::SignIn, "sign-in", "登录"),
         (Self::Start, "start", "启动"),
         (Self::Unmerge, "unmerge", "撤销合并"),

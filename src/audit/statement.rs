@@ -56,14 +56,16 @@ impl Entry {
         entry
     }
 
-    /// Two persons become one, because `source` said so.
+    /// Somebody of the index becomes another person, because of what `source` said: they
+    /// are found to be one (`link`), said to be one (`merge`), or are two again (`part`).
     #[must_use]
-    pub fn merge(
+    pub fn change(
+        kind: Kind,
         from: Option<Pseudonym>,
         source: Source,
         circumstances: Circumstances<'_>,
     ) -> Self {
-        let mut entry = Self::at(Kind::Merge, circumstances);
+        let mut entry = Self::at(kind, circumstances);
         entry.merged = from;
         entry.sources.insert(source, Freshness::Fresh);
         entry

@@ -157,8 +157,12 @@ fn a_refusal_says_who_was_refused_and_why() {
 #[test]
 fn a_merge_names_both_persons_and_who_said_so() {
     let from = Pseudonym("cd".repeat(16));
-    let entry =
-        Entry::merge(Some(from.clone()), Source::parse("hospital-a").unwrap(), circumstances());
+    let entry = Entry::change(
+        Kind::Merge,
+        Some(from.clone()),
+        Source::parse("hospital-a").unwrap(),
+        circumstances(),
+    );
     assert_eq!((entry.merged, entry.kind), (Some(from), Kind::Merge));
     assert!(entry.person.is_some());
     assert_eq!(entry.sources.len(), 2);

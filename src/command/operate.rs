@@ -45,6 +45,10 @@ pub struct Replay {
     /// Version of a mapping pack that served before, instead of today's
     #[arg(long, value_name = "VERSION")]
     mappings: Option<String>,
+    /// The new name and birth date or sex are right: a message held as identity-overlay may
+    /// replace what its number stood for
+    #[arg(long, requires = "numbers", conflicts_with = "all")]
+    accept_overlay: bool,
 }
 
 /// `kangqiao unmerge --local … --authority …`
@@ -84,7 +88,11 @@ impl Replay {
     /// # Errors
     /// [`Failure`] if the gateway does not carry it out, or a message is still not applied.
     pub fn run(self) -> Result<(), Failure> {
-        let replay = Order::Replay { numbers: self.numbers, mappings: self.mappings };
+        let replay = Order::Replay {
+            numbers: self.numbers,
+            mappings: self.mappings,
+            accept_overlay: self.accept_overlay,
+        };
         let told = order(&self.place, &replay)?;
         print(&told)?;
         let all = told.as_array().map(Vec::as_slice).unwrap_or_default();

@@ -240,7 +240,7 @@ impl Gateway {
         };
         let proposed = match (identifiers, merge_from) {
             (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
-                entry: (!merge_from.is_empty()).then(|| self.merge_entry(rules, sender)),
+                entry: Some(self.identity_entry(rules, sender)),
                 documents: self.document_keys(&translation.record),
                 record: Box::new(translation.record),
                 identifiers,

@@ -13,7 +13,7 @@ use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{PersonId, Pseudonym};
 use crate::outbound::Upstream;
-use crate::store::{LedgerRow, StoreError, WriteEntry};
+use crate::store::{Change, LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
 
 impl Gateway {
@@ -119,17 +119,22 @@ impl Gateway {
         entry
     }
 
-    /// Writes the entry of a merge once the store knows who became whom.
-    pub(super) fn merge_entry(&self, rules: &Arc<Rules>, sender: Source) -> WriteEntry {
+    /// Writes the entry of a change of identity once the store knows who became whom.
+    pub(super) fn identity_entry(&self, rules: &Arc<Rules>, sender: Source) -> WriteEntry {
         let (keys, rules, at_ms) = (self.keys.clone(), Arc::clone(rules), (self.clock)());
-        let random = random();
-        Box::new(move |persons: &[PersonId]| {
+        Box::new(move |change: Change, persons: &[PersonId]| {
+            let kind = match change {
+                Change::Linked => Kind::Link,
+                Change::Merged => Kind::Merge,
+                Change::Parted => Kind::Part,
+            };
             let mut known = persons.iter().map(|person| keys.pseudonym(*person));
             let (into, from) = (known.next(), known.next());
             let mappings = rules.pack.version();
             let sources = BTreeMap::new();
+            let random = random();
             let circumstances = Circumstances { at_ms, random, person: into, mappings, sources };
-            row(&Entry::merge(from, sender, circumstances))
+            row(&Entry::change(kind, from, sender, circumstances))
         })
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Gateway, Rules};
 use crate::audit::{Kind, Reference};
 use crate::identity::{PersonId, Subject, Token};
-use crate::store::{Reason, State, StoreError};
+use crate::store::{Guard, Reason, State, StoreError};
 use crate::translate::Translation;
 use crate::vocabulary::{Fault, Identifier};
 
@@ -17,14 +17,15 @@ use crate::vocabulary::{Fault, Identifier};
 const REPLAYS_MAX: usize = 10_000;
 
 impl Gateway {
-    /// Tries quarantined messages again, in the order they came, by `past` rules or today's.
+    /// Tries quarantined messages again, in the order they came, by `past` rules or today's;
+    /// past the overlay guard only where somebody says that the new demographics are right.
     ///
     /// # Errors
     /// The first fault that stops the work; what was done before stays done.
     pub async fn replay(
         &self,
         numbers: Vec<u64>,
-        past: Option<Arc<Rules>>,
+        (past, guard): (Option<Arc<Rules>>, Guard),
         user: u32,
     ) -> Result<Value, Fault> {
         let numbers = match numbers.is_empty() {
@@ -37,7 +38,7 @@ impl Gateway {
         };
         let mut outcomes = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let outcome = match self.replay_one(number, past.as_ref(), user).await {
+            let outcome = match self.replay_one(number, (past.as_ref(), guard), user).await {
                 Ok((state, reason)) => json!({
                     "number": number,
                     "state": state.as_str(),
@@ -59,7 +60,7 @@ impl Gateway {
     async fn replay_one(
         &self,
         number: u64,
-        past: Option<&Arc<Rules>>,
+        (past, guard): (Option<&Arc<Rules>>, Guard),
         user: u32,
     ) -> Result<(State, Option<Reason>), StoreError> {
         let held = self.store.replay(number).await?.ok_or(StoreError::Unknown)?;
@@ -73,7 +74,7 @@ impl Gateway {
         let rules = past.map_or_else(|| self.rules.load_full(), Arc::clone);
         let proposed = self.reread(&rules, (held.source, held.form), &held.raw);
         self.enter(Kind::Replay, &format!("message {number}"), (user, None)).await?;
-        let kept = self.store.set_outcome(number, proposed).await?;
+        let kept = self.store.set_outcome(number, proposed, guard).await?;
         kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
         Ok((kept.state, kept.reason))
     }
@@ -116,9 +117,8 @@ impl Gateway {
     /// [`Fault::NotMerged`] if nobody has the identifier, or was not merged under it.
     pub async fn unmerge(&self, identifier: &Identifier, user: u32) -> Result<Value, Fault> {
         let token = self.token(identifier)?;
-        let holder = self.store.holder(token).await.map_err(|error| error.fault())?;
-        let root = self.store.person(&[token]).await.map_err(|error| error.fault())?;
-        let person = holder.filter(|_| holder != root).ok_or(Fault::NotMerged)?;
+        let merged = self.store.merged(token).await.map_err(|error| error.fault())?;
+        let person = merged.ok_or(Fault::NotMerged)?;
         self.enter(Kind::Unmerge, "order", (user, Some(person))).await.map_err(|e| e.fault())?;
         let touched = self.store.unmerge(person, (self.clock)()).await;
         self.touched(touched)

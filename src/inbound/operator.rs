@@ -29,6 +29,11 @@ pub enum Order {
         /// Any identifier of the person.
         identifier: Identifier,
     },
+    /// 身份: what is asked or said of who is one person; the flow knows the words.
+    Identity {
+        /// What is asked or said.
+        about: Value,
+    },
     /// 预览: what a message of the journal would become; nothing is kept.
     Preview {
         /// Journal number.
@@ -45,6 +50,9 @@ pub enum Order {
         /// Version of the mapping pack; today's if none is named.
         #[serde(default)]
         mappings: Option<String>,
+        /// Whether a message held as an overlay may replace what its number stood for.
+        #[serde(default)]
+        accept_overlay: bool,
     },
     /// 撤销合并: set a person free again that was merged into another.
     Unmerge {

@@ -27,9 +27,20 @@ pub struct Arrival {
     pub proposed: Proposed,
 }
 
-/// Writes the ledger entry of a merge, once the two persons are known: the one that
-/// stays, then the one that goes. May be called again if a commit fails.
-pub type WriteEntry = Box<dyn Fn(&[PersonId]) -> LedgerRow + Send>;
+/// How one person became another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Entries were found to be one person's.
+    Linked,
+    /// A message said that two are one.
+    Merged,
+    /// What was one person is two.
+    Parted,
+}
+
+/// Writes the ledger entry of a change of identity, once the persons are known: the one
+/// that is now, then the one that was. May be called again if a commit fails.
+pub type WriteEntry = Box<dyn Fn(Change, &[PersonId]) -> LedgerRow + Send>;
 
 /// What shall become of a message.
 pub enum Proposed {
@@ -41,7 +52,7 @@ pub enum Proposed {
         identifiers: Vec<Indexed>,
         /// Who, it says, is the same person (MRG-1 of ADT^A40); empty for all others.
         merge_from: Vec<Indexed>,
-        /// The ledger entry to write with it, if two persons do become one by it.
+        /// The ledger entry to write with it, if somebody becomes another person by it.
         entry: Option<WriteEntry>,
         /// Keyed digests of the numbers of the document it holds.
         documents: Vec<String>,

@@ -1,19 +1,22 @@
-//! 主索引, the index of persons: which tokens lead to whom, and who is merged into whom.
+//! 主索引, the index of persons: which tokens lead to whom.
 //!
-//! A link is a row with the journal number that made it; a merge is a dated event and
-//! can be undone. Records stay with the person they came to, under that person's key;
-//! reading a person reads everybody merged into the same root.
+//! A person row is an entry: what one source says of one person. Within a source its
+//! numbers say which entry is meant; who is one person across entries is found in
+//! `place`, and `merged_into` leads from an entry to the one that stands for the person.
+//! Records stay with the entry they came to, under that entry's key; reading a person
+//! reads every entry of it.
 
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::seal::{DataKey, Place};
 use super::writer::{Stop, Writer};
 use crate::identity::resident::resolve;
 use crate::identity::{Indexed, PersonId, Resolution, Token};
-use crate::vocabulary::{IdentifierKind, Position};
+use crate::vocabulary::{IdentifierKind, Position, Source};
 
 /// Everybody who is one person with `?1`, who must be a root.
 const SET: &str = "WITH RECURSIVE one(id) AS (VALUES (?1) UNION \
@@ -26,42 +29,58 @@ const JOINS_DEEP_MAX: usize = 10_000;
 #[derive(Clone)]
 pub struct Person {
     key: Option<Arc<DataKey>>,
-    merged_into: Option<PersonId>,
+    pub(super) merged_into: Option<PersonId>,
+    /// Keyed digest of the demographics its traits were made of.
+    pub(super) seen: Option<[u8; 16]>,
 }
+
+/// A citizen id of somebody else, by the birth date inside.
+pub const BORROWED: i64 = 2;
 
 /// Whom a set of identifiers means.
 pub struct Meant<'a> {
-    /// The person they are linked to and the root that person is merged into.
+    /// Who says so.
+    pub source: Source,
+    /// The entry they mean, and the entry that stands for its person.
     pub known: Option<(PersonId, PersonId)>,
-    /// The identifiers that lead to nobody yet.
+    /// The identifiers the entry does not have yet.
     pub unknown: Vec<&'a Indexed>,
 }
 
-/// Identifiers of one message belong to different persons; where the first of them stood.
+/// Identifiers of one message belong to different entries; where the first of them stood.
 pub struct Conflict(pub Option<Position>);
 
 impl Writer {
-    /// Whom the identifiers mean, by the rule of `identity`. Writes nothing.
+    /// Which entry of `source` the identifiers mean, by the rule of `identity`. Writes nothing.
+    ///
+    /// A number the source assigned says it alone; only where there is none do others.
     pub(super) fn meant<'a>(
         &mut self,
+        source: Source,
         identifiers: &[&'a Indexed],
     ) -> Result<Result<Meant<'a>, Conflict>, Stop> {
+        let assigned = identifiers.iter().any(|indexed| indexed.kind == IdentifierKind::Local);
         let (mut holders, mut roots, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
         for indexed in identifiers {
-            match self.holder(&indexed.token)? {
-                Some(holder) => {
+            let decides = !assigned || indexed.kind == IdentifierKind::Local;
+            match self.holder((indexed.token, source))? {
+                Some(holder) if decides => {
                     roots.push(self.root(holder)?);
                     holders.push(holder);
                 }
-                None => unknown.push(*indexed),
+                _ => unknown.push(*indexed),
             }
         }
-        // Two citizen ids are two people, whoever is known already. Of the person known,
-        // only a new citizen id can contradict; a known one costs no statement.
+        let holder = holders.first().copied();
+        if let Some(holder) = holder {
+            unknown = self.not_of(holder, unknown)?;
+        }
+        // Two citizen ids are two people. What other sources say of the person is weighed
+        // later; an entry itself has one id, and only a new one can contradict it.
         let named = identifiers.iter().filter(|indexed| national(indexed)).count();
-        let contradicted = match roots.first() {
+        let contradicted = match holder {
             _ if named > 1 => true,
-            Some(root) if unknown.iter().any(national) => self.has_citizen_id(*root)?,
+            Some(holder) if unknown.iter().any(national) => self.is_national(holder)?,
             _ => false,
         };
         let resolved = match resolve(roots, contradicted) {
@@ -81,16 +100,49 @@ impl Writer {
                 Some((holder.unwrap_or(root), root))
             }
         };
-        Ok(Ok(Meant { known, unknown }))
+        Ok(Ok(Meant { source, known, unknown }))
+    }
+
+    /// Those of the identifiers that are not this entry's yet.
+    fn not_of<'a>(
+        &self,
+        holder: PersonId,
+        mut identifiers: Vec<&'a Indexed>,
+    ) -> rusqlite::Result<Vec<&'a Indexed>> {
+        if identifiers.is_empty() {
+            return Ok(identifiers);
+        }
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT 1 FROM identifier WHERE token = ?1 AND person = ?2")?;
+        let mut found = Vec::new();
+        for indexed in identifiers.drain(..) {
+            if !select.exists((indexed.token.as_bytes(), holder.0))? {
+                found.push(indexed);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether joining the two would make one person of two citizen ids.
     pub(super) fn contradict(&self, from: &Meant<'_>, into: &Meant<'_>) -> Result<bool, Stop> {
         let same = from.known.is_some() && from.known.map(|at| at.1) == into.known.map(|at| at.1);
-        Ok(!same && self.has_national(from)? && self.has_national(into)?)
+        let (from, into) = (self.citizen_ids(from)?, self.citizen_ids(into)?);
+        Ok(!same && apart(&from, &into))
     }
 
-    /// The person meant, made if new, with every new identifier linked.
+    /// Every citizen id of the person meant, and those the message brings.
+    fn citizen_ids(&self, meant: &Meant<'_>) -> rusqlite::Result<Vec<Token>> {
+        let mut found = match meant.known {
+            Some((_, root)) => citizen_ids(&self.connection, root)?,
+            None => Vec::new(),
+        };
+        let new = meant.unknown.iter().filter(|indexed| national(indexed));
+        found.extend(new.map(|indexed| indexed.token));
+        Ok(found)
+    }
+
+    /// The entry meant, made if new, with every new identifier linked.
     pub(super) fn admit(
         &mut self,
         meant: &Meant<'_>,
@@ -99,61 +151,33 @@ impl Writer {
         let (holder, root) = match meant.known {
             // Whoever has no key any more is refused before anything is written.
             Some(known) => self.key(known.0).map(|_| known)?,
-            None => self.create().map(|person| (person, person))?,
+            None => {
+                let first = meant.unknown.first().ok_or(StoreError::Unknown)?;
+                let mark = mark(&first.token, meant.source);
+                self.create(meant.source, mark).map(|person| (person, person))?
+            }
         };
         for indexed in &meant.unknown {
+            let (token, source) = (indexed.token.as_bytes(), meant.source.as_str());
             self.connection
-                .prepare_cached("INSERT INTO identifier VALUES (?1, ?2, ?3, ?4)")?
-                .execute((indexed.token.as_bytes(), holder.0, indexed.kind.as_str(), journal))?;
+                .prepare_cached("INSERT OR IGNORE INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1)")?
+                .execute((token, source, holder.0, indexed.kind.as_str(), journal))?;
             if indexed.kind == IdentifierKind::CitizenId {
                 self.connection
                     .prepare_cached("UPDATE person SET citizen = 1 WHERE id = ?1")?
                     .execute([holder.0])?;
             }
-            self.tokens.keep(indexed.token, holder);
+            self.tokens.keep((indexed.token, meant.source), holder);
+            // Others may have it too: what readers remember may be too little.
+            self.relinked |= self.is_shared(&indexed.token, holder)?;
         }
         Ok((holder, root))
     }
 
-    /// Joins two roots; a person is never joined to itself.
-    pub(super) fn join(
-        &mut self,
-        (from, into): (PersonId, PersonId),
-        at_ms: i64,
-        journal: Option<i64>,
-    ) -> Result<(), Stop> {
-        if from != into {
-            self.link(from, Some(into), (at_ms, journal))?;
-        }
-        Ok(())
-    }
-
-    /// An operator's merge.
-    pub(super) fn merge(
-        &mut self,
-        from: PersonId,
-        into: PersonId,
-        at_ms: i64,
-    ) -> Result<Vec<PersonId>, Stop> {
-        let (from, into) = (self.root(from)?, self.root(into)?);
-        if from != into && self.has_citizen_id(from)? && self.has_citizen_id(into)? {
-            return Err(StoreError::Conflict.into());
-        }
-        self.join((from, into), at_ms, None)?;
-        Ok(self.with_root(into)?)
-    }
-
-    /// Undoes a merge; the answer names everybody whose records look different now.
-    pub(super) fn unmerge(&mut self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, Stop> {
-        if self.recall(person)?.merged_into.is_none() {
-            return Err(StoreError::Unknown.into());
-        }
-        let root = self.root(person)?;
-        let mut touched = self.with_root(root)?;
-        self.link(person, None, (at_ms, None))?;
-        touched.retain(|other| *other != person);
-        touched.insert(0, person);
-        Ok(touched)
+    fn is_shared(&self, token: &Token, holder: PersonId) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("SELECT 1 FROM identifier WHERE token = ?1 AND person <> ?2 LIMIT 1")?
+            .exists((token.as_bytes(), holder.0))
     }
 
     /// Destroys the keys of everybody who is this person, and unlinks their identifiers.
@@ -170,6 +194,7 @@ impl Writer {
             self.connection
                 .prepare_cached("DELETE FROM identifier WHERE person = ?1")?
                 .execute([each.0])?;
+            self.unplace(*each)?;
             self.persons.forget(each);
         }
         self.tokens.clear();
@@ -187,18 +212,22 @@ impl Writer {
         set(&self.connection, root)
     }
 
-    fn create(&mut self) -> Result<PersonId, Stop> {
+    fn create(&mut self, source: Source, mark: i64) -> Result<PersonId, Stop> {
         let person = PersonId(self.next.person);
         let (key, wrapped) = self.keys.fresh(Place::person_key(person.0))?;
         self.connection
-            .prepare_cached("INSERT INTO person (id, wrapped, citizen) VALUES (?1, ?2, 0)")?
-            .execute((person.0, wrapped))?;
+            .prepare_cached(
+                "INSERT INTO person (id, wrapped, citizen, source, mark) VALUES (?1, ?2, 0, ?3, ?4)",
+            )?
+            .execute((person.0, wrapped, source.as_str(), mark))?;
         self.next.person += 1;
-        self.persons.keep(person, Person { key: Some(Arc::new(key)), merged_into: None });
+        let made = Person { key: Some(Arc::new(key)), merged_into: None, seen: None };
+        self.persons.keep(person, made);
         Ok(person)
     }
 
-    fn link(
+    /// Leads an entry to the one that stands for its person, or to itself; a dated event.
+    pub(super) fn link(
         &mut self,
         person: PersonId,
         into: Option<PersonId>,
@@ -218,18 +247,26 @@ impl Writer {
         Ok(())
     }
 
-    fn holder(&mut self, token: &Token) -> rusqlite::Result<Option<PersonId>> {
-        if let Some(holder) = self.tokens.look(token) {
+    fn holder(&mut self, key: (Token, Source)) -> rusqlite::Result<Option<PersonId>> {
+        if let Some(holder) = self.tokens.look(&key) {
             return Ok(Some(holder));
         }
-        let found = holder(&self.connection, token)?;
+        let found = self
+            .connection
+            .prepare_cached(
+                "SELECT person FROM identifier WHERE token = ?1 AND source = ?2 \
+                 ORDER BY person LIMIT 1",
+            )?
+            .query_row((key.0.as_bytes(), key.1.as_str()), |row| row.get(0).map(PersonId))
+            .optional()?;
         if let Some(person) = found {
-            self.tokens.keep(*token, person);
+            self.tokens.keep(key, person);
         }
         Ok(found)
     }
 
-    fn root(&mut self, person: PersonId) -> Result<PersonId, Stop> {
+    /// The entry that stands for the person of this one.
+    pub(super) fn root(&mut self, person: PersonId) -> Result<PersonId, Stop> {
         let mut root = person;
         // Joins are made between roots alone, so the way up has no circle.
         for _ in 0..JOINS_DEEP_MAX {
@@ -241,53 +278,98 @@ impl Writer {
         Err(StoreError::Damaged.into())
     }
 
-    fn recall(&mut self, person: PersonId) -> Result<Person, Stop> {
+    /// What is remembered of an entry.
+    pub(super) fn recall(&mut self, person: PersonId) -> Result<Person, Stop> {
         if let Some(known) = self.persons.look(&person) {
             return Ok(known);
         }
-        let row: Option<(Option<Vec<u8>>, Option<i64>)> = self
+        let row: Option<(Option<Vec<u8>>, Option<i64>, Option<[u8; 16]>)> = self
             .connection
-            .prepare_cached("SELECT wrapped, merged_into FROM person WHERE id = ?1")?
-            .query_row([person.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached("SELECT wrapped, merged_into, seen FROM person WHERE id = ?1")?
+            .query_row([person.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        let (wrapped, merged_into) = row.ok_or(StoreError::Unknown)?;
+        let (wrapped, merged_into, seen) = row.ok_or(StoreError::Unknown)?;
         let key = match wrapped {
             Some(wrapped) => Some(self.keys.unwrap(Place::person_key(person.0), &wrapped)?),
             None => None,
         };
-        let found = Person { key: key.map(Arc::new), merged_into: merged_into.map(PersonId) };
+        let (key, merged_into) = (key.map(Arc::new), merged_into.map(PersonId));
+        let found = Person { key, merged_into, seen };
         self.persons.keep(person, found.clone());
         Ok(found)
     }
 
-    fn has_national(&self, meant: &Meant<'_>) -> rusqlite::Result<bool> {
-        let linked = match meant.known {
-            Some((_, root)) => self.has_citizen_id(root)?,
-            None => false,
-        };
-        Ok(linked || meant.unknown.iter().any(national))
+    /// Whether an entry has a citizen id of its own.
+    fn is_national(&self, entry: PersonId) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("SELECT citizen FROM person WHERE id = ?1")?
+            .query_row([entry.0], |row| row.get(0))
     }
+}
 
-    fn has_citizen_id(&self, root: PersonId) -> rusqlite::Result<bool> {
-        has_citizen_id(&self.connection, root)
-    }
+/// Whether both have citizen ids and none in common.
+pub fn apart(one: &[Token], other: &[Token]) -> bool {
+    !one.is_empty() && !other.is_empty() && one.iter().all(|token| !other.contains(token))
+}
+
+/// What ends ties between entries: nothing in it says when they came.
+fn mark(token: &Token, source: Source) -> i64 {
+    let digest = Sha256::new().chain_update(token.as_bytes()).chain_update(source.as_str());
+    let digest: [u8; 32] = digest.finalize().into();
+    digest.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes) >> 1)
 }
 
 fn national(indexed: &&Indexed) -> bool {
     indexed.kind == IdentifierKind::CitizenId
 }
 
-/// Whether a citizen id is linked to anybody who is this person.
-pub fn has_citizen_id(connection: &Connection, root: PersonId) -> rusqlite::Result<bool> {
-    let sql =
-        format!("{SET} SELECT EXISTS (SELECT 1 FROM person JOIN one USING (id) WHERE citizen = 1)");
-    connection.prepare_cached(&sql)?.query_row([root.0], |row| row.get(0))
+/// The citizen ids of every entry of a person.
+pub fn citizen_ids(connection: &Connection, root: PersonId) -> rusqlite::Result<Vec<Token>> {
+    let sql = format!(
+        "{SET} SELECT DISTINCT token FROM identifier JOIN one ON identifier.person = one.id \
+         WHERE kind = 'citizen-id'"
+    );
+    let mut select = connection.prepare_cached(&sql)?;
+    let rows = select.query_map([root.0], |row| row.get(0).map(Token::from_bytes))?;
+    rows.collect()
 }
 
-/// The person a token is linked to.
-pub fn holder(connection: &Connection, token: &Token) -> rusqlite::Result<Option<PersonId>> {
+/// The entries a token is linked to, those it is most surely of first.
+pub fn holders(connection: &Connection, token: &Token) -> rusqlite::Result<Vec<(PersonId, i64)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT person, claim FROM identifier WHERE token = ?1 ORDER BY claim, person",
+    )?;
+    let rows =
+        select.query_map([token.as_bytes()], |row| Ok((row.get(0).map(PersonId)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+/// The person a token leads to: of those whose number it may be, not of those who only
+/// used it.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it may be several persons'.
+pub fn holder(connection: &Connection, token: &Token) -> Result<Option<PersonId>, StoreError> {
+    let holders = holders(connection, token)?;
+    let Some((_, best)) = holders.first().copied() else { return Ok(None) };
+    let mut found = None;
+    for (entry, _) in holders.into_iter().take_while(|(_, claim)| *claim == best) {
+        let root = root(connection, entry)?;
+        if found.is_some_and(|other| other != root) {
+            return Err(StoreError::Conflict);
+        }
+        found = Some(root);
+    }
+    Ok(found)
+}
+
+/// The entry of a token that somebody said is another's.
+pub fn merged(connection: &Connection, token: &Token) -> rusqlite::Result<Option<PersonId>> {
     connection
-        .prepare_cached("SELECT person FROM identifier WHERE token = ?1")?
+        .prepare_cached(
+            "SELECT person FROM identifier JOIN assertion ON one = person \
+             WHERE token = ?1 AND same = 1 AND ended_at_ms IS NULL ORDER BY event DESC LIMIT 1",
+        )?
         .query_row([token.as_bytes()], |row| row.get(0).map(PersonId))
         .optional()
 }

@@ -3,20 +3,25 @@
 //! Journal row, identity, record, counts and the ledger entry of a merge are one
 //! commit. A message of a known person costs three statements.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
 
-use super::arrival::{Arrival, Kept, Proposed, Reason, State, WriteEntry};
+use super::arrival::{Arrival, Change, Kept, Proposed, Reason, State, WriteEntry};
+use super::assertion::Said;
 use super::directory::Listing;
 use super::error::StoreError;
 use super::exchange::Mark;
-use super::index::Conflict;
+use super::index::{Conflict, Meant};
+use super::place::{Moves, Stated};
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
+use crate::identity::linkage::Demographics;
 use crate::identity::{Indexed, PersonId};
 use crate::translate::Form;
-use crate::vocabulary::{Dataset, Fault, Position, Record, Source};
+use crate::vocabulary::{Dataset, Fault, Field, Position, Record, Source, Value};
 
 /// Longest control id kept as it is, in bytes (HL7 v2.7 MSH-10); of a longer one the
 /// end gives way to a digest of the whole.
@@ -44,8 +49,21 @@ pub enum Outcome {
     Hold(State, Reason),
 }
 
+/// Whether a message may put another person where one was under the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// It is held: somebody must say whose number it is.
+    Hold,
+    /// Somebody has said that the new demographics are right.
+    Pass,
+}
+
 /// A record and whom it is about.
 pub struct Application {
+    /// What the record says of who somebody is.
+    who: Demographics,
+    /// Where it says the name.
+    named_at: Option<Position>,
     json: Vec<u8>,
     dataset: Dataset,
     source: Source,
@@ -110,7 +128,11 @@ impl Outcome {
             Proposed::Quarantine(reason) => return Ok(Self::Hold(State::Quarantined, reason)),
             Proposed::Refuse(reason) => return Ok(Self::Hold(State::Refused, reason)),
         };
+        let named = record.fields().find(|field| is_name(field));
+        let named_at = named.and_then(|field| field.at.clone());
         Ok(Self::Apply(Application {
+            who: Demographics::of(&record),
+            named_at,
             json: json(&record)?,
             dataset: record.dataset,
             source: record.source,
@@ -127,6 +149,11 @@ impl Outcome {
 impl Settled {
     fn held(state: State, reason: Reason) -> Self {
         Self { state, reason: Some(reason), holder: None, persons: Vec::new() }
+    }
+
+    /// Another person under the number of one who is known: the old state stays served.
+    fn overlay(at: Option<Position>) -> Self {
+        Self::held(State::Quarantined, Reason { fault: Fault::IdentityOverlay, at })
     }
 
     fn conflict(conflict: Conflict) -> Self {
@@ -147,7 +174,8 @@ impl Writer {
             return Ok(kept);
         }
         let number = self.next.journal;
-        let settled = self.decide(number, &message.outcome, message.received_at_ms)?;
+        let guard = Guard::Hold;
+        let settled = self.decide(number, (&message.outcome, guard), message.received_at_ms)?;
         let wrapped = self.seal_raw(number, settled.holder, &message.raw)?;
         let (fault, at) = written(settled.reason.as_ref());
         self.connection
@@ -192,7 +220,12 @@ impl Writer {
     }
 
     /// Gives a held message a new outcome.
-    pub(super) fn settle(&mut self, number: i64, outcome: &Outcome) -> Result<Kept, Stop> {
+    pub(super) fn settle(
+        &mut self,
+        number: i64,
+        outcome: &Outcome,
+        guard: Guard,
+    ) -> Result<Kept, Stop> {
         let row = self
             .connection
             .prepare_cached(
@@ -216,7 +249,7 @@ impl Writer {
         let key = self.keys.unwrap(Place::row_key(number), &wrapped)?;
         let raw = key.open(Place::raw(0, number), &raw)?;
 
-        let settled = self.decide(number, outcome, received_at_ms)?;
+        let settled = self.decide(number, (outcome, guard), received_at_ms)?;
         let wrapped = self.seal_raw(number, settled.holder, &raw)?;
         let (fault, at) = written(settled.reason.as_ref());
         self.connection
@@ -264,9 +297,14 @@ impl Writer {
         Ok(())
     }
 
-    fn decide(&mut self, number: i64, outcome: &Outcome, at_ms: i64) -> Result<Settled, Stop> {
+    fn decide(
+        &mut self,
+        number: i64,
+        (outcome, guard): (&Outcome, Guard),
+        at_ms: i64,
+    ) -> Result<Settled, Stop> {
         match outcome {
-            Outcome::Apply(application) => self.apply(number, application, at_ms),
+            Outcome::Apply(application) => self.apply(number, (application, guard), at_ms),
             Outcome::Enter(listing) => {
                 self.write_listing(number, listing, at_ms)?;
                 Ok(Settled { state: State::Kept, reason: None, holder: None, persons: Vec::new() })
@@ -279,9 +317,10 @@ impl Writer {
     fn apply(
         &mut self,
         number: i64,
-        application: &Application,
+        (application, guard): (&Application, Guard),
         at_ms: i64,
     ) -> Result<Settled, Stop> {
+        let source = application.source;
         let old: Vec<&Indexed> = application.merge_from.iter().collect();
         if application.identifiers.is_empty() {
             let reason = Reason { fault: Fault::IdentityMissing, at: None };
@@ -295,36 +334,104 @@ impl Writer {
         if named.is_empty() {
             named.clone_from(&old);
         }
-        let into = match self.meant(&named)? {
+        let into = match self.meant(source, &named)? {
             Ok(meant) => meant,
             Err(conflict) => return Ok(Settled::conflict(conflict)),
         };
-        let from = match self.meant(&old)? {
+        let from = match self.meant(source, &old)? {
             Ok(meant) => meant,
             Err(conflict) => return Ok(Settled::conflict(conflict)),
         };
-        if merges && self.contradict(&from, &into)? {
+        if merges && self.may_not_join(&from, &into)? {
             let at = old.iter().find_map(|indexed| indexed.at.clone());
             return Ok(Settled::conflict(Conflict(at)));
         }
+        let stated = self.stated(into.known.map(|(holder, _)| holder), &application.who)?;
+        if guard == Guard::Hold && stated.as_ref().is_some_and(Stated::overlays) {
+            return Ok(Settled::overlay(application.named_at.clone()));
+        }
 
-        let (holder, root) = self.admit(&into, number)?;
-        let mut persons = vec![root];
+        let (holder, _) = self.admit(&into, number)?;
+        let mut moves = match stated {
+            Some(stated) => self.place(holder, stated, (at_ms, Some(number)))?,
+            None => Moves::default(),
+        };
         if merges {
             // No identifier stands on both sides, so `from` means what it meant before.
-            let (_, gone) = self.admit(&from, number)?;
-            self.join((gone, root), at_ms, Some(number))?;
-            persons = self.with_root(root)?;
-            persons.sort_by_key(|person| (*person != root, *person != gone, *person));
-            if let Some(entry) = application.entry.as_ref().filter(|_| gone != root) {
-                self.append(&entry(&[root, gone]))?;
-            }
+            let (gone, _) = self.admit(&from, number)?;
+            self.enter_moves(&moves, (application, Change::Linked))?;
+            let joined = self.join((gone, holder), (source, at_ms), number)?;
+            self.enter_moves(&joined, (application, Change::Merged))?;
+            moves.extend(joined);
+        } else {
+            self.enter_moves(&moves, (application, Change::Linked))?;
         }
-        if !persons.contains(&holder) {
-            persons.push(holder);
-        }
+        let persons = self.changed(holder, moves.touched)?;
         self.write_record(number, holder, (application, at_ms))?;
         Ok(Settled { state: State::Kept, reason: None, holder: Some(holder), persons })
+    }
+
+    /// Takes note that a message says two entries are one, unless they are already.
+    fn join(
+        &mut self,
+        pair: (PersonId, PersonId),
+        (source, at_ms): (Source, i64),
+        number: i64,
+    ) -> Result<Moves, Stop> {
+        if self.root(pair.0)? == self.root(pair.1)? {
+            return Ok(Moves::default());
+        }
+        let by = source.to_string();
+        self.assert(&Said { pair, same: true, by, at_ms, journal: Some(number) })
+    }
+
+    /// Whether a message that says two are one must be looked at first.
+    fn may_not_join(&self, from: &Meant<'_>, into: &Meant<'_>) -> Result<bool, Stop> {
+        if self.contradict(from, into)? {
+            return Ok(true);
+        }
+        match (from.known, into.known) {
+            (Some((_, from)), Some((_, into))) => self.said_apart(from, into),
+            _ => Ok(false),
+        }
+    }
+
+    /// Whose records look different now: the person first, then everybody else.
+    fn changed(
+        &mut self,
+        holder: PersonId,
+        touched: BTreeSet<PersonId>,
+    ) -> Result<Vec<PersonId>, Stop> {
+        let root = self.root(holder)?;
+        let mut persons = vec![root];
+        let all = match touched.is_empty() {
+            true => Vec::new(),
+            false => self.with_root(root)?,
+        };
+        for person in std::iter::once(holder).chain(touched).chain(all) {
+            if !persons.contains(&person) {
+                persons.push(person);
+            }
+        }
+        Ok(persons)
+    }
+
+    /// Enters in the ledger who became whom.
+    fn enter_moves(
+        &mut self,
+        moves: &Moves,
+        (application, joined): (&Application, Change),
+    ) -> Result<(), Stop> {
+        for (from, to) in &moves.moved {
+            let change = match self.root(*from)? == *to {
+                true => joined,
+                false => Change::Parted,
+            };
+            if let Some(entry) = &application.entry {
+                self.append(&entry(change, &[*to, *from]))?;
+            }
+        }
+        Ok(())
     }
 
     fn write_record(
@@ -440,6 +547,10 @@ pub fn read_reason(fault: Option<String>, at: Option<String>) -> Option<Reason> 
     let fault = serde_json::from_value::<Fault>(name).unwrap_or(Fault::Internal);
     let at = at.and_then(|text| serde_json::from_str::<Position>(&text).ok());
     Some(Reason { fault, at })
+}
+
+fn is_name(field: &Field) -> bool {
+    matches!(field.value, Value::Name(_))
 }
 
 fn bounded(mut control_id: String) -> String {

@@ -149,10 +149,14 @@ pub fn known_as(
     token: &Token,
 ) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
     let snapshot = connection.unchecked_transaction()?;
-    let Some(holder) = index::holder(&snapshot, token)? else {
-        return Ok((Vec::new(), vec![*token]));
-    };
-    let persons = index::set(&snapshot, index::root(&snapshot, holder)?)?;
+    let mut persons = Vec::new();
+    for (holder, _) in index::holders(&snapshot, token)? {
+        for person in index::set(&snapshot, index::root(&snapshot, holder)?)? {
+            if !persons.contains(&person) {
+                persons.push(person);
+            }
+        }
+    }
     let mut tokens = vec![*token];
     let mut select = snapshot.prepare_cached(
         "SELECT token FROM identifier WHERE person = ?1 AND token <> ?2 ORDER BY token",

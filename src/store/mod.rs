@@ -14,17 +14,21 @@
 //! their positions, and the ledger's own text.
 
 pub mod arrival;
+mod assertion;
 pub mod cache;
 mod directory;
 mod error;
 pub mod exchange;
 mod file;
+mod identity;
 mod index;
 mod journal;
 mod ledger;
 pub mod packs;
+mod place;
 mod read;
 mod recent;
+pub mod review;
 mod seal;
 mod settings;
 #[cfg(test)]
@@ -41,12 +45,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use arrival::{
-    Appended, Arrival, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent, Proposed,
-    Reason, Replay, Seal, State, WriteEntry,
+    Appended, Arrival, Change, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent,
+    Proposed, Reason, Replay, Seal, State, WriteEntry,
 };
+pub use assertion::Said;
 pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
+pub use journal::Guard;
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use settings::Settings;
 
@@ -91,7 +97,8 @@ impl Store {
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
         let writer_keys = StoreKeys::derive(master)?;
-        let writer = Writer::new(file.writer(&settings)?, writer_keys, seal, remembered)?;
+        let mut writer = Writer::new(file.writer(&settings)?, writer_keys, seal, remembered)?;
+        writer.reindex()?;
         let tide = Tide {
             connection: file.checkpointer()?,
             shared: Arc::clone(&shared),
@@ -127,10 +134,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Settled`] if it is applied already, [`StoreError::Unknown`] if
     /// there is none of that number, [`StoreError::Unavailable`].
-    pub async fn set_outcome(&self, number: u64, proposed: Proposed) -> Result<Kept, StoreError> {
+    pub async fn set_outcome(
+        &self,
+        number: u64,
+        proposed: Proposed,
+        guard: Guard,
+    ) -> Result<Kept, StoreError> {
         let outcome = Box::new(Outcome::new(proposed)?);
         let number = ledger::bound(number);
-        kept(self.write(Request::Settle { number, outcome }).await?)
+        kept(self.write(Request::Settle { number, outcome, guard }).await?)
     }
 
     /// Appends an entry to the ledger; durable when this returns.
@@ -241,12 +253,24 @@ impl Store {
         self.readers.read(move |connection| read::merges(connection, person)).await
     }
 
-    /// Whom an identifier is linked to, before any merge is followed.
+    /// The entries an identifier is linked to, before any merge is followed.
     ///
     /// # Errors
     /// [`StoreError::Sql`].
-    pub async fn holder(&self, token: Token) -> Result<Option<PersonId>, StoreError> {
-        self.readers.read(move |connection| Ok(index::holder(connection, &token)?)).await
+    pub async fn entries(&self, token: Token) -> Result<Vec<PersonId>, StoreError> {
+        let read = move |connection: &rusqlite::Connection| {
+            let holders = index::holders(connection, &token)?;
+            Ok(holders.into_iter().map(|(entry, _)| entry).collect())
+        };
+        self.readers.read(read).await
+    }
+
+    /// The entry of an identifier that somebody said is another's, if one is.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn merged(&self, token: Token) -> Result<Option<PersonId>, StoreError> {
+        self.readers.read(move |connection| Ok(index::merged(connection, &token)?)).await
     }
 
     /// The counts of every source, by name.

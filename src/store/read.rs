@@ -63,13 +63,12 @@ impl Readers {
     }
 }
 
-/// The one person all of these lead to; none if any leads nowhere.
+/// The one person all of these lead to; those that lead nowhere are passed over.
 pub fn person(connection: &Connection, tokens: &[Token]) -> Result<Option<PersonId>, StoreError> {
     let snapshot = connection.unchecked_transaction()?;
     let mut found = None;
     for token in tokens {
-        let Some(holder) = index::holder(&snapshot, token)? else { continue };
-        let root = index::root(&snapshot, holder)?;
+        let Some(root) = index::holder(&snapshot, token)? else { continue };
         if found.is_some_and(|other| other != root) {
             return Err(StoreError::Conflict);
         }
@@ -91,13 +90,9 @@ pub fn is_one(
         Err(StoreError::Conflict) => return Ok(false),
         Err(error) => return Err(error),
     };
-    for (kind, token) in named {
-        let new = *kind == IdentifierKind::CitizenId && index::holder(connection, token)?.is_none();
-        if new && index::has_citizen_id(connection, person)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let national = named.iter().filter(|(kind, _)| *kind == IdentifierKind::CitizenId);
+    let national: Vec<_> = national.map(|(_, token)| *token).collect();
+    Ok(!index::apart(&national, &index::citizen_ids(connection, person)?))
 }
 
 /// Records of a person and of everybody merged with it, newest first, with their arrival.
@@ -149,7 +144,7 @@ pub fn replay(
     let snapshot = connection.unchecked_transaction()?;
     let row = snapshot
         .prepare_cached(
-            "SELECT source, state, received_at_ms, journal.person, \
+            "SELECT journal.source, state, received_at_ms, journal.person, \
              coalesce(journal.wrapped, person.wrapped), raw, form \
              FROM journal LEFT JOIN person ON person.id = journal.person WHERE number = ?1",
         )?

@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 
 use super::error::StoreError;
 use crate::identity::index::derive;
+use crate::identity::linkage::Veil;
 
 /// First byte of every blob: which algorithm and layout made it.
 const LAYOUT: u8 = 1;
@@ -109,6 +110,7 @@ impl DataKey {
 pub struct StoreKeys {
     wrap: DataKey,
     digest: hmac::Key,
+    veil: Veil,
 }
 
 impl StoreKeys {
@@ -116,16 +118,32 @@ impl StoreKeys {
     pub fn derive(master: &[u8; 32]) -> Result<Self, StoreError> {
         let mut wrap = derive(master, b"kangqiao store wrap v1");
         let mut digest = derive(master, b"kangqiao store digest v1");
-        let keys =
-            Self { wrap: DataKey::new(&wrap)?, digest: hmac::Key::new(hmac::HMAC_SHA256, &digest) };
+        let mut veil = derive(master, b"kangqiao veil v1");
+        let keys = Self {
+            wrap: DataKey::new(&wrap)?,
+            digest: hmac::Key::new(hmac::HMAC_SHA256, &digest),
+            veil: Veil::new(&veil),
+        };
         wrap.zeroize();
         digest.zeroize();
+        veil.zeroize();
         Ok(keys)
     }
 
     /// The wrapping key itself.
     pub const fn wrap(&self) -> &DataKey {
         &self.wrap
+    }
+
+    /// The veil under which demographics become what can be compared.
+    pub const fn veil(&self) -> &Veil {
+        &self.veil
+    }
+
+    /// What the file keeps to see whether demographics changed.
+    pub fn seen(&self, demographics: &[u8]) -> [u8; 16] {
+        let tag = hmac::sign(&self.digest, demographics);
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
     }
 
     /// A new random key, and its wrapped form for the file.

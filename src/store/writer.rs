@@ -15,12 +15,16 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
+use super::assertion::Said;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::index::Person;
-use super::journal::{Message, Outcome, Tally};
+use super::journal::{Guard, Message, Outcome, Tally};
+use super::place::Moves;
 use super::recent::Recent;
+use super::review::Proposal;
 use super::seal::StoreKeys;
+use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::Source;
 
@@ -37,7 +41,17 @@ pub enum Request {
     /// Join one person to another.
     Merge { from: PersonId, into: PersonId, at_ms: i64 },
     /// Give a held message a new outcome.
-    Settle { number: i64, outcome: Box<Outcome> },
+    Settle { number: i64, outcome: Box<Outcome>, guard: Guard },
+    /// Take note of what somebody said of two entries.
+    Said(Box<Said>),
+    /// Say that an entry is none of the others that are its person.
+    Part(Box<Said>),
+    /// Note what one reviewer decided, or confirm what another did.
+    Propose(Box<Said>),
+    /// Count by these weights from now on.
+    Weigh(Box<Weights>, i64, i64),
+    /// Judge these entries anew.
+    Rejudge(Vec<PersonId>, i64),
     /// Undo a join.
     Unmerge { person: PersonId, at_ms: i64 },
     /// Fill the search tables a little further.
@@ -67,6 +81,7 @@ pub enum Answer {
     Done,
     Kept(Kept),
     Persons(Vec<PersonId>),
+    Proposed(Proposal),
 }
 
 /// A request and who waits for it.
@@ -135,7 +150,7 @@ pub struct Writer {
     pub(super) connection: Connection,
     pub(super) keys: StoreKeys,
     pub(super) next: Next,
-    pub(super) tokens: Recent<Token, PersonId>,
+    pub(super) tokens: Recent<(Token, Source), PersonId>,
     pub(super) persons: Recent<PersonId, Person>,
     pub(super) tallies: HashMap<Source, Tally>,
     pub(super) entries: Vec<Bytes>,
@@ -143,6 +158,8 @@ pub struct Writer {
     /// Whether what is remembered is what the file says.
     sound: bool,
     pub(super) scratch: Vec<u8>,
+    /// What agreements are worth.
+    pub(super) weights: Weights,
     seal: Seal,
     shared: Arc<Shared>,
 }
@@ -166,6 +183,7 @@ impl Writer {
             relinked: false,
             sound: false,
             scratch: Vec::new(),
+            weights: Weights::default(),
             seal,
             shared,
         };
@@ -271,10 +289,19 @@ impl Writer {
             Request::Merge { from, into, at_ms } => {
                 self.merge(*from, *into, *at_ms).map(Answer::Persons)
             }
-            Request::Settle { number, outcome } => self.settle(*number, outcome).map(Answer::Kept),
+            Request::Settle { number, outcome, guard } => {
+                self.settle(*number, outcome, *guard).map(Answer::Kept)
+            }
             Request::Unmerge { person, at_ms } => {
                 self.unmerge(*person, *at_ms).map(Answer::Persons)
             }
+            Request::Said(said) => self.assert(said).map(touched),
+            Request::Part(said) => self.part(said).map(touched),
+            Request::Propose(said) => self.propose(said).map(Answer::Proposed),
+            Request::Weigh(weights, entries, at_ms) => {
+                self.weigh(weights, (*entries, *at_ms)).map(|()| Answer::Done)
+            }
+            Request::Rejudge(entries, at_ms) => self.rejudge_all(entries, *at_ms).map(touched),
             Request::Project => self.project().map(|()| Answer::Done),
             #[cfg(test)]
             Request::Pages(pages) => {
@@ -323,6 +350,7 @@ impl Writer {
             person: last("SELECT coalesce(max(id), 0) + 1 FROM person")?,
             projected: last("SELECT until FROM projected")?,
         };
+        self.weights = super::review::weights(&self.connection)?;
         self.sound = true;
         Ok(())
     }
@@ -342,6 +370,10 @@ impl From<rusqlite::Error> for Failed {
             _ => Self::Request,
         }
     }
+}
+
+fn touched(moves: Moves) -> Answer {
+    Answer::Persons(moves.touched.into_iter().collect())
 }
 
 fn unavailable(count: usize) -> Vec<Result<Answer, StoreError>> {

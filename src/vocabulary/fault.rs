@@ -23,6 +23,8 @@ pub enum Fault {
     IdentityConflict,
     /// No identifier by which the person could be known.
     IdentityMissing,
+    /// Another name and birth date or sex under a number that is somebody's already.
+    IdentityOverlay,
     /// The gateway itself failed.
     Internal,
     /// A limit of size, depth, count or time.
@@ -154,6 +156,9 @@ faults! {
         "the identifiers belong to different persons" "标识符分属不同人员";
     IdentityMissing "identity-missing" 101 Error 422 false
         "no identifier by which the person could be known" "缺少可识别人员的标识符";
+    IdentityOverlay "identity-overlay" 205 Error 409 false
+        "another name and birth date or sex under a number that is somebody's already"
+        "同一编号下姓名与出生日期或性别同时改变，已挂起待核实";
     Internal "internal" 207 Error 500 true
         "the gateway failed; nothing was kept" "网关内部错误，未保存任何内容";
     Limit "limit" 207 Reject 413 false

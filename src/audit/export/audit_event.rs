@@ -41,7 +41,7 @@ const fn action(kind: Kind) -> &'static str {
     match kind {
         Kind::Disclosure | Kind::Location | Kind::Query | Kind::Export | Kind::Refusal => "R",
         Kind::Erase => "D",
-        Kind::Merge | Kind::Unmerge => "U",
+        Kind::Identity | Kind::Link | Kind::Merge | Kind::Part | Kind::Unmerge => "U",
         _ => "E",
     }
 }

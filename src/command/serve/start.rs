@@ -29,7 +29,7 @@ use crate::inbound::{exchange, mllp, operation, tls};
 use crate::outbound::Upstream;
 use crate::store::cache::Cache;
 use crate::store::packs::Packs;
-use crate::store::{LedgerFile, Store};
+use crate::store::{Guard, LedgerFile, Store};
 use crate::telemetry;
 use crate::translate::form::Limits;
 
@@ -280,9 +280,14 @@ async fn carry(
             let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
             gateway.preview(number, past, user).await
         }
-        Order::Replay { numbers, mappings } => {
+        Order::Identity { about } => match serde_json::from_value(about) {
+            Ok(order) => gateway.identity(order, user).await,
+            Err(error) => return Err(error.to_string()),
+        },
+        Order::Replay { numbers, mappings, accept_overlay } => {
             let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
-            gateway.replay(numbers, past, user).await
+            let guard = if accept_overlay { Guard::Pass } else { Guard::Hold };
+            gateway.replay(numbers, (past, guard), user).await
         }
         Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
     };

@@ -2,6 +2,17 @@
 
 use std::fmt;
 
+use crate::vocabulary::{ElementId, Identifier, IdentifierKind, Record, Value};
+
+/// Where a record says who somebody is.
+const NAMES: [ElementId; 2] =
+    [ElementId::fixed("DE02.01.039.00"), ElementId::fixed("MZ.person.former-name")];
+const SEX: ElementId = ElementId::fixed("DE02.01.040.00");
+const BIRTH_DATE: ElementId = ElementId::fixed("DE02.01.005.01");
+const PHONES: [ElementId; 1] = [ElementId::fixed("DE02.01.010.00")];
+const ADDRESSES: [ElementId; 2] =
+    [ElementId::fixed("MZ.address.home"), ElementId::fixed("MZ.address.registered")];
+
 /// Names, numbers and places one record gives of one person, as they were written.
 ///
 /// Nothing here is checked: a number may fail its check, a date may not exist. What is
@@ -29,10 +40,75 @@ pub struct Demographics {
 }
 
 impl Demographics {
+    /// What a record says of the person it is about: the fields of its top group.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let mut found = Self::default();
+        for field in record.groups.iter().take(1).flat_map(|group| &group.fields) {
+            let text = text(&field.value);
+            match (&field.value, text) {
+                (Value::Identifier(identifier), _) => found.number(identifier),
+                (_, text) if text.is_empty() => (),
+                (_, text) if NAMES.contains(&field.element) => found.names.push(text),
+                (_, text) if PHONES.contains(&field.element) => found.phones.push(text),
+                (_, text) if ADDRESSES.contains(&field.element) => found.addresses.push(text),
+                (_, text) if field.element == SEX => found.sex = text,
+                (_, text) if field.element == BIRTH_DATE => found.birth_date = text,
+                _ => (),
+            }
+        }
+        found
+    }
+
+    fn number(&mut self, identifier: &Identifier) {
+        let value = identifier.value.clone();
+        let named = identifier.authority.as_deref().unwrap_or_default();
+        match identifier.kind {
+            IdentifierKind::CitizenId if self.citizen_id.is_empty() => self.citizen_id = value,
+            IdentifierKind::CitizenId | IdentifierKind::Other => (),
+            IdentifierKind::HealthCard => self.cards.push(value),
+            IdentifierKind::ElectronicCard | IdentifierKind::RecordNumber => {
+                self.assigned.push((identifier.kind.as_str().to_owned(), value));
+            }
+            // A number without its authority is nobody's outside its own source.
+            IdentifierKind::Local if named.is_empty() => (),
+            IdentifierKind::Local => self.assigned.push((named.to_owned(), value)),
+        }
+    }
+
+    /// Every value in one order, to see whether anything changed.
+    #[must_use]
+    pub fn digested(&self) -> Vec<u8> {
+        let lists = [&self.names, &self.cards, &self.phones, &self.addresses];
+        let lists = lists.into_iter().flat_map(|list| list.iter().chain([&NONE]));
+        let single = [&self.sex, &self.birth_date, &self.citizen_id, &self.division];
+        let assigned = self.assigned.iter().flat_map(|(authority, number)| [authority, number]);
+        let mut bytes = Vec::new();
+        for text in lists.chain(single).chain(assigned) {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.push(0);
+        }
+        bytes
+    }
+
     /// Whether there is nothing to compare but numbers.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.names.is_empty() && self.birth_date.is_empty()
+    }
+}
+
+/// Between two lists.
+static NONE: String = String::new();
+
+/// A value as one line; the code itself of a coded one.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Name(line) | Value::Address(line) | Value::Telecom(line) => line.text.clone(),
+        Value::Text(text) => text.clone(),
+        Value::Date(date) => date.as_str().to_owned(),
+        Value::Code(coding) => coding.code.clone().unwrap_or_default(),
+        _ => String::new(),
     }
 }
 

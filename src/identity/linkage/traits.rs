@@ -117,6 +117,71 @@ pub struct Traits {
     pub probes: Vec<Mark>,
 }
 
+impl Traits {
+    /// As the store keeps them.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Numbers and lists of numbers: nothing in them can fail to be written.
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// Traits the store kept; `None` if the bytes are something else.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// Takes over what an earlier statement of the same entry said and this one does not:
+    /// a later message that leaves something out does not take it back.
+    pub fn fill(&mut self, before: &Self) {
+        let mut filled = false;
+        if self.names.is_empty() && !before.names.is_empty() {
+            self.names.clone_from(&before.names);
+            filled = true;
+        }
+        if self.sex == Sex::Unknown {
+            self.sex = before.sex;
+        }
+        if self.birth.is_none() && before.birth.is_some() {
+            self.birth.clone_from(&before.birth);
+            filled = true;
+        }
+        if self.citizen.is_none() && before.citizen.is_some() {
+            self.citizen.clone_from(&before.citizen);
+            filled = true;
+        }
+        if self.cards.is_empty() && !before.cards.is_empty() {
+            self.cards.clone_from(&before.cards);
+            filled = true;
+        }
+        if self.phones.is_empty() && !before.phones.is_empty() {
+            self.phones.clone_from(&before.phones);
+            filled = true;
+        }
+        if self.sites.is_empty() && !before.sites.is_empty() {
+            self.sites.clone_from(&before.sites);
+            filled = true;
+        }
+        if self.division.is_none() {
+            self.division = before.division;
+        }
+        for mark in &before.assigned {
+            if !self.assigned.contains(mark) && self.assigned.len() < OTHERS_MAX {
+                self.assigned.push(*mark);
+                filled = true;
+            }
+        }
+        if filled {
+            self.keys.extend(&before.keys);
+            self.probes.extend(&before.probes);
+            for list in [&mut self.keys, &mut self.probes] {
+                list.sort_unstable();
+                list.dedup();
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Traits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Traits(<masked>)")

@@ -71,13 +71,16 @@ async fn a_held_message_can_be_replayed_until_it_is_applied() {
     for proposed in [quarantine(), refuse(), apply("one", vec![local(1)])] {
         let replay = store.replay(number).await.unwrap().unwrap();
         assert_eq!((replay.raw, replay.source), (raw.clone(), source("hospital-a")));
-        assert_eq!(store.set_outcome(number, proposed).await.unwrap().number, number);
+        assert_eq!(store.set_outcome(number, proposed, Guard::Hold).await.unwrap().number, number);
     }
     let person = store.person(&[local(1).token]).await.unwrap().unwrap();
     assert_eq!(texts(&store, person).await, ["one"]);
     assert_eq!(store.replay(number).await.unwrap().unwrap().raw, raw);
-    assert!(matches!(store.set_outcome(number, refuse()).await, Err(StoreError::Settled)));
-    assert!(matches!(store.set_outcome(99, refuse()).await, Err(StoreError::Unknown)));
+    assert!(matches!(
+        store.set_outcome(number, refuse(), Guard::Hold).await,
+        Err(StoreError::Settled)
+    ));
+    assert!(matches!(store.set_outcome(99, refuse(), Guard::Hold).await, Err(StoreError::Unknown)));
     let count = store.counts().await.unwrap()[0];
     assert_eq!((count.received, count.kept, count.quarantined, count.refused), (1, 1, 0, 0));
 }
@@ -130,6 +133,7 @@ async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
     drop(store);
     // As the build before left it.
     let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    file.execute_batch(WITHOUT_ENTRIES).unwrap();
     file.execute_batch(
         "ALTER TABLE journal DROP COLUMN form; DROP TABLE document; \
          DROP TABLE directory; DROP TABLE exchanged; DROP TABLE mark; PRAGMA user_version = 1",

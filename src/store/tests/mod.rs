@@ -103,7 +103,7 @@ fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
 
 /// ADT^A40: `old` is the same person as `new`.
 fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
-    let entry: WriteEntry = Box::new(|persons| row(&format!("merge {persons:?}"), None, None));
+    let entry: WriteEntry = Box::new(|change, persons| row(&said(change, persons), None, None));
     let record = Box::new(record("merge"));
     Proposed::Apply {
         record,
@@ -112,6 +112,16 @@ fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
         entry: Some(entry),
         documents: Vec::new(),
     }
+}
+
+/// What stands for the entry of a change of identity here.
+fn said(change: Change, persons: &[PersonId]) -> String {
+    let word = match change {
+        Change::Linked => "link",
+        Change::Merged => "merge",
+        Change::Parted => "part",
+    };
+    format!("{word} {persons:?}")
 }
 
 fn quarantine() -> Proposed {
@@ -161,6 +171,19 @@ async fn texts(store: &Store, person: PersonId) -> Vec<String> {
     };
     values.map(text).collect()
 }
+
+/// Makes of a file of schema 4 one of schema 3, where a person was whoever had a number.
+const WITHOUT_ENTRIES: &str = "
+    DROP TABLE trait; DROP TABLE pair; DROP TABLE assertion; DROP TABLE proposal;
+    DROP TABLE weights; DROP TABLE indexed;
+    CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
+        journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;
+    DROP TABLE identifier; ALTER TABLE old RENAME TO identifier;
+    CREATE INDEX identifier_person ON identifier (person);
+    ALTER TABLE person DROP COLUMN source; ALTER TABLE person DROP COLUMN mark;
+    ALTER TABLE person DROP COLUMN seen; ALTER TABLE person DROP COLUMN traits;
+    PRAGMA user_version = 3;";
 
 /// Every byte of every file of the folder. Read by another process: closing a
 /// database file here would drop SQLite's locks on it.

@@ -1,0 +1,193 @@
+//! 身份, what the rest of the gateway asks and says of who is one person.
+
+use std::sync::Arc;
+
+use rusqlite::OptionalExtension;
+
+use super::assertion::Said;
+use super::error::StoreError;
+use super::place::VEIL;
+use super::review::{self, Compared, Event, Proposal, Review, Stats};
+use super::seal::Place;
+use super::writer::{Answer, Failed, Request, Stop, Writer};
+use super::{Store, persons};
+use crate::identity::linkage::{Demographics, Population, Traits, Weights};
+use crate::identity::{PersonId, Token};
+use crate::vocabulary::Record;
+
+/// Entries that are looked at to learn what agreements are worth; of more, every n-th
+/// household of keys is as good as all.
+const LEARNED_MAX: usize = 200_000;
+/// Entries that are judged anew in one commit.
+const REJUDGED_AT_ONCE: usize = 200;
+
+impl Store {
+    /// Takes note of what somebody said of two entries; the answer is everybody whose
+    /// records changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if one is not there, [`StoreError::Unavailable`].
+    pub async fn say(&self, said: Said) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Said(Box::new(said))).await?)
+    }
+
+    /// Says that an entry (the first of the pair) is none of the others of its person.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there are no others, [`StoreError::Unavailable`].
+    pub async fn part(&self, said: Said) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Part(Box::new(said))).await?)
+    }
+
+    /// A reviewer says that two entries are one; it is done once a second one has said so.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if one is not there, [`StoreError::Unavailable`].
+    pub async fn propose(&self, said: Said) -> Result<Proposal, StoreError> {
+        match self.write(Request::Propose(Box::new(said))).await? {
+            Answer::Proposed(proposal) => Ok(proposal),
+            _ => Err(StoreError::Damaged),
+        }
+    }
+
+    /// Pairs that wait for a reviewer, oldest first, after `(at_ms, one, other)`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn reviews(
+        &self,
+        after: (i64, i64, i64),
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        self.readers.read(move |connection| review::queue(connection, after, limit)).await
+    }
+
+    /// Two entries side by side.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`], [`StoreError::Damaged`], [`StoreError::Sql`].
+    pub async fn compared(&self, pair: (PersonId, PersonId)) -> Result<Compared, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        self.readers.read(move |connection| review::compared(connection, &keys, pair)).await
+    }
+
+    /// Everything that was said of the entries of a person, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn identity_history(&self, person: PersonId) -> Result<Vec<Event>, StoreError> {
+        self.readers.read(move |connection| review::history(connection, person)).await
+    }
+
+    /// How the index stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn identity_stats(&self) -> Result<Stats, StoreError> {
+        self.readers.read(review::stats).await
+    }
+
+    /// Persons who may be whom these demographics describe, the likeliest first: their
+    /// entries, weights and whether the index would link them without asking.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn alike(&self, who: Demographics) -> Result<Vec<review::Alike>, StoreError> {
+        let traits = self.keys.veil().traits(&who);
+        self.readers.read(move |connection| review::alike(connection, &traits)).await
+    }
+
+    /// Learns what agreements are worth from the entries there are, and judges every entry
+    /// anew by it; the answer is how many entries there are and everybody whose records
+    /// changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`], [`StoreError::Unavailable`].
+    pub async fn learn(&self, at_ms: i64) -> Result<(usize, Vec<PersonId>), StoreError> {
+        let entries = self.readers.read(review::entries).await?;
+        let sampled = self.readers.read(|connection| review::sample(connection, LEARNED_MAX));
+        let sampled = sampled.await?;
+        let learned = tokio::task::spawn_blocking(move || learned(&sampled));
+        let weights = Box::new(learned.await.map_err(|_| StoreError::Unavailable)?);
+        let size = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        self.write(Request::Weigh(weights, size, at_ms)).await?;
+        let mut touched = Vec::new();
+        for some in entries.chunks(REJUDGED_AT_ONCE) {
+            let answer = self.write(Request::Rejudge(some.to_vec(), at_ms)).await?;
+            touched.extend(persons(answer)?);
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        Ok((entries.len(), touched))
+    }
+
+    /// Which entry of whichever source a token is of, with its person: for an explanation.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn entries_of(&self, token: Token) -> Result<Vec<review::Entry>, StoreError> {
+        self.readers.read(move |connection| review::entries_of(connection, &token)).await
+    }
+}
+
+fn learned(traits: &[Traits]) -> Weights {
+    Population::learn(traits).weights().clone()
+}
+
+impl Writer {
+    /// Makes the traits of every entry anew, where they were made another way or never: a
+    /// file of an earlier version, or another veil.
+    pub(super) fn reindex(&mut self) -> Result<(), StoreError> {
+        let made: Option<i64> = self
+            .connection
+            .query_row("SELECT veil FROM indexed", [], |row| row.get(0))
+            .optional()?;
+        if made == Some(VEIL) {
+            return Ok(());
+        }
+        let entries = review::entries(&self.connection)?;
+        for some in entries.chunks(REJUDGED_AT_ONCE) {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            for entry in some {
+                self.reveil(*entry).map_err(stopped)?;
+            }
+            self.connection.execute_batch("COMMIT")?;
+        }
+        self.connection.execute_batch("DELETE FROM indexed")?;
+        self.connection.execute("INSERT INTO indexed VALUES (?1)", [VEIL])?;
+        Ok(())
+    }
+
+    fn reveil(&mut self, entry: PersonId) -> Result<(), Stop> {
+        self.unplace(entry)?;
+        self.persons.forget(&entry);
+        let mut rows = Vec::new();
+        {
+            let mut select = self.connection.prepare_cached(
+                "SELECT number, sealed, received_at_ms FROM record WHERE person = ?1 ORDER BY number",
+            )?;
+            let found = select.query_map([entry.0], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+            })?;
+            for row in found {
+                rows.push(row?);
+            }
+        }
+        let key = self.key(entry)?;
+        for (number, sealed, at_ms) in rows {
+            let json = key.open(Place::record(entry.0, number), &sealed)?;
+            let record: Record = serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)?;
+            if let Some(stated) = self.stated(Some(entry), &Demographics::of(&record))? {
+                self.place(entry, stated, (at_ms, Some(number)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stopped(stop: Stop) -> StoreError {
+    match stop {
+        Stop::Refused(error) => error,
+        Stop::Broken(Failed::Request | Failed::Storage) => StoreError::Unavailable,
+    }
+}

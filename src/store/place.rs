@@ -1,0 +1,404 @@
+//! 归位, an entry finds its place among persons: its traits, who may be the same, one person.
+//!
+//! ```text
+//! demographics → traits → found by keys → judged pairs → component → groups → links
+//! ```
+//!
+//! Pairs are kept; groups follow from them and from what people asserted, so undoing an
+//! assertion or changing an entry leads exactly to where it would be without. All of it is
+//! in the commit of the message that caused it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::error::StoreError;
+use super::index::BORROWED;
+use super::ledger::limited;
+use super::writer::{Stop, Writer};
+use crate::identity::PersonId;
+use crate::identity::linkage::compare::{BirthLevel, CitizenLevel, NameLevel, SexLevel};
+use crate::identity::linkage::traits::Own;
+use crate::identity::linkage::{Demographics, Link, Traits, Verdict, decide, group};
+
+/// How traits are made; another number means that every entry is made anew at the start.
+pub const VEIL: i64 = 1;
+/// A key that more entries have says nothing of anybody.
+const KEY_HOLDERS_MAX: i64 = 200;
+/// Entries that may hang together; beyond, somebody has to look before anything is joined.
+const COMPONENT_MAX: usize = 400;
+
+/// Who is another person's than before, because of one change.
+#[derive(Debug, Default)]
+pub struct Moves {
+    /// Every entry whose records look different now.
+    pub touched: BTreeSet<PersonId>,
+    /// Which person became which: who stood for it before, and who does now.
+    pub moved: BTreeSet<(PersonId, PersonId)>,
+}
+
+impl Moves {
+    /// Both changes as one.
+    pub fn extend(&mut self, later: Self) {
+        self.touched.extend(later.touched);
+        self.moved.extend(later.moved);
+    }
+}
+
+/// What the demographics of an entry are now.
+pub struct Stated {
+    /// Keyed digest of what was said.
+    seen: [u8; 16],
+    /// What can be compared of it, with what was said before and not again.
+    traits: Traits,
+    /// What could be compared of it before.
+    before: Option<Traits>,
+}
+
+impl Writer {
+    /// What a message says of an entry, if that is news; `None` if nothing changed.
+    pub(super) fn stated(
+        &mut self,
+        entry: Option<PersonId>,
+        who: &Demographics,
+    ) -> Result<Option<Stated>, Stop> {
+        let seen = self.keys.seen(&who.digested());
+        let before = match entry {
+            Some(entry) if self.recall(entry)?.seen == Some(seen) => return Ok(None),
+            Some(entry) => self.traits(entry)?,
+            None => None,
+        };
+        let mut traits = self.keys.veil().traits(who);
+        if let Some(before) = &before {
+            traits.fill(before);
+        }
+        Ok(Some(Stated { seen, traits, before }))
+    }
+
+    /// Puts an entry where it belongs.
+    pub(super) fn place(
+        &mut self,
+        entry: PersonId,
+        stated: Stated,
+        when: (i64, Option<i64>),
+    ) -> Result<Moves, Stop> {
+        let Stated { seen, traits, before } = stated;
+        if before.as_ref() == Some(&traits) {
+            self.write_seen(entry, seen)?;
+            return Ok(Moves::default());
+        }
+        self.write_traits(entry, seen, (&traits, before.as_ref()))?;
+        self.rejudge(entry, &traits, when.0)?;
+        self.regroup(&[entry], when)
+    }
+
+    /// Takes everything away by which an entry could be found and compared.
+    pub(super) fn unplace(&mut self, entry: PersonId) -> Result<(), Stop> {
+        if let Some(traits) = self.traits(entry)? {
+            self.forget_keys(entry, &traits)?;
+        }
+        for sql in [
+            "UPDATE person SET seen = NULL, traits = NULL WHERE id = ?1",
+            "DELETE FROM pair WHERE one = ?1",
+            "DELETE FROM pair WHERE other = ?1",
+            "DELETE FROM proposal WHERE one = ?1 OR other = ?1",
+        ] {
+            self.connection.prepare_cached(sql)?.execute([entry.0])?;
+        }
+        Ok(())
+    }
+
+    /// Judges an entry against everybody who shares a key with it.
+    pub(super) fn rejudge(
+        &mut self,
+        entry: PersonId,
+        traits: &Traits,
+        at_ms: i64,
+    ) -> Result<(), Stop> {
+        let mut old: BTreeMap<PersonId, i64> = BTreeMap::new();
+        for sql in [
+            "SELECT other, at_ms FROM pair WHERE one = ?1",
+            "SELECT one, at_ms FROM pair WHERE other = ?1",
+        ] {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let rows =
+                select.query_map([entry.0], |row| Ok((row.get(0).map(PersonId)?, row.get(1)?)))?;
+            for row in rows {
+                let (other, at_ms) = row?;
+                old.insert(other, at_ms);
+            }
+        }
+        for sql in ["DELETE FROM pair WHERE one = ?1", "DELETE FROM pair WHERE other = ?1"] {
+            self.connection.prepare_cached(sql)?.execute([entry.0])?;
+        }
+        for candidate in candidates(&self.connection, traits)? {
+            if candidate == entry {
+                continue;
+            }
+            let Some(other) = self.traits(candidate)? else { continue };
+            let judged = decide(&self.weights, traits, &other);
+            if judged.verdict < Verdict::Review {
+                continue;
+            }
+            let (one, other) = (entry.min(candidate), entry.max(candidate));
+            let since = old.get(&candidate).copied().unwrap_or(at_ms);
+            self.connection
+                .prepare_cached("INSERT INTO pair VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .execute((
+                    one.0,
+                    other.0,
+                    code(judged.verdict),
+                    judged.rule.as_str(),
+                    judged.weight,
+                    since,
+                ))?;
+        }
+        Ok(())
+    }
+
+    /// Groups everybody who hangs together with `seeds`, and leads each to who stands for
+    /// the group.
+    pub(super) fn regroup(
+        &mut self,
+        seeds: &[PersonId],
+        when: (i64, Option<i64>),
+    ) -> Result<Moves, Stop> {
+        let component = self.component(seeds)?;
+        let mut moves = Moves::default();
+        let whole = component.len() <= COMPONENT_MAX;
+        if !whole {
+            tracing::error!(
+                entries = component.len(),
+                "too many entries hang together to be joined"
+            );
+        }
+        let groups = match whole {
+            true => self.groups(&component)?,
+            false => return Ok(moves),
+        };
+        let mut before = BTreeMap::new();
+        for entry in &component {
+            before.insert(*entry, self.root(*entry)?);
+        }
+        for members in groups {
+            let stands = self.standing(&members)?;
+            for member in &members {
+                let into = (*member != stands).then_some(stands);
+                if self.recall(*member)?.merged_into != into {
+                    self.link(*member, into, when)?;
+                    moves.touched.extend(&members);
+                }
+                if let Some(root) = before.get(member).filter(|root| **root != stands) {
+                    moves.moved.insert((*root, stands));
+                    moves.touched.insert(*root);
+                }
+            }
+        }
+        Ok(moves)
+    }
+
+    /// Everybody who hangs together with these: by pairs that are sure, by what somebody
+    /// said, and by being one person now.
+    fn component(&mut self, seeds: &[PersonId]) -> Result<Vec<PersonId>, Stop> {
+        let mut found: BTreeSet<PersonId> = BTreeSet::new();
+        let mut open: Vec<PersonId> = seeds.to_vec();
+        while let Some(entry) = open.pop() {
+            if !found.insert(entry) || found.len() > COMPONENT_MAX {
+                continue;
+            }
+            for sql in [
+                "SELECT other FROM pair WHERE one = ?1 AND verdict = 3",
+                "SELECT one FROM pair WHERE other = ?1 AND verdict = 3",
+                "SELECT other FROM assertion WHERE one = ?1 AND same = 1 AND ended_at_ms IS NULL",
+                "SELECT one FROM assertion WHERE other = ?1 AND same = 1 AND ended_at_ms IS NULL",
+                "SELECT id FROM person WHERE merged_into = ?1",
+                "SELECT merged_into FROM person WHERE id = ?1 AND merged_into IS NOT NULL",
+            ] {
+                let mut select = self.connection.prepare_cached(sql)?;
+                let rows = select.query_map([entry.0], |row| row.get(0).map(PersonId))?;
+                for row in rows {
+                    open.push(row?);
+                }
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    fn groups(&mut self, component: &[PersonId]) -> Result<Vec<Vec<PersonId>>, Stop> {
+        if let [alone] = component {
+            return Ok(vec![vec![*alone]]);
+        }
+        let mut traits = Vec::new();
+        let mut order = Vec::new();
+        for entry in component {
+            traits.push(self.traits(*entry)?);
+            order.push(self.order(*entry)?);
+        }
+        let mut links = self.said(component)?;
+        for (a, one) in traits.iter().enumerate() {
+            for (b, other) in traits.iter().enumerate().skip(a + 1) {
+                if let (Some(one), Some(other)) = (one, other) {
+                    let judged = decide(&self.weights, one, other);
+                    links.push(Link {
+                        pair: (a, b),
+                        verdict: judged.verdict,
+                        weight: judged.weight,
+                    });
+                }
+            }
+        }
+        let mut groups: BTreeMap<usize, Vec<PersonId>> = BTreeMap::new();
+        for (entry, number) in component.iter().zip(group(&order, &links)) {
+            groups.entry(number).or_default().push(*entry);
+        }
+        Ok(groups.into_values().collect())
+    }
+
+    /// What somebody said of entries of a component, as links that outrank every score.
+    fn said(&self, component: &[PersonId]) -> Result<Vec<Link>, Stop> {
+        let mut links = Vec::new();
+        let mut select = self.connection.prepare_cached(
+            "SELECT other, same FROM assertion WHERE one = ?1 AND ended_at_ms IS NULL",
+        )?;
+        for (a, entry) in component.iter().enumerate() {
+            let rows = select.query_map([entry.0], |row| {
+                Ok((row.get(0).map(PersonId)?, row.get::<_, bool>(1)?))
+            })?;
+            for row in rows {
+                let (other, same) = row?;
+                if let Ok(b) = component.binary_search(&other) {
+                    links.push(if same {
+                        Link::said_same((a, b))
+                    } else {
+                        Link::said_apart((a, b))
+                    });
+                }
+            }
+        }
+        Ok(links)
+    }
+
+    /// Who stands for a group: whom others were merged into, and of those the first.
+    fn standing(&self, members: &[PersonId]) -> Result<PersonId, Stop> {
+        let mut gone = self.connection.prepare_cached(
+            "SELECT 1 FROM assertion WHERE one = ?1 AND same = 1 AND ended_at_ms IS NULL",
+        )?;
+        for member in members {
+            if !gone.exists([member.0])? {
+                return Ok(*member);
+            }
+        }
+        members.first().copied().ok_or_else(|| StoreError::Damaged.into())
+    }
+
+    /// The traits of an entry; an erased one has none.
+    pub(super) fn traits(&self, entry: PersonId) -> Result<Option<Traits>, Stop> {
+        let bytes: Option<Option<Vec<u8>>> = self
+            .connection
+            .prepare_cached("SELECT traits FROM person WHERE id = ?1")?
+            .query_row([entry.0], |row| row.get(0))
+            .optional()?;
+        let read = |bytes: Vec<u8>| Traits::from_bytes(&bytes).ok_or(StoreError::Damaged);
+        Ok(bytes.flatten().map(read).transpose()?)
+    }
+
+    fn order(&self, entry: PersonId) -> rusqlite::Result<u64> {
+        self.connection
+            .prepare_cached("SELECT coalesce(mark, id) FROM person WHERE id = ?1")?
+            .query_row([entry.0], |row| row.get(0).map(i64::cast_unsigned))
+    }
+
+    fn write_seen(&mut self, entry: PersonId, seen: [u8; 16]) -> Result<(), Stop> {
+        self.connection
+            .prepare_cached("UPDATE person SET seen = ?2 WHERE id = ?1")?
+            .execute((entry.0, seen))?;
+        self.persons.forget(&entry);
+        Ok(())
+    }
+
+    fn write_traits(
+        &mut self,
+        entry: PersonId,
+        seen: [u8; 16],
+        (traits, before): (&Traits, Option<&Traits>),
+    ) -> Result<(), Stop> {
+        self.connection
+            .prepare_cached("UPDATE person SET seen = ?2, traits = ?3 WHERE id = ?1")?
+            .execute((entry.0, seen, traits.to_bytes()))?;
+        self.persons.forget(&entry);
+        if let Some(before) = before {
+            self.forget_keys(entry, before)?;
+        }
+        for key in &traits.keys {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO trait VALUES (?1, ?2)")?
+                .execute((key.cast_signed(), entry.0))?;
+        }
+        let claim = traits.citizen.as_ref().map(|citizen| match citizen.own {
+            Own::Agrees => 0,
+            Own::Unknown => 1,
+            Own::Contradicts => BORROWED,
+        });
+        if let Some(claim) = claim {
+            let changed = self
+                .connection
+                .prepare_cached(
+                    "UPDATE identifier SET claim = ?2 WHERE person = ?1 AND kind = 'citizen-id' \
+                     AND claim <> ?2",
+                )?
+                .execute((entry.0, claim))?;
+            self.relinked |= changed > 0;
+        }
+        Ok(())
+    }
+
+    fn forget_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
+        let mut delete =
+            self.connection.prepare_cached("DELETE FROM trait WHERE key = ?1 AND person = ?2")?;
+        for key in &traits.keys {
+            delete.execute((key.cast_signed(), entry.0))?;
+        }
+        Ok(())
+    }
+}
+
+impl Stated {
+    /// Whether the message puts another person where this one was: another name, and another
+    /// birth date or sex, and no citizen id that says it is the same.
+    pub fn overlays(&self) -> bool {
+        let Some(before) = &self.before else { return false };
+        let (found, _) = crate::identity::linkage::compare(before, &self.traits);
+        let renamed = found.name >= NameLevel::OneOff && found.name != NameLevel::Missing;
+        let reborn = found.birth >= BirthLevel::Year && found.birth != BirthLevel::Missing;
+        renamed && (reborn || found.sex == SexLevel::Other) && found.citizen != CitizenLevel::Same
+    }
+}
+
+/// Who shares a key with these traits.
+pub fn candidates(
+    connection: &Connection,
+    traits: &Traits,
+) -> rusqlite::Result<BTreeSet<PersonId>> {
+    let mut select =
+        connection.prepare_cached("SELECT person FROM trait WHERE key = ?1 LIMIT ?2")?;
+    let mut found = BTreeSet::new();
+    for key in traits.keys.iter().chain(&traits.probes) {
+        let rows = select
+            .query_map((key.cast_signed(), KEY_HOLDERS_MAX + 1), |row| row.get(0).map(PersonId))?;
+        let holders: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        if limited(holders.len()) <= KEY_HOLDERS_MAX {
+            found.extend(holders);
+        }
+    }
+    Ok(found)
+}
+
+/// A verdict as the store writes it.
+const fn code(verdict: Verdict) -> i64 {
+    match verdict {
+        Verdict::Apart => 0,
+        Verdict::Unlike => 1,
+        Verdict::Review => 2,
+        Verdict::Automatic => 3,
+    }
+}
