@@ -90,21 +90,21 @@ faults! {
     /// None.
     IdMissing "id_missing" 0.083 NO_CARD,
     /// Fifteen digits, as before 1999.
-    Id15 "id_15" 0.0305 OLD_SYSTEM,
+    Id15 "id_15" 0.0355 OLD_SYSTEM,
     /// One digit is wrong, so the check character is.
-    IdWrongDigit "id_wrong_digit" 0.0065 ANY,
+    IdWrongDigit "id_wrong_digit" 0.0073 ANY,
     /// Two neighbours exchanged.
-    IdTransposed "id_transposed" 0.0046 ANY,
+    IdTransposed "id_transposed" 0.005 ANY,
     /// The husband's or wife's.
-    IdOfSpouse "id_of_spouse" 0.0058 ANY,
+    IdOfSpouse "id_of_spouse" 0.0064 ANY,
     /// Another check character.
-    IdWrongCheck "id_wrong_check" 0.0029 ANY,
+    IdWrongCheck "id_wrong_check" 0.0033 ANY,
     /// One character is missing.
-    IdShort "id_short" 0.0024 ANY,
+    IdShort "id_short" 0.0027 ANY,
     /// A second valid number, given with the new division code.
     IdReissued "id_reissued" 0.0026 EVEN,
     /// Full width, spaces or a small x.
-    IdFormat "id_format" 0.0158 ANY,
+    IdFormat "id_format" 0.017 ANY,
     /// One digit is wrong.
     CardTypo "card_typo" 0.0047 ANY,
     /// A number nobody else of the household has.

@@ -67,10 +67,12 @@ impl Sex {
 #[derive(Debug)]
 pub struct Names {
     surnames: Ranked<&'static str>,
-    doubles: Vec<&'static str>,
+    doubles: Ranked<&'static str>,
     rare_surnames: Vec<&'static str>,
     men: Ranked<char>,
     women: Ranked<char>,
+    whole_men: Ranked<&'static str>,
+    whole_women: Ranked<&'static str>,
     rare: Vec<char>,
     minority: HashMap<(&'static str, &'static str), Vec<&'static str>>,
     surname_sounds: HashMap<&'static str, &'static str>,
@@ -95,6 +97,10 @@ impl Names {
         let given = |kind| {
             rows(GIVEN).filter(move |[own, _]| *own == kind).flat_map(|[_, text]| text.chars())
         };
+        let whole = |kind| {
+            let own = rows(GIVEN).filter(|[own, _]| *own == kind);
+            Ranked::new(own.flat_map(|[_, text]| text.split(' ')).collect(), 8.0)
+        };
         let mut variants: HashMap<char, Vec<char>> = HashMap::new();
         for [plain, variant] in rows(VARIANTS) {
             let (plain, variant) = (letter(plain), letter(variant));
@@ -105,10 +111,12 @@ impl Names {
             |[people, sex, names]: [&'static str; 3]| ((people, sex), names.split(' ').collect());
         Self {
             surnames: Ranked::new(surnames("common").collect(), 2.0),
-            doubles: surnames("double").collect(),
+            doubles: Ranked::new(surnames("double").collect(), 2.0),
             rare_surnames: surnames("rare").collect(),
             men: Ranked::new(given("men").collect(), 8.0),
             women: Ranked::new(given("women").collect(), 3.0),
+            whole_men: whole("whole men"),
+            whole_women: whole("whole women"),
             rare: given("rare").collect(),
             minority: rows(MINORITY).map(minority).collect(),
             surname_sounds: rows(SURNAMES).map(|[surname, sound, _]| (surname, sound)).collect(),
@@ -122,17 +130,24 @@ impl Names {
 
     /// 姓
     pub fn surname(&self, chance: &mut Chance) -> &'static str {
-        let double = chance.happens(0.008);
-        if double { *chance.among(&self.doubles) } else { *self.surnames.pick(chance) }
+        let all = if chance.happens(0.008) { &self.doubles } else { &self.surnames };
+        all.pick(chance)
     }
 
     /// 名, beginning with a given character if brothers or sisters share one.
     pub fn given(&self, chance: &mut Chance, sex: Sex, shared: Option<char>) -> String {
-        let all = if sex == Sex::Male { &self.men } else { &self.women };
-        let first = shared.unwrap_or_else(|| *all.pick(chance));
-        if shared.is_none() && chance.happens(0.145) {
-            return first.to_string();
-        }
+        let (all, whole, usual) = match sex {
+            Sex::Male => (&self.men, &self.whole_men, 0.11),
+            Sex::Female => (&self.women, &self.whole_women, 0.25),
+        };
+        let Some(first) = shared else {
+            if chance.happens(usual) {
+                return (*whole.pick(chance)).to_owned();
+            }
+            let first = *all.pick(chance);
+            let second = (!chance.happens(0.19)).then(|| *all.pick(chance));
+            return std::iter::once(first).chain(second).collect();
+        };
         [first, *all.pick(chance)].into_iter().collect()
     }
 

@@ -27,8 +27,8 @@ pub struct Person {
     pub reissued: Option<String>,
     /// Health card number, or nothing.
     pub card: String,
-    /// The own telephone number, and that of someone who can be reached.
-    pub phones: [String; 2],
+    /// The own telephone number, and those of others of the family.
+    pub phones: [String; 3],
     /// Which of the places.
     pub place: usize,
     pub home: Home,
@@ -106,7 +106,7 @@ impl People {
             id: String::new(),
             reissued: None,
             card: String::new(),
-            phones: [self.phone(chance, place), self.phone(chance, place)],
+            phones: std::array::from_fn(|_| self.phone(chance, place)),
             place,
             home: self.sites.home(chance),
             ethnicity,
@@ -164,11 +164,11 @@ impl People {
 
     fn couple(&mut self, chance: &mut Chance, mut one: Person) -> (Person, Person) {
         let mut other = self.person(chance, one.sex.other());
-        let apart = 1 - i32::try_from(chance.below(4) + chance.below(4)).unwrap_or_default();
+        let apart = 2 - i32::try_from(chance.below(8)).unwrap_or_default();
         let years = if one.sex == Sex::Male { -apart } else { apart };
         other.birth = Day::new(one.birth.year + years, other.birth.month, other.birth.day.min(28));
         (other.place, other.home) = (one.place, one.home);
-        other.phones = [self.phone(chance, one.place), self.phone(chance, one.place)];
+        other.phones = std::array::from_fn(|_| self.phone(chance, one.place));
         self.settle(chance, &mut other);
         if chance.happens(0.3) {
             other.phones[0] = one.phones[0].clone();
@@ -187,7 +187,7 @@ impl People {
         let drawn = birth(chance);
         other.birth = Day::new(one.birth.year + years, drawn.month, drawn.day.min(28));
         other.home = self.sites.home(chance);
-        if chance.happens(0.65) {
+        if chance.happens(0.58) {
             other.phones[0] = self.phone(chance, one.place);
         }
         self.settle(chance, &mut other);
@@ -210,7 +210,7 @@ impl People {
 
     /// Someone of the same sex, family and generation, for now at the same place.
     fn kin(&mut self, chance: &mut Chance, one: &Person) -> Person {
-        let shared = one.name.last.chars().next().filter(|_| chance.happens(0.7));
+        let shared = one.name.last.chars().next().filter(|_| chance.happens(0.9));
         let mut other = one.clone();
         if one.name.form == Form::Han {
             while other.name.last == one.name.last {

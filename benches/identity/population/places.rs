@@ -87,9 +87,9 @@ impl Sites {
         Self { roads: words(ROADS), villages: words(VILLAGES) }
     }
 
-    /// A home, three in eight of them in a village.
+    /// A home, many of them in a village.
     pub fn home(&self, chance: &mut Chance) -> Home {
-        if chance.happens(0.4) {
+        if chance.happens(0.44) {
             let village = *chance.among(&self.villages);
             return Home::Village(village, [chance.between(1, 11), chance.between(1, 199)]);
         }

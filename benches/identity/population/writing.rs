@@ -193,7 +193,7 @@ impl<'a> Writing<'a> {
             return Some(own);
         };
         let new = match fault {
-            Fault::DobLunarSolar if self.chance.happens(0.25) => solar(own),
+            Fault::DobLunarSolar if self.chance.happens(0.12) => solar(own),
             Fault::DobLunarSolar => lunar(own),
             Fault::DobYear => Some(Day { year: own.year + self.chance.among(&[1, -1]), ..own }),
             Fault::DobTypo => mistyped(self.chance, own),
@@ -209,11 +209,13 @@ impl<'a> Writing<'a> {
 
     fn id_no(&mut self, person: &Person) -> String {
         let mut own = person.id.clone();
+        if self.happens(Fault::IdMissing) {
+            return self.noted(Fault::IdMissing, own, Some(String::new()));
+        }
         if person.reissued.is_some() && self.chance.happens(0.25) {
             own = self.noted(Fault::IdReissued, own, person.reissued.clone());
         }
         let fault = self.one_of(&[
-            Fault::IdMissing,
             Fault::Id15,
             Fault::IdWrongDigit,
             Fault::IdTransposed,
@@ -223,15 +225,11 @@ impl<'a> Writing<'a> {
         ]);
         if let Some(fault) = fault {
             let new = match fault {
-                Fault::IdMissing => Some(String::new()),
                 Fault::Id15 => Some(format!("{}{}", &own[..6], &own[8..17])),
                 Fault::IdWrongDigit => Some(wrong_digit(self.chance, &own, 0..17)),
                 Fault::IdTransposed => transposed(self.chance, &own),
                 Fault::IdOfSpouse => person.spouse.as_ref().map(|(_, id)| id.clone()),
-                Fault::IdWrongCheck => {
-                    let check = char::from(*self.chance.among(b"0123456789X"));
-                    (check != check_character(&own)).then(|| format!("{}{check}", &own[..17]))
-                }
+                Fault::IdWrongCheck => Some(wrong_check(self.chance, &own)),
                 _ => {
                     let mut short = own.clone();
                     short.remove(self.chance.between(6, 16));
@@ -240,7 +238,7 @@ impl<'a> Writing<'a> {
             };
             own = self.noted(fault, own, new);
         }
-        if own.is_empty() || !self.happens(Fault::IdFormat) {
+        if !self.happens(Fault::IdFormat) {
             return own;
         }
         let new = reformatted(self.chance, &own);
@@ -263,7 +261,8 @@ impl<'a> Writing<'a> {
         if self.chance.happens(self.rates.phone_missing * NO_PHONE[self.source]) {
             return String::new();
         }
-        let mut phone = person.phones[usize::from(self.chance.happens(0.15))].clone();
+        let which = self.chance.weighed(&[(1, 0.12), (2, 0.035)]).unwrap_or(0);
+        let mut phone = person.phones[which].clone();
         if self.happens(Fault::PhoneOther) {
             let new = self.people.phone(self.chance, person.place);
             phone = self.noted(Fault::PhoneOther, phone, Some(new));
@@ -339,6 +338,13 @@ fn wrong_digit(chance: &mut Chance, own: &str, range: std::ops::Range<usize>) ->
     let mut letters: Vec<u8> = own.bytes().collect();
     letters[at] = b'0' + (letters[at].wrapping_sub(b'0') + chance.between(1, 9) as u8) % 10;
     letters.into_iter().map(char::from).collect()
+}
+
+/// Another check character than the right one.
+fn wrong_check(chance: &mut Chance, own: &str) -> String {
+    let right = check_character(own);
+    let others: Vec<char> = "0123456789X".chars().filter(|one| *one != right).collect();
+    format!("{}{}", &own[..17], chance.among(&others))
 }
 
 /// Two unlike neighbours among the digits after the division code are exchanged.
