@@ -185,7 +185,7 @@ pub struct Population {
 
 /// So many persons in records of a random order. The same arguments, the same population.
 ///
-/// Needs about 1.6 GB for a million persons; [`households`] needs none of it.
+/// Needs about 1.8 GB for a million persons; [`households`] needs little of it.
 pub fn generate(seed: u64, persons: usize, rates: &Rates) -> Population {
     let mut whole = Population::default();
     for household in households(seed, persons, rates) {
@@ -206,7 +206,7 @@ pub fn generate(seed: u64, persons: usize, rates: &Rates) -> Population {
 /// The same persons a few at a time, those who must not be joined together; each item
 /// counts its records from 0, while persons and `rec_id` go on.
 ///
-/// Between two items it remembers the identity numbers taken, 16 bytes a person or so.
+/// Between two items it remembers only the identity numbers taken, some 30 bytes a person.
 pub fn households(seed: u64, persons: usize, rates: &Rates) -> impl Iterator<Item = Population> {
     let rates = rates.clone();
     let mut chance = Chance::new(seed);

@@ -1,4 +1,7 @@
 //! Names as that generation bears them. All are put together by chance.
+//!
+//! `sounds.csv` groups characters by their reading without tone, as pypinyin 0.55 gives it;
+//! the readings of surnames, which differ (单, 曾, 仇), stand with these.
 
 use std::collections::HashMap;
 
@@ -17,10 +20,10 @@ const MANCHU: [&str; 6] = ["关", "佟", "赵", "金", "白", "唐"];
 /// How a name is put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Surname and given name.
-    Han,
     /// Own name, a dot, the father's name.
     Dotted,
+    /// Surname and given name.
+    Han,
     /// Two names of two syllables, none of them a surname.
     Tibetan,
 }
