@@ -41,8 +41,11 @@ impl Weights {
             count(&mut one, how, |field| is_anchored(how, field));
         }
         let mut two = scaled(&STRANGERS);
-        for (a, b) in strangers_of(all) {
-            count(&mut two, &compare(a, b).0, |_| true);
+        let drawn = strangers_of(all).map(|(a, b)| compare(a, b).0);
+        // Of few records many a pair is one person's; counted here, it would be held to be
+        // usual among strangers.
+        for how in drawn.filter(|how| !is_anchored(how, "") && !is_anchored(how, "citizen-id")) {
+            count(&mut two, &how, |_| true);
         }
         let anchored = compared.iter().filter(|pair| is_anchored(&pair.how, ""));
         let prior = prior(all.len(), anchored.count());
@@ -144,7 +147,7 @@ fn renamed(compared: &[Compared]) -> BTreeSet<Divisions> {
 /// same for the same population.
 fn strangers_of(all: &[Traits]) -> impl Iterator<Item = (&Traits, &Traits)> {
     let size = all.len();
-    let rounds = (STRANGERS_MAX / size.max(1)).clamp(1, 200);
+    let rounds = (STRANGERS_MAX / size.max(1)).clamp(1, 200).min(size / 2);
     (1..=rounds).flat_map(move |round| {
         let step = (round * 7919 + round * round) % size.max(1);
         all.iter().enumerate().filter_map(move |(at, traits)| {

@@ -53,6 +53,28 @@ pub enum Rule {
     TooLittle,
 }
 
+impl Rule {
+    /// Its name in explanations.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TwoCitizenIds => "two-citizen-ids",
+            Self::Reissued => "reissued",
+            Self::BorrowedId => "borrowed-id",
+            Self::SameNumber => "same-number",
+            Self::SameId => "same-id",
+            Self::IdAlone => "id-alone",
+            Self::LikeTwins => "like-twins",
+            Self::NameAndBirthday => "name-and-birthday",
+            Self::Corroborated => "corroborated",
+            Self::RareName => "rare-name",
+            Self::OtherSex => "other-sex",
+            Self::Doubtful => "doubtful",
+            Self::TooLittle => "too-little",
+        }
+    }
+}
+
 /// From which weight on somebody should look.
 pub const REVIEW_FROM: f64 = -2.0;
 /// From which weight on a link may be automatic: odds of a thousand to one.
