@@ -34,6 +34,7 @@ mod interface;
 mod laws;
 mod operate;
 mod platforms;
+mod population;
 mod push;
 mod query;
 mod readme;
