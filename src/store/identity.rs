@@ -178,7 +178,8 @@ impl Writer {
         let mut rows = Vec::new();
         {
             let mut select = self.connection.prepare_cached(
-                "SELECT number, sealed, received_at_ms FROM record WHERE person = ?1 ORDER BY number",
+                "SELECT number, sealed, received_at_ms FROM record WHERE person = ?1 \
+                 ORDER BY number",
             )?;
             let found = select.query_map([entry.0], |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))

@@ -249,7 +249,8 @@ impl Writer {
         let (key, wrapped) = self.keys.fresh(Place::person_key(person.0))?;
         self.connection
             .prepare_cached(
-                "INSERT INTO person (id, wrapped, citizen, source, mark) VALUES (?1, ?2, 0, ?3, ?4)",
+                "INSERT INTO person (id, wrapped, citizen, source, mark) \
+                 VALUES (?1, ?2, 0, ?3, ?4)",
             )?
             .execute((person.0, wrapped, source.as_str(), mark))?;
         self.next.person += 1;

@@ -13,6 +13,7 @@
 //! person. In clear stand times, sources, control ids, names of datasets, faults with
 //! their positions, and the ledger's own text.
 
+mod apply;
 pub mod arrival;
 mod assertion;
 pub mod cache;
