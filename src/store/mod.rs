@@ -15,6 +15,7 @@
 
 pub mod arrival;
 mod assertion;
+mod backlog;
 pub mod cache;
 mod directory;
 mod error;
@@ -49,6 +50,7 @@ pub use arrival::{
     Proposed, Reason, Replay, Seal, State, WriteEntry,
 };
 pub use assertion::Said;
+pub use backlog::{Backlog, Item};
 pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
