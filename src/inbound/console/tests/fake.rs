@@ -15,10 +15,12 @@ pub struct Fake {
     pub recorded: Mutex<Vec<Occasion>>,
     /// Whether its ledger can be written.
     pub full: std::sync::atomic::AtomicBool,
+    /// Who has proposed that the pair that waits is one person.
+    pub proposed: Mutex<Option<String>>,
 }
 
 impl Fake {
-    fn ask(&self, asker: &Asker, what: impl std::fmt::Debug) -> Result<(), Fault> {
+    pub fn ask(&self, asker: &Asker, what: impl std::fmt::Debug) -> Result<(), Fault> {
         if self.full.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Fault::Unavailable);
         }
@@ -27,7 +29,8 @@ impl Fake {
     }
 }
 
-const AT: i64 = 1_795_248_000_000;
+/// When everything is so.
+pub const AT: i64 = 1_795_248_000_000;
 
 fn named(id: &str, zh: &str, en: &str) -> Named {
     Named { id: id.to_owned(), zh: zh.to_owned(), en: en.to_owned() }
@@ -203,6 +206,7 @@ fn overview() -> Overview {
             upstream("record-platform", UpstreamState::Up, 2),
             upstream("elder-registry", UpstreamState::Open, 310),
         ],
+        backlog: review::Backlog { pairs: 62, oldest_ms: Some(AT - 60 * 76 * 60_000), overlays: 1 },
         cache: Cache { entries: 12_004, hits: 88_120, misses: 9_113, stale: 41 },
         expiries: vec![
             expiry("CN=gateway", "MLLP, HTTPS", 310),
