@@ -38,6 +38,7 @@ mod query;
 mod readme;
 mod realclients;
 mod reload;
+mod review;
 mod rig;
 mod services;
 mod tidy;

@@ -17,6 +17,7 @@ texts! { ReviewText:
         "This page shows nothing of anybody; opening a pair is written to the ledger.";
     pair "索引对" "Pair";
     waits_since "已等候" "Waits for";
+    since "等候始于" "Waits since";
     sources "来源" "Sources";
     rule "规则" "Rule";
     weight "权重" "Weight";
