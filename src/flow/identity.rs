@@ -182,8 +182,9 @@ impl Gateway {
         self.append(&entry).await.map_err(|error| error.fault())?;
         let learned = self.store.learn((self.clock)()).await;
         let (entries, touched) = learned.map_err(|error| error.fault())?;
-        self.invalidate(&touched);
-        Ok(json!({ "entries": entries, "moved": touched.len() }))
+        let moved = touched.as_ref().map(Vec::len);
+        self.invalidate(&touched.unwrap_or_default());
+        Ok(json!({ "entries": entries, "learned": moved.is_some(), "moved": moved }))
     }
 
     pub(super) fn said(&self, pair: (i64, i64), same: bool, by: &str) -> Said {

@@ -245,6 +245,7 @@ impl Gateway {
                 record: Box::new(translation.record),
                 identifiers,
                 merge_from,
+                claim: translation.merge.map(|merge| merge.claim).unwrap_or_default(),
             },
             (Err(error), _) | (_, Err(error)) => {
                 Proposed::Quarantine(Reason { fault: error.fault(), at: error.at().cloned() })

@@ -126,6 +126,7 @@ impl Gateway {
             let kind = match change {
                 Change::Linked => Kind::Link,
                 Change::Merged => Kind::Merge,
+                Change::Moved => Kind::Identity,
                 Change::Parted => Kind::Part,
             };
             let mut known = persons.iter().map(|person| keys.pseudonym(*person));

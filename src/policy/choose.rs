@@ -3,9 +3,10 @@
 //! 1. Only values the scope may see take part, so a withheld newer value does not
 //!    hide an older one, and its absence cannot be seen.
 //! 2. Where the purpose names an authoritative source for a class, only that one.
-//! 3. Of a single fact, the value of the latest record (its own time, but no later than
-//!    we had it from the source); of equally late ones the first handed in; in a
-//!    record the first.
+//! 3. Of a single fact, the golden record: the value of whoever is believed first about it
+//!    (`survivorship` in `purposes.toml`), of several the latest (its own time, but no later
+//!    than we had it from the source); of equally late ones the first handed in; in a
+//!    record the first. Each value goes with its source and the time of its record.
 //! 4. Of a class that repeats (`repeats` in `purposes.toml`), every group, newest
 //!    record first; what a group holds stays together under one number. A yes or no
 //!    speaks of the whole (has allergies), so it is a single fact there too.
@@ -54,6 +55,14 @@ pub(super) struct Choice<'a> {
     pub(super) within: GroupName,
 }
 
+impl Choice<'_> {
+    /// Whether this one is the value of the golden record, and the other is not.
+    fn goes_before(&self, other: &Self) -> bool {
+        let rank = |choice: &Self| choice.planned.rank(choice.from.record);
+        (rank(self), Reverse(self.time)) < (rank(other), Reverse(other.time))
+    }
+}
+
 /// The values to give, single facts by the order of the purpose, then groups.
 pub(super) fn choose<'a>(
     plan: &'a Plan,
@@ -75,7 +84,7 @@ pub(super) fn choose<'a>(
                     continue;
                 }
                 let kept = single.entry(field.element).or_insert(choice);
-                if choice.time > kept.time {
+                if choice.goes_before(kept) {
                     *kept = choice;
                 }
             }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::purpose::{Authority, Bilingual, Naming, Purposes, Terms};
+use super::purpose::{Authority, Bilingual, Naming, Purposes, Survivorship, Terms};
 use super::rules::{About, Asker, Rules, Verdict};
 use super::scope::{RuleId, fixed};
 use super::special::{Marks, Special};
@@ -49,6 +49,8 @@ pub(super) struct Planned {
     pub(super) repeats: bool,
     /// Who alone is believed, if anybody in particular.
     authority: Option<Authority>,
+    /// Whose word counts first, where several speak.
+    survivorship: Option<Survivorship>,
 }
 
 /// 不予披露, an element that is withheld, as the asker is told.
@@ -104,6 +106,13 @@ impl Planned {
     }
 }
 
+impl Planned {
+    /// How much a record is believed about this element: the lower the more.
+    pub(super) fn rank(&self, record: &Record) -> usize {
+        self.survivorship.as_ref().map_or(0, |order| order.rank(record.source))
+    }
+}
+
 impl Plan {
     /// Asks the rules about every element the purpose lists.
     pub(super) fn new(shared: &Arc<Shared>, rules: &Rules, asker: Asker<'_>) -> Option<Self> {
@@ -132,6 +141,7 @@ impl Plan {
                 special: special.collect(),
                 repeats: shared.purposes.repeats(element.class),
                 authority: authority(&plan.terms, &element),
+                survivorship: shared.purposes.survivorship(&element).cloned(),
                 plain: ruling(shared, &element, verdict),
                 element,
             };

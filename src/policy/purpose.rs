@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::page::Page;
-use crate::vocabulary::{Catalogue, Class, Dataset, Diagnostic, ElementId, Files, Purpose, Source};
+use crate::vocabulary::{
+    Catalogue, Class, Dataset, Diagnostic, Element, ElementId, Files, Purpose, Source,
+};
 
 /// Where the list stands.
 const PATH: &str = "purposes.toml";
@@ -120,6 +122,28 @@ pub struct Authority {
     pub sources: Vec<Source>,
 }
 
+/// 取值优先级, whose word on a class or an element counts before others' when several speak
+/// of one person.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Survivorship {
+    /// Of which class; of these elements alone if any are named.
+    pub class: Class,
+    /// Of which elements.
+    #[serde(default)]
+    pub elements: Vec<ElementId>,
+    /// Who is believed first, who next; whoever is not named comes last.
+    pub sources: Vec<Source>,
+}
+
+impl Survivorship {
+    /// The place of a source in the order; the lower the more it is believed.
+    #[must_use]
+    pub fn rank(&self, source: Source) -> usize {
+        self.sources.iter().position(|known| *known == source).unwrap_or(self.sources.len())
+    }
+}
+
 /// The terms of one purpose.
 #[derive(Debug, Clone)]
 pub struct Terms {
@@ -154,6 +178,7 @@ pub struct Terms {
 pub struct Purposes {
     terms: BTreeMap<Purpose, Terms>,
     repeats: HashSet<Class>,
+    survivorship: Vec<Survivorship>,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +189,8 @@ struct PurposesFile {
     #[allow(dead_code, reason = "for the reader of the file")]
     source: String,
     repeats: Vec<Spanned<String>>,
+    #[serde(default)]
+    survivorship: Vec<Spanned<Survivorship>>,
     purpose: Vec<PurposeRow>,
 }
 
@@ -195,6 +222,17 @@ impl Purposes {
             Page::open::<PurposesFile>(files, PATH).map_err(|fault| vec![fault])?;
         let classes: HashSet<Class> = catalogue.iter().map(|element| element.class).collect();
         let mut found = Self::default();
+        for row in &file.survivorship {
+            let rule = row.get_ref();
+            let of = |id: &ElementId| catalogue.get(*id).map(|element| element.class);
+            if !classes.contains(&rule.class) {
+                page.fault(row.span().start, "no element is of this class");
+            }
+            if rule.elements.iter().any(|id| of(id) != Some(rule.class)) {
+                page.fault(row.span().start, "an element that is not of this class");
+            }
+            found.survivorship.push(rule.clone());
+        }
         for word in &file.repeats {
             match page.name(word, Class::parse) {
                 Some(class) if classes.contains(&class) => drop(found.repeats.insert(class)),
@@ -215,6 +253,16 @@ impl Purposes {
             }
         }
         page.close(found)
+    }
+
+    /// Whose word on an element counts first: of the rules that name it, else of its class.
+    #[must_use]
+    pub fn survivorship(&self, element: &Element) -> Option<&Survivorship> {
+        let of_class = |rule: &&Survivorship| rule.class == element.class;
+        let own = self.survivorship.iter().find(|rule| rule.elements.contains(&element.id));
+        own.or_else(|| {
+            self.survivorship.iter().filter(of_class).find(|rule| rule.elements.is_empty())
+        })
     }
 
     /// The terms of a purpose.

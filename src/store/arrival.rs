@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::exchange::Mark;
 use crate::identity::{Indexed, PersonId, Pseudonym};
-use crate::translate::Form;
+use crate::translate::{Claim, Form};
 use crate::vocabulary::{Department, Fault, Position, Record, Source};
 
 /// One message as it arrived, with what shall become of it.
@@ -32,6 +32,8 @@ pub struct Arrival {
 pub enum Change {
     /// Entries were found to be one person's.
     Linked,
+    /// A number of the one is the other's now.
+    Moved,
     /// A message said that two are one.
     Merged,
     /// What was one person is two.
@@ -50,8 +52,10 @@ pub enum Proposed {
         record: Box<Record>,
         /// Whom it is about.
         identifiers: Vec<Indexed>,
-        /// Who, it says, is the same person (MRG-1 of ADT^A40); empty for all others.
+        /// Of whom else it speaks (MRG-1 of ADT^A40); empty for all others.
         merge_from: Vec<Indexed>,
+        /// What it says of the two.
+        claim: Claim,
         /// The ledger entry to write with it, if somebody becomes another person by it.
         entry: Option<WriteEntry>,
         /// Keyed digests of the numbers of the document it holds.

@@ -18,6 +18,9 @@ use crate::vocabulary::Record;
 /// Entries that are looked at to learn what agreements are worth; of more, every n-th
 /// household of keys is as good as all.
 const LEARNED_MAX: usize = 200_000;
+/// Fewer entries than this are no population: what they share says more of them than of
+/// what an agreement is worth.
+pub const LEARNED_MIN: usize = 1_000;
 /// Entries that are judged anew in one commit.
 const REJUDGED_AT_ONCE: usize = 200;
 
@@ -37,6 +40,14 @@ impl Store {
     /// [`StoreError::Unknown`] if there are no others, [`StoreError::Unavailable`].
     pub async fn part(&self, said: Said) -> Result<Vec<PersonId>, StoreError> {
         persons(self.write(Request::Part(Box::new(said))).await?)
+    }
+
+    /// Ends an assertion: everything is as if it had not been made.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if it has ended or never was, [`StoreError::Unavailable`].
+    pub async fn withdraw(&self, event: i64, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Withdraw { event, at_ms }).await?)
     }
 
     /// A reviewer says that two entries are one; it is done once a second one has said so.
@@ -99,12 +110,15 @@ impl Store {
 
     /// Learns what agreements are worth from the entries there are, and judges every entry
     /// anew by it; the answer is how many entries there are and everybody whose records
-    /// changed.
+    /// changed, `None` if there are too few to learn from.
     ///
     /// # Errors
     /// [`StoreError::Sql`], [`StoreError::Unavailable`].
-    pub async fn learn(&self, at_ms: i64) -> Result<(usize, Vec<PersonId>), StoreError> {
+    pub async fn learn(&self, at_ms: i64) -> Result<(usize, Option<Vec<PersonId>>), StoreError> {
         let entries = self.readers.read(review::entries).await?;
+        if entries.len() < LEARNED_MIN {
+            return Ok((entries.len(), None));
+        }
         let sampled = self.readers.read(|connection| review::sample(connection, LEARNED_MAX));
         let sampled = sampled.await?;
         let learned = tokio::task::spawn_blocking(move || learned(&sampled));
@@ -118,7 +132,7 @@ impl Store {
         }
         touched.sort_unstable();
         touched.dedup();
-        Ok((entries.len(), touched))
+        Ok((entries.len(), Some(touched)))
     }
 
     /// Which entry of whichever source a token is of, with its person: for an explanation.

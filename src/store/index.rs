@@ -174,6 +174,38 @@ impl Writer {
         Ok((holder, root))
     }
 
+    /// Numbers of one entry are another's from now on; what came under them stays.
+    pub(super) fn take_over(
+        &mut self,
+        (from, into): (Option<PersonId>, PersonId),
+        numbers: &[Indexed],
+        journal: i64,
+    ) -> Result<(), Stop> {
+        let source = self.source(into)?;
+        for indexed in numbers {
+            let token = indexed.token.as_bytes();
+            if let Some(from) = from {
+                self.connection
+                    .prepare_cached("DELETE FROM identifier WHERE token = ?1 AND person = ?2")?
+                    .execute((token, from.0))?;
+            }
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1)")?
+                .execute((token, source.as_str(), into.0, indexed.kind.as_str(), journal))?;
+            self.tokens.keep((indexed.token, source), into);
+        }
+        self.relinked = true;
+        Ok(())
+    }
+
+    fn source(&self, entry: PersonId) -> Result<Source, Stop> {
+        let name: String = self
+            .connection
+            .prepare_cached("SELECT coalesce(source, '') FROM person WHERE id = ?1")?
+            .query_row([entry.0], |row| row.get(0))?;
+        Source::parse(&name).map_err(|_| StoreError::Damaged.into())
+    }
+
     fn is_shared(&self, token: &Token, holder: PersonId) -> rusqlite::Result<bool> {
         self.connection
             .prepare_cached("SELECT 1 FROM identifier WHERE token = ?1 AND person <> ?2 LIMIT 1")?

@@ -15,12 +15,12 @@ use super::directory::Listing;
 use super::error::StoreError;
 use super::exchange::Mark;
 use super::index::{Conflict, Meant};
-use super::place::{Moves, Stated};
+use super::place::Moves;
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
 use crate::identity::linkage::Demographics;
 use crate::identity::{Indexed, PersonId};
-use crate::translate::Form;
+use crate::translate::{Claim, Form};
 use crate::vocabulary::{Dataset, Fault, Field, Position, Record, Source, Value};
 
 /// Longest control id kept as it is, in bytes (HL7 v2.7 MSH-10); of a longer one the
@@ -71,6 +71,7 @@ pub struct Application {
     mappings: String,
     identifiers: Vec<Indexed>,
     merge_from: Vec<Indexed>,
+    claim: Claim,
     entry: Option<WriteEntry>,
     documents: Vec<String>,
 }
@@ -118,9 +119,9 @@ impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
         let json = |record: &Record| serde_json::to_vec(record).map_err(|_| StoreError::Damaged);
-        let (record, (identifiers, merge_from), entry, documents) = match proposed {
-            Proposed::Apply { record, identifiers, merge_from, entry, documents } => {
-                (record, (identifiers, merge_from), entry, documents)
+        let (record, (identifiers, merge_from, claim), entry, documents) = match proposed {
+            Proposed::Apply { record, identifiers, merge_from, claim, entry, documents } => {
+                (record, (identifiers, merge_from, claim), entry, documents)
             }
             Proposed::Enter { record, key } => {
                 return Ok(Self::Enter(Listing { json: json(&record)?, key }));
@@ -140,6 +141,7 @@ impl Outcome {
             mappings: record.mappings,
             identifiers,
             merge_from,
+            claim,
             entry,
             documents,
         }))
@@ -342,12 +344,13 @@ impl Writer {
             Ok(meant) => meant,
             Err(conflict) => return Ok(Settled::conflict(conflict)),
         };
-        if merges && self.may_not_join(&from, &into)? {
+        let joins = matches!(application.claim, Claim::Linked | Claim::Merged);
+        if merges && joins && self.may_not_join(&from, &into)? {
             let at = old.iter().find_map(|indexed| indexed.at.clone());
             return Ok(Settled::conflict(Conflict(at)));
         }
         let stated = self.stated(into.known.map(|(holder, _)| holder), &application.who)?;
-        if guard == Guard::Hold && stated.as_ref().is_some_and(Stated::overlays) {
+        if guard == Guard::Hold && stated.as_ref().is_some_and(|stated| stated.overlays) {
             return Ok(Settled::overlay(application.named_at.clone()));
         }
 
@@ -356,19 +359,56 @@ impl Writer {
             Some(stated) => self.place(holder, stated, (at_ms, Some(number)))?,
             None => Moves::default(),
         };
+        self.enter_moves(&moves, (application, Change::Linked))?;
         if merges {
             // No identifier stands on both sides, so `from` means what it meant before.
-            let (gone, _) = self.admit(&from, number)?;
-            self.enter_moves(&moves, (application, Change::Linked))?;
-            let joined = self.join((gone, holder), (source, at_ms), number)?;
-            self.enter_moves(&joined, (application, Change::Merged))?;
-            moves.extend(joined);
-        } else {
-            self.enter_moves(&moves, (application, Change::Linked))?;
+            moves.extend(self.claim((&from, holder), application, (number, at_ms))?);
         }
         let persons = self.changed(holder, moves.touched)?;
         self.write_record(number, holder, (application, at_ms))?;
         Ok(Settled { state: State::Kept, reason: None, holder: Some(holder), persons })
+    }
+
+    /// Takes note of what a message says of somebody else and the entry it is about.
+    fn claim(
+        &mut self,
+        (other, holder): (&Meant<'_>, PersonId),
+        application: &Application,
+        (number, at_ms): (i64, i64),
+    ) -> Result<Moves, Stop> {
+        let when = (application.source, at_ms);
+        let moves = match application.claim {
+            Claim::Merged => {
+                let (gone, _) = self.admit(other, number)?;
+                self.join((gone, holder), when, number)?
+            }
+            Claim::Linked => {
+                let (one, _) = self.admit(other, number)?;
+                match self.speaks_against((one, holder), at_ms)? {
+                    true => Moves::default(),
+                    false => self.join((one, holder), when, number)?,
+                }
+            }
+            Claim::Unlinked => match other.known {
+                Some((one, _)) => {
+                    let (pair, by) = ((one, holder), application.source.to_string());
+                    self.assert(&Said { pair, same: false, by, at_ms, journal: Some(number) })?
+                }
+                None => Moves::default(),
+            },
+            Claim::Moved => {
+                let from = other.known.map(|(one, _)| one);
+                self.take_over((from, holder), &application.merge_from, number)?;
+                if let (Some(entry), Some(from)) = (&application.entry, from) {
+                    let persons = [self.root(holder)?, self.root(from)?];
+                    self.append(&entry(Change::Moved, &persons))?;
+                }
+                let touched = from.into_iter().collect();
+                return Ok(Moves { touched, ..Moves::default() });
+            }
+        };
+        self.enter_moves(&moves, (application, Change::Merged))?;
+        Ok(moves)
     }
 
     /// Takes note that a message says two entries are one, unless they are already.

@@ -19,7 +19,7 @@ use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::identity::linkage::compare::{BirthLevel, CitizenLevel, NameLevel, SexLevel};
 use crate::identity::linkage::traits::Own;
-use crate::identity::linkage::{Demographics, Link, Traits, Verdict, decide, group};
+use crate::identity::linkage::{Demographics, Link, Rule, Traits, Verdict, compare, decide, group};
 
 /// How traits are made; another number means that every entry is made anew at the start.
 pub const VEIL: i64 = 1;
@@ -53,6 +53,8 @@ pub struct Stated {
     traits: Traits,
     /// What could be compared of it before.
     before: Option<Traits>,
+    /// Whether the message puts another person where this one was.
+    pub overlays: bool,
 }
 
 impl Writer {
@@ -69,10 +71,12 @@ impl Writer {
             None => None,
         };
         let mut traits = self.keys.veil().traits(who);
+        let mut overlays = false;
         if let Some(before) = &before {
+            overlays = another(before, &traits);
             traits.fill(before);
         }
-        Ok(Some(Stated { seen, traits, before }))
+        Ok(Some(Stated { seen, traits, before, overlays }))
     }
 
     /// Puts an entry where it belongs.
@@ -82,7 +86,7 @@ impl Writer {
         stated: Stated,
         when: (i64, Option<i64>),
     ) -> Result<Moves, Stop> {
-        let Stated { seen, traits, before } = stated;
+        let Stated { seen, traits, before, .. } = stated;
         if before.as_ref() == Some(&traits) {
             self.write_seen(entry, seen)?;
             return Ok(Moves::default());
@@ -154,6 +158,29 @@ impl Writer {
                 ))?;
         }
         Ok(())
+    }
+
+    /// Whether what can be compared of two entries speaks against their being one; if so,
+    /// the pair waits for a reviewer, since somebody said that they are.
+    pub(super) fn speaks_against(
+        &mut self,
+        pair: (PersonId, PersonId),
+        at_ms: i64,
+    ) -> Result<bool, Stop> {
+        let (Some(one), Some(other)) = (self.traits(pair.0)?, self.traits(pair.1)?) else {
+            return Ok(false);
+        };
+        let judged = decide(&self.weights, &one, &other);
+        let known = !one.names.is_empty() && !other.names.is_empty();
+        if judged.verdict >= Verdict::Review || !known {
+            return Ok(false);
+        }
+        let (one, other) = (pair.0.min(pair.1), pair.0.max(pair.1));
+        let rule = Rule::Claimed.as_str();
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO pair VALUES (?1, ?2, 2, ?3, ?4, ?5)")?
+            .execute((one.0, other.0, rule, judged.weight, at_ms))?;
+        Ok(true)
     }
 
     /// Groups everybody who hangs together with `seeds`, and leads each to who stands for
@@ -362,16 +389,13 @@ impl Writer {
     }
 }
 
-impl Stated {
-    /// Whether the message puts another person where this one was: another name, and another
-    /// birth date or sex, and no citizen id that says it is the same.
-    pub fn overlays(&self) -> bool {
-        let Some(before) = &self.before else { return false };
-        let (found, _) = crate::identity::linkage::compare(before, &self.traits);
-        let renamed = found.name >= NameLevel::OneOff && found.name != NameLevel::Missing;
-        let reborn = found.birth >= BirthLevel::Year && found.birth != BirthLevel::Missing;
-        renamed && (reborn || found.sex == SexLevel::Other) && found.citizen != CitizenLevel::Same
-    }
+/// Whether a message speaks of another person than its entry did: another name, and another
+/// birth date or sex, and no citizen id that says it is the same.
+fn another(before: &Traits, now: &Traits) -> bool {
+    let (found, _) = compare(before, now);
+    let renamed = found.name >= NameLevel::OneOff && found.name != NameLevel::Missing;
+    let reborn = found.birth >= BirthLevel::Year && found.birth != BirthLevel::Missing;
+    renamed && (reborn || found.sex == SexLevel::Other) && found.citizen != CitizenLevel::Same
 }
 
 /// Who shares a key with these traits.

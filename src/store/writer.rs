@@ -46,6 +46,8 @@ pub enum Request {
     Said(Box<Said>),
     /// Say that an entry is none of the others that are its person.
     Part(Box<Said>),
+    /// End an assertion.
+    Withdraw { event: i64, at_ms: i64 },
     /// Note what one reviewer decided, or confirm what another did.
     Propose(Box<Said>),
     /// Count by these weights from now on.
@@ -297,6 +299,7 @@ impl Writer {
             }
             Request::Said(said) => self.assert(said).map(touched),
             Request::Part(said) => self.part(said).map(touched),
+            Request::Withdraw { event, at_ms } => self.withdraw(*event, *at_ms).map(touched),
             Request::Propose(said) => self.propose(said).map(Answer::Proposed),
             Request::Weigh(weights, entries, at_ms) => {
                 self.weigh(weights, (*entries, *at_ms)).map(|()| Answer::Done)

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::Claim;
+
 use crate::vocabulary::IdentifierKind;
 
 /// `hl7v2/pid.toml`.
@@ -232,12 +234,15 @@ pub(super) struct Reason {
     pub why: String,
 }
 
-/// Who is merged into whom.
+/// Who is merged into whom, or what else is said of the two.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MergeText {
+    /// Of the segment that stands aside, if the event has one of this name.
     pub from: String,
     pub into: String,
+    #[serde(default)]
+    pub is: Claim,
 }
 
 /// One segment id, or several of which the nearest counts.

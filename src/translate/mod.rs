@@ -57,6 +57,8 @@ pub use overlay::Overlay;
 pub use plain::record_to_json;
 pub use write_hl7::Envelope;
 
+use serde::Deserialize;
+
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
@@ -93,17 +95,34 @@ pub struct Pack {
 pub struct Translation {
     /// What was said.
     pub record: Record,
-    /// For a merge: who is merged into the record's person.
+    /// What the message says of somebody else and the record's person.
     pub merge: Option<Merge>,
     /// Where the leaves ended.
     pub bins: Bins,
 }
 
-/// Identifiers that are merged into the person of the record.
+/// What a message says of other identifiers and the person of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Merge {
     /// The identifiers, with their places.
     pub from: Vec<(Identifier, Position)>,
+    /// What is said of them.
+    pub claim: Claim,
+}
+
+/// What can be said of two sets of identifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Claim {
+    /// They are one person, of whom both go on (A24).
+    Linked,
+    /// They are one person, and the other number is used no more (A40).
+    #[default]
+    Merged,
+    /// The number is this person's from now on (A43, A47).
+    Moved,
+    /// They are two people (A37).
+    Unlinked,
 }
 
 /// How many leaves ended in each of the four bins.

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Claim;
 use super::file::{NameForm, Way};
 use super::path::Hl7Path;
 use crate::vocabulary::{Dataset, Diagnostic, ElementId, GroupName, IdentifierKind, Value};
@@ -246,8 +247,8 @@ pub(super) struct EventPlan {
     pub segments: Vec<EventSegment>,
     /// Where the record's time stands, best first.
     pub time: Vec<Hl7Path>,
-    /// Where the identifiers stand that are merged away.
-    pub merge: Option<Hl7Path>,
+    /// Where the identifiers of the other one stand, and what is said of the two.
+    pub merge: Option<(Hl7Path, Claim)>,
     /// The segment whose second occurrence begins somebody else.
     pub aside: Option<[u8; 3]>,
 }

@@ -123,7 +123,7 @@ impl<'p, 'f> Reader<'p, 'f> {
             wire: None,
             mappings: pack.version.clone(),
         };
-        let merge = event.merge.map(|_| Merge { from: Vec::new() });
+        let merge = event.merge.map(|(_, claim)| Merge { from: Vec::new(), claim });
         let (time, seen) = (None, vec![0; event.segments.len()]);
         let (bins, open) = (Bins::default(), Vec::new());
         let aside = false;
@@ -148,6 +148,10 @@ impl<'p, 'f> Reader<'p, 'f> {
         });
         if self.aside || (count > 1 && self.event.aside == Some(id)) {
             self.aside = true;
+            // Whose second occurrence it is, is all that is read of it; it is carried whole.
+            if self.event.aside == Some(id) {
+                self.note_merge(leaves, plan);
+            }
             return Ok(());
         }
         if count > 1 && !repeats {
@@ -156,7 +160,9 @@ impl<'p, 'f> Reader<'p, 'f> {
         // A sender's own rows stand before those of the table.
         let plan = self.overlay.segments.get(&id).unwrap_or(plan);
         self.note_time(leaves, id);
-        self.note_merge(leaves, plan);
+        if self.event.aside != Some(id) {
+            self.note_merge(leaves, plan);
+        }
         let group = self.group(plan, parents);
         let mut next = 0;
         while let Some(leaf) = leaves.0.get(next) {
@@ -209,7 +215,8 @@ impl<'p, 'f> Reader<'p, 'f> {
     }
 
     fn note_merge(&mut self, leaves: &mut Leaves<'_>, plan: &SegmentPlan) {
-        let Some(path) = self.event.merge.filter(|path| path.segment == plan.id) else { return };
+        let said = self.event.merge.filter(|(path, _)| path.segment == plan.id);
+        let Some((path, _)) = said else { return };
         let mut rest = leaves.field(path.field);
         while let Some(repetition) = leaves.repetition(&rest) {
             rest.start = repetition.end;
@@ -224,7 +231,7 @@ impl<'p, 'f> Reader<'p, 'f> {
                 merge.from.push((found, at.into()));
             }
             // A row of the table may keep them with the record as well.
-            if plan.fields.iter().any(|field| field.number == path.field) {
+            if self.aside || plan.fields.iter().any(|field| field.number == path.field) {
                 leaves.release(&repetition);
             }
         }
@@ -355,7 +362,7 @@ impl<'p, 'f> Reader<'p, 'f> {
                 return Err(TranslateError::SegmentMissing(at.into()));
             }
         }
-        if let (Some(merge), Some(path)) = (&self.merge, self.event.merge)
+        if let (Some(merge), Some((path, _))) = (&self.merge, self.event.merge)
             && merge.from.is_empty()
         {
             return Err(TranslateError::Missing(path.position(1, 1).into()));

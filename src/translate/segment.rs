@@ -171,6 +171,11 @@ impl Compiler<'_> {
         let Some(source) = source else {
             return Err(file.fault(merge.span(), format!("{from} is in no segment of this event")));
         };
+        // What stands aside is carried: no row takes it.
+        let is = merge.get_ref().is;
+        if aside == Some(from.segment) {
+            return Ok(EventPlan { dataset, segments, time, merge: Some((from, is)), aside });
+        }
         let mut rows = source.plan.fields.iter().flat_map(|field| &field.rows);
         // Beside the record's own identifiers they would be its own.
         let own = |row: &SegmentRow| source.plan.group.is_none() || !row.is_identifier();
@@ -179,7 +184,7 @@ impl Compiler<'_> {
                 .fault(merge.span(), format!("a row takes {from} already"))
                 .hint("identifiers that are merged away are not the record's own"));
         }
-        Ok(EventPlan { dataset, segments, time, merge: Some(from), aside })
+        Ok(EventPlan { dataset, segments, time, merge: Some((from, is)), aside })
     }
 }
 

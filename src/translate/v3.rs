@@ -5,7 +5,7 @@
 //! record: what the document says, and beside it what the message says of it.
 
 use super::form::{Form, Limits, Unread};
-use super::{Bins, FIRST_UNMAPPED_MAX, Merge, Pack, Translation, document};
+use super::{Bins, Claim, FIRST_UNMAPPED_MAX, Merge, Pack, Translation, document};
 use crate::vocabulary::{
     Dataset, ElementId, Fault, Field, GroupName, Position, Record, Source, Value,
 };
@@ -90,7 +90,7 @@ fn merge(record: &Record) -> Option<Merge> {
             _ => None,
         })
         .collect();
-    (!from.is_empty()).then_some(Merge { from })
+    (!from.is_empty()).then_some(Merge { from, claim: Claim::Merged })
 }
 
 /// The bytes of a clinical document, if the message holds one. The payload is not always

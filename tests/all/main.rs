@@ -33,6 +33,7 @@ mod interface;
 mod laws;
 mod operate;
 mod platforms;
+mod population;
 mod push;
 mod query;
 mod readme;

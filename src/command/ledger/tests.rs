@@ -136,7 +136,8 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
         proposed: Proposed::Apply {
             record: Box::new(record),
             identifiers: vec![Indexed { token, kind: IdentifierKind::CitizenId, at: None }],
-            merge_from: vec![],
+            merge_from: Vec::new(),
+            claim: crate::translate::Claim::Merged,
             documents: Vec::new(),
             entry: None,
         },

@@ -133,7 +133,11 @@ const EVENT: &[Key] = &[
     ("time", Texts(false), "places of the event's own time, best first"),
     (
         "merge",
-        Table(&[("from", Text(true), "who is merged away"), ("into", Text(true), "into whom")]),
+        Table(&[
+            ("from", Text(true), "who is merged away"),
+            ("into", Text(true), "into whom"),
+            ("is", Text(false), "linked, merged, moved or unlinked: what is said of the two"),
+        ]),
         "makes it a merge",
     ),
     ("aside", Text(false), "from its second segment of this name on all is carried"),

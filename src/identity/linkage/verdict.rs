@@ -51,6 +51,8 @@ pub enum Rule {
     Doubtful,
     /// The sum is low.
     TooLittle,
+    /// A message says that they are one, and what is known of them speaks against it.
+    Claimed,
 }
 
 impl Rule {
@@ -71,6 +73,7 @@ impl Rule {
             Self::OtherSex => "other-sex",
             Self::Doubtful => "doubtful",
             Self::TooLittle => "too-little",
+            Self::Claimed => "claimed",
         }
     }
 }

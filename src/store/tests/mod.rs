@@ -2,6 +2,7 @@
 
 mod cache;
 mod failure;
+mod identity;
 mod journal;
 mod law;
 mod ledger;
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::identity::{Indexed, Keys};
-use crate::translate::Form;
+use crate::translate::{Claim, Form};
 use crate::vocabulary::{
     Dataset, ElementId, Fault, Field, Group, GroupName, Identifier, IdentifierKind, Position,
     Source, Value,
@@ -96,6 +97,7 @@ fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
         record,
         identifiers,
         merge_from: Vec::new(),
+        claim: Claim::Merged,
         entry: None,
         documents: Vec::new(),
     }
@@ -109,6 +111,7 @@ fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
         record,
         identifiers: new,
         merge_from: old,
+        claim: Claim::Merged,
         entry: Some(entry),
         documents: Vec::new(),
     }
@@ -119,6 +122,7 @@ fn said(change: Change, persons: &[PersonId]) -> String {
     let word = match change {
         Change::Linked => "link",
         Change::Merged => "merge",
+        Change::Moved => "move",
         Change::Parted => "part",
     };
     format!("{word} {persons:?}")
