@@ -20,7 +20,7 @@ use crate::inbound::console::view::review::{
 use crate::inbound::console::view::{Asker, Seen};
 use crate::store::review::{Event, Proposal, Review, Side};
 use crate::store::{Backlog, Held, Item};
-use crate::vocabulary::Fault;
+use crate::vocabulary::{ElementId, Fault, Field, Group, Record};
 
 /// Rows of one page at most.
 const ROWS_MAX: usize = 200;
@@ -92,6 +92,7 @@ impl Gateway {
             sides,
             at_ms: item.at_ms,
             proposed_by: item.proposed_by,
+            rule: item.rule,
             waits: item.waits,
             one_person: one.person == other.person,
             judged,
@@ -153,7 +154,7 @@ impl Gateway {
         entry.asker = Some(Reference::new(&asker.user));
         entry.person = Some(self.keys.pseudonym(left));
         entry.merged = Some(self.keys.pseudonym(right));
-        entry.elements.full = one.record.as_ref().map_or(BTreeSet::new(), Demographics::elements);
+        entry.elements.full = one.record.as_ref().map(seen).unwrap_or_default();
         self.append(&entry).await.map(drop).map_err(|error| error.fault())
     }
 }
@@ -162,6 +163,28 @@ impl Gateway {
 pub(super) fn backlog(waiting: Backlog) -> review::Backlog {
     let Backlog { pairs, oldest_ms, overlays } = waiting;
     review::Backlog { pairs, oldest_ms, overlays }
+}
+
+/// The elements of a record that are shown: each that says by itself who somebody is.
+fn seen(record: &Record) -> BTreeSet<ElementId> {
+    let nothing = Demographics::default().digested();
+    let says = |group: &Group, field: &Field| {
+        let group = Group { name: group.name, parent: None, fields: vec![field.clone()] };
+        let alone = Record {
+            dataset: record.dataset,
+            source: record.source,
+            time: None,
+            groups: vec![group],
+            carried: Vec::new(),
+            wire: None,
+            mappings: String::new(),
+        };
+        Demographics::of(&alone).digested() != nothing
+    };
+    let top = record.groups.iter().take(1);
+    let fields = top.flat_map(|group| group.fields.iter().map(move |field| (group, field)));
+    let said = fields.filter(|(group, field)| says(group, field));
+    said.map(|(_, field)| field.element).collect()
 }
 
 fn persons((one, other): Pair) -> (PersonId, PersonId) {

@@ -25,6 +25,8 @@ pub struct Backlog {
 pub struct Item {
     /// Who says the one and the other.
     pub sources: (String, String),
+    /// By which rule it waits.
+    pub rule: Option<String>,
     /// Since when it waits, in milliseconds since 1970.
     pub at_ms: Option<i64>,
     /// Who has said that they are one, if a first reviewer has.
@@ -90,7 +92,7 @@ fn item(
             "SELECT coalesce(a.source, ''), coalesce(b.source, ''), pair.at_ms, \
              proposal.said_by, EXISTS (SELECT 1 FROM {WAITING} AND pair.one = ?1 \
              AND pair.other = ?2), EXISTS (SELECT 1 FROM assertion WHERE journal IS NULL AND \
-             ((one = ?1 AND other = ?2) OR (one = ?2 AND other = ?1))) \
+             ((one = ?1 AND other = ?2) OR (one = ?2 AND other = ?1))), rule \
              FROM person a JOIN person b ON b.id = ?2 \
              LEFT JOIN pair ON pair.one = ?1 AND pair.other = ?2 \
              LEFT JOIN proposal ON proposal.one = ?1 AND proposal.other = ?2 WHERE a.id = ?1"
@@ -99,6 +101,7 @@ fn item(
             let waits = row.get(4)?;
             let item = Item {
                 sources: (row.get(0)?, row.get(1)?),
+                rule: row.get(6)?,
                 at_ms: row.get(2)?,
                 proposed_by: row.get(3)?,
                 waits,

@@ -1,6 +1,5 @@
 //! What one source says of who somebody is, in clear: the input of the veil alone.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::vocabulary::{ElementId, Identifier, IdentifierKind, Record, Value};
@@ -59,26 +58,6 @@ impl Demographics {
             }
         }
         found
-    }
-
-    /// The elements of a record that say it: what whoever sees the demographics has seen.
-    #[must_use]
-    pub fn elements(record: &Record) -> BTreeSet<ElementId> {
-        let plain = [SEX, BIRTH_DATE];
-        let lists = NAMES.iter().chain(&PHONES).chain(&ADDRESSES).chain(&plain);
-        let known: BTreeSet<_> = lists.copied().collect();
-        let top = record.groups.iter().take(1).flat_map(|group| &group.fields);
-        let said = top.filter(|field| match &field.value {
-            Value::Identifier(identifier) => {
-                let mut alone = Self::default();
-                alone.number(identifier);
-                !alone.citizen_id.is_empty()
-                    || !alone.cards.is_empty()
-                    || !alone.assigned.is_empty()
-            }
-            value => known.contains(&field.element) && !text(value).is_empty(),
-        });
-        said.map(|field| field.element).collect()
     }
 
     fn number(&mut self, identifier: &Identifier) {

@@ -6,7 +6,7 @@ use super::difference::{Piece, marked};
 use crate::identity::linkage::{Contribution, Demographics};
 use crate::inbound::console::pages::Frame;
 use crate::inbound::console::view::review::{
-    EventRow, HeldPage, Pair, PairView, QueuePage, SideView,
+    EventRow, HeldPage, JudgedView, Pair, PairView, QueuePage, SideView,
 };
 use crate::vocabulary::IdentifierKind;
 
@@ -132,6 +132,11 @@ fn assigned(f: &Frame, (authority, number): &(String, String)) -> String {
 }
 
 impl PairPage {
+    /// Why it waits: a message may have said so where the index would not.
+    fn rule<'a>(&'a self, judged: &'a JudgedView) -> &'a str {
+        self.view.rule.as_deref().unwrap_or(&judged.rule)
+    }
+
     /// What a weight says, in words: not by colour and length alone.
     fn worth(&self, weight: &f64) -> String {
         let size = format!("{:.1}", weight.abs());

@@ -48,6 +48,7 @@ pub fn view(proposed_by: Option<String>) -> PairView {
         ],
         at_ms: Some(AT - 60 * 76 * 60_000),
         proposed_by,
+        rule: Some("like-twins".to_owned()),
         waits: true,
         one_person: false,
         judged: Some(JudgedView {

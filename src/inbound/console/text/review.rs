@@ -170,6 +170,9 @@ texts! { ReviewText:
     rule_rare_name "少见的姓名，同一生日，同一地区" "A rare name, one birthday, one division";
     rule_other_sex "性别不同" "Another sex";
     rule_doubtful "很像，但有不相符之处" "Much agrees, and something does not";
+    rule_claimed
+        "一条消息说是同一人，已知的资料却相反"
+        "A message says that they are one, and what is known speaks against it";
     rule_too_little "像，但证据不够" "Alike, but too little to be sure";
 }
 
@@ -188,6 +191,7 @@ impl ReviewText {
     pub fn rule_of<'a>(&self, rule: &'a str) -> &'a str {
         match rule {
             "borrowed-id" => self.rule_borrowed_id,
+            "claimed" => self.rule_claimed,
             "corroborated" => self.rule_corroborated,
             "doubtful" => self.rule_doubtful,
             "id-alone" => self.rule_id_alone,
@@ -265,50 +269,46 @@ impl ReviewText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::linkage::compare::{
-        BirthLevel as B, CitizenLevel as C, NameLevel as N, SexLevel as S, ThingLevel as T,
-    };
-    use crate::identity::linkage::{Comparison, Shared, Weights};
 
-    /// Every level of every field, by the names the index gives them.
+    /// Every level by the name the index gives it, with the fields that have it.
+    const LEVELS: [(&str, &[&str]); 5] = [
+        ("name", &["heard-alike", "cut", "married", "one-character", "surname"]),
+        ("birth-date", &["other-calendar", "year-off", "swapped", "one-digit", "default", "year"]),
+        ("citizen-id", &["borrowed", "near", "two"]),
+        ("card", &["near"]),
+        ("address", &["near"]),
+    ];
+
     #[test]
-    fn every_level_of_every_field_has_words() {
-        let names =
-            [N::Same, N::Heard, N::Cut, N::Married, N::OneOff, N::Surname, N::Other, N::Missing];
-        let births = [
-            B::Same,
-            B::OtherCalendar,
-            B::YearOff,
-            B::Swapped,
-            B::OneDigit,
-            B::Default,
-            B::Year,
-            B::Other,
-            B::Missing,
-        ];
-        let ids = [C::Same, C::Borrowed, C::Near, C::Two, C::Other, C::Missing];
-        let sexes = [S::Same, S::Other, S::Missing];
-        let things = [T::Same, T::Near, T::Other, T::Missing];
-        for at in 0..births.len() {
-            let thing = things[at % things.len()];
-            let comparison = Comparison {
-                name: names[at % names.len()],
-                birth: births[at],
-                sex: sexes[at % sexes.len()],
-                citizen: ids[at % ids.len()],
-                card: thing,
-                phone: thing,
-                site: thing,
-                division: thing,
-                assigned: thing,
-            };
-            for part in Weights::default().contributions(&comparison, &Shared::default()) {
-                for text in [ReviewText::of(Lang::Zh), ReviewText::of(Lang::En)] {
-                    let words = text.level_of(part.field, part.level);
-                    assert!(words != part.level, "{}: {}", part.field, part.level);
-                    assert!(text.field_of(part.field) != part.field, "{}", part.field);
+    fn every_field_and_every_level_has_words() {
+        for text in [&ZH, &EN] {
+            for field in crate::identity::linkage::weights::FIELDS {
+                assert!(text.field_of(field) != field, "{field}");
+                for level in ["same", "other", "missing"] {
+                    assert!(text.level_of(field, level) != level, "{field}: {level}");
+                }
+            }
+            for (field, levels) in LEVELS {
+                for level in levels {
+                    assert!(text.level_of(field, level) != *level, "{field}: {level}");
                 }
             }
         }
+    }
+
+    /// The names stand in the source as `Self::Rule => "name"`.
+    #[test]
+    fn every_rule_has_words() {
+        let source = include_str!("../../../identity/linkage/verdict.rs");
+        let names = source.lines().filter_map(|line| {
+            let (_, name) = line.trim().strip_prefix("Self::")?.split_once(" => \"")?;
+            name.strip_suffix("\",")
+        });
+        let mut named = 0;
+        for name in names {
+            assert!(ZH.rule_of(name) != name && EN.rule_of(name) != name, "{name}");
+            named += 1;
+        }
+        assert!(named > 10, "{named}");
     }
 }

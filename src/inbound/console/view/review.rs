@@ -144,6 +144,8 @@ pub struct PairView {
     pub at_ms: Option<i64>,
     /// Who has proposed that they are one.
     pub proposed_by: Option<String>,
+    /// By which rule it waits, as the index names it.
+    pub rule: Option<String>,
     /// Whether it still waits; else somebody has decided.
     pub waits: bool,
     /// Whether the index takes them for one person now.
