@@ -199,13 +199,13 @@ async fn not_the_same_outlives_what_comes_later_and_takes_one_reviewer() {
     let place = opens_first(&browser, &rig).await;
     presses(&browser, "apart").await;
     shows(&browser, "已记为不是同一人").await;
-    shows(&browser, "没有待审的索引对").await;
+    shows(&browser, "没有待审的登记对").await;
     elder.arrives(&rig);
     assert_eq!(elder.allergens(&rig), 0, "a later message joined them");
     goes(&browser, &rig, "/review").await;
-    shows(&browser, "没有待审的索引对").await;
+    shows(&browser, "没有待审的登记对").await;
     goes(&browser, &rig, &place).await;
-    shows(&browser, "索引现在把它们当作两个人").await;
+    shows(&browser, "主索引现在把它们当作两个人").await;
     // Two who never waited are nobody's to compare.
     rig.mllp().exchange(&Message::new("A28", &Resident::new()).bytes()).unwrap();
     assert_eq!(rig.stored("SELECT max(id) FROM person"), 3);

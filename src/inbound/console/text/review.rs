@@ -4,18 +4,18 @@ use super::Lang;
 use super::texts;
 
 texts! { ReviewText:
-    lead "可能是同一个人的两条索引，等候人工认定；最早的在前。"
+    lead "可能是同一个人的两条登记，等候人工认定；最早的在前。"
         "Pairs of entries that may be one person and wait for somebody to say; oldest first.";
     waiting_pairs "待审" "Waiting";
     oldest "最早的已等候" "The oldest waits";
     held_overlays "挂起的消息" "Messages held";
     open_queue "打开审核队列" "Open the queue";
-    queue_caption "待审的索引对，最早的在前" "Pairs that wait, oldest first";
-    queue_empty "没有待审的索引对。" "No pair waits.";
+    queue_caption "待审的登记对，最早的在前" "Pairs that wait, oldest first";
+    queue_empty "没有待审的登记对。" "No pair waits.";
     queue_note
         "本页不显示任何个人信息；打开一对即记入台账。"
         "This page shows nothing of anybody; opening a pair is written to the ledger.";
-    pair "索引对" "Pair";
+    pair "登记对" "Pair";
     waits_since "已等候" "Waits for";
     since "等候始于" "Waits since";
     sources "来源" "Sources";
@@ -45,21 +45,21 @@ texts! { ReviewText:
         "这一对已由他人认定，您的决定没有生效。请看它的历史。"
         "Somebody else has decided about this pair; your decision was not taken. See its history.";
 
-    pair_title "索引 {}" "Entries {}";
-    entry "索引 {}" "Entry {}";
+    pair_title "登记 {}" "Entries {}";
+    entry "登记 {}" "Entry {}";
     pair_recorded
         "您看到了这两个人的资料，已以您的用户名记入台账。"
         "That you saw these two is in the ledger under your name.";
     back_to_queue "返回队列" "Back to the queue";
     why "为什么待审" "Why it waits";
     decided_already "这一对已有认定，不再等候。" "Somebody has decided about this pair; it no longer waits.";
-    now_one "索引现在把它们当作同一人。" "The index takes them for one person now.";
-    now_two "索引现在把它们当作两个人。" "The index takes them for two people now.";
+    now_one "主索引现在把它们当作同一人。" "The index takes them for one person now.";
+    now_two "主索引现在把它们当作两个人。" "The index takes them for two people now.";
     total "合计权重" "Weight in all";
     odds_for "约 {} 比 1 是同一人" "about {} to 1 that they are one";
     odds_against "约 {} 比 1 不是同一人" "about {} to 1 that they are not";
     odds_even "两可" "about even";
-    beginning "起点：随便两条索引" "Where it begins: any two entries";
+    beginning "起点：随便两条登记" "Where it begins: any two entries";
     nothing_judged "其中一条没有可比对的内容。" "One of them has nothing that can be compared.";
     sides "两边的资料" "Both sides";
     sides_note
@@ -88,8 +88,8 @@ texts! { ReviewText:
         "您已提议为同一人，须由另一位审核员确认。您仍可改为“不是同一人”。"
         "You have proposed that they are one; another reviewer has to confirm it. You may still say that they are not.";
     history "认定历史" "What was said";
-    history_lead "对这两个人的各条索引说过什么，谁、何时、是否已终止。" "What was said of the entries of both persons: who, when, and whether it ended.";
-    history_empty "还没有人对这些索引作过认定。" "Nobody has said anything of these entries.";
+    history_lead "对这两个人的各条登记说过什么，谁、何时、是否已终止。" "What was said of the entries of both persons: who, when, and whether it ended.";
+    history_empty "还没有人对这些登记作过认定。" "Nobody has said anything of these entries.";
     history_caption "认定，最早的在前" "What was said, oldest first";
     said_what "认定" "What";
     said_by "谁" "Who";
