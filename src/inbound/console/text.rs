@@ -65,27 +65,26 @@ impl Lang {
 }
 
 macro_rules! texts {
-    ($name:ident: $($key:ident $zh:literal $en:literal;)+) => {
+    ($name:ident $(with $lang:ident)?: $($key:ident $zh:literal $en:literal;)+) => {
         /// The texts of one language, by key.
         #[derive(Debug)]
         pub struct $name {
-            /// Which language.
-            pub lang: Lang,
+            $(/// Which language.
+            pub $lang: Lang,)?
             $(#[doc = $en] pub $key: &'static str,)+
         }
 
-        static ZH: $name = $name { lang: Lang::Zh, $($key: $zh,)+ };
-        static EN: $name = $name { lang: Lang::En, $($key: $en,)+ };
+        static ZH: $name = $name { $($lang: Lang::Zh,)? $($key: $zh,)+ };
+        static EN: $name = $name { $($lang: Lang::En,)? $($key: $en,)+ };
 
         #[cfg(test)]
         pub(super) const ROWS: &[(&str, &str, &str)] = &[$((stringify!($key), $zh, $en),)+];
     };
 }
-use texts;
 
 pub mod review;
 
-texts! { Text:
+texts! { Text with lang:
     product "康桥" "Kangqiao";
     tagline "卫生健康与民政数据网关" "Gateway between health and civil affairs";
     skip "跳到正文" "Skip to content";

@@ -1,7 +1,6 @@
 //! The texts of the reviewer's pages, and the words of rules, fields and levels.
 
 use super::Lang;
-use super::texts;
 
 texts! { ReviewText:
     lead "可能是同一个人的两条登记，等候人工认定；最早的在前。"
