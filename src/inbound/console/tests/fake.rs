@@ -206,7 +206,7 @@ fn overview() -> Overview {
             upstream("record-platform", UpstreamState::Up, 2),
             upstream("elder-registry", UpstreamState::Open, 310),
         ],
-        backlog: review::Backlog { pairs: 62, oldest_ms: Some(AT - 60 * 76 * 60_000), overlays: 1 },
+        backlog: super::fake_review::BACKLOG,
         cache: Cache { entries: 12_004, hits: 88_120, misses: 9_113, stale: 41 },
         expiries: vec![
             expiry("CN=gateway", "MLLP, HTTPS", 310),

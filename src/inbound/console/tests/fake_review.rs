@@ -5,8 +5,12 @@ use crate::identity::linkage::{Contribution, Demographics};
 use crate::inbound::console::view::review::*;
 use crate::inbound::console::view::{Asker, Seen};
 
-/// The pair that waits, and one that nobody may compare.
+/// The pair that waits.
 pub const WAITING: Pair = (3, 17);
+
+/// How much waits.
+pub const BACKLOG: Backlog =
+    Backlog { pairs: 62, oldest_ms: Some(AT - 60 * 76 * 60_000), overlays: 1 };
 
 fn queue() -> Vec<PairRow> {
     let row = |at: i64, pair, rule: &str, weight| PairRow {
@@ -73,8 +77,7 @@ impl Reviewing for Fake {
         let after = move |row: &PairRow| after.is_none_or(|cursor| place(row) > cursor);
         let rows: Vec<_> = queue().into_iter().filter(after).take(limit).collect();
         let next = rows.last().filter(|_| rows.len() == limit).map(place);
-        let backlog = Backlog { pairs: 62, oldest_ms: Some(AT - 60 * 76 * 60_000), overlays: 1 };
-        Box::pin(async move { Ok(QueuePage { at_ms: AT, backlog, rows, next }) })
+        Box::pin(async move { Ok(QueuePage { at_ms: AT, backlog: BACKLOG, rows, next }) })
     }
 
     fn held(&self, after: Option<u64>, _limit: usize) -> Seen<'_, HeldPage> {

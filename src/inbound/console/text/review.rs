@@ -39,7 +39,7 @@ texts! { ReviewText:
         "Proposed as one person; another reviewer has to confirm it.";
     own_proposal
         "这是您自己的提议：须由另一位审核员确认，您不能确认。没有任何改变。"
-        "This is your own proposal: another reviewer has to confirm it, you cannot. Nothing was changed.";
+        "Your own proposal: another reviewer has to confirm it, you cannot. Nothing was changed.";
     settled
         "这一对已由他人认定，您的决定没有生效。请看它的历史。"
         "Somebody else has decided about this pair; your decision was not taken. See its history.";
@@ -63,7 +63,7 @@ texts! { ReviewText:
     sides "两边的资料" "Both sides";
     sides_note
         "取自各自最新的一条记录；只有身份资料，没有诊疗内容。加双下划线的字与另一边不同。"
-        "From the newest record of each; who they are, nothing clinical. Characters with a double underline differ from the other side.";
+        "Newest record of each, nothing clinical. What is underlined twice differs.";
     field "字段" "Field";
     agreement "比对" "Agreement";
     contribution "作用" "What it says";
@@ -85,9 +85,11 @@ texts! { ReviewText:
         "One reviewer is enough to keep them apart, and no later message or score changes it.";
     waits_for_other
         "您已提议为同一人，须由另一位审核员确认。您仍可改为“不是同一人”。"
-        "You have proposed that they are one; another reviewer has to confirm it. You may still say that they are not.";
+        "You have proposed one person; another reviewer has to confirm. You may still say no.";
     history "认定历史" "What was said";
-    history_lead "对这两个人的各条登记说过什么，谁、何时、是否已终止。" "What was said of the entries of both persons: who, when, and whether it ended.";
+    history_lead
+        "对这两个人的各条登记说过什么，谁、何时、是否已终止。"
+        "What was said of the entries of both persons: who, when, and whether it ended.";
     history_empty "还没有人对这些登记作过认定。" "Nobody has said anything of these entries.";
     history_caption "认定，最早的在前" "What was said, oldest first";
     said_what "认定" "What";
@@ -102,7 +104,7 @@ texts! { ReviewText:
     held_title "因疑似换人而挂起的消息" "Messages held because somebody else may stand in them";
     held_lead
         "同一编号下姓名与出生日期或性别同时改变：没有应用，原来的资料照常提供。"
-        "Name and birth date or sex changed at once under one number: not applied, and what was there is still served.";
+        "Name and birth date or sex changed at once under one number: what was is still served.";
     held_empty "没有挂起的消息。" "No message is held.";
     held_caption "挂起的消息，最早的在前" "Messages held, oldest first";
     held_what "怎么办" "What to do";
@@ -111,7 +113,7 @@ texts! { ReviewText:
         "The new ones are right, such as a mistake that was mended: the operator runs";
     held_wrong
         "新资料是另一个人的：请发送方在其系统中更正并重新发送；这条消息不必处理。"
-        "They are somebody else's: the sender mends its own system and sends again; this message needs nothing.";
+        "They are somebody else's: the sender mends its own system and sends again.";
     held_unsure
         "拿不准：按编号和时间向发送方核对，不要执行。"
         "Not sure: ask the sender, by number and time, and run nothing.";
