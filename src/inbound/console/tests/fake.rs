@@ -153,6 +153,11 @@ fn entry(number: u64) -> EntryView {
     }
 }
 
+/// PID-3.1.
+fn identifier() -> Position {
+    Position::Hl7(Hl7Position { component: 1, ..Hl7Position::field(*b"PID", 3) })
+}
+
 fn overview() -> Overview {
     let sender = |name: &str, kept, quarantined, refused| SenderRow {
         name: name.to_owned(),
@@ -173,7 +178,6 @@ fn overview() -> Overview {
         failed,
         last_ms: Some(AT - 14),
     };
-    let position = Hl7Position { component: 1, ..Hl7Position::field(*b"PID", 3) };
     Overview {
         at_ms: AT,
         started_ms: AT - 86_400_000 * 3,
@@ -191,7 +195,7 @@ fn overview() -> Overview {
                 sender: "hospital-b".to_owned(),
                 at_ms: AT - 90_000,
                 fault: Fault::IdentifierInvalid,
-                at: Some(Position::Hl7(position)),
+                at: Some(identifier()),
             },
             QuarantineRow {
                 number: 213_877,
