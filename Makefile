@@ -2,9 +2,9 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help demo test bench fuzz packages
+.PHONY: help demo test bench bench-identity fuzz packages
 help: ## these lines
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
 demo: ## the whole story with real sockets; stays up until Ctrl-C
 	$(CARGO) build --locked
@@ -23,6 +23,9 @@ test: packages ## everything: style, lints, unit, property, sockets, browser, cr
 bench: ## throughput, latency, memory, start-up and conversions as ratios; writes target/*.json
 	$(CARGO) bench --locked --bench gateway
 	$(CARGO) bench --locked --bench translate
+
+bench-identity: ## who is one person, by truth: precision, recall, queue; writes target/identity.json
+	$(CARGO) bench --locked --bench identity
 
 fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
 	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)

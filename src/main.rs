@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, card, certs, check, demo, explain, interface, ledger, mappings, operate, send,
-    serve, translate, user,
+    Failure, ask, card, certs, check, demo, explain, identity, interface, ledger, mappings,
+    operate, send, serve, translate, user,
 };
 
 #[global_allocator]
@@ -35,6 +35,8 @@ enum Command {
     Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
     Explain(explain::Args),
+    /// 人员 Who is one person: match a file of records, or veil it.
+    Identity(identity::Args),
     /// 接口 The published interface for machines: OpenAPI, XSD, columns.
     Interface(interface::Args),
     /// 台账 Verify, search or export the ledger.
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Erase(args) => args.run(),
         Command::Explain(args) => explain::run(args),
+        Command::Identity(args) => identity::run(args),
         Command::Interface(args) => interface::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Mappings(args) => mappings::run(args),

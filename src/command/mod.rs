@@ -8,6 +8,7 @@ pub mod compile;
 pub mod demo;
 pub mod explain;
 mod identifier;
+pub mod identity;
 pub mod interface;
 pub mod ledger;
 pub mod mappings;

@@ -161,7 +161,11 @@ pub fn give(config: &Path, order: &Order) -> Result<Value, Failure> {
     })
 }
 
-fn print(told: &Value) -> Result<(), Failure> {
+/// Prints what became of an order, a line each.
+///
+/// # Errors
+/// [`Failure`] if it cannot be printed.
+pub fn print(told: &Value) -> Result<(), Failure> {
     match told {
         Value::String(text) => say(text),
         Value::Array(rows) => rows.iter().try_for_each(say),

@@ -232,11 +232,11 @@ impl Gateway {
         }
         let identifiers = resident::index(&self.keys, translation.record.identifiers());
         let merge_from = match &translation.merge {
-            Some(merge) => {
+            Some(merge) if !merge.from.is_empty() => {
                 let from = merge.from.iter().map(|(identifier, at)| (identifier, Some(at)));
                 resident::index(&self.keys, from)
             }
-            None => Ok(Vec::new()),
+            _ => Ok(Vec::new()),
         };
         let proposed = match (identifiers, merge_from) {
             (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {

@@ -14,7 +14,7 @@ use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, SegmentPlan, SegmentR
 use super::reading::{Reading, accepted, identifier, with_authority};
 use super::value::{self, Wrong};
 use super::write_hl7::{Frame, expand};
-use super::{Bins, FIRST_UNMAPPED_MAX, Merge, Pack, Translation};
+use super::{Bins, Claim, FIRST_UNMAPPED_MAX, Merge, Pack, Translation};
 use crate::vocabulary::Source;
 use crate::vocabulary::position::Hl7Position;
 use crate::vocabulary::record::Carried;
@@ -362,7 +362,7 @@ impl<'p, 'f> Reader<'p, 'f> {
                 return Err(TranslateError::SegmentMissing(at.into()));
             }
         }
-        if let (Some(merge), Some((path, _))) = (&self.merge, self.event.merge)
+        if let (Some(merge), Some((path, Claim::Merged))) = (&self.merge, self.event.merge)
             && merge.from.is_empty()
         {
             return Err(TranslateError::Missing(path.position(1, 1).into()));

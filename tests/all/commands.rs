@@ -130,7 +130,7 @@ fn every_command_explains_itself() {
         assert!(output.status.success(), "{words:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let names = "serve demo check send ask translate explain ledger mappings certs user";
+    let names = "serve demo check send ask translate explain identity ledger mappings certs user";
     let all = help(&[]);
     for name in names.split(' ') {
         assert!(all.contains(name), "{name} is not listed");
@@ -144,6 +144,8 @@ fn every_command_explains_itself() {
         ("certs", "issue"),
         ("certs", "revoke"),
         ("certs", "list"),
+        ("identity", "match"),
+        ("identity", "veil"),
         ("mappings", "check"),
         ("mappings", "coverage"),
         ("mappings", "diff"),

@@ -28,6 +28,7 @@ mod fhir_door;
 mod fhir_facts;
 mod fhir_gate;
 mod fhir_laws;
+mod identity;
 mod intake;
 mod interface;
 mod laws;

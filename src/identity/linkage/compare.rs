@@ -1,177 +1,112 @@
-//! 比较, how two sets of traits agree, field by field, by levels.
-//!
-//! Levels of a field are in the order of how much they say for one person, best first.
+//! 比较, how two sets of traits agree, field by field.
 
-use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::fmt;
 
-use super::traits::{BirthTraits, CitizenTraits, Mark, NameTraits, NumberTraits, Own, Sex, Traits};
-
-/// Names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum NameLevel {
-    /// The same characters.
-    Same,
-    /// Other characters, heard alike.
-    Heard,
-    /// Alike but for a character that could not be written, or a cut end.
-    Cut,
-    /// The old form of a married woman's name with the same surname.
-    Married,
-    /// One character differs, and sounds otherwise.
-    OneOff,
-    /// The surname alone.
-    Surname,
-    /// Nothing alike.
-    Other,
-    /// Missing.
-    Missing,
-}
-
-/// Birth dates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum BirthLevel {
-    Same,
-    /// The other calendar.
-    OtherCalendar,
-    /// The same day, one or two years off.
-    YearOff,
-    /// Day and month exchanged.
-    Swapped,
-    /// One digit.
-    OneDigit,
-    /// The first of January of that year.
-    Default,
-    /// Nothing else than the year.
-    Year,
-    Other,
-    Missing,
-}
-
-/// Sexes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum SexLevel {
-    Same,
-    Other,
-    Missing,
-}
-
-/// Citizen ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum CitizenLevel {
-    /// The same, proven, nobody else's by what is inside.
-    Same,
-    /// The same, and one of the two records says another birth: borrowed.
-    Borrowed,
-    /// One sign differs, is missing or exchanged, and one of the two fails its check.
-    Near,
-    /// Both proven, and different: two people, unless a number was given anew.
-    Two,
-    /// Different, and one of them cannot be right.
-    Other,
-    Missing,
-}
-
-/// Cards, telephones, addresses, assigned numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum ThingLevel {
-    Same,
-    /// One sign off; the same road or village.
-    Near,
-    Other,
-    Missing,
-}
-
-/// How two entries agree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Comparison {
-    pub name: NameLevel,
-    pub birth: BirthLevel,
-    pub sex: SexLevel,
-    pub citizen: CitizenLevel,
-    pub card: ThingLevel,
-    pub phone: ThingLevel,
-    pub site: ThingLevel,
-    pub division: ThingLevel,
-    pub assigned: ThingLevel,
-}
+pub use super::levels::{BirthLevel, CitizenLevel, Comparison, NameLevel, SexLevel, ThingLevel};
+use super::traits::{
+    BirthTraits, CitizenTraits, Mark, NameTraits, NumberTraits, Own, Sex, SiteTraits, Traits,
+};
 
 /// What they agree in, where it matters how many others have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shared {
+    /// The whole name.
     pub name: Option<Mark>,
+    /// How the name is read.
     pub reading: Option<Mark>,
+    /// A telephone.
     pub phone: Option<Mark>,
+    /// An address.
     pub site: Option<Mark>,
+    /// A card.
     pub card: Option<Mark>,
+}
+
+/// Shows nothing, though tokens alone say little.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared(<masked>)")
+    }
 }
 
 /// Compares two; the same either way round.
 #[must_use]
 pub fn compare(a: &Traits, b: &Traits) -> (Comparison, Shared) {
-    let mut shared = Shared::default();
+    let mut shared = Shared { phone: common(&a.phones, &b.phones), ..Shared::default() };
     let name = names(&a.names, &b.names, &mut shared);
-    let phone = first_shared(&a.phones, &b.phones);
-    shared.phone = phone;
-    let sites = |traits: &Traits| traits.sites.iter().map(|site| site.whole).collect::<Vec<_>>();
-    shared.site = first_shared(&sites(a), &sites(b));
-    let near_site = a.sites.iter().any(|a| b.sites.iter().any(|b| a.place == b.place));
-    let card = numbers(&a.cards, &b.cards);
-    shared.card = match card {
-        ThingLevel::Same => a
-            .cards
-            .iter()
-            .map(|card| card.whole)
-            .find(|mark| b.cards.iter().any(|card| card.whole == *mark)),
-        _ => None,
-    };
+    let (card, same_card) = numbers(&a.cards, &b.cards);
+    shared.card = same_card;
+    let (site, same_site) = sites(&a.sites, &b.sites);
+    shared.site = same_site;
     let comparison = Comparison {
         name,
         birth: births(a, b),
         sex: sexes(a, b),
         citizen: citizens(a.citizen.as_ref(), b.citizen.as_ref()),
         card,
-        phone: thing((a.phones.is_empty(), b.phones.is_empty()), phone.is_some(), false),
-        site: thing((a.sites.is_empty(), b.sites.is_empty()), shared.site.is_some(), near_site),
-        division: thing(
-            (a.division.is_none(), b.division.is_none()),
-            a.division == b.division,
-            false,
-        ),
-        assigned: thing(
-            (a.assigned.is_empty(), b.assigned.is_empty()),
-            first_shared(&a.assigned, &b.assigned).is_some(),
-            false,
-        ),
+        phone: thing(&a.phones, &b.phones),
+        site,
+        division: thing(a.division.as_slice(), b.division.as_slice()),
+        assigned: thing(&a.assigned, &b.assigned),
     };
     (comparison, shared)
 }
 
-fn thing(missing: (bool, bool), same: bool, near: bool) -> ThingLevel {
+fn thing<T: Copy + Ord>(a: &[T], b: &[T]) -> ThingLevel {
     match () {
-        () if missing.0 || missing.1 => ThingLevel::Missing,
-        () if same => ThingLevel::Same,
-        () if near => ThingLevel::Near,
+        () if a.is_empty() || b.is_empty() => ThingLevel::Missing,
+        () if common(a, b).is_some() => ThingLevel::Same,
         () => ThingLevel::Other,
     }
 }
 
-fn first_shared<T: Copy + PartialEq>(a: &[T], b: &[T]) -> Option<T> {
-    a.iter().find(|mark| b.contains(mark)).copied()
+/// The least of what both have, whichever comes first in either.
+fn common<T: Copy + Ord>(a: &[T], b: &[T]) -> Option<T> {
+    a.iter().filter(|mark| b.contains(mark)).min().copied()
 }
 
 fn meets<T: PartialEq>(a: &[T], b: &[T]) -> bool {
     a.iter().any(|mark| b.contains(mark))
 }
 
+fn sites(a: &[SiteTraits], b: &[SiteTraits]) -> (ThingLevel, Option<Mark>) {
+    let pairs = || a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
+    let same = pairs().filter(|(a, b)| a.whole == b.whole).map(|(a, _)| a.whole).min();
+    let level = match () {
+        () if a.is_empty() || b.is_empty() => ThingLevel::Missing,
+        () if same.is_some() => ThingLevel::Same,
+        () if pairs().any(|(a, b)| a.place == b.place) => ThingLevel::Near,
+        () => ThingLevel::Other,
+    };
+    (level, same)
+}
+
+fn numbers(a: &[NumberTraits], b: &[NumberTraits]) -> (ThingLevel, Option<Mark>) {
+    let pairs = || a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
+    let same = pairs().filter(|(a, b)| a.whole == b.whole).map(|(a, _)| a.whole).min();
+    let level = match () {
+        () if a.is_empty() || b.is_empty() => ThingLevel::Missing,
+        () if same.is_some() => ThingLevel::Same,
+        () if pairs().any(|(a, b)| near(a, b)) => ThingLevel::Near,
+        () => ThingLevel::Other,
+    };
+    (level, same)
+}
+
 fn names(a: &[NameTraits], b: &[NameTraits], shared: &mut Shared) -> NameLevel {
     let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
-    let best = pairs.map(|(a, b)| (name(a, b), a, b)).min_by_key(|(level, _, _)| *level);
-    let Some((level, a, b)) = best else { return NameLevel::Missing };
+    let ranked = pairs.map(|(a, b)| {
+        let marks = (a.whole.min(b.whole), a.whole.max(b.whole));
+        ((name(a, b), marks), (a, b))
+    });
+    let best = ranked.min_by_key(|(rank, _)| *rank);
+    let Some(((level, _), (a, b))) = best else { return NameLevel::Missing };
     if level == NameLevel::Same {
         shared.name = Some(a.whole);
     }
     if level <= NameLevel::Heard {
-        shared.reading = first_shared(&a.readings, &b.readings);
+        shared.reading = common(&a.readings, &b.readings);
     }
     level
 }
@@ -187,13 +122,17 @@ fn name(a: &NameTraits, b: &NameTraits) -> NameLevel {
         () if a.beginnings.contains(&b.hint) || b.beginnings.contains(&a.hint) => NameLevel::Cut,
         () if (a.married || b.married) && surname => NameLevel::Married,
         () if (a.gapped || b.gapped) && a.whole == b.whole => NameLevel::Cut,
-        () if surname && meets(&a.without_one, &b.without_one) && a.without_one.len() > 2 => {
-            NameLevel::OneOff
-        }
+        () if surname && one_off(a, b) => NameLevel::OneOff,
         () if meets(&a.given, &b.given) && (a.gapped || b.gapped) && open => NameLevel::Cut,
         () if surname => NameLevel::Surname,
         () => NameLevel::Other,
     }
+}
+
+/// Whether one character of at least three differs.
+fn one_off(a: &NameTraits, b: &NameTraits) -> bool {
+    let long = a.without_one.len().min(b.without_one.len()) > 2;
+    long && meets(&a.without_one, &b.without_one)
 }
 
 /// Whether `a` is `b` but for the character it lost.
@@ -219,7 +158,7 @@ fn birth(a: &BirthTraits, b: &BirthTraits) -> BirthLevel {
         () if a.whole == b.whole => BirthLevel::Same,
         () if either(|birth| &birth.other_calendar) => BirthLevel::OtherCalendar,
         () if either(|birth| &birth.years_off) => BirthLevel::YearOff,
-        () if a.swapped == Some(b.whole) => BirthLevel::Swapped,
+        () if either(|birth| birth.swapped.as_slice()) => BirthLevel::Swapped,
         () if a.open.iter().zip(&b.open).any(|(a, b)| a == b) => BirthLevel::OneDigit,
         () if a.year == b.year && (a.default || b.default) => BirthLevel::Default,
         () if a.year == b.year => BirthLevel::Year,
@@ -265,20 +204,10 @@ fn sorted_meet(a: &[u32], b: &[u32]) -> bool {
     let (mut a, mut b) = (a.iter().peekable(), b.iter().peekable());
     while let (Some(left), Some(right)) = (a.peek(), b.peek()) {
         match left.cmp(right) {
-            std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Less => drop(a.next()),
-            std::cmp::Ordering::Greater => drop(b.next()),
+            Ordering::Equal => return true,
+            Ordering::Less => drop(a.next()),
+            Ordering::Greater => drop(b.next()),
         }
     }
     false
-}
-
-fn numbers(a: &[NumberTraits], b: &[NumberTraits]) -> ThingLevel {
-    let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
-    let level = |(a, b): (&NumberTraits, &NumberTraits)| match () {
-        () if a.whole == b.whole => ThingLevel::Same,
-        () if near(a, b) => ThingLevel::Near,
-        () => ThingLevel::Other,
-    };
-    pairs.map(level).min().unwrap_or(ThingLevel::Missing)
 }

@@ -10,11 +10,18 @@
 
 pub mod cluster;
 pub mod compare;
+mod days;
 pub mod demographics;
+mod learn;
+pub mod levels;
 mod names;
 mod numbers;
 pub mod population;
+mod sites;
+#[cfg(test)]
+mod tests;
 pub mod traits;
+pub mod veil;
 pub mod verdict;
 pub mod weights;
 
@@ -22,7 +29,8 @@ pub use cluster::{Link, group};
 pub use compare::{Comparison, Shared, compare};
 pub use demographics::Demographics;
 pub use population::Population;
-pub use traits::{Mark, Traits, Veil};
+pub use traits::{Mark, Traits};
+pub use veil::Veil;
 pub use verdict::{Rule, Verdict, judge};
 pub use weights::{Contribution, Weights};
 

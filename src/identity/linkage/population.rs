@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::cluster::{Link, group};
+use super::cluster::{Groups, Link, group};
 use super::traits::{Mark, Traits};
 use super::verdict::{Rule, Verdict};
 use super::weights::Weights;
@@ -10,6 +10,8 @@ use super::{Judged, decide};
 
 /// A key that more share than this says nothing of anybody.
 pub const SHARED_MAX: usize = 200;
+/// From which weight on what is queued is more likely than not.
+const LIKELY_FROM: f64 = 4.0;
 
 /// Entries with the pairs of them worth a look.
 pub struct Population<'a> {
@@ -35,10 +37,22 @@ impl<'a> Population<'a> {
         Self { traits, pairs, weights }
     }
 
+    /// Finds the pairs; what agreements are worth was learned elsewhere.
+    #[must_use]
+    pub fn weighed(traits: &'a [Traits], weights: Weights) -> Self {
+        Self { traits, pairs: pairs(traits), weights }
+    }
+
     /// What agreements are worth here.
     #[must_use]
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// How many pairs are worth a look.
+    #[must_use]
+    pub fn pairs(&self) -> usize {
+        self.pairs.len()
     }
 
     /// Groups the entries. `order` ends ties: a mark of each entry that does not depend on
@@ -54,14 +68,16 @@ impl<'a> Population<'a> {
                 continue;
             };
             let found = decide(&self.weights, one, other);
-            links.push(Link { pair, verdict: found.verdict, weight: found.weight });
-            judged.push((pair, found));
+            if matches!(found.verdict, Verdict::Automatic | Verdict::Apart) {
+                links.push(Link { pair, verdict: found.verdict, weight: found.weight });
+            }
+            if found.verdict >= Verdict::Review {
+                judged.push((pair, found));
+            }
         }
         let automatic = group(order, &links);
         let person = |at: usize| automatic.get(at).copied();
-        judged.retain(|(pair, found)| {
-            found.verdict >= Verdict::Review && person(pair.0) != person(pair.1)
-        });
+        judged.retain(|(pair, _)| person(pair.0) != person(pair.1));
         judged.sort_by(|a, b| b.1.weight.total_cmp(&a.1.weight));
         Persons { automatic, review: judged }
     }
@@ -73,7 +89,6 @@ impl Persons {
     /// served; a figure to compare matchers by.
     #[must_use]
     pub fn likely(&self) -> Vec<usize> {
-        let mut likely = self.automatic.clone();
         let person = |at: usize| self.automatic.get(at).copied().unwrap_or(at);
         let mut partners: HashMap<usize, BTreeSet<usize>> = HashMap::new();
         for ((a, b), _) in &self.review {
@@ -82,29 +97,27 @@ impl Persons {
             partners.entry(b).or_default().insert(a);
         }
         let only = |at: usize| partners.get(&at).is_some_and(|others| others.len() == 1);
+        let mut groups = Groups::new(self.automatic.len());
+        for (at, first) in self.automatic.iter().enumerate() {
+            groups.join((*first, at));
+        }
         for ((a, b), found) in &self.review {
-            let sound = match found.rule {
-                Rule::Reissued => true,
-                Rule::NameAndBirthday | Rule::TooLittle | Rule::Doubtful => {
-                    found.weight >= LIKELY_FROM
-                }
-                _ => false,
-            };
-            let (left, right) = (person(*a), person(*b));
-            if !sound || !(only(left) || only(right)) {
-                continue;
-            }
-            let (keep, go) = (likely.get(*a).copied(), likely.get(*b).copied());
-            if let (Some(keep), Some(go)) = (keep, go) {
-                likely.iter_mut().filter(|slot| **slot == go).for_each(|slot| *slot = keep);
+            if is_sound(found) && (only(person(*a)) || only(person(*b))) {
+                groups.join((*a, *b));
             }
         }
-        likely
+        groups.numbers()
     }
 }
 
-/// From which weight on what is queued is more likely than not.
-const LIKELY_FROM: f64 = 4.0;
+/// Whether a rule is seldom wrong, and here more likely right than not.
+fn is_sound(found: &Judged) -> bool {
+    match found.rule {
+        Rule::Reissued => true,
+        Rule::NameAndBirthday | Rule::TooLittle | Rule::Doubtful => found.weight >= LIKELY_FROM,
+        _ => false,
+    }
+}
 
 /// Every two that share a key.
 fn pairs(traits: &[Traits]) -> Vec<(u32, u32)> {

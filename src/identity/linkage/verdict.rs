@@ -83,87 +83,129 @@ pub const REVIEW_FROM: f64 = -2.0;
 /// From which weight on a link may be automatic: odds of a thousand to one.
 pub const AUTOMATIC_FROM: f64 = 6.9;
 
-/// Decides by comparison and weight.
+/// What of a comparison the rules look at.
+struct Case<'a> {
+    how: &'a Comparison,
+    weight: f64,
+    /// How many things of their own agree: card, telephone, address.
+    things: usize,
+}
+
+/// Decides by comparison and weight. `rare` says that in this population name, birthday and
+/// division are nearly always one person's, and this name is no frequent one.
 #[must_use]
 pub fn judge(compared: &Comparison, weight: f64, rare: bool) -> (Verdict, Rule) {
-    let Comparison { name, birth, sex, citizen, .. } = *compared;
     let own = [compared.card, compared.phone, compared.site];
     let things = own.iter().filter(|level| **level == ThingLevel::Same).count();
-    let born = birth <= BirthLevel::OneDigit;
-    let called = name <= NameLevel::Cut;
-    let looked = |rule| {
-        if weight >= REVIEW_FROM { (Verdict::Review, rule) } else { (Verdict::Unlike, rule) }
-    };
-    if citizen == CitizenLevel::Two {
-        let anew = name <= NameLevel::Heard
-            && birth <= BirthLevel::OtherCalendar
-            && sex != SexLevel::Other
-            && things >= 1;
-        return match anew {
+    let case = Case { how: compared, weight, things };
+    let by_number = case.by_citizen_id().or_else(|| case.by_assigned_number());
+    by_number.or_else(|| case.by_contradiction()).unwrap_or_else(|| case.by_evidence(rare))
+}
+
+impl Case<'_> {
+    fn is_called_alike(&self) -> bool {
+        self.how.name <= NameLevel::Cut
+    }
+
+    fn is_exact(&self) -> bool {
+        self.how.name <= NameLevel::Heard && self.how.birth == BirthLevel::Same
+    }
+
+    /// The most that can come of it is a look.
+    fn looked(&self, rule: Rule) -> (Verdict, Rule) {
+        let verdict = if self.weight >= REVIEW_FROM { Verdict::Review } else { Verdict::Unlike };
+        (verdict, rule)
+    }
+
+    /// A citizen id outranks everything.
+    fn by_citizen_id(&self) -> Option<(Verdict, Rule)> {
+        match self.how.citizen {
+            CitizenLevel::Two => Some(self.two_ids()),
+            CitizenLevel::Borrowed => Some(self.borrowed_id()),
+            CitizenLevel::Same => Some(self.same_id()),
+            _ => None,
+        }
+    }
+
+    fn two_ids(&self) -> (Verdict, Rule) {
+        let anew = self.how.name <= NameLevel::Heard
+            && self.how.birth <= BirthLevel::OtherCalendar
+            && self.how.sex != SexLevel::Other
+            && self.things >= 1;
+        match anew {
             true => (Verdict::Review, Rule::Reissued),
             false => (Verdict::Apart, Rule::TwoCitizenIds),
-        };
-    }
-    if citizen == CitizenLevel::Borrowed {
-        // One name under one number is one person whose birthday somebody wrote wrong.
-        let own = name <= NameLevel::Heard && (birth <= BirthLevel::Year || things >= 1);
-        return match () {
-            () if own => (Verdict::Automatic, Rule::SameId),
-            () if called => (Verdict::Review, Rule::BorrowedId),
-            () => (Verdict::Apart, Rule::BorrowedId),
-        };
-    }
-    if compared.assigned == ThingLevel::Same
-        && (called || name == NameLevel::Missing)
-        && (birth <= BirthLevel::Year || birth == BirthLevel::Missing)
-    {
-        return (Verdict::Automatic, Rule::SameNumber);
-    }
-    if citizen == CitizenLevel::Same {
-        // The id has birth and sex in it: they were compared with the record's own before.
-        let fits =
-            name == NameLevel::Missing || name <= NameLevel::Married || name == NameLevel::Missing;
-        let alias =
-            name <= NameLevel::Other && birth <= BirthLevel::Default && sex != SexLevel::Other;
-        return match () {
-            () if fits && birth != BirthLevel::Other => (Verdict::Automatic, Rule::SameId),
-            () if fits && things >= 1 => (Verdict::Automatic, Rule::SameId),
-            () if name == NameLevel::OneOff && birth <= BirthLevel::Default => {
-                (Verdict::Automatic, Rule::SameId)
-            }
-            () if alias && (things >= 1 || name == NameLevel::Surname) => {
-                (Verdict::Automatic, Rule::SameId)
-            }
-            () => (Verdict::Review, Rule::IdAlone),
-        };
-    }
-    let exact = name <= NameLevel::Heard && birth == BirthLevel::Same;
-    if sex == SexLevel::Other && citizen != CitizenLevel::Near && !(exact && things >= 1) {
-        return looked(Rule::OtherSex);
-    }
-    // Twins: one day, one house, one surname, and given names that do not sound alike.
-    if matches!(name, NameLevel::OneOff | NameLevel::Surname) {
-        return looked(Rule::LikeTwins);
-    }
-    if !called && !(name == NameLevel::Married && birth == BirthLevel::Same && things >= 2) {
-        return looked(Rule::Doubtful);
-    }
-    let near = citizen == CitizenLevel::Near;
-    let supported = things + usize::from(near);
-    let unborn = birth == BirthLevel::Missing && name <= NameLevel::Heard && things >= 1;
-    match () {
-        () if !born && !unborn && birth != BirthLevel::Default => looked(Rule::Doubtful),
-        () if supported == 0
-            && rare
-            && exact
-            && compared.division == ThingLevel::Same
-            && weight >= AUTOMATIC_FROM =>
-        {
-            (Verdict::Automatic, Rule::RareName)
         }
-        () if supported == 0 => looked(Rule::NameAndBirthday),
-        () if citizen == CitizenLevel::Other && !exact && things < 2 => looked(Rule::Doubtful),
-        () if weight >= AUTOMATIC_FROM => (Verdict::Automatic, Rule::Corroborated),
-        () => looked(Rule::TooLittle),
+    }
+
+    fn borrowed_id(&self) -> (Verdict, Rule) {
+        // One name under one number is one person whose birthday somebody wrote wrong.
+        let own = self.how.name <= NameLevel::Heard
+            && (self.how.birth <= BirthLevel::Year || self.things >= 1);
+        match () {
+            () if own => (Verdict::Automatic, Rule::SameId),
+            () if self.is_called_alike() => (Verdict::Review, Rule::BorrowedId),
+            () => (Verdict::Apart, Rule::BorrowedId),
+        }
+    }
+
+    /// The id has birth and sex in it: they were compared with the record's own before.
+    fn same_id(&self) -> (Verdict, Rule) {
+        let Comparison { name, birth, sex, .. } = *self.how;
+        let fits = name == NameLevel::Missing || name <= NameLevel::Married;
+        let alias = birth <= BirthLevel::Default && sex != SexLevel::Other;
+        let sure = match name {
+            _ if fits => birth != BirthLevel::Other || self.things >= 1,
+            NameLevel::OneOff => birth <= BirthLevel::Default,
+            NameLevel::Surname => alias,
+            _ => alias && self.things >= 1,
+        };
+        match sure {
+            true => (Verdict::Automatic, Rule::SameId),
+            false => (Verdict::Review, Rule::IdAlone),
+        }
+    }
+
+    fn by_assigned_number(&self) -> Option<(Verdict, Rule)> {
+        let called = self.is_called_alike() || self.how.name == NameLevel::Missing;
+        let born = self.how.birth <= BirthLevel::Year || self.how.birth == BirthLevel::Missing;
+        let same = self.how.assigned == ThingLevel::Same && called && born;
+        same.then_some((Verdict::Automatic, Rule::SameNumber))
+    }
+
+    /// What speaks against one person, whatever else speaks for it.
+    fn by_contradiction(&self) -> Option<(Verdict, Rule)> {
+        let Comparison { name, birth, sex, citizen, .. } = *self.how;
+        let slip = citizen == CitizenLevel::Near || self.is_exact() && self.things >= 1;
+        let married = name == NameLevel::Married && birth == BirthLevel::Same && self.things >= 2;
+        match () {
+            () if sex == SexLevel::Other && !slip => Some(self.looked(Rule::OtherSex)),
+            // Twins: one day, one house, one surname, and given names that sound otherwise.
+            () if matches!(name, NameLevel::OneOff | NameLevel::Surname) => {
+                Some(self.looked(Rule::LikeTwins))
+            }
+            () if !self.is_called_alike() && !married => Some(self.looked(Rule::Doubtful)),
+            () => None,
+        }
+    }
+
+    /// Names are alike and nothing contradicts: is there enough of their own besides?
+    fn by_evidence(&self, rare: bool) -> (Verdict, Rule) {
+        let Comparison { name, birth, citizen, division, .. } = *self.how;
+        let supported = self.things >= 1 || citizen == CitizenLevel::Near;
+        let unborn = birth == BirthLevel::Missing && name <= NameLevel::Heard && self.things >= 1;
+        let born = birth <= BirthLevel::Default || unborn;
+        let sure = self.weight >= AUTOMATIC_FROM;
+        let alone = rare && self.is_exact() && division == ThingLevel::Same && sure;
+        match () {
+            () if !born => self.looked(Rule::Doubtful),
+            () if !supported && alone => (Verdict::Automatic, Rule::RareName),
+            () if !supported => self.looked(Rule::NameAndBirthday),
+            () if citizen == CitizenLevel::Other && !self.is_exact() && self.things < 2 => {
+                self.looked(Rule::Doubtful)
+            }
+            () if sure => (Verdict::Automatic, Rule::Corroborated),
+            () => self.looked(Rule::TooLittle),
+        }
     }
 }

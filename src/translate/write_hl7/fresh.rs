@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::segment::{Slot, Written, fill};
-use crate::translate::Pack;
 use crate::translate::plan::{EventKey, EventPlan, EventSegment, SegmentPlan};
+use crate::translate::{Claim, Pack};
 use crate::vocabulary::{Date, Group, Record};
 use crate::wire::Charset;
 use crate::wire::hl7v2::Separators;
@@ -68,7 +68,7 @@ fn event<'p>(pack: &'p Pack, record: &Record) -> Option<(EventKey, &'p EventPlan
             .count()
     };
     files()
-        .filter(|(_, event)| event.merge.is_none())
+        .filter(|(_, event)| event.merge.is_none_or(|(_, claim)| claim != Claim::Merged))
         .filter(|(_, event)| event.segments.iter().all(|part| !part.required || own(&part.id)))
         .map(|found| (places(found.1), found))
         .filter(|(count, _)| *count > 0)
