@@ -16,6 +16,7 @@ mod ledger;
 mod operate;
 mod query;
 mod question;
+mod review;
 mod rules;
 pub mod services;
 mod sight;

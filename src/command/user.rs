@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use chrono::DateTime;
 
 use super::{Failure, say};
-use crate::inbound::console::access::Role;
+use crate::inbound::console::access::{Role, Roles};
 use crate::inbound::console::users::{Enrolment, Users};
 
 /// `kangqiao user …`
@@ -28,9 +28,9 @@ enum Step {
         /// Name: a-z, 0-9, `.`, `-`, `_`
         #[arg(long)]
         name: String,
-        /// What the user may see
-        #[arg(long)]
-        role: Role,
+        /// What the user may see; may be given several times
+        #[arg(long, required = true)]
+        role: Vec<Role>,
     },
     /// List the users
     List,
@@ -57,7 +57,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let now = chrono::Utc::now().timestamp().unsigned_abs();
     let mut users = Users::read(&args.users).map_err(failed)?;
     let told = match args.step {
-        Step::Add { name, role } => Some(users.add(&name, role, now).map_err(failed)?),
+        Step::Add { name, role } => {
+            let roles = Roles::of(&role).ok_or_else(|| Failure("no role is given".to_owned()))?;
+            Some(users.add(&name, roles, now).map_err(failed)?)
+        }
         Step::Reset { name } => Some(users.reset(&name, now).map_err(failed)?),
         Step::Remove { name } => {
             users.remove(&name).map_err(failed)?;
@@ -83,11 +86,11 @@ fn tell(told: &Enrolment) -> Result<(), Failure> {
 }
 
 fn table(users: &Users) -> String {
-    let mut text = format!("{:<32}  {:<8}  SINCE\n", "NAME", "ROLE");
+    let mut text = format!("{:<32}  {:<17}  SINCE\n", "NAME", "ROLE");
     for user in users.iter() {
         let since = i64::try_from(user.added).unwrap_or_default();
         let since = DateTime::from_timestamp(since, 0).unwrap_or_default().format("%Y-%m-%d");
-        text += &format!("{:<32}  {:<8}  {since}\n", user.name, user.role.as_str());
+        text += &format!("{:<32}  {:<17}  {since}\n", user.name, user.role);
     }
     text
 }
@@ -123,7 +126,9 @@ mod tests {
         let add = ["add", "--name", "lin", "--role", "auditor"];
         play(&file, &add).unwrap();
         assert!(play(&file, &add).is_err());
+        play(&file, &["add", "--name", "wu", "--role", "reviewer", "--role", "auditor"]).unwrap();
         let before = Users::read(&file).unwrap();
+        assert!(table(&before).contains("auditor+reviewer"));
         assert!(table(&before).contains("lin") && table(&before).contains("auditor"));
         play(&file, &["reset", "--name", "lin"]).unwrap();
         let after = Users::read(&file).unwrap();

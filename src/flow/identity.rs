@@ -133,7 +133,10 @@ impl Gateway {
         by: &str,
     ) -> Result<Proposal, Fault> {
         let said = self.said(pair, decision == Decision::Same, by);
+        // One entry about each, so that whoever asks about either finds it.
         self.note_identity(Kind::Identity, &said).await?;
+        let about_other = self.said((pair.1, pair.0), said.same, by);
+        self.note_identity(Kind::Identity, &about_other).await?;
         let done = match decision {
             Decision::Apart => self.store.say(said).await.map(Proposal::Done),
             Decision::Same => self.store.propose(said).await,
@@ -184,13 +187,13 @@ impl Gateway {
         Ok(json!({ "entries": entries, "learned": moved.is_some(), "moved": moved }))
     }
 
-    fn said(&self, pair: (i64, i64), same: bool, by: &str) -> Said {
+    pub(super) fn said(&self, pair: (i64, i64), same: bool, by: &str) -> Said {
         let pair = (PersonId(pair.0), PersonId(pair.1));
         Said { pair, same, by: by.to_owned(), at_ms: (self.clock)(), journal: None }
     }
 
     /// Enters what is about to be looked at or said, before it is.
-    async fn note_identity(&self, kind: Kind, said: &Said) -> Result<(), Fault> {
+    pub(super) async fn note_identity(&self, kind: Kind, said: &Said) -> Result<(), Fault> {
         let word = match (kind, said.same) {
             (Kind::Review, _) => "looked at",
             (_, true) => "one person",

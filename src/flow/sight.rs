@@ -78,6 +78,7 @@ impl Gateway {
         let newest = self.store.ledger(entries.saturating_sub(1), 1).await;
         let newest = newest.map_err(|error| error.fault())?;
         let signed_ms = newest.first().map(|entry| entry.at_ms);
+        let backlog = self.store.backlog().await.map_err(|error| error.fault())?;
         let (waiting, capacity) = self.store.queue();
         let cache = self.cache.reading();
         Ok(view::Overview {
@@ -96,6 +97,7 @@ impl Gateway {
                 misses: cache.misses,
                 stale: cache.stale,
             },
+            backlog: super::review::backlog(backlog),
             expiries: self.watch.tls.expiries().into_iter().map(expiry).collect(),
             ledger: view::Ledger {
                 entries,

@@ -16,6 +16,7 @@
 mod apply;
 pub mod arrival;
 mod assertion;
+mod backlog;
 pub mod cache;
 mod directory;
 mod error;
@@ -50,6 +51,7 @@ pub use arrival::{
     Proposed, Reason, Replay, Seal, State, WriteEntry,
 };
 pub use assertion::Said;
+pub use backlog::{Backlog, Item};
 pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};

@@ -14,7 +14,7 @@ use super::ledger::{bound, limited};
 use super::seal::{Place, StoreKeys};
 use crate::identity::{PersonId, Token};
 use crate::translate::Form;
-use crate::vocabulary::{IdentifierKind, Record, Source};
+use crate::vocabulary::{Fault, IdentifierKind, Record, Source};
 
 /// Connections that read; who finds none free waits in line.
 pub struct Readers {
@@ -208,6 +208,20 @@ pub fn held(
          WHERE state > 0 AND state = ?3 AND number > ?1 ORDER BY number LIMIT ?2",
     )?;
     listed(select.query((bound(after), limited(limit), state.code()))?)
+}
+
+/// Messages quarantined with one fault above number `after`, in order.
+pub fn held_for(
+    connection: &Connection,
+    fault: Fault,
+    (after, limit): (u64, usize),
+) -> Result<Vec<Held>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT number, source, control_id, received_at_ms, fault, at, state FROM journal \
+         WHERE state > 0 AND state = ?3 AND fault = ?4 AND number > ?1 ORDER BY number LIMIT ?2",
+    )?;
+    let state = State::Quarantined.code();
+    listed(select.query((bound(after), limited(limit), state, fault.row().name))?)
 }
 
 /// Messages whose control id other bytes had before, above number `after`, in order.

@@ -14,13 +14,14 @@ use crate::rig::message::{Message, Resident};
 use crate::rig::{AGENT, PLAIN_SENDER, Rig, at, free_port, skipped, until};
 
 /// A browser driver of our own, ended with the test.
-struct Driver {
+pub struct Driver {
     child: Child,
     port: u16,
 }
 
 impl Driver {
-    fn start() -> Option<Self> {
+    /// Starts it; `None` where there is no browser.
+    pub fn start() -> Option<Self> {
         let exists = |name: &str| {
             let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).output();
             found.is_ok_and(|output| output.status.success())
@@ -40,7 +41,8 @@ impl Driver {
         Some(driver)
     }
 
-    async fn browser(&self) -> Client {
+    /// A browser with nothing in it.
+    pub async fn browser(&self) -> Client {
         let options =
             ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
         let wanted = json!({
@@ -87,12 +89,14 @@ fn the_code_of_the_standard_is_ours() {
     assert_eq!(one_time_code("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", 59), "287082");
 }
 
-struct Enrolled {
+/// What a new user was told.
+pub struct Enrolled {
     password: String,
     secret: String,
 }
 
-fn enrol(rig: &Rig, name: &str, role: &str) -> Enrolled {
+/// Makes a user of the console.
+pub fn enrol(rig: &Rig, name: &str, role: &str) -> Enrolled {
     let printed =
         rig.succeed(&["user", "--users", "users.toml", "add", "--name", name, "--role", role]);
     let word = |key: &str| {
@@ -105,11 +109,12 @@ fn enrol(rig: &Rig, name: &str, role: &str) -> Enrolled {
 }
 
 /// Types where the focus is.
-async fn type_in(browser: &Client, text: &str) {
+pub async fn type_in(browser: &Client, text: &str) {
     browser.active_element().await.unwrap().send_keys(text).await.unwrap();
 }
 
-async fn tab_to(browser: &Client, wanted: &str) {
+/// Goes on by the tabulator until a link or an id has the focus.
+pub async fn tab_to(browser: &Client, wanted: &str) {
     for _ in 0..60 {
         type_in(browser, &Key::Tab.to_string()).await;
         let script = "const e = document.activeElement; return (e.getAttribute('href') || e.id)";
@@ -121,7 +126,8 @@ async fn tab_to(browser: &Client, wanted: &str) {
     panic!("the keyboard does not reach {wanted}");
 }
 
-async fn shows(browser: &Client, text: &str) {
+/// Waits until the page shows a text.
+pub async fn shows(browser: &Client, text: &str) {
     let found = browser.wait().at_most(Duration::from_secs(30));
     let path = format!("//main[contains(., '{text}')]");
     if found.for_element(Locator::XPath(&path)).await.is_err() {
@@ -129,7 +135,8 @@ async fn shows(browser: &Client, text: &str) {
     }
 }
 
-async fn sign_in(browser: &Client, rig: &Rig, name: &str, enrolled: &Enrolled) {
+/// Signs in by keyboard.
+pub async fn sign_in(browser: &Client, rig: &Rig, name: &str, enrolled: &Enrolled) {
     browser.goto(&format!("https://{}/sign-in", at(rig.ports.console))).await.unwrap();
     let tab = Key::Tab.to_string();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();

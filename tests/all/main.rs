@@ -40,6 +40,7 @@ mod query;
 mod readme;
 mod realclients;
 mod reload;
+mod review;
 mod rig;
 mod services;
 mod tidy;

@@ -1,6 +1,9 @@
 //! Who may see what of the console: one table.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor, value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a console user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -10,6 +13,8 @@ pub enum Role {
     Auditor,
     /// 运维员, keeps the gateway running.
     Operator,
+    /// 身份审核员, decides which entries of the index are one person.
+    Reviewer,
 }
 
 /// A part of the console.
@@ -19,19 +24,29 @@ pub enum Area {
     Ledger,
     /// 总览, the state of the gateway.
     Overview,
+    /// 身份审核, who may be one person.
+    Review,
 }
 
-/// What is not in this table is not shown: an operator has no need to know who read whom.
-const ACCESS: &[(Area, &[Role])] =
-    &[(Area::Ledger, &[Role::Auditor]), (Area::Overview, &[Role::Auditor, Role::Operator])];
+/// What is not in this table is not shown: an operator has no need to know who read whom,
+/// and whoever looks at residents does not also judge who looked.
+const ACCESS: &[(Area, &[Role])] = &[
+    (Area::Ledger, &[Role::Auditor]),
+    (Area::Overview, &[Role::Auditor, Role::Operator, Role::Reviewer]),
+    (Area::Review, &[Role::Reviewer]),
+];
 
 impl Role {
+    /// Every role, in the order of their names.
+    pub const ALL: [Self; 3] = [Self::Auditor, Self::Operator, Self::Reviewer];
+
     /// The word in the users file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Auditor => "auditor",
             Self::Operator => "operator",
+            Self::Reviewer => "reviewer",
         }
     }
 
@@ -40,6 +55,93 @@ impl Role {
     pub fn may_see(self, area: Area) -> bool {
         ACCESS.iter().any(|(open, roles)| *open == area && roles.contains(&self))
     }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Auditor => 1,
+            Self::Operator => 2,
+            Self::Reviewer => 4,
+        }
+    }
+}
+
+/// What one user is: a role, or several that somebody gave on purpose.
+///
+/// Shape in the users file: `role = "auditor"`, or `role = ["auditor", "reviewer"]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Roles(u8);
+
+impl Roles {
+    /// These roles; `None` if there is none.
+    #[must_use]
+    pub fn of(roles: &[Role]) -> Option<Self> {
+        let bits = roles.iter().fold(0, |bits, role| bits | role.bit());
+        (bits != 0).then_some(Self(bits))
+    }
+
+    /// Each of them, in the order of their names.
+    pub fn each(self) -> impl Iterator<Item = Role> {
+        Role::ALL.into_iter().filter(move |role| self.0 & role.bit() != 0)
+    }
+
+    /// Whether any of them may see an area.
+    #[must_use]
+    pub fn may_see(self, area: Area) -> bool {
+        self.each().any(|role| role.may_see(area))
+    }
+}
+
+impl From<Role> for Roles {
+    fn from(role: Role) -> Self {
+        Self(role.bit())
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.each().map(Role::as_str).collect();
+        f.pad(&words.join("+"))
+    }
+}
+
+impl Serialize for Roles {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let roles: Vec<_> = self.each().collect();
+        match roles.as_slice() {
+            [role] => role.serialize(serializer),
+            roles => roles.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Roles {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+struct OneOrMore;
+
+impl<'de> Visitor<'de> for OneOrMore {
+    type Value = Roles;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a role or a list of roles")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Roles, E> {
+        let deserializer: value::StrDeserializer<'_, E> =
+            serde::de::IntoDeserializer::into_deserializer(word);
+        Role::deserialize(deserializer).map(Roles::from)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Roles, A::Error> {
+        let mut roles = Vec::new();
+        while let Some(role) = list.next_element()? {
+            roles.push(role);
+        }
+        Roles::of(&roles).ok_or_else(|| Error::invalid_length(0, &self))
+    }
 }
 
 #[cfg(test)]
@@ -47,9 +149,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_auditor_sees_the_ledger() {
-        assert!(Role::Auditor.may_see(Area::Ledger) && Role::Auditor.may_see(Area::Overview));
-        assert!(Role::Operator.may_see(Area::Overview));
-        assert!(!Role::Operator.may_see(Area::Ledger));
+    fn each_role_sees_its_own_and_nothing_else() {
+        use Area::{Ledger, Overview, Review};
+        for (roles, seen) in [
+            (&[Role::Auditor][..], &[Ledger, Overview][..]),
+            (&[Role::Operator], &[Overview]),
+            (&[Role::Reviewer], &[Overview, Review]),
+            (&[Role::Auditor, Role::Reviewer], &[Ledger, Overview, Review]),
+        ] {
+            let roles = Roles::of(roles).unwrap();
+            for area in [Ledger, Overview, Review] {
+                assert_eq!(roles.may_see(area), seen.contains(&area), "{roles}: {area:?}");
+            }
+        }
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Line {
+        role: Roles,
+    }
+
+    #[test]
+    fn several_roles_are_a_list_and_none_is_none() {
+        for (text, words) in [
+            ("role = \"auditor\"\n", Some("auditor")),
+            ("role = [\"auditor\", \"reviewer\"]\n", Some("auditor+reviewer")),
+            ("role = []\n", None),
+            ("role = \"auditor+reviewer\"\n", None),
+            ("role = [\"root\"]\n", None),
+            ("role = 7\n", None),
+        ] {
+            let line = toml::from_str::<Line>(text).ok();
+            assert_eq!(line.as_ref().map(|line| line.role.to_string()).as_deref(), words);
+            if let Some(line) = line {
+                assert_eq!(toml::to_string(&line).unwrap(), text);
+            }
+        }
     }
 }

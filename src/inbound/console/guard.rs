@@ -16,6 +16,7 @@ use super::Console;
 use super::access::Area;
 use super::pages::{Frame, MessagePage, Signed, show};
 use super::session::Session;
+use super::text::review::ReviewText;
 use super::text::{Lang, Text};
 use super::view::Asker;
 use crate::vocabulary::Fault;
@@ -50,6 +51,8 @@ pub(super) enum Problem {
     Form,
     /// Nothing there.
     NotFound,
+    /// A decision that changed nothing, and why.
+    Unchanged(&'static str),
     /// Nobody is signed in.
     SignIn,
 }
@@ -105,10 +108,10 @@ impl Visit {
     /// Whoever is signed in, if the role may see the area.
     pub(super) fn asker(&self, area: Area) -> Result<Asker, Problem> {
         let session = self.session.as_ref().ok_or(Problem::SignIn)?;
-        if !session.role.may_see(area) {
+        if !session.roles.may_see(area) {
             return Err(Problem::Forbidden);
         }
-        Ok(Asker { user: session.user.clone(), role: session.role })
+        Ok(Asker { user: session.user.clone(), roles: session.roles })
     }
 
     pub(super) fn session(&self) -> Option<&Session> {
@@ -125,11 +128,12 @@ impl Visit {
     pub(super) fn frame(&self, area: Option<Area>) -> Frame {
         let signed = |session: &Session| Signed {
             name: session.user.clone(),
-            role: session.role,
+            roles: session.roles,
             form_token: session.form_token.clone(),
         };
         Frame {
             t: self.t,
+            r: ReviewText::of(self.t.lang),
             here: self.here.clone(),
             user: self.session.as_ref().map(signed),
             area,
@@ -151,6 +155,7 @@ impl Visit {
             Err(Problem::Forbidden) => (StatusCode::FORBIDDEN, self.t.forbidden),
             Err(Problem::Form) => (StatusCode::FORBIDDEN, self.t.form_expired),
             Err(Problem::NotFound) => (StatusCode::NOT_FOUND, self.t.not_found),
+            Err(Problem::Unchanged(why)) => (StatusCode::CONFLICT, why),
         };
         show(&MessagePage { f: self.frame(None), message }, status)
     }
@@ -238,7 +243,11 @@ fn chosen(query: &str) -> Option<Lang> {
 /// This page again, ready for `lang=`; a page that answers a form leads to the search.
 fn here(request: &HttpRequest) -> String {
     if request.method() != Method::GET {
-        let place = if request.path() == "/sign-in" { "/sign-in" } else { "/ledger" };
+        let place = match request.path() {
+            "/sign-in" => "/sign-in",
+            path if path.starts_with("/review/") => "/review",
+            _ => "/ledger",
+        };
         return format!("{place}?");
     }
     // A browser reads `//name` and `/\name` as another host.

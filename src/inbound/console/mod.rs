@@ -11,6 +11,7 @@ mod guard;
 mod ledger;
 mod overview;
 mod pages;
+mod review;
 mod serve;
 mod session;
 mod sign;
@@ -211,7 +212,7 @@ impl Console {
     }
 
     fn open(&self, proven: &Proven) -> Option<String> {
-        let who = (proven.role, proven.stamp);
+        let who = (proven.roles, proven.stamp);
         lock(&self.0.sessions).open(&proven.name, who, (self.0.clock)()).ok()
     }
 
@@ -302,6 +303,11 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry", web::get().to(ledger::again))
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
+            .route("/review", web::get().to(review::queue))
+            .route("/review/held", web::get().to(review::held))
+            .route("/review/{one}/{other}", web::get().to(review::pair))
+            .route("/review/{one}/{other}", web::post().to(review::decide))
+            .route("/review/{one}/{other}/history", web::get().to(review::history))
             .route("/assets/style.css", web::get().to(assets::style))
             .route("/assets/icon.svg", web::get().to(assets::icon))
             .default_service(web::to(missing)),

@@ -6,14 +6,16 @@ use actix_web::http::header::ContentType;
 use askama::Template;
 use chrono::{DateTime, FixedOffset};
 
-use super::access::{Area, Role};
+use super::access::{Area, Roles};
 use super::text::Text;
+use super::text::review::ReviewText;
 use super::view::{EntryView, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified};
 use crate::vocabulary::{IdentifierKind, Position};
 
 /// What every page shows around its content.
 pub(super) struct Frame {
     pub(super) t: &'static Text,
+    pub(super) r: &'static ReviewText,
     /// Path and query of this page, for the language switch; ends in `?` or `&`.
     pub(super) here: String,
     pub(super) user: Option<Signed>,
@@ -25,67 +27,93 @@ pub(super) struct Frame {
 /// Whoever is signed in, as the frame needs it.
 pub(super) struct Signed {
     pub(super) name: String,
-    pub(super) role: Role,
+    pub(super) roles: Roles,
     pub(super) form_token: String,
 }
 
 impl Frame {
-    fn sees_overview(&self) -> bool {
+    pub(super) fn sees_overview(&self) -> bool {
         self.sees(Area::Overview)
     }
 
-    fn sees_ledger(&self) -> bool {
+    pub(super) fn sees_review(&self) -> bool {
+        self.sees(Area::Review)
+    }
+
+    pub(super) fn sees_ledger(&self) -> bool {
         self.sees(Area::Ledger)
     }
 
-    fn at_overview(&self) -> bool {
+    pub(super) fn at_overview(&self) -> bool {
         self.area == Some(Area::Overview)
     }
 
-    fn at_ledger(&self) -> bool {
+    pub(super) fn at_ledger(&self) -> bool {
         self.area == Some(Area::Ledger)
     }
 
-    fn sees(&self, area: Area) -> bool {
-        self.user.as_ref().is_some_and(|user| user.role.may_see(area))
+    pub(super) fn at_review(&self) -> bool {
+        self.area == Some(Area::Review)
+    }
+
+    pub(super) fn sees(&self, area: Area) -> bool {
+        self.user.as_ref().is_some_and(|user| user.roles.may_see(area))
     }
 
     /// The beginning of a pseudonym: enough to tell persons apart on one page.
-    fn short<'a>(&self, pseudonym: &'a str) -> &'a str {
+    pub(super) fn short<'a>(&self, pseudonym: &'a str) -> &'a str {
         pseudonym.get(..8).unwrap_or(pseudonym)
     }
 
-    fn form_token(&self) -> &str {
+    pub(super) fn form_token(&self) -> &str {
         self.user.as_ref().map_or("", |user| &user.form_token)
     }
 
     /// A moment as people here read it.
-    fn time(&self, at_ms: &i64) -> String {
+    pub(super) fn time(&self, at_ms: &i64) -> String {
         let time = DateTime::from_timestamp_millis(*at_ms).unwrap_or_default();
         time.with_timezone(&self.offset).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 
-    fn day(&self, at_s: &i64) -> String {
+    /// Two entries by their numbers.
+    pub(super) fn pair(&self, pair: &(i64, i64)) -> String {
+        format!("{} · {}", pair.0, pair.1)
+    }
+
+    /// How long something has waited, in its largest unit or two.
+    pub(super) fn age(&self, now_ms: &i64, since_ms: &i64) -> String {
+        let minutes = now_ms.saturating_sub(*since_ms).max(0) / 60_000;
+        let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+        let words = |text, number| self.t.fill(text, number);
+        match (days, hours) {
+            (0, 0) => words(self.r.minutes, minutes),
+            (0, _) => words(self.r.hours, hours),
+            (1..4, 1..) => format!("{} {}", words(self.r.days, days), words(self.r.hours, hours)),
+            _ => words(self.r.days, days),
+        }
+    }
+
+    pub(super) fn day(&self, at_s: &i64) -> String {
         let time = DateTime::from_timestamp(*at_s, 0).unwrap_or_default();
         time.with_timezone(&self.offset).format("%Y-%m-%d").to_string()
     }
 
     /// A moment as machines read it.
-    fn iso(&self, at_ms: &i64) -> String {
+    pub(super) fn iso(&self, at_ms: &i64) -> String {
         let time = DateTime::from_timestamp_millis(*at_ms).unwrap_or_default();
         time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
     }
 
     /// A number in groups of three digits.
-    fn count(&self, number: &u64) -> String {
+    pub(super) fn count(&self, number: &u64) -> String {
         grouped(*number)
     }
 
-    fn position(&self, at: &Option<Position>) -> String {
+    pub(super) fn position(&self, at: &Option<Position>) -> String {
         at.as_ref().map_or_else(|| self.t.dash.to_owned(), ToString::to_string)
     }
 
-    fn identifier_kinds(&self) -> [IdentifierKind; 5] {
+    pub(super) fn identifier_kinds(&self) -> [IdentifierKind; 5] {
         use IdentifierKind::{CitizenId, ElectronicCard, HealthCard, Local, RecordNumber};
         [CitizenId, HealthCard, ElectronicCard, RecordNumber, Local]
     }

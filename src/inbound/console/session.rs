@@ -6,7 +6,7 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
 use sha2::{Digest, Sha256};
 
-use super::access::Role;
+use super::access::Roles;
 
 /// Characters of [`random`].
 pub const RANDOM_CHARS: usize = 64;
@@ -27,8 +27,8 @@ pub struct Limits {
 pub struct Session {
     /// Name in the users file.
     pub user: String,
-    /// Role at sign-in.
-    pub role: Role,
+    /// What the user was at sign-in.
+    pub roles: Roles,
     /// What the user's line in the users file was then; a changed line ends the session.
     pub stamp: [u8; 32],
     /// What every form of this session must carry.
@@ -58,7 +58,7 @@ impl Sessions {
     pub fn open(
         &mut self,
         user: &str,
-        (role, stamp): (Role, [u8; 32]),
+        (roles, stamp): (Roles, [u8; 32]),
         now: i64,
     ) -> Result<String, Unspecified> {
         let (cookie, form_token) = (random()?, random()?);
@@ -71,7 +71,7 @@ impl Sessions {
             }
         }
         let user = user.to_owned();
-        let session = Session { user, role, stamp, form_token, opened: now, seen: now };
+        let session = Session { user, roles, stamp, form_token, opened: now, seen: now };
         self.by_digest.insert(digest(&cookie), session);
         Ok(cookie)
     }
@@ -117,11 +117,12 @@ fn alive(session: &Session, limits: &Limits, now: i64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inbound::console::access::Role;
 
     const LIMITS: Limits = Limits { idle_s: 10, absolute_s: 25, sessions_max: 3 };
 
     fn open(sessions: &mut Sessions, user: &str, now: i64) -> String {
-        sessions.open(user, (Role::Auditor, [0; 32]), now).unwrap()
+        sessions.open(user, (Role::Auditor.into(), [0; 32]), now).unwrap()
     }
 
     #[test]

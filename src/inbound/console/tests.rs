@@ -2,6 +2,8 @@
 
 mod browser;
 mod fake;
+mod fake_review;
+mod review;
 
 use std::sync::atomic::Ordering;
 

@@ -2,7 +2,7 @@
 //!
 //! A key that is missing in one language does not compile.
 
-use super::access::Role;
+use super::access::{Role, Roles};
 use super::view::Named;
 use crate::vocabulary::{Fault, IdentifierKind, Tier};
 
@@ -65,24 +65,26 @@ impl Lang {
 }
 
 macro_rules! texts {
-    ($($key:ident $zh:literal $en:literal;)+) => {
+    ($name:ident $(with $lang:ident)?: $($key:ident $zh:literal $en:literal;)+) => {
         /// The texts of one language, by key.
         #[derive(Debug)]
-        pub struct Text {
-            /// Which language.
-            pub lang: Lang,
+        pub struct $name {
+            $(/// Which language.
+            pub $lang: Lang,)?
             $(#[doc = $en] pub $key: &'static str,)+
         }
 
-        static ZH: Text = Text { lang: Lang::Zh, $($key: $zh,)+ };
-        static EN: Text = Text { lang: Lang::En, $($key: $en,)+ };
+        static ZH: $name = $name { $($lang: Lang::Zh,)? $($key: $zh,)+ };
+        static EN: $name = $name { $($lang: Lang::En,)? $($key: $en,)+ };
 
         #[cfg(test)]
-        const ROWS: &[(&str, &str, &str)] = &[$((stringify!($key), $zh, $en),)+];
+        pub(super) const ROWS: &[(&str, &str, &str)] = &[$((stringify!($key), $zh, $en),)+];
     };
 }
 
-texts! {
+pub mod review;
+
+texts! { Text with lang:
     product "康桥" "Kangqiao";
     tagline "卫生健康与民政数据网关" "Gateway between health and civil affairs";
     skip "跳到正文" "Skip to content";
@@ -96,6 +98,9 @@ texts! {
     sign_out "退出登录" "Sign out";
     auditor "审计员" "Auditor";
     operator "运维员" "Operator";
+    reviewer "身份审核员" "Reviewer";
+    review "身份审核" "Identity review";
+    and "、" ", ";
     back "返回首页" "Back to the start";
     yes "是" "yes";
     no "否" "no";
@@ -260,12 +265,16 @@ texts! {
     kind_disclosure "披露" "disclosure";
     kind_erase "抹除" "erasure";
     kind_export "导出" "export";
+    kind_identity "认定" "said of identities";
+    kind_link "归并" "link";
     kind_location "定位" "location";
     kind_merge "合并" "merge";
+    kind_part "拆分" "part";
     kind_query "台账查询" "ledger query";
     kind_refusal "拒绝" "refusal";
     kind_reload "重新加载" "reload";
     kind_replay "重放" "replay";
+    kind_review "身份审核" "identity review";
     kind_sign_in "登录" "sign-in";
     kind_start "启动" "start";
     kind_unmerge "撤销合并" "unmerge";
@@ -320,7 +329,15 @@ impl Text {
         match role {
             Role::Auditor => self.auditor,
             Role::Operator => self.operator,
+            Role::Reviewer => self.reviewer,
         }
+    }
+
+    /// Every role of a user.
+    #[must_use]
+    pub fn roles_of(&self, roles: &Roles) -> String {
+        let roles: Vec<_> = roles.each().map(|role| self.role_of(&role)).collect();
+        roles.join(self.and)
     }
 
     /// A kind of identifier.
@@ -343,12 +360,16 @@ impl Text {
             "disclosure" => self.kind_disclosure,
             "erase" => self.kind_erase,
             "export" => self.kind_export,
+            "identity" => self.kind_identity,
+            "link" => self.kind_link,
             "location" => self.kind_location,
             "merge" => self.kind_merge,
+            "part" => self.kind_part,
             "query" => self.kind_query,
             "refusal" => self.kind_refusal,
             "reload" => self.kind_reload,
             "replay" => self.kind_replay,
+            "review" => self.kind_review,
             "sign-in" => self.kind_sign_in,
             "start" => self.kind_start,
             "unmerge" => self.kind_unmerge,
@@ -363,11 +384,11 @@ mod tests {
 
     #[test]
     fn no_text_is_missing_in_either_language() {
-        for (key, zh, en) in ROWS {
+        for (key, zh, en) in ROWS.iter().chain(review::ROWS) {
             assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
             let chinese = zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
-            assert!(chinese || ["switch", "dash"].contains(key), "{key}");
+            assert!(chinese || ["and", "switch", "dash"].contains(key), "{key}");
             assert!(en.is_ascii() || ["switch", "dash"].contains(key), "{key}");
         }
     }
@@ -376,7 +397,7 @@ mod tests {
     #[test]
     fn no_text_is_left_over() {
         let mut used = String::new();
-        for folder in ["console", "src/inbound/console"] {
+        for folder in ["console", "src/inbound/console", "src/inbound/console/review"] {
             for file in std::fs::read_dir(folder).unwrap() {
                 let path = file.unwrap().path();
                 if path.is_file() && !path.ends_with("text.rs") {
@@ -384,10 +405,15 @@ mod tests {
                 }
             }
         }
-        let here = include_str!("text.rs");
-        for (key, _, _) in ROWS {
-            let by_template = used.contains(&format!("t.{key}"));
-            assert!(by_template || here.contains(&format!("self.{key}")), "{key}");
+        let tables = [
+            ("t", ROWS, include_str!("text.rs")),
+            ("r", review::ROWS, include_str!("text/review.rs")),
+        ];
+        for (name, rows, here) in tables {
+            for (key, _, _) in rows {
+                let by_template = used.contains(&format!("{name}.{key}"));
+                assert!(by_template || here.contains(&format!("self.{key}")), "{key}");
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::access::Role;
+use super::access::{Role, Roles};
 use super::code::{Secret, base32};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -65,7 +65,7 @@ pub struct User {
     /// Shape: 1 to 32 of `a-z 0-9 . - _`.
     pub name: String,
     /// What the person may see.
-    pub role: Role,
+    pub role: Roles,
     /// When the person was added or the password reset, unix seconds.
     pub added: u64,
     password: String,
@@ -97,8 +97,8 @@ pub struct Attempt {
 pub struct Proven {
     /// Name.
     pub name: String,
-    /// Role.
-    pub role: Role,
+    /// What the person may see.
+    pub roles: Roles,
     /// What the line of the file is; see [`User::stamp`].
     pub stamp: [u8; 32],
     /// The step of the code, so that it is taken once.
@@ -118,7 +118,7 @@ struct Content {
 
 /// Stands for whoever does not exist, so that an unknown name costs the same time.
 static NOBODY: LazyLock<Option<User>> = LazyLock::new(|| {
-    let (user, _) = User::enrol("nobody", Role::Operator, 0).ok()?;
+    let (user, _) = User::enrol("nobody", Role::Operator.into(), 0).ok()?;
     Some(user)
 });
 
@@ -131,11 +131,12 @@ impl User {
     /// A digest over the whole line: it changes with role, password and secret.
     #[must_use]
     pub fn stamp(&self) -> [u8; 32] {
-        let parts = [&self.name, self.role.as_str(), &self.password, &self.code];
+        let role = self.role.to_string();
+        let parts = [self.name.as_str(), &role, &self.password, &self.code];
         Sha256::digest(parts.join("\n").as_bytes()).into()
     }
 
-    fn enrol(name: &str, role: Role, now: u64) -> Result<(Self, Enrolment), UsersError> {
+    fn enrol(name: &str, role: Roles, now: u64) -> Result<(Self, Enrolment), UsersError> {
         let mut bytes = [0; 15];
         rand::fill(&mut bytes).map_err(|_| UsersError::Random)?;
         // 100 of 120 bits: four groups of five letters are still typed without a mistake.
@@ -217,14 +218,19 @@ impl Users {
     ///
     /// # Errors
     /// [`UsersError::Exists`], [`UsersError::Name`].
-    pub fn add(&mut self, name: &str, role: Role, now: u64) -> Result<Enrolment, UsersError> {
+    pub fn add(
+        &mut self,
+        name: &str,
+        roles: impl Into<Roles>,
+        now: u64,
+    ) -> Result<Enrolment, UsersError> {
         if self.0.contains_key(name) {
             return Err(UsersError::Exists);
         }
         if !is_name(name) {
             return Err(UsersError::Name);
         }
-        let (user, enrolment) = User::enrol(name, role, now)?;
+        let (user, enrolment) = User::enrol(name, roles.into(), now)?;
         self.0.insert(name.to_owned(), user);
         Ok(enrolment)
     }
@@ -262,8 +268,8 @@ impl Users {
         let step = Secret::parse(&compared.code)?.step(&attempt.code, now);
         match (user, password, step) {
             (Some(user), true, Some(step)) => {
-                let (name, role, stamp) = (user.name.clone(), user.role, user.stamp());
-                Some(Proven { name, role, stamp, step })
+                let (name, roles, stamp) = (user.name.clone(), user.role, user.stamp());
+                Some(Proven { name, roles, stamp, step })
             }
             _ => None,
         }
@@ -318,7 +324,7 @@ mod tests {
         let told = users.add("lin", Role::Auditor, 0).unwrap();
         let code = told.secret.code(1_000);
         let proven = users.verify(&attempt("lin", &told.password, &code), 1_000).unwrap();
-        assert_eq!((proven.role, proven.step), (Role::Auditor, 33));
+        assert_eq!((proven.roles, proven.step), (Role::Auditor.into(), 33));
         for (name, password, code) in [
             ("lin", told.password.as_str(), "000000"),
             ("lin", "", code.as_str()),

@@ -2,10 +2,13 @@
 //!
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
+//! What a reviewer is shown is the one exception, and stands apart: [`review`].
+
+pub mod review;
 
 use futures_util::future::BoxFuture;
 
-use super::access::Role;
+use super::access::Roles;
 use crate::vocabulary::{Fault, Identifier, Position, Tier};
 
 /// An answer that may wait for the store, or say in the words of the fault table why not.
@@ -15,7 +18,7 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 ///
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
-pub trait Sight: Send + Sync {
+pub trait Sight: review::Reviewing {
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
 
@@ -38,7 +41,7 @@ pub struct Asker {
     /// Name in the users file.
     pub user: String,
     /// What the user may see.
-    pub role: Role,
+    pub roles: Roles,
 }
 
 /// Something that happened at the door.
@@ -225,6 +228,8 @@ pub struct Overview {
     pub upstreams: Vec<UpstreamRow>,
     /// The look-up cache.
     pub cache: Cache,
+    /// What waits for a reviewer.
+    pub backlog: review::Backlog,
     /// What expires, and when.
     pub expiries: Vec<ExpiryRow>,
     /// The ledger.

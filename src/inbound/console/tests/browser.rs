@@ -9,13 +9,14 @@ use actix_web::{App, HttpServer};
 
 use super::fake::Fake;
 use crate::command::certs::{Authority, Request, Usage};
-use crate::inbound::console::access::Role;
+use crate::inbound::console::access::{Role, Roles};
 use crate::inbound::console::users::{Enrolment, Users};
 use crate::inbound::console::view::Door;
 use crate::inbound::console::{Console, Settings, configure};
 use crate::inbound::tls::{self, ReloadableTls};
 
-/// A console on a port of its own, with the auditor `lin` and the operator `wen`.
+/// A console on a port of its own, with the auditor `lin`, the operator `wen`, the
+/// reviewers `rui` and `rong`, and `both`, who is auditor and reviewer.
 pub struct House {
     pub fake: Arc<Fake>,
     dir: tempfile::TempDir,
@@ -35,8 +36,14 @@ impl House {
         authority.issue(&Request { name, usage: Usage::Server, dns, ip, days: 30 }).unwrap();
         let mut users = Users::default();
         let mut told = BTreeMap::new();
-        for (name, role) in [("lin", Role::Auditor), ("wen", Role::Operator)] {
-            told.insert(name, users.add(name, role, 0).unwrap());
+        for (name, roles) in [
+            ("lin", &[Role::Auditor][..]),
+            ("wen", &[Role::Operator]),
+            ("rui", &[Role::Reviewer]),
+            ("rong", &[Role::Reviewer]),
+            ("both", &[Role::Auditor, Role::Reviewer]),
+        ] {
+            told.insert(name, users.add(name, Roles::of(roles).unwrap(), 0).unwrap());
         }
         users.write(&dir.path().join("users.toml")).unwrap();
         let (fake, clock) = (Arc::new(Fake::default()), Arc::new(AtomicI64::new(1_795_248_000)));

@@ -15,10 +15,12 @@ pub struct Fake {
     pub recorded: Mutex<Vec<Occasion>>,
     /// Whether its ledger can be written.
     pub full: std::sync::atomic::AtomicBool,
+    /// Who has proposed that the pair that waits is one person.
+    pub proposed: Mutex<Option<String>>,
 }
 
 impl Fake {
-    fn ask(&self, asker: &Asker, what: impl std::fmt::Debug) -> Result<(), Fault> {
+    pub fn ask(&self, asker: &Asker, what: impl std::fmt::Debug) -> Result<(), Fault> {
         if self.full.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Fault::Unavailable);
         }
@@ -27,7 +29,8 @@ impl Fake {
     }
 }
 
-const AT: i64 = 1_795_248_000_000;
+/// When everything is so.
+pub const AT: i64 = 1_795_248_000_000;
 
 fn named(id: &str, zh: &str, en: &str) -> Named {
     Named { id: id.to_owned(), zh: zh.to_owned(), en: en.to_owned() }
@@ -150,6 +153,11 @@ fn entry(number: u64) -> EntryView {
     }
 }
 
+/// PID-3.1.
+fn identifier() -> Position {
+    Position::Hl7(Hl7Position { component: 1, ..Hl7Position::field(*b"PID", 3) })
+}
+
 fn overview() -> Overview {
     let sender = |name: &str, kept, quarantined, refused| SenderRow {
         name: name.to_owned(),
@@ -170,7 +178,6 @@ fn overview() -> Overview {
         failed,
         last_ms: Some(AT - 14),
     };
-    let position = Hl7Position { component: 1, ..Hl7Position::field(*b"PID", 3) };
     Overview {
         at_ms: AT,
         started_ms: AT - 86_400_000 * 3,
@@ -188,7 +195,7 @@ fn overview() -> Overview {
                 sender: "hospital-b".to_owned(),
                 at_ms: AT - 90_000,
                 fault: Fault::IdentifierInvalid,
-                at: Some(Position::Hl7(position)),
+                at: Some(identifier()),
             },
             QuarantineRow {
                 number: 213_877,
@@ -203,6 +210,7 @@ fn overview() -> Overview {
             upstream("record-platform", UpstreamState::Up, 2),
             upstream("elder-registry", UpstreamState::Open, 310),
         ],
+        backlog: super::fake_review::BACKLOG,
         cache: Cache { entries: 12_004, hits: 88_120, misses: 9_113, stale: 41 },
         expiries: vec![
             expiry("CN=gateway", "MLLP, HTTPS", 310),
