@@ -15,6 +15,7 @@ use crate::registry::fhir::parameter::Predicate;
 use crate::registry::fhir::request::{self, Interaction, Who};
 use crate::registry::fhir::taken;
 use crate::registry::fhir::write::{self, FhirWriting};
+use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
 use crate::store::LedgerSearch;
 use crate::translate::Form;
@@ -84,7 +85,7 @@ impl Gateway {
         let inquiry = identifier.map_err(at).and_then(|identifier| {
             opened?;
             Ok(Inquiry {
-                identifier,
+                whom: Whom::Identifier(identifier),
                 purpose: asked.purpose.clone(),
                 elements: None,
                 evidence: asked.evidence.clone(),

@@ -19,6 +19,7 @@ use crate::registry::civil::{Inquiry, InquiryError};
 use crate::registry::v3::answer::{self, Answering, PERSON};
 use crate::registry::v3::reply::{self, Registered, Verdict};
 use crate::registry::v3::{Deed, Dialect, Request, services};
+use crate::registry::whom::Whom;
 use crate::registry::writing::{Writing, Written};
 use crate::store::State;
 use crate::store::cache::Records;
@@ -133,7 +134,7 @@ impl Gateway {
         let subject = answering.request.subject(authority);
         let subject = subject.map_err(|(fault, at)| InquiryError { fault, at });
         let inquiry = subject.map(|identifier| Inquiry {
-            identifier,
+            whom: Whom::Identifier(identifier),
             purpose: self.purpose(&answering, asker.ok()),
             elements: Some(wanted.to_vec()),
             evidence: evidence(&answering),

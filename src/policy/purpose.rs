@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::page::Page;
-use crate::vocabulary::{Catalogue, Class, Dataset, Diagnostic, ElementId, Files, Purpose, Source};
+use crate::vocabulary::{
+    Catalogue, Class, Dataset, Diagnostic, Element, ElementId, Files, Purpose, Source,
+};
 
 /// Where the list stands.
 const PATH: &str = "purposes.toml";
@@ -145,15 +147,18 @@ pub struct Terms {
     pub elements: Vec<ElementId>,
     /// By which parameters its answers may be searched; see `registry::fhir::parameter`.
     pub search: Vec<String>,
+    /// By which elements a person may be looked for: some of those it may see.
+    pub described_by: Vec<ElementId>,
     /// What to tell who asked for more.
     pub remedy: Bilingual,
 }
 
-/// All purposes, and the classes of which every group is given.
+/// All purposes, and the classes and elements of which every group is given.
 #[derive(Debug, Clone, Default)]
 pub struct Purposes {
     terms: BTreeMap<Purpose, Terms>,
     repeats: HashSet<Class>,
+    repeated: HashSet<ElementId>,
 }
 
 #[derive(Deserialize)]
@@ -184,7 +189,7 @@ struct PurposeRow {
     authoritative: Vec<Spanned<Authority>>,
     elements: Vec<Spanned<String>>,
     #[serde(default)]
-    search: Vec<String>,
+    search: Vec<Spanned<String>>,
     remedy: Bilingual,
 }
 
@@ -196,6 +201,10 @@ impl Purposes {
         let classes: HashSet<Class> = catalogue.iter().map(|element| element.class).collect();
         let mut found = Self::default();
         for word in &file.repeats {
+            if let Some(element) = element(catalogue, word.get_ref()) {
+                found.repeated.insert(element);
+                continue;
+            }
             match page.name(word, Class::parse) {
                 Some(class) if classes.contains(&class) => drop(found.repeats.insert(class)),
                 Some(_) => page.fault(word.span().start, "no element is of this class"),
@@ -228,10 +237,10 @@ impl Purposes {
         self.terms.values()
     }
 
-    /// Whether every group of this class is given, not the latest alone.
+    /// Whether every group of this element is given, not the latest alone.
     #[must_use]
-    pub fn repeats(&self, class: Class) -> bool {
-        self.repeats.contains(&class)
+    pub fn repeats(&self, element: &Element) -> bool {
+        self.repeats.contains(&element.class) || self.repeated.contains(&element.id)
     }
 }
 
@@ -248,6 +257,18 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
             elements.push(id);
         }
     }
+    let (mut search, mut described_by) = (Vec::new(), Vec::new());
+    for word in row.search {
+        match element(catalogue, word.get_ref()) {
+            None => search.push(word.into_inner()),
+            // Every predicate is a read of its field.
+            Some(id) if elements.contains(&id) => described_by.push(id),
+            Some(id) => page.fault(
+                word.span().start,
+                format!("element {id} is not listed: nobody searches by what he may not see"),
+            ),
+        }
+    }
     Some(Terms {
         id: page.name(&row.id, Purpose::parse)?,
         code: row.code,
@@ -259,7 +280,14 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         naming: row.naming,
         authoritative: row.authoritative.into_iter().map(Spanned::into_inner).collect(),
         elements,
-        search: row.search,
+        search,
+        described_by,
         remedy: row.remedy,
     })
+}
+
+/// The element a word names, if the catalogue has it.
+fn element(catalogue: &Catalogue, word: &str) -> Option<ElementId> {
+    let id = ElementId::parse(word).ok()?;
+    catalogue.get(id).map(|element| element.id)
 }

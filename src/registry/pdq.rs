@@ -10,6 +10,7 @@ use crate::policy::{Evidence, Release};
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::civil::{Inquiry, InquiryError};
 use crate::registry::released;
+use crate::registry::whom::Whom;
 use crate::registry::writing::{Writing, Written};
 use crate::translate::Pack;
 use crate::vocabulary::position::Hl7Position;
@@ -95,7 +96,7 @@ impl Query {
             Kind::Identifiers => IDENTIFIERS,
         };
         let (elements, evidence) = (Some(elements.to_vec()), Evidence::default());
-        Ok(Inquiry { identifier, purpose, elements, evidence })
+        Ok(Inquiry { whom: Whom::Identifier(identifier), purpose, elements, evidence })
     }
 
     /// QPD-3 of PIX: an identifier with its domain (CX).

@@ -41,3 +41,4 @@ mod reload;
 mod rig;
 mod services;
 mod tidy;
+mod whom;
