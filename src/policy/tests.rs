@@ -123,6 +123,8 @@ fn a_file_that_does_not_fit_is_refused_where_it_is_wrong() {
     check((purposes, "stale       =", "stail ="), "purposes.toml:17:1: unknown field `stail`");
     check((purposes, "class = \"death\"", "class = \"deth\""), "no element is of this class");
     check((purposes, "\"living-check\"", "\"audit\""), "purpose audit stands twice");
+    let blind = "element DE02.01.039.00 is not listed: nobody searches by what he may not see";
+    check((purposes, "search      = [\"code\"]", "search = [\"DE02.01.039.00\"]"), blind);
     check((purposes, "evidence = \"call\"", "evidence = \"ring\""), "unknown variant `ring`");
     let departments = "departments.toml";
     check((departments, "\"living-check\"", "\"living-chek\""), "there is no purpose living-chek");

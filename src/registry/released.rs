@@ -4,11 +4,14 @@
 //! is there and may not be told (tier existence) is no value and has no place here; a
 //! pseudonym stands as an identifier of no known kind.
 
-use crate::policy::{Release, Released, Treated};
+use crate::policy::{Release, Treated};
 use crate::vocabulary::{
-    Dataset, Date, Field, Group, GroupName, Identifier, IdentifierKind, Record, Source, Value,
+    Dataset, Date, ElementId, Field, Group, GroupName, Identifier, IdentifierKind, Record, Source,
+    Value,
 };
 
+/// 机构内患者标识, of every institution.
+const LOCAL: ElementId = ElementId::fixed("MZ.id.local");
 /// What the single facts of a record stand in.
 const TOP: GroupName = GroupName::fixed("record");
 
@@ -24,7 +27,7 @@ pub fn record(release: &Release) -> Record {
         let index = match one.group() {
             None => 0,
             // A number is the person's, whichever record it stood in.
-            Some(_) if numbers_person(one, &value) => {
+            Some(_) if one.element().id == LOCAL => {
                 let known = groups.iter().take(1).flat_map(|group| &group.fields);
                 let mut known = known.filter(|field| field.element == one.element().id);
                 if known.any(|field| field.value == value) {
@@ -54,10 +57,6 @@ pub fn record(release: &Release) -> Record {
         wire: None,
         mappings: String::new(),
     }
-}
-
-fn numbers_person(one: &Released, value: &Value) -> bool {
-    matches!(value, Value::Identifier(_)) && one.within() == TOP
 }
 
 fn value(treated: &Treated) -> Option<Value> {

@@ -168,3 +168,49 @@ pub enum Alone {
     /// Nobody else.
     Yes,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::linkage::{Rule, compare};
+
+    #[test]
+    fn every_field_of_a_description_is_a_read_of_its_element() {
+        let mut who = Demographics {
+            names: vec!["张三".to_owned()],
+            sex: "1".to_owned(),
+            birth_date: "19480315".to_owned(),
+            citizen_id: "x".to_owned(),
+            cards: vec!["x".to_owned()],
+            phones: vec!["x".to_owned()],
+            division: String::new(),
+            addresses: vec!["x".to_owned()],
+            assigned: Vec::new(),
+        };
+        for kind in ["electronic-card", "record-number", "HOSP-A"] {
+            who.assigned.push((kind.to_owned(), "x".to_owned()));
+        }
+        let ids: Vec<_> = sought(&who).into_iter().map(|(id, _)| id).collect();
+        let all = [NAME, BIRTH_DATE, SEX, PHONE, ADDRESS, CITIZEN_ID, CARD, ELECTRONIC_CARD];
+        assert_eq!(ids, [&all[..], &[RECORD_NUMBER, LOCAL]].concat());
+        assert!(sought(&Demographics::default()).is_empty());
+        assert!(
+            Whom::described(who).is_some() && Whom::described(Demographics::default()).is_none()
+        );
+    }
+
+    #[test]
+    fn a_grade_is_certain_for_one_alone() {
+        let check = |verdict, weight, alone, expect: Grade| {
+            let (comparison, shared) = compare(&Default::default(), &Default::default());
+            let judged = Judged { comparison, shared, weight, verdict, rule: Rule::TooLittle };
+            let found = Likeness::of(&judged, alone);
+            assert_eq!(found.grade, expect, "{verdict:?} {weight}");
+            assert!((0.0..=1.0).contains(&found.score), "{}", found.score);
+        };
+        check(Verdict::Automatic, 12.0, Alone::Yes, Grade::Certain);
+        check(Verdict::Automatic, 12.0, Alone::No, Grade::Probable);
+        check(Verdict::Review, 3.0, Alone::Yes, Grade::Probable);
+        check(Verdict::Review, -1.0, Alone::Yes, Grade::Possible);
+    }
+}

@@ -135,11 +135,32 @@ fn a_number_in_a_description_must_agree_with_the_rest() {
     let rig = Rig::shared();
     let known = Known::admitted(&rig, "诸葛^文远", None);
     let numbers = json!([{ "kind": "citizen-id", "value": known.resident.citizen }]);
-    let person = |name: &str, born: &str| json!({ "name": name, "birth_date": born, "identifiers": numbers });
+    let person = |name: &str, born: &str| {
+        let (numbers, born) = (numbers.clone(), born.to_owned());
+        json!({ "name": name, "birth_date": born, "identifiers": numbers })
+    };
     let reply = ask(&rig, CLINIC, "record-sharing", &person("诸葛文远", &known.birth));
     assert_eq!(reply.status, 200, "{}", text(&reply));
     let reply = ask(&rig, CLINIC, "record-sharing", &person("王小二", "1990-12-01"));
     assert_eq!(reply.status, 409, "{}", text(&reply));
+}
+
+#[test]
+fn a_description_on_the_command_line_is_an_inquiry() {
+    let rig = Rig::shared();
+    let known = Known::admitted(&rig, "令狐^安然", None);
+    let url = format!("https://localhost:{}", rig.ports.https);
+    let ask = |more: &[&str]| {
+        let words = ["ask", "--url", &url, "--certs", "certs", "--as", CLINIC, "--purpose"];
+        rig.run(&[&words[..], &["record-sharing"], more].concat())
+    };
+    let described = ["--name", "令狐安然", "--birth-date", &known.birth, "--phone", &known.phone];
+    let output = ask(&described);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && printed.contains(&known.resident.citizen), "{printed}");
+    let two = ask(&["--name", "令狐安然", "--citizen-id", &known.resident.citizen]);
+    assert!(!two.status.success(), "a number or a description");
+    assert!(!ask(&["--birth-date", &known.birth]).status.success(), "a name is needed");
 }
 
 /// `$match` with a Patient and further parameters.
@@ -212,7 +233,8 @@ fn a_match_by_demographics_has_a_score_a_grade_and_an_entry_for_each_person() {
     // An id of the answer leads to the person again.
     let id = sure.json()["entry"][0]["resource"]["id"].as_str().unwrap().to_owned();
     let request = format!(
-        "GET /fhir/Patient/{id} HTTP/1.1\r\nhost: g\r\nkangqiao-purpose: record-sharing\r\n\r\n"
+        "GET /fhir/Patient/{id} HTTP/1.1\r\nhost: g\r\n\
+         kangqiao-purpose: record-sharing\r\n\r\n"
     );
     let read = rig.https(CLINIC).ask(request.as_bytes()).unwrap();
     assert!(text(&read).contains(&two.resident.citizen), "{}", text(&read));
