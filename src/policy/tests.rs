@@ -282,3 +282,20 @@ fn asking_a_slice_is_asking_every_rule_in_every_granted_scope() {
         }
     }
 }
+
+#[test]
+fn nobody_is_looked_for_by_what_may_not_be_seen() {
+    let searchable = |department: &str, role: &str, purpose: &str| -> Vec<String> {
+        let scope = shipped().admit(names((department, role)), purpose, with_call()).unwrap();
+        scope.searchable().map(|id| id.to_string()).collect()
+    };
+    let open = searchable("clinic", "registrar", "record-sharing");
+    assert!(open.contains(&"DE02.01.039.00".to_owned()) && open.len() == 9, "{open:?}");
+    for (department, role, purpose) in [
+        ("civil-affairs", "clerk", "living-check"),
+        ("hotline-12349", "agent", "emergency-card"),
+        ("care-home", "doctor", "institution-admission"),
+    ] {
+        assert!(searchable(department, role, purpose).is_empty(), "{purpose}");
+    }
+}

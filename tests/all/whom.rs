@@ -16,16 +16,22 @@ pub struct Known {
     pub resident: Resident,
     pub birth: String,
     pub phone: String,
+    former: String,
 }
 
 impl Known {
     /// Admitted under a name (XPN) that is written so, with a birth date, if it is given.
     pub fn admitted(rig: &Rig, name: &str, birth: Option<&str>) -> Self {
+        Self::formerly(rig, (name, birth), "")
+    }
+
+    /// The same, with a former name.
+    fn formerly(rig: &Rig, (name, birth): (&str, Option<&str>), former: &str) -> Self {
         let mut resident = Resident::new();
         resident.name = name.to_owned();
         let phone = format!("139{:08}", unique() % 100_000_000);
         let birth = birth.map_or_else(|| resident.citizen[6..14].to_owned(), str::to_owned);
-        let known = Self { resident, birth, phone };
+        let known = Self { resident, birth, phone, former: former.to_owned() };
         known.send(&mut rig.mllp(), &known.resident.identifiers());
         known
     }
@@ -40,8 +46,8 @@ impl Known {
     fn send(&self, link: &mut Link, identifiers: &str) {
         let mut message = Message::new("A28", &self.resident);
         message.segments[1] = format!(
-            "PID|1||{identifiers}||{}||{}|M|||^^^^^^H||{}",
-            self.resident.name, self.birth, self.phone
+            "PID|1||{identifiers}||{}||{}|M|{}||^^郑州市^河南省^^^H||{}",
+            self.resident.name, self.birth, self.former, self.phone
         );
         let reply = link.exchange(&message.bytes()).unwrap();
         assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
@@ -128,6 +134,21 @@ fn a_purpose_that_may_not_see_a_field_finds_nobody_by_it() {
     assert_eq!(ask(&rig, AGENT, "record-sharing", &person).status, 403, "not granted");
     let refused = rig.ledger(&["search", "--citizen-id", &known.resident.citizen]);
     assert!(!refused.contains("unsupported-parameter"), "nobody was looked for: {refused}");
+}
+
+#[test]
+fn a_name_the_asker_may_not_read_finds_nobody() {
+    let rig = Rig::shared();
+    // The index knows a former name; no purpose lists it, so nobody is found by it.
+    let known = Known::formerly(&rig, ("夏侯^元让", Some("19320411")), "钟离^春晓");
+    let sought = |name: &str| json!({ "name": name, "birth_date": "19320411", "sex": "男", "phone": known.phone });
+    let now = ask(&rig, CLINIC, "record-sharing", &sought("夏侯元让"));
+    assert!(text(&now).contains(&known.resident.citizen), "{}", text(&now));
+    assert!(!text(&now).contains("春晓"), "{}", text(&now));
+    let before = ask(&rig, CLINIC, "record-sharing", &sought("钟离春晓"));
+    let nobody = json!({ "name": "钟离春晓", "birth_date": "18990411", "phone": "13000000001" });
+    assert_eq!(before.status, 409, "{}", text(&before));
+    assert_eq!(bare(&before), bare(&ask(&rig, CLINIC, "record-sharing", &nobody)));
 }
 
 #[test]
