@@ -19,9 +19,11 @@ mod question;
 mod review;
 mod rules;
 pub mod services;
+mod several;
 mod sight;
 pub mod tables;
 mod watch;
+mod whom;
 
 use std::sync::Arc;
 
@@ -41,6 +43,7 @@ use crate::inbound::mllp;
 use crate::outbound::Upstream;
 use crate::policy;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
+use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
 use crate::store::cache::Cache;
 use crate::store::{Reason, State, Store};
@@ -125,9 +128,16 @@ impl Gateway {
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;
         let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
-        let resident = self.resident(&inquiry.identifier).await?;
-        let gathered = self.gather(turn, &scope, &resident).await?;
-        card::usable(&inquiry.identifier, &gathered.records())?;
+        if let (Whom::Described(who), Some(window)) = (&inquiry.whom, question.writing.window()) {
+            let asked = (&scope, wanted);
+            return self.disclose_each((turn, question), asked, (who, window)).await;
+        }
+        let resident = self.meant_by(turn, &scope, &inquiry.whom).await?;
+        let about = |refused: Refused| Refused { person: resident.person, ..refused };
+        let gathered = self.gather(turn, &scope, &resident).await.map_err(about)?;
+        if let Whom::Identifier(identifier) = &inquiry.whom {
+            card::usable(identifier, &gathered.records())?;
+        }
         let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
         let entry = Entry::disclosure(
             &release,

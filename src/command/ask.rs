@@ -9,11 +9,11 @@ use super::identifier::typed;
 use super::{Failure, say};
 use crate::outbound::TlsFiles;
 
-/// `kangqiao ask --purpose … --citizen-id …`
+/// `kangqiao ask --purpose … --citizen-id …`, or `--name … --birth-date …`
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(group(
-    clap::ArgGroup::new("identifier").required(true).args(["citizen_id", "card", "record"])
+    clap::ArgGroup::new("identifier").required(true).args(["citizen_id", "card", "record", "name"])
 ))]
 pub struct Args {
     /// Where the gateway listens
@@ -37,6 +37,22 @@ pub struct Args {
     /// 健康档案编号, or `-`
     #[arg(long)]
     record: Option<String>,
+    /// 姓名 of whoever is described instead of named by a number, or `-`; with at least one of
+    /// birth date, telephone and address
+    #[arg(long)]
+    name: Option<String>,
+    /// 出生日期, by either calendar: 1948-03-15
+    #[arg(long, requires = "name")]
+    birth_date: Option<String>,
+    /// 性别: 1, 2, 男, 女, male or female
+    #[arg(long, requires = "name")]
+    sex: Option<String>,
+    /// 电话号码
+    #[arg(long, requires = "name")]
+    phone: Option<String>,
+    /// 居住地址
+    #[arg(long, requires = "name")]
+    address: Option<String>,
     /// Only these elements
     #[arg(long, value_delimiter = ',')]
     elements: Vec<String>,
@@ -131,7 +147,22 @@ async fn ask(args: &Args) -> Result<Reply, Failure> {
     asking.ask(&inquiry(args)?).await
 }
 
-fn inquiry(args: &Args) -> Result<Value, Failure> {
+/// About whom: the key of the inquiry, and what stands there.
+fn whom(args: &Args) -> Result<(&'static str, Value), Failure> {
+    if let Some(name) = &args.name {
+        let mut person = json!({ "name": typed(name)?.as_str() });
+        let known = [
+            ("birth_date", &args.birth_date),
+            ("sex", &args.sex),
+            ("phone", &args.phone),
+            ("address", &args.address),
+        ];
+        let known = known.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?)));
+        if let Some(members) = person.as_object_mut() {
+            members.extend(known.map(|(key, text)| (key.to_owned(), json!(text))));
+        }
+        return Ok(("person", person));
+    }
     let given = [
         ("citizen-id", &args.citizen_id),
         ("health-card", &args.card),
@@ -139,10 +170,12 @@ fn inquiry(args: &Args) -> Result<Value, Failure> {
     ];
     let given = given.into_iter().find_map(|(kind, value)| value.as_ref().map(|v| (kind, v)));
     let (kind, value) = given.ok_or_else(|| Failure("an identifier is needed".to_owned()))?;
-    let mut inquiry = json!({
-        "identifier": { "kind": kind, "value": typed(value)?.as_str() },
-        "purpose": args.purpose,
-    });
+    Ok(("identifier", json!({ "kind": kind, "value": typed(value)?.as_str() })))
+}
+
+fn inquiry(args: &Args) -> Result<Value, Failure> {
+    let (key, whom) = whom(args)?;
+    let mut inquiry = json!({ key: whom, "purpose": args.purpose });
     let evidence = [("call", &args.call), ("case", &args.case), ("reason", &args.reason)];
     let evidence: Map<String, Value> = evidence
         .into_iter()

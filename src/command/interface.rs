@@ -196,16 +196,31 @@ fn fixed() -> Map<String, Json> {
 fn inquiry() -> Json {
     let text = || json!({ "type": "string", "maxLength": 512 });
     let kinds = ["citizen-id", "electronic-card", "health-card", "record-number"];
+    let identifier = json!({
+        "type": "object",
+        "required": ["kind", "value"],
+        "additionalProperties": false,
+        "properties": { "kind": { "enum": kinds }, "value": text() },
+    });
     json!({
         "type": "object",
-        "required": ["identifier", "purpose"],
+        "required": ["purpose"],
+        "oneOf": [{ "required": ["identifier"] }, { "required": ["person"] }],
         "additionalProperties": false,
         "properties": {
-            "identifier": {
+            "identifier": identifier,
+            "person": {
                 "type": "object",
-                "required": ["kind", "value"],
+                "description": "a name and a birth date, telephone or address; or numbers",
                 "additionalProperties": false,
-                "properties": { "kind": { "enum": kinds }, "value": text() },
+                "properties": {
+                    "name": text(),
+                    "birth_date": { "type": "string", "pattern": "^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$" },
+                    "sex": { "enum": ["1", "2", "男", "女", "male", "female"] },
+                    "phone": text(),
+                    "address": text(),
+                    "identifiers": { "type": "array", "maxItems": 8, "items": identifier },
+                },
             },
             "purpose": text(),
             "elements": { "type": "array", "maxItems": 500, "items": { "type": "string" } },

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Gateway;
 use super::intake::Unit;
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
+use super::{Gateway, OWN};
 use crate::audit::{self, Entry, Kind, Reference};
+use crate::identity::linkage::Demographics;
 use crate::inbound::fhir::Request;
 use crate::inbound::http::Answered;
 use crate::registry::civil::{Inquiry, InquiryError};
@@ -15,10 +16,13 @@ use crate::registry::fhir::parameter::Predicate;
 use crate::registry::fhir::request::{self, Interaction, Who};
 use crate::registry::fhir::taken;
 use crate::registry::fhir::write::{self, FhirWriting};
+use crate::registry::pdq;
+use crate::registry::whom::{self, Whom};
 use crate::registry::writing::Written;
 use crate::store::LedgerSearch;
 use crate::translate::Form;
 use crate::vocabulary::{Fault, Identifier, Position};
+use crate::wire::Tree;
 
 /// The purpose of who reads the ledger.
 const AUDIT: &str = "audit";
@@ -63,34 +67,60 @@ impl Gateway {
     ) -> Answered {
         let asker = turn.rules.asker(asked.certificate.as_ref(), turn.at_ms);
         let named = match &interaction {
-            Interaction::Match(who)
+            Interaction::CrossReference { who, .. }
+            | Interaction::Match { who, .. }
             | Interaction::Read { who, .. }
             | Interaction::Search { who, .. } => Some(who),
             Interaction::Capability | Interaction::Take => None,
         };
-        let identifier = match (asker, named) {
-            (Ok(asker), Some(who)) => self.meant(asker, who),
+        let whom = match (asker, named) {
+            (Ok(asker), Some(who)) => self.whom_of(turn, asker, who),
             // Who asks is looked at again where it is refused.
-            _ => Err(Fault::IdentityMissing),
+            _ => Err(unknown(Fault::IdentityMissing)),
         };
-        let at = |fault| InquiryError { fault, at: Position::Pointer("/id".to_owned()) };
-        let handle = match (&asker, &identifier) {
-            (Ok((department, _)), Ok(identifier)) => {
+        let handle = match (&asker, &whom) {
+            (Ok((department, _)), Ok(Whom::Identifier(identifier))) => {
                 self.keys.handle(department.as_str(), identifier).unwrap_or_default()
             }
+            // Each of those described has his own.
             _ => String::new(),
         };
+        let elements = match (&interaction, &whom) {
+            (Interaction::CrossReference { .. }, _) => Some(pdq::IDENTIFIERS.to_vec()),
+            (_, Ok(Whom::Described(_))) => Some(pdq::DEMOGRAPHICS.to_vec()),
+            _ => None,
+        };
         let opened = self.opens(turn, &asked, &interaction);
-        let inquiry = identifier.map_err(at).and_then(|identifier| {
+        let inquiry = whom.and_then(|whom| {
             opened?;
-            Ok(Inquiry {
-                identifier,
-                purpose: asked.purpose.clone(),
-                elements: None,
-                evidence: asked.evidence.clone(),
-            })
+            let (purpose, evidence) = (asked.purpose.clone(), asked.evidence.clone());
+            Ok(Inquiry { whom, purpose, elements, evidence })
         });
         self.ask_as_fhir(asked, (inquiry, interaction, handle)).await
+    }
+
+    /// Whom a request means: by a number, or by what its Patient says.
+    fn whom_of(&self, turn: &Turn, asker: Asker, who: &Who) -> Result<Whom, InquiryError> {
+        let (patient, at) = match who {
+            Who::Handle(_) | Who::Identifier(_) => {
+                return self.meant(asker, who).map(Whom::Identifier).map_err(unknown);
+            }
+            Who::Numbered(patient) => (patient, "sourceIdentifier"),
+            Who::Patient(patient) => (patient, "Parameters.parameter.resource"),
+        };
+        let wrong = |fault| InquiryError { fault, at: Position::Pointer(at.to_owned()) };
+        let read = turn.rules.pack.read_fhir(OWN, &Tree::from_json(patient));
+        let record = read.map_err(|error| wrong(error.fault()))?.record;
+        if matches!(who, Who::Patient(_)) {
+            let whom = Whom::described(Demographics::of(&record));
+            return whom.ok_or_else(|| wrong(Fault::RequiredMissing));
+        }
+        let number = whom::numbers(std::iter::once(&record)).into_iter().next().cloned();
+        let number = number.ok_or_else(|| wrong(Fault::TableValue))?;
+        match number.normalised() {
+            Ok(_) => Ok(Whom::Identifier(number)),
+            Err(_) => Err(wrong(Fault::IdentifierInvalid)),
+        }
     }
 
     /// Whom a request means, if the asker may mean him so.
@@ -101,6 +131,7 @@ impl Gateway {
                 let known = self.keys.identifier(department.as_str(), handle);
                 known.ok_or(Fault::IdentityMissing)
             }
+            Who::Numbered(_) | Who::Patient(_) => Err(Fault::IdentityMissing),
         }
     }
 
@@ -209,4 +240,9 @@ impl Gateway {
         let appended = self.append(&entry.with_answer(&body)).await?;
         Ok(Answered { status, media, body, entry: Some(appended) })
     }
+}
+
+/// Somebody whom nothing in the address or body leads to.
+fn unknown(fault: Fault) -> InquiryError {
+    InquiryError { fault, at: Position::Pointer("/id".to_owned()) }
 }

@@ -14,6 +14,7 @@ use crate::identity::{PersonId, Subject, Token};
 use crate::outbound::Upstream;
 use crate::policy::{self, Evidence, Scope, Stale};
 use crate::registry::{self, Body, answer::SourceReport, platform};
+use crate::store::StoreError;
 use crate::store::cache::{Fetched, Records};
 use crate::vocabulary::{Fault, Freshness, Identifier, IdentifierKind, Record, Role, Source};
 
@@ -110,18 +111,39 @@ impl Gateway {
         Ok(Gathered { parts, derived, at: turn.at_ms / 1000 })
     }
 
-    async fn ask_store(&self, turn: &Turn, resident: &Resident) -> (Source, Fetched) {
-        let load = async || match resident.person {
-            Some(person) => {
-                let read = self.store.records(person, RECORDS_MAX).await;
-                read.inspect_err(|error| {
-                    tracing::error!(error.kind = %error, "own records cannot be read");
-                })
+    /// The own store alone.
+    pub(super) async fn gather_own(
+        &self,
+        turn: &Turn,
+        resident: &Resident,
+    ) -> Result<Gathered, Refused> {
+        let own = self.ask_store(turn, resident).await;
+        match own.1.state {
+            Freshness::Unavailable => Err(Fault::Unavailable.into()),
+            Freshness::Cached | Freshness::Fresh | Freshness::Stale => {
+                Ok(Gathered { parts: vec![own], derived: None, at: turn.at_ms / 1000 })
             }
-            None => Ok(Records::new()),
+        }
+    }
+
+    /// What the own store has of a person of the index.
+    pub(super) async fn ask_person(&self, turn: &Turn, person: PersonId) -> Fetched {
+        let load = async || {
+            let read = self.store.records(person, RECORDS_MAX).await;
+            read.inspect_err(|error| {
+                tracing::error!(error.kind = %error, "own records cannot be read");
+            })
         };
-        let subject = resident.person.map_or(Subject::Token(resident.token), Subject::Person);
-        (OWN, self.cache.get((OWN, subject), turn.at_ms, load).await)
+        self.cache.get((OWN, Subject::Person(person)), turn.at_ms, load).await
+    }
+
+    async fn ask_store(&self, turn: &Turn, resident: &Resident) -> (Source, Fetched) {
+        let Some(person) = resident.person else {
+            let nothing = async || Ok::<_, StoreError>(Records::new());
+            let subject = Subject::Token(resident.token);
+            return (OWN, self.cache.get((OWN, subject), turn.at_ms, nothing).await);
+        };
+        (OWN, self.ask_person(turn, person).await)
     }
 
     async fn ask_upstream(

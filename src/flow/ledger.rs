@@ -13,6 +13,7 @@ use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{PersonId, Pseudonym};
 use crate::outbound::Upstream;
+use crate::registry::whom::Whom;
 use crate::store::{Change, LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
 
@@ -74,11 +75,14 @@ impl Gateway {
         resident: Option<&Resident>,
         sources: BTreeMap<Source, Freshness>,
     ) -> Circumstances<'a> {
-        let person = resident.map(|resident| match resident.person {
+        Self::about(turn, resident.map(|resident| self.pseudonym(resident)), sources)
+    }
+
+    fn pseudonym(&self, resident: &Resident) -> Pseudonym {
+        match resident.person {
             Some(person) => self.keys.pseudonym(person),
             None => self.keys.pseudonym_of_token(&resident.token),
-        });
-        Self::about(turn, person, sources)
+        }
     }
 
     /// The same, where the person is known by no number of the question.
@@ -104,13 +108,17 @@ impl Gateway {
         refused: &Refused,
     ) -> Entry {
         let inquiry = question.inquiry.as_ref().ok();
-        let resident = match inquiry {
-            Some(inquiry) => self.resident(&inquiry.identifier).await.ok(),
+        let person = match inquiry.map(|inquiry| &inquiry.whom) {
+            Some(Whom::Identifier(identifier)) => {
+                self.resident(identifier).await.ok().map(|resident| self.pseudonym(&resident))
+            }
+            // Whoever was described is named only if somebody was found by it.
+            Some(Whom::Described(_)) => refused.person.map(|person| self.keys.pseudonym(person)),
             None => None,
         };
         let asker = question.asker(turn).ok();
         let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
-        let circumstances = self.circumstances(turn, resident.as_ref(), BTreeMap::new());
+        let circumstances = Self::about(turn, person, BTreeMap::new());
         let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
         let purpose = inquiry.and_then(|inquiry| Purpose::parse(&inquiry.purpose).ok());
         entry.purpose = purpose.filter(|id| turn.rules.policies.purposes().terms(*id).is_some());

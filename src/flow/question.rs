@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::rules::{Asker, Rules};
-use crate::identity::Certificate;
+use crate::identity::{Certificate, PersonId};
 use crate::policy::{Bilingual, Refusal, RuleId};
 use crate::registry::civil::{self, Inquiry, InquiryError};
 use crate::registry::writing::{CivilJson, Writing};
@@ -59,6 +59,8 @@ pub struct Refused {
     pub fault: Fault,
     /// Where in the inquiry.
     pub at: Option<Position>,
+    /// About whom, where the question names nobody and somebody was found.
+    pub person: Option<PersonId>,
     /// By which rule, if one of the policies.
     pub rule: Option<RuleId>,
     /// What can be done.
@@ -67,7 +69,7 @@ pub struct Refused {
 
 impl From<Fault> for Refused {
     fn from(fault: Fault) -> Self {
-        Self { fault, at: None, rule: None, remedy: None }
+        Self { fault, at: None, person: None, rule: None, remedy: None }
     }
 }
 
@@ -80,7 +82,7 @@ impl From<&InquiryError> for Refused {
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let Refusal { fault, rule, at, remedy } = refusal;
-        Self { fault, at, rule: Some(rule), remedy: Some(remedy) }
+        Self { fault, at, person: None, rule: Some(rule), remedy: Some(remedy) }
     }
 }
 

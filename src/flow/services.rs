@@ -19,6 +19,7 @@ use crate::registry::civil::{Inquiry, InquiryError};
 use crate::registry::v3::answer::{self, Answering, PERSON};
 use crate::registry::v3::reply::{self, Registered, Verdict};
 use crate::registry::v3::{Deed, Dialect, Request, services};
+use crate::registry::whom::Whom;
 use crate::registry::writing::{Writing, Written};
 use crate::store::State;
 use crate::store::cache::Records;
@@ -130,10 +131,15 @@ impl Gateway {
     ) -> Answered {
         let asker = self.rules.load().asker(certificate.as_ref(), (self.clock)());
         let authority = asker.as_ref().map(|(department, _)| department.as_str()).unwrap_or("");
-        let subject = answering.request.subject(authority);
-        let subject = subject.map_err(|(fault, at)| InquiryError { fault, at });
-        let inquiry = subject.map(|identifier| Inquiry {
-            identifier,
+        let subject = answering.request.subject(authority).map(Whom::Identifier);
+        let subject = subject.or_else(|(fault, at)| {
+            // Only a question about a person has somebody described in it.
+            let described = answering.window().and_then(|_| answering.request.described());
+            let described = described.filter(|_| fault == Fault::RequiredMissing);
+            described.ok_or(InquiryError { fault, at })
+        });
+        let inquiry = subject.map(|whom| Inquiry {
+            whom,
             purpose: self.purpose(&answering, asker.ok()),
             elements: Some(wanted.to_vec()),
             evidence: evidence(&answering),

@@ -26,6 +26,11 @@ const INQUIRIES_MAX: i64 = 50;
 const INQUIRY: &[(&str, &str)] = &[
     ("identifier_kind", "/identifier/kind"),
     ("identifier", "/identifier/value"),
+    ("person_name", "/person/name"),
+    ("birth_date", "/person/birth_date"),
+    ("sex", "/person/sex"),
+    ("phone", "/person/phone"),
+    ("address", "/person/address"),
     ("purpose", "/purpose"),
     ("asker", "/asker"),
     ("call", "/evidence/call"),

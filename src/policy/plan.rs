@@ -139,7 +139,7 @@ impl Plan {
             let planned = Planned {
                 order,
                 special: special.collect(),
-                repeats: shared.purposes.repeats(element.class),
+                repeats: shared.purposes.repeats(&element),
                 authority: authority(&plan.terms, &element),
                 survivorship: shared.purposes.survivorship(&element).cloned(),
                 plain: ruling(shared, &element, verdict),
@@ -153,6 +153,11 @@ impl Plan {
     /// What the scope gets of an element; `None` if nothing.
     pub(super) fn planned(&self, id: ElementId) -> Option<&Planned> {
         self.elements.get(&id)
+    }
+
+    /// Whether the scope sees plain values of an element as they are.
+    pub(super) fn sees_whole(&self, id: ElementId) -> bool {
+        self.elements.get(&id).is_some_and(|planned| planned.plain.tier == Tier::Full)
     }
 
     /// Every element something of which may be released, in the order of the purpose.

@@ -169,16 +169,19 @@ pub struct Terms {
     pub elements: Vec<ElementId>,
     /// By which parameters its answers may be searched; see `registry::fhir::parameter`.
     pub search: Vec<String>,
+    /// By which elements a person may be looked for: some of those it may see.
+    pub described_by: Vec<ElementId>,
     /// What to tell who asked for more.
     pub remedy: Bilingual,
 }
 
-/// All purposes, and the classes of which every group is given.
+/// All purposes, and the classes and elements of which every group is given.
 #[derive(Debug, Clone, Default)]
 pub struct Purposes {
     terms: BTreeMap<Purpose, Terms>,
     repeats: HashSet<Class>,
     survivorship: Vec<Survivorship>,
+    repeated: HashSet<ElementId>,
 }
 
 #[derive(Deserialize)]
@@ -211,7 +214,7 @@ struct PurposeRow {
     authoritative: Vec<Spanned<Authority>>,
     elements: Vec<Spanned<String>>,
     #[serde(default)]
-    search: Vec<String>,
+    search: Vec<Spanned<String>>,
     remedy: Bilingual,
 }
 
@@ -234,6 +237,10 @@ impl Purposes {
             found.survivorship.push(rule.clone());
         }
         for word in &file.repeats {
+            if let Some(element) = element(catalogue, word.get_ref()) {
+                found.repeated.insert(element);
+                continue;
+            }
             match page.name(word, Class::parse) {
                 Some(class) if classes.contains(&class) => drop(found.repeats.insert(class)),
                 Some(_) => page.fault(word.span().start, "no element is of this class"),
@@ -276,10 +283,10 @@ impl Purposes {
         self.terms.values()
     }
 
-    /// Whether every group of this class is given, not the latest alone.
+    /// Whether every group of this element is given, not the latest alone.
     #[must_use]
-    pub fn repeats(&self, class: Class) -> bool {
-        self.repeats.contains(&class)
+    pub fn repeats(&self, element: &Element) -> bool {
+        self.repeats.contains(&element.class) || self.repeated.contains(&element.id)
     }
 }
 
@@ -296,6 +303,18 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
             elements.push(id);
         }
     }
+    let (mut search, mut described_by) = (Vec::new(), Vec::new());
+    for word in row.search {
+        match element(catalogue, word.get_ref()) {
+            None => search.push(word.into_inner()),
+            // Every predicate is a read of its field.
+            Some(id) if elements.contains(&id) => described_by.push(id),
+            Some(id) => page.fault(
+                word.span().start,
+                format!("element {id} is not listed: nobody searches by what he may not see"),
+            ),
+        }
+    }
     Some(Terms {
         id: page.name(&row.id, Purpose::parse)?,
         code: row.code,
@@ -307,7 +326,14 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         naming: row.naming,
         authoritative: row.authoritative.into_iter().map(Spanned::into_inner).collect(),
         elements,
-        search: row.search,
+        search,
+        described_by,
         remedy: row.remedy,
     })
+}
+
+/// The element a word names, if the catalogue has it.
+fn element(catalogue: &Catalogue, word: &str) -> Option<ElementId> {
+    let id = ElementId::parse(word).ok()?;
+    catalogue.get(id).map(|element| element.id)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::plan::Plan;
 use super::purpose::{Bilingual, EvidenceKey, Terms};
-use crate::vocabulary::{Department, Fault, Position, Purpose, Role};
+use crate::vocabulary::{Department, ElementId, Fault, Position, Purpose, Role};
 
 /// 规则标识, the id of a rule: the `@id` of a Cedar policy, or one of [`fixed`].
 pub type RuleId = Arc<str>;
@@ -109,6 +109,13 @@ impl Scope {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         &self.plan.terms
+    }
+
+    /// The elements by which the asker may look for a person: those the purpose opens and he
+    /// sees as they are. Every predicate is a read of its field.
+    pub fn searchable(&self) -> impl Iterator<Item = ElementId> {
+        let open = self.plan.terms.described_by.iter().copied();
+        open.filter(|id| self.plan.sees_whole(*id))
     }
 
     /// Version of the policies it was admitted under.

@@ -123,6 +123,8 @@ fn a_file_that_does_not_fit_is_refused_where_it_is_wrong() {
     check((purposes, "stale       =", "stail ="), "purposes.toml:17:1: unknown field `stail`");
     check((purposes, "class = \"death\"", "class = \"deth\""), "no element is of this class");
     check((purposes, "\"living-check\"", "\"audit\""), "purpose audit stands twice");
+    let blind = "element DE02.01.039.00 is not listed: nobody searches by what he may not see";
+    check((purposes, "search      = [\"code\"]", "search = [\"DE02.01.039.00\"]"), blind);
     check((purposes, "evidence = \"call\"", "evidence = \"ring\""), "unknown variant `ring`");
     let departments = "departments.toml";
     check((departments, "\"living-check\"", "\"living-chek\""), "there is no purpose living-chek");
@@ -278,5 +280,22 @@ fn asking_a_slice_is_asking_every_rule_in_every_granted_scope() {
             let sliced = set.rules.judge(asker, about);
             assert_eq!(sliced, set.rules.judge_whole(asker, about), "{asker:?} {about:?}");
         }
+    }
+}
+
+#[test]
+fn nobody_is_looked_for_by_what_may_not_be_seen() {
+    let searchable = |department: &str, role: &str, purpose: &str| -> Vec<String> {
+        let scope = shipped().admit(names((department, role)), purpose, with_call()).unwrap();
+        scope.searchable().map(|id| id.to_string()).collect()
+    };
+    let open = searchable("clinic", "registrar", "record-sharing");
+    assert!(open.contains(&"DE02.01.039.00".to_owned()) && open.len() == 9, "{open:?}");
+    for (department, role, purpose) in [
+        ("civil-affairs", "clerk", "living-check"),
+        ("hotline-12349", "agent", "emergency-card"),
+        ("care-home", "doctor", "institution-admission"),
+    ] {
+        assert!(searchable(department, role, purpose).is_empty(), "{purpose}");
     }
 }

@@ -5,12 +5,16 @@
 //!  "elements": ["DE…"], "asker": "…", "evidence": {"call": "…", "case": "…", "reason": "…"}}
 //! ```
 //!
+//! Instead of `identifier` it may describe somebody: `"person": {"name": "…", "birth_date": "…",
+//! "sex": "…", "phone": "…", "address": "…", "identifiers": [{"kind": "…", "value": "…"}]}`.
 //! `elements`, `asker` and `evidence` may be left out; anything else is refused. Errors
 //! point to where something stands and never repeat what stood there, names of unknown
 //! keys included.
 
 use serde_json::{Map, Value as Json};
 
+use super::whom::Whom;
+use crate::identity::linkage::Demographics;
 use crate::policy::Evidence;
 use crate::vocabulary::{ElementId, Fault, Identifier, IdentifierKind, Position};
 use crate::wire::json::{self, Limits};
@@ -21,12 +25,16 @@ const LIMITS: Limits = Limits { bytes_max: 65_536, depth_max: 4, values_max: 1_0
 const ELEMENTS_MAX: usize = 500;
 /// How many bytes one text of an inquiry may have.
 const TEXT_BYTES_MAX: usize = 512;
+/// How many numbers a description may have.
+const NUMBERS_MAX: usize = 8;
+/// 性别, as GB/T 2261.1 and people write it.
+const SEXES: [&str; 6] = ["1", "2", "男", "女", "male", "female"];
 
 /// What somebody wants to know.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Inquiry {
-    /// About whom; proven by its own check.
-    pub identifier: Identifier,
+    /// About whom.
+    pub whom: Whom,
     /// What for; not yet looked up in the closed list.
     pub purpose: String,
     /// Of what the purpose may see, only these.
@@ -38,7 +46,7 @@ pub struct Inquiry {
 /// Shows the purpose's length and the kind of identifier alone.
 impl std::fmt::Debug for Inquiry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Inquiry({:?}, {:?})", self.identifier, self.evidence)
+        write!(f, "Inquiry({:?}, {:?})", self.whom, self.evidence)
     }
 }
 
@@ -66,37 +74,81 @@ pub fn read_inquiry(body: &[u8]) -> Result<Inquiry, InquiryError> {
     let json = json::read(body, &LIMITS)
         .map_err(|error| InquiryError { fault: error.fault(), at: error.position().clone() })?;
     let whole = object(&json, "")?;
-    only(whole, "", &["identifier", "purpose", "elements", "asker", "evidence"])?;
-    let identifier = whole.get("identifier");
-    let identifier = identifier.ok_or(InquiryError::new(Fault::RequiredMissing, "/identifier"))?;
+    only(whole, "", &["identifier", "person", "purpose", "elements", "asker", "evidence"])?;
+    let whom = match (whole.get("identifier"), whole.get("person")) {
+        (Some(_), Some(_)) => Err(InquiryError::new(Fault::Malformed, "/person")),
+        (Some(identifier), None) => {
+            read_identifier(identifier, "/identifier").map(Whom::Identifier)
+        }
+        (None, Some(person)) => read_person(person),
+        (None, None) => Err(InquiryError::new(Fault::RequiredMissing, "/identifier")),
+    }?;
     let mut evidence = match whole.get("evidence") {
         Some(given) => read_evidence(given)?,
         None => Evidence::default(),
     };
     evidence.asker = optional(whole, "", "asker")?;
     Ok(Inquiry {
-        identifier: read_identifier(identifier)?,
+        whom,
         purpose: required(whole, "", "purpose")?,
         elements: whole.get("elements").map(read_elements).transpose()?,
         evidence,
     })
 }
 
-fn read_identifier(json: &Json) -> Result<Identifier, InquiryError> {
-    const AT: &str = "/identifier";
-    let given = object(json, AT)?;
-    only(given, AT, &["kind", "value"])?;
-    let kind = IdentifierKind::parse(&required(given, AT, "kind")?).filter(|kind| {
+fn read_identifier(json: &Json, at: &str) -> Result<Identifier, InquiryError> {
+    let given = object(json, at)?;
+    only(given, at, &["kind", "value"])?;
+    let kind = IdentifierKind::parse(&required(given, at, "kind")?).filter(|kind| {
         use IdentifierKind as Kind;
         use Kind::{CitizenId, ElectronicCard, HealthCard, RecordNumber};
         matches!(kind, CitizenId | ElectronicCard | HealthCard | RecordNumber)
     });
-    let kind = kind.ok_or(InquiryError::new(Fault::TableValue, "/identifier/kind"))?;
-    let identifier = Identifier::new(kind, required(given, AT, "value")?);
+    let kind = kind.ok_or(InquiryError::new(Fault::TableValue, format!("{at}/kind")))?;
+    let identifier = Identifier::new(kind, required(given, at, "value")?);
     match identifier.normalised() {
         Ok(_) => Ok(identifier),
-        Err(_) => Err(InquiryError::new(Fault::IdentifierInvalid, "/identifier/value")),
+        Err(_) => Err(InquiryError::new(Fault::IdentifierInvalid, format!("{at}/value"))),
     }
+}
+
+/// What is known of somebody; a date is read as it is written, by either calendar.
+fn read_person(json: &Json) -> Result<Whom, InquiryError> {
+    const AT: &str = "/person";
+    let given = object(json, AT)?;
+    only(given, AT, &["name", "birth_date", "sex", "phone", "address", "identifiers"])?;
+    let text = |key| {
+        let found = optional(given, AT, key)?.map(|text| text.trim().to_owned());
+        Ok(found.filter(|text| !text.is_empty()))
+    };
+    let wrong = |fault, key: &str| InquiryError::new(fault, format!("{AT}/{key}"));
+    let mut who = Demographics {
+        names: text("name")?.into_iter().collect(),
+        sex: text("sex")?.unwrap_or_default(),
+        birth_date: text("birth_date")?.unwrap_or_default(),
+        phones: text("phone")?.into_iter().collect(),
+        addresses: text("address")?.into_iter().collect(),
+        ..Demographics::default()
+    };
+    let digits = who.birth_date.bytes().filter(u8::is_ascii_digit).count();
+    let dated = who.birth_date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if !who.birth_date.is_empty() && !(dated && digits == 8) {
+        return Err(wrong(Fault::DataType, "birth_date"));
+    }
+    if !who.sex.is_empty() && !SEXES.contains(&who.sex.as_str()) {
+        return Err(wrong(Fault::TableValue, "sex"));
+    }
+    match given.get("identifiers") {
+        None | Some(Json::Null) => (),
+        Some(Json::Array(list)) if list.len() <= NUMBERS_MAX => {
+            for (index, one) in list.iter().enumerate() {
+                who.number(&read_identifier(one, &format!("{AT}/identifiers/{index}"))?);
+            }
+        }
+        Some(Json::Array(_)) => return Err(wrong(Fault::Limit, "identifiers")),
+        Some(_) => return Err(wrong(Fault::DataType, "identifiers")),
+    }
+    Whom::described(who).ok_or(InquiryError::new(Fault::RequiredMissing, AT))
 }
 
 fn read_evidence(json: &Json) -> Result<Evidence, InquiryError> {
@@ -183,7 +235,8 @@ mod tests {
             "asker":"agent-7","evidence":{{"call":"c-1","reason":"fall"}}}}"#
         );
         let inquiry = read_inquiry(body.as_bytes()).unwrap();
-        assert_eq!(inquiry.identifier.kind, IdentifierKind::CitizenId);
+        let Whom::Identifier(identifier) = &inquiry.whom else { panic!("described") };
+        assert_eq!(identifier.kind, IdentifierKind::CitizenId);
         assert_eq!(inquiry.purpose, "emergency-card");
         assert_eq!(inquiry.elements.as_deref().map(<[ElementId]>::len), Some(1));
         let Evidence { call, case, reason, asker } = inquiry.evidence;
@@ -230,6 +283,36 @@ mod tests {
         let many = vec!["\"a\""; ELEMENTS_MAX + 1].join(",");
         let many = format!(r#""purpose":"p","elements":[{many}]"#);
         check(&with(&many), Err((F::Limit, "/elements")));
+    }
+
+    #[test]
+    fn somebody_may_be_described_instead() {
+        use Fault as F;
+        let with = |person: &str| format!(r#"{{"person":{person},"purpose":"p"}}"#);
+        check(&with(r#"{"name":"张三","birth_date":"1948-03-15"}"#), Ok(()));
+        check(&with(r#"{"name":"张三","phone":"13800000000","sex":"男"}"#), Ok(()));
+        let numbered = |kind: &str, value: &str| {
+            with(&format!(r#"{{"identifiers":[{{"kind":"{kind}","value":"{value}"}}]}}"#))
+        };
+        check(&numbered("citizen-id", "11010519491231002X"), Ok(()));
+        let wrong = Err((F::IdentifierInvalid, "/person/identifiers/0/value"));
+        check(&numbered("citizen-id", "110105194912310021"), wrong);
+        let kind = Err((F::TableValue, "/person/identifiers/0/kind"));
+        check(&numbered("local", "1"), kind);
+        for little in ["{}", r#"{"name":"张三"}"#, r#"{"name":"张三","sex":"1"}"#] {
+            check(&with(little), Err((F::RequiredMissing, "/person")));
+        }
+        check(&with(r#"{"birth_date":"1948-03-15"}"#), Err((F::RequiredMissing, "/person")));
+        check(
+            &with(r#"{"name":"张三","birth_date":"1948"}"#),
+            Err((F::DataType, "/person/birth_date")),
+        );
+        check(&with(r#"{"name":"张三","sex":"x"}"#), Err((F::TableValue, "/person/sex")));
+        check(&with(r#"{"name":"张三","age":"x"}"#), Err((F::Malformed, "/person")));
+        check(&with(r#"{"name":1}"#), Err((F::DataType, "/person/name")));
+        check(&with(r#"{"identifiers":{}}"#), Err((F::DataType, "/person/identifiers")));
+        let both = format!(r#"{{{PERSON},"person":{{"name":"张三"}},"purpose":"p"}}"#);
+        check(&both, Err((F::Malformed, "/person")));
     }
 
     #[test]

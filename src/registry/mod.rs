@@ -12,6 +12,7 @@ pub mod platform;
 pub mod receipt;
 pub mod released;
 pub mod v3;
+pub mod whom;
 pub mod writing;
 
 #[cfg(test)]

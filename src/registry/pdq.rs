@@ -1,23 +1,32 @@
 //! 患者查询, PDQ and PIX: a query in HL7 v2, answered from what was released.
 //!
 //! Standard: IHE ITI TF-2 3.21 (QBP^Q22, RSP^K22) and 3.9 (QBP^Q23, RSP^K23); HL7 v2.5
-//! chapter 5. Asked for is one person by an identifier: the index knows no others. Further
-//! parameters narrow, by what is released alone: a value that may not be told matches
-//! nothing. An unknown person, one without data and one whose data are withheld get the
-//! same answer: nothing found (AA, NF), where ITI-9 would tell them apart.
+//! chapter 5. By an identifier asked for is one person; further parameters narrow, by what is
+//! released alone: a value that may not be told matches nothing. By name, birth date, sex,
+//! address and telephone asked for is whoever the index finds alike, each with a confidence
+//! (QRI-1), as many at once as RCP-2 says and the rest behind the pointer of DSC-1: the number
+//! of those given before, so that nothing is kept for it. An unknown person, one without data
+//! and one whose data are withheld get the same answer: nothing found (AA, NF), where ITI-9
+//! would tell them apart.
 
+use crate::identity::linkage::Demographics;
 use crate::policy::{Evidence, Release};
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::civil::{Inquiry, InquiryError};
 use crate::registry::released;
-use crate::registry::writing::{Writing, Written};
-use crate::translate::Pack;
+use crate::registry::whom::Whom;
+use crate::registry::writing::{Found, Several, Window, Writing, Written};
+use crate::translate::{Pack, address_line, telecom_line, xpn_line};
 use crate::vocabulary::position::Hl7Position;
+use crate::vocabulary::value::Composite;
 use crate::vocabulary::{
     Date, ElementId, Fault, Field, Identifier, IdentifierKind, Position, Record, Value,
 };
-use crate::wire::hl7v2::{Message, Outcome, Stamp, response};
+use crate::wire::hl7v2::response::{self, Hits};
+use crate::wire::hl7v2::{Message, Outcome, Stamp};
 
+/// Components of a name, an address or a telephone.
+const COMPONENTS_MAX: usize = 30;
 /// Media type of HL7 v2.
 const HL7: &str = "application/hl7-v2";
 
@@ -81,21 +90,41 @@ impl Query {
     /// # Errors
     /// Where it names no one.
     pub fn inquiry(&self, pack: &Pack, purpose: String) -> Result<Inquiry, InquiryError> {
-        let missing = || InquiryError {
-            fault: Fault::RequiredMissing,
-            at: Hl7Position::field(*b"QPD", 3).into(),
-        };
-        let identifier = match self.kind {
+        let wrong = |fault| InquiryError { fault, at: Hl7Position::field(*b"QPD", 3).into() };
+        self.read_window()?;
+        let named = match self.kind {
             Kind::Demographics => self.by_parameters(pack),
             Kind::Identifiers => self.by_identifier(pack),
         };
-        let identifier = identifier.ok_or_else(missing)?;
+        let whom = match (named, self.kind) {
+            (Some(identifier), _) => Whom::Identifier(identifier),
+            (None, Kind::Identifiers) => return Err(wrong(Fault::RequiredMissing)),
+            (None, Kind::Demographics) => {
+                let who = described(self.parameters());
+                let who = who.ok_or_else(|| wrong(Fault::UnsupportedParameter))?;
+                Whom::described(who).ok_or_else(|| wrong(Fault::RequiredMissing))?
+            }
+        };
         let elements = match self.kind {
             Kind::Demographics => DEMOGRAPHICS,
             Kind::Identifiers => IDENTIFIERS,
         };
         let (elements, evidence) = (Some(elements.to_vec()), Evidence::default());
-        Ok(Inquiry { identifier, purpose, elements, evidence })
+        Ok(Inquiry { whom, purpose, elements, evidence })
+    }
+
+    /// How many at once (RCP-2), and how many were given before (DSC-1).
+    fn read_window(&self) -> Result<Window, InquiryError> {
+        let number = |segment: [u8; 3], field: u16| {
+            let found = self.message.segment(segment).and_then(|found| found.field(field));
+            let text = found.and_then(|field| field.component(1)).map(|part| part.text());
+            let text = text.filter(|text| !text.is_empty());
+            let fault = Fault::DataType;
+            let wrong = |_| InquiryError { fault, at: Hl7Position::field(segment, field).into() };
+            text.map(|text| text.parse::<usize>().map_err(wrong)).transpose()
+        };
+        let most = number(*b"RCP", 2)?.filter(|most| *most > 0).unwrap_or(usize::MAX);
+        Ok(Window { from: number(*b"DSC", 1)?.unwrap_or(0), most, certain: false })
     }
 
     /// QPD-3 of PIX: an identifier with its domain (CX).
@@ -174,18 +203,60 @@ impl Query {
         }
     }
 
-    fn respond(&self, outcome: &Outcome, (status, found): (&str, &[String]), at: &Date) -> Written {
+    fn respond(
+        &self,
+        outcome: &Outcome,
+        (status, hits, found): (&str, Option<Hits>, &[String]),
+        at: &Date,
+    ) -> Written {
         let (trigger, structure) = match self.kind {
             Kind::Demographics => ("K22", "RSP_K21"),
             Kind::Identifiers => ("K23", "RSP_K23"),
         };
-        let hits = (*outcome == Outcome::Accepted).then(|| u32::from(!found.is_empty()));
         let kind = ["RSP", trigger, structure];
         let own = response::Response { kind, outcome, status, hits, segments: found };
         let control_id = format!("KQ{}", self.message.header().control_id);
         let stamp = Stamp { control_id: &control_id, at };
         Written { status: 200, media: HL7, body: response::respond(&self.message, &own, stamp) }
     }
+}
+
+/// Whom parameters describe; `None` if there is one of another field: what cannot be looked
+/// for must not seem to have been.
+fn described(parameters: Vec<(String, String)>) -> Option<Demographics> {
+    let mut who = Demographics::default();
+    let mut composites: [Vec<String>; 3] = Default::default();
+    for (name, text) in parameters.into_iter().filter(|(_, text)| !text.is_empty()) {
+        let mut steps = name.strip_prefix("@PID.")?.split('.');
+        let (field, component) = (steps.next()?, steps.next());
+        let component = component.map_or(Some(1), |step| step.parse::<usize>().ok())?;
+        let index = match field {
+            "5" => 0,
+            "7" => {
+                who.birth_date = text;
+                continue;
+            }
+            "8" => {
+                who.sex = text;
+                continue;
+            }
+            "11" => 1,
+            "13" => 2,
+            _ => return None,
+        };
+        let parts = composites.get_mut(index)?;
+        if component == 0 || component > COMPONENTS_MAX {
+            return None;
+        }
+        parts.resize(parts.len().max(component), String::new());
+        *parts.get_mut(component - 1)? = Composite::subcomponent(&text).into_owned();
+    }
+    let [name, address, telephone] = &composites;
+    let line = |text: String| (!text.is_empty()).then_some(text);
+    who.names.extend(line(xpn_line(name)));
+    who.addresses.extend(line(address_line(address)));
+    who.phones.extend(line(telecom_line(telephone)));
+    Some(who)
 }
 
 fn identifier(
@@ -212,7 +283,39 @@ impl Writing for Query {
         };
         let status = if found.is_empty() { "NF" } else { "OK" };
         let at = Date::from_timestamp(meta.answered_at);
-        self.respond(&Outcome::Accepted, (status, &found), &at)
+        let hits = Hits { total: found.len(), here: found.len(), left: 0 };
+        self.respond(&Outcome::Accepted, (status, Some(hits), &found), &at)
+    }
+
+    fn window(&self) -> Option<Window> {
+        match self.kind {
+            Kind::Demographics => self.read_window().ok(),
+            Kind::Identifiers => None,
+        }
+    }
+
+    fn several(&self, pack: &Pack, several: &Several<'_>) -> Written {
+        let separators = &self.message.header().separators;
+        let field = char::from(separators.field);
+        let (mut segments, mut here) = (Vec::new(), 0);
+        for Found { release, likeness, .. } in several.found {
+            let record = self.narrowed(released::record(release));
+            let Some(pid) = pack.hl7_segment(*b"PID", &record, separators) else { continue };
+            here += 1;
+            let first = format!("PID{field}1{field}");
+            segments.push(pid.replacen(&first, &format!("PID{field}{here}{field}"), 1));
+            segments.push(format!("QRI{field}{}\r", likeness.score));
+        }
+        let from = self.window().map_or(0, |window| window.from);
+        let given = from.saturating_add(several.found.len());
+        let left = several.total.saturating_sub(given);
+        if left > 0 {
+            segments.push(format!("DSC{field}{given}{field}I\r"));
+        }
+        let hits = Hits { total: several.total, here, left };
+        let status = if here == 0 { "NF" } else { "OK" };
+        let at = Date::from_timestamp(several.meta.answered_at);
+        self.respond(&Outcome::Accepted, (status, Some(hits), &segments), &at)
     }
 
     fn refusal(&self, meta: &RefusalMeta<'_>) -> Written {
@@ -223,7 +326,7 @@ impl Writing for Query {
         });
         let outcome = Outcome::refused(meta.fault, at);
         let status = if matches!(outcome, Outcome::Rejected(..)) { "AR" } else { "AE" };
-        self.respond(&outcome, (status, &[]), &Date::from_timestamp(self.at))
+        self.respond(&outcome, (status, None, &[]), &Date::from_timestamp(self.at))
     }
 }
 

@@ -6,13 +6,18 @@
 
 use crate::policy::{Release, Treated};
 use crate::vocabulary::{
-    Dataset, Date, Field, Group, GroupName, Identifier, IdentifierKind, Record, Source, Value,
+    Dataset, Date, ElementId, Field, Group, GroupName, Identifier, IdentifierKind, Record, Source,
+    Value,
 };
+
+/// 机构内患者标识, of every institution.
+const LOCAL: ElementId = ElementId::fixed("MZ.id.local");
+/// What the single facts of a record stand in.
+const TOP: GroupName = GroupName::fixed("record");
 
 /// What an interface writes: single facts in the top group, the others as they belong together.
 #[must_use]
 pub fn record(release: &Release) -> Record {
-    const TOP: GroupName = GroupName::fixed("record");
     let mut groups = vec![Group { name: TOP, parent: None, fields: Vec::new() }];
     let mut numbers: Vec<u32> = Vec::new();
     let mut latest = None;
@@ -21,6 +26,15 @@ pub fn record(release: &Release) -> Record {
         latest = latest.max(Some(one.as_of()));
         let index = match one.group() {
             None => 0,
+            // A number is the person's, whichever record it stood in.
+            Some(_) if one.element().id == LOCAL => {
+                let known = groups.iter().take(1).flat_map(|group| &group.fields);
+                let mut known = known.filter(|field| field.element == one.element().id);
+                if known.any(|field| field.value == value) {
+                    continue;
+                }
+                0
+            }
             Some(number) => match numbers.iter().position(|known| *known == number) {
                 Some(index) => index + 1,
                 None => {

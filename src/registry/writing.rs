@@ -5,6 +5,7 @@
 
 use crate::policy::Release;
 use crate::registry::answer::{AnswerMeta, RefusalMeta, write_answer, write_refusal};
+use crate::registry::whom::Likeness;
 use crate::translate::Pack;
 
 /// What goes back to an asker.
@@ -25,6 +26,48 @@ pub trait Writing: Send + Sync {
     fn answer(&self, pack: &Pack, release: &Release, meta: &AnswerMeta<'_>) -> Written;
     /// Writes a refusal.
     fn refusal(&self, meta: &RefusalMeta<'_>) -> Written;
+    /// Which of several persons who fit a description it takes; `None` if one person is all
+    /// an answer can be about.
+    fn window(&self) -> Option<Window> {
+        None
+    }
+    /// Writes an answer about several persons, each decided on for itself.
+    fn several(&self, pack: &Pack, several: &Several<'_>) -> Written {
+        self.answer(pack, several.nobody, &several.meta)
+    }
+}
+
+/// Which of several persons an answer takes, the likeliest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How many were given before.
+    pub from: usize,
+    /// At most so many.
+    pub most: usize,
+    /// Only who is surely meant.
+    pub certain: bool,
+}
+
+/// One of several persons.
+pub struct Found {
+    /// What leaves of this one.
+    pub release: Release,
+    /// How surely this is who was described.
+    pub likeness: Likeness,
+    /// The department's own handle.
+    pub handle: String,
+}
+
+/// Several persons who fit a description.
+pub struct Several<'a> {
+    /// Those the answer is about.
+    pub found: &'a [Found],
+    /// How many fit, with those before and behind.
+    pub total: usize,
+    /// What leaves of somebody nobody knows.
+    pub nobody: &'a Release,
+    /// The receipt is that of the first.
+    pub meta: AnswerMeta<'a>,
 }
 
 /// 民政接口, our published JSON interface.

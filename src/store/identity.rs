@@ -11,7 +11,7 @@ use super::review::{self, Compared, Event, Proposal, Review, Stats};
 use super::seal::Place;
 use super::writer::{Answer, Failed, Request, Stop, Writer};
 use super::{Store, persons};
-use crate::identity::linkage::{Demographics, Population, Traits, Weights};
+use crate::identity::linkage::{self, Demographics, Judged, Population, Traits, Weights};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::Record;
 
@@ -106,6 +106,27 @@ impl Store {
     pub async fn alike(&self, who: Demographics) -> Result<Vec<review::Alike>, StoreError> {
         let traits = self.keys.veil().traits(&who);
         self.readers.read(move |connection| review::alike(connection, &traits)).await
+    }
+
+    /// How a description agrees with each of some others, by the weights that count now.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub async fn judge(
+        &self,
+        who: Demographics,
+        others: Vec<Demographics>,
+    ) -> Result<Vec<Judged>, StoreError> {
+        let keys = Arc::clone(&self.keys);
+        let read = move |connection: &rusqlite::Connection| {
+            let weights = review::weights(connection)?;
+            let traits = keys.veil().traits(&who);
+            let judged = |other: &Demographics| {
+                linkage::decide(&weights, &traits, &keys.veil().traits(other))
+            };
+            Ok(others.iter().map(judged).collect())
+        };
+        self.readers.read(read).await
     }
 
     /// Learns what agreements are worth from the entries there are, and judges every entry

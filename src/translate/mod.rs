@@ -55,6 +55,7 @@ pub use error::TranslateError;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
 pub use plain::record_to_json;
+pub use value::{address_line, telecom_line, xpn_line};
 pub use write_hl7::Envelope;
 
 use serde::Deserialize;

@@ -312,8 +312,15 @@ fn name_of(parts: &[String], skip: usize) -> String {
     joined(&[given, further, family], " ")
 }
 
+/// Person's name (XPN).
+#[must_use]
+pub fn xpn_line(parts: &[String]) -> String {
+    name_of(parts, 0)
+}
+
 /// Postal address (XAD): in Han characters from the large to the small.
-pub(super) fn address_line(parts: &[String]) -> String {
+#[must_use]
+pub fn address_line(parts: &[String]) -> String {
     let [street, other, city, state, zip, country, county] =
         [0, 1, 2, 3, 4, 5, 8].map(|index| part(parts, index));
     if [&street, &other, &city, &state].iter().any(|text| text.chars().any(is_han)) {
@@ -323,7 +330,8 @@ pub(super) fn address_line(parts: &[String]) -> String {
 }
 
 /// Contact point (XTN): the number, else the unformatted one, else its pieces, else the mail.
-pub(super) fn telecom_line(parts: &[String]) -> String {
+#[must_use]
+pub fn telecom_line(parts: &[String]) -> String {
     let pieces = || joined(&[4, 5, 6, 7].map(|index| part(parts, index)), "-");
     let candidates = [0, 11].map(|index| part(parts, index).into_owned());
     let lines = candidates.into_iter().chain([pieces(), part(parts, 3).into_owned()]);

@@ -19,6 +19,8 @@ pub enum Fault {
     DataType,
     /// An identifier fails its own check.
     IdentifierInvalid,
+    /// A description fits nobody for sure, or more than one; which, is not told.
+    IdentityAmbiguous,
     /// Identifiers of one message belong to different persons.
     IdentityConflict,
     /// No identifier by which the person could be known.
@@ -152,6 +154,9 @@ faults! {
         "a value is not of its data type" "数据类型错误";
     IdentifierInvalid "identifier-invalid" 102 Error 422 false
         "an identifier fails its own check" "标识符校验失败";
+    IdentityAmbiguous "identity-ambiguous" 204 Error 409 false
+        "the description fits nobody for sure, or more than one"
+        "所述信息不能唯一确定一人（可能查无此人，也可能不止一人）";
     IdentityConflict "identity-conflict" 204 Error 409 false
         "the identifiers belong to different persons" "标识符分属不同人员";
     IdentityMissing "identity-missing" 101 Error 422 false

@@ -109,7 +109,12 @@ fn questions(resident: &Resident) -> Vec<(&'static str, Value)> {
             let identifier = json!({ "kind": "citizen-id", "value": resident.citizen });
             let evidence = json!({ "call": "CALL-7", "case": "CASE-7" });
             let body =
-                json!({ "identifier": identifier, "purpose": purpose, "evidence": evidence });
+                json!({ "identifier": identifier, "purpose": purpose, "evidence": &evidence });
+            found.push((who, body));
+            // Whoever may not read a name finds nobody by it, and hears none back.
+            let person = json!({ "name": resident.name.replace('^', ""), "birth_date": "19480315",
+                "phone": "13900000000", "address": resident.local });
+            let body = json!({ "person": person, "purpose": purpose, "evidence": evidence });
             found.push((who, body));
         }
     }

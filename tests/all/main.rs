@@ -44,3 +44,4 @@ mod review;
 mod rig;
 mod services;
 mod tidy;
+mod whom;

@@ -2,6 +2,7 @@
 
 use crate::rig::message::{Message, Resident, field};
 use crate::rig::{Rig, TLS_SENDER};
+use crate::whom::Known;
 
 /// A doctor of a health institution, which is granted the sharing of records.
 const DOCTOR: &str = "clinic-doctor";
@@ -39,6 +40,7 @@ fn a_person_is_found_by_an_identifier_over_mllp_and_https() {
         assert_eq!(field(&reply, "PID-3.1"), resident.citizen, "{shown}");
         assert!(!field(&reply, "PID-5").is_empty(), "{shown}");
     }
+    // Each hospital's number is its own; here there is one.
     let pix = query("Q23", &format!("{}^^^^NI", resident.citizen));
     let reply = rig.mllps(DOCTOR).unwrap().exchange(&pix).unwrap();
     assert_eq!(field(&reply, "MSH-9.2"), "K23");
@@ -92,4 +94,71 @@ fn every_query_stands_in_the_ledger() {
     rig.mllps(DOCTOR).unwrap().exchange(&pdq).unwrap();
     rig.mllp().exchange(&pdq).unwrap();
     assert!(entries() >= before + 2, "a release and a refusal");
+}
+
+/// Every PID of a response, in order, as its raw line.
+fn persons(reply: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(reply).into_owned();
+    text.split('\r').filter(|line| line.starts_with("PID|")).map(str::to_owned).collect()
+}
+
+#[test]
+fn persons_are_found_by_demographics_each_with_an_entry() {
+    let rig = Rig::shared();
+    let born = "19350226";
+    let known: Vec<_> = (0..3).map(|_| Known::admitted(&rig, "尉迟^敬德", Some(born))).collect();
+    let by_name = "@PID.5.1^尉迟~@PID.5.2^敬德~@PID.7^19350226~@PID.8^M";
+    let ask = |parameters: &str, more: &str| {
+        let text = String::from_utf8(query("Q22", parameters)).unwrap();
+        let text = text.replace("RCP|I\r", &format!("RCP|I{more}"));
+        rig.mllps(DOCTOR).unwrap().exchange(text.as_bytes()).unwrap()
+    };
+    let entries = || rig.stored("SELECT count(*) FROM ledger");
+    let before = entries();
+    let reply = ask(by_name, "\r");
+    let shown = String::from_utf8_lossy(&reply).replace('\r', "\n");
+    let found = persons(&reply);
+    assert_eq!((found.len(), field(&reply, "QAK-2").as_str()), (3, "OK"), "{shown}");
+    assert!(entries() >= before + 3, "each has an entry");
+    assert!(found[2].starts_with("PID|3|") && !shown.contains("DSC"), "{shown}");
+    assert!(!field(&reply, "QRI-1").is_empty(), "{shown}");
+    for one in &known {
+        assert!(shown.contains(&one.resident.citizen), "{shown}");
+    }
+    // Two at a time, and the rest by the pointer.
+    let first = ask(by_name, "|2^RD\r");
+    assert_eq!((persons(&first).len(), field(&first, "QAK-4").as_str()), (2, "3"));
+    assert_eq!((field(&first, "QAK-6").as_str(), field(&first, "DSC-1").as_str()), ("1", "2"));
+    let rest = ask(by_name, "|2^RD\rDSC|2|I\r");
+    assert_eq!((persons(&rest).len(), field(&rest, "QAK-6").as_str()), (1, "0"));
+    assert!(persons(&first).iter().all(|one| !persons(&rest)[0].contains(&one[8..30])));
+    // A telephone tells them apart; in other characters he is heard alike.
+    let phone = &known[1].phone;
+    let sure = ask(&format!("@PID.5.1^尉遲~@PID.5.2^敬德~@PID.7^{born}~@PID.13.1^{phone}"), "\r");
+    assert!(persons(&sure)[0].contains(&known[1].resident.citizen), "{shown}");
+    let nobody = ask("@PID.5.1^尉迟~@PID.5.2^恭~@PID.7^18990101", "\r");
+    assert_eq!((field(&nobody, "MSA-1"), field(&nobody, "QAK-2")), ("AA".into(), "NF".into()));
+    let other = ask(&format!("{by_name}~@PID.18^1"), "\r");
+    assert_eq!((field(&other, "MSA-1"), field(&other, "ERR-2")), ("AR".into(), "QPD^1^3^1".into()));
+}
+
+#[test]
+fn a_number_of_one_hospital_leads_to_those_of_the_others() {
+    let rig = Rig::shared();
+    let known = Known::admitted(&rig, "宇文^成都", Some("19370604"));
+    let elsewhere = known.known_elsewhere(&rig);
+    let ask =
+        |parameters: &str| rig.mllps(DOCTOR).unwrap().exchange(&query("Q23", parameters)).unwrap();
+    let own = format!("{}^^^HOSP-A^MR", known.resident.local);
+    let reply = ask(&own);
+    let all = persons(&reply);
+    assert_eq!(all.len(), 1, "{}", String::from_utf8_lossy(&reply));
+    for number in [&known.resident.citizen, &known.resident.local, &elsewhere] {
+        assert!(all[0].contains(number.as_str()), "{number}: {}", all[0]);
+    }
+    let narrowed = persons(&ask(&format!("{own}|^^^HOSP-B")));
+    assert!(narrowed[0].contains(&elsewhere), "{narrowed:?}");
+    assert!(!narrowed[0].contains(&known.resident.local), "{narrowed:?}");
+    let back = persons(&ask(&format!("{elsewhere}^^^HOSP-B^MR|^^^HOSP-A")));
+    assert!(back[0].contains(&known.resident.local), "{back:?}");
 }

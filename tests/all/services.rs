@@ -6,6 +6,7 @@ use kangqiao_conformance::https::Reply;
 
 use crate::rig::message::{Message, Resident, unique};
 use crate::rig::{AGENT, Rig, TLS_SENDER};
+use crate::whom::Known;
 
 /// 诊疗医师
 const DOCTOR: &str = "clinic-doctor";
@@ -134,6 +135,45 @@ fn a_person_is_registered_updated_and_found_in_both_dialects() {
         assert!(none.contains("queryResponseCode code=\"NF\""), "{none}");
     }
     assert!(rig.ledger(&["search"]).contains("record-sharing"));
+}
+
+#[test]
+fn a_person_is_found_by_name_birth_date_and_sex_in_both_dialects() {
+    let rig = Rig::shared();
+    let known: Vec<_> =
+        (0..2).map(|_| Known::admitted(&rig, "长孙^无忌", Some("19331120"))).collect();
+    let ask = |dialect: &str, called: &str, more: &str| {
+        let value = match dialect {
+            "hospital" => format!("<item><part value='{called}'/></item>"),
+            _ => called.to_owned(),
+        };
+        let act = format!(
+            "<queryByParameter><queryId root='1.2' extension='q-{}'/>{more}<parameterList>\
+             <livingSubjectAdministrativeGender><value code='1'/><semanticsText>性别</semanticsText>\
+             </livingSubjectAdministrativeGender><livingSubjectBirthTime><value value='19331120'/>\
+             </livingSubjectBirthTime><livingSubjectName><value>{value}</value>\
+             <semanticsText value='患者姓名'/></livingSubjectName></parameterList>\
+             </queryByParameter>",
+            unique()
+        );
+        let told = message(dialect, "PRPA_IN201305UV02", &act);
+        call(&rig, REGISTRAR, (dialect, ""), &told)
+    };
+    for dialect in ["regional", "hospital"] {
+        let found = ask(dialect, "长孙无忌", "");
+        assert!(found.contains("resultTotalQuantity value=\"2\""), "{found}");
+        assert!(known.iter().all(|one| found.contains(&one.resident.citizen)), "{found}");
+        let one = ask(dialect, "長孫無忌", "<initialQuantity value='1'/>");
+        assert!(one.contains("resultRemainingQuantity value=\"1\""), "{one}");
+        let told = known.iter().filter(|known| one.contains(&known.resident.citizen));
+        assert_eq!(told.count(), 1, "{one}");
+        let none = ask(dialect, "孙悟空", "");
+        assert!(none.contains("queryResponseCode code=\"NF\""), "{none}");
+    }
+    for one in &known {
+        let own = rig.ledger(&["search", "--citizen-id", &one.resident.citizen]);
+        assert!(own.matches("disclosure").count() >= 2, "{own}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ const ADDRESSES: [ElementId; 2] =
 ///
 /// Nothing here is checked: a number may fail its check, a date may not exist. What is
 /// wrong is evidence too.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Demographics {
     /// Full names, the present one first.
     pub names: Vec<String>,
@@ -60,7 +60,18 @@ impl Demographics {
         found
     }
 
-    fn number(&mut self, identifier: &Identifier) {
+    /// Whether somebody could be known by it: a number, or a name and something beside it.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        let numbered =
+            !(self.citizen_id.is_empty() && self.cards.is_empty() && self.assigned.is_empty());
+        let beside =
+            !(self.birth_date.is_empty() && self.phones.is_empty() && self.addresses.is_empty());
+        numbered || beside && !self.names.is_empty()
+    }
+
+    /// Adds a number, by what sort it is.
+    pub fn number(&mut self, identifier: &Identifier) {
         let value = identifier.value.clone();
         let named = identifier.authority.as_deref().unwrap_or_default();
         match identifier.kind {

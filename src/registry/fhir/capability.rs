@@ -10,6 +10,12 @@ use crate::vocabulary::Date;
 /// Types that are served beside those the pack writes: a document's bytes, and the ledger.
 const SERVED: [&str; 2] = ["AuditEvent", "Binary"];
 
+/// Operations of a Patient.
+const OPERATIONS: [(&str, &str); 2] = [
+    ("ihe-pix", "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"),
+    ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
+];
+
 /// The statement, for the resource types the pack has files of.
 #[must_use]
 pub fn statement(types: &[&str], purposes: &[(&str, &str)], now: i64) -> Written {
@@ -78,9 +84,10 @@ fn resource(kind: &str, written: bool) -> Json {
             members.insert("searchParam".to_owned(), Json::Array(parameters));
         }
         if kind == "Patient" {
-            let definition = "http://hl7.org/fhir/OperationDefinition/Patient-match";
-            let operation = json!([{ "name": "match", "definition": definition }]);
-            members.insert("operation".to_owned(), operation);
+            let operations = OPERATIONS.iter();
+            let operations = operations
+                .map(|(name, definition)| json!({ "name": name, "definition": definition }));
+            members.insert("operation".to_owned(), operations.collect());
         }
     }
     resource

@@ -6,6 +6,7 @@
 //! only a [`crate::policy::Release`] is written.
 
 pub mod capability;
+mod operation;
 mod outcome;
 pub mod parameter;
 pub mod request;

@@ -12,7 +12,7 @@ const fn code(fault: Fault) -> &'static str {
         Fault::CertificateUnknown => "login",
         Fault::PurposeNotGranted => "forbidden",
         Fault::IdentityMissing => "not-found",
-        Fault::IdentityConflict => "conflict",
+        Fault::IdentityAmbiguous | Fault::IdentityConflict => "conflict",
         Fault::RequiredMissing => "required",
         Fault::TableValue => "code-invalid",
         Fault::Limit => "too-costly",

@@ -5,16 +5,15 @@
 
 use serde_json::Value as Json;
 
+use super::operation;
 use super::parameter::{self, Predicate};
+use crate::registry::writing::Window;
 use crate::vocabulary::{Fault, Identifier, IdentifierKind, Position};
-use crate::wire::json;
 
 /// How many parameters one search may have.
 const PARAMETERS_MAX: usize = 16;
 /// The id of a patient is its handle; of any other resource a handle and this many signs.
 pub(super) const SUFFIX: usize = 9;
-/// How much of a search form or of `$match` is read.
-const LIMITS: json::Limits = json::Limits { bytes_max: 65_536, depth_max: 16, values_max: 4_096 };
 
 /// Systems of the identifiers that lead to a person (WS/T 500, OIDs 2.16.156.10011.1.n).
 pub(super) const SYSTEMS: [(&str, IdentifierKind); 3] = [
@@ -30,6 +29,10 @@ pub enum Who {
     Handle(String),
     /// Who has this identifier.
     Identifier(Identifier),
+    /// Who has the number of this Patient: the mapping files know what it is.
+    Numbered(Json),
+    /// Whom this Patient describes.
+    Patient(Json),
 }
 
 /// Shows neither: a handle leads to a person.
@@ -38,6 +41,8 @@ impl std::fmt::Debug for Who {
         f.write_str(match self {
             Self::Handle(_) => "Handle(<masked>)",
             Self::Identifier(_) => "Identifier(<masked>)",
+            Self::Numbered(_) => "Numbered(<masked>)",
+            Self::Patient(_) => "Patient(<masked>)",
         })
     }
 }
@@ -47,8 +52,22 @@ impl std::fmt::Debug for Who {
 pub enum Interaction {
     /// `GET metadata`.
     Capability,
+    /// `GET Patient/$ihe-pix`.
+    CrossReference {
+        /// Who has the number.
+        who: Who,
+        /// Its system and value, as they were asked by.
+        source: (String, String),
+        /// The systems wanted; none: all.
+        targets: Vec<String>,
+    },
     /// `POST Patient/$match`.
-    Match(Who),
+    Match {
+        /// Who is looked for.
+        who: Who,
+        /// Which of several.
+        window: Window,
+    },
     /// `GET Type/id`.
     Read {
         /// The resource type.
@@ -81,7 +100,7 @@ pub struct Unread {
 }
 
 impl Unread {
-    fn new(fault: Fault, at: impl Into<String>) -> Self {
+    pub(super) fn new(fault: Fault, at: impl Into<String>) -> Self {
         Self { fault, at: Position::Pointer(at.into()) }
     }
 }
@@ -107,9 +126,10 @@ pub fn read(
     let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty()).collect();
     match (method, steps.as_slice()) {
         (Method::Get, ["metadata"]) => Ok(Interaction::Capability),
+        (Method::Get, ["Patient", "$ihe-pix"]) => operation::cross_referenced(&pairs(query)?),
         (Method::Get, [resource]) if typed(resource) => search(resource, query),
         (Method::Get, [resource, id]) if typed(resource) => by_id(resource, id),
-        (Method::Post, ["Patient", "$match"]) => matched(body),
+        (Method::Post, ["Patient", "$match"]) => operation::matched(body),
         (Method::Post, [resource, "_search"]) if typed(resource) => {
             let form =
                 std::str::from_utf8(body).map_err(|_| Unread::new(Fault::CharacterSet, ""))?;
@@ -138,7 +158,8 @@ fn by_id(resource: &str, id: &str) -> Result<Interaction, Unread> {
     Ok(Interaction::Read { resource: resource.to_owned(), id: id.to_owned(), who })
 }
 
-fn search(resource: &str, query: &str) -> Result<Interaction, Unread> {
+/// The parameters of an address or a form.
+fn pairs(query: &str) -> Result<Vec<(String, String)>, Unread> {
     let pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -149,6 +170,11 @@ fn search(resource: &str, query: &str) -> Result<Interaction, Unread> {
     if pairs.len() > PARAMETERS_MAX {
         return Err(Unread::new(Fault::Limit, "?"));
     }
+    Ok(pairs)
+}
+
+fn search(resource: &str, query: &str) -> Result<Interaction, Unread> {
+    let pairs = pairs(query)?;
     let (mut who, mut predicates) = (None, Vec::new());
     for (name, value) in &pairs {
         // The only format there is; clients like to say so.
@@ -194,31 +220,12 @@ fn whom(resource: &str, name: &str, value: &str) -> Option<Result<Who, Fault>> {
     }
 }
 
-fn identifier(token: &str) -> Result<Who, Fault> {
+pub(super) fn identifier(token: &str) -> Result<Who, Fault> {
     let (system, value) = token.split_once('|').ok_or(Fault::DataType)?;
     let kind = SYSTEMS.iter().find(|(known, _)| *known == system).map(|(_, kind)| *kind);
     let identifier = Identifier::new(kind.ok_or(Fault::TableValue)?, value);
     identifier.normalised().map_err(|_| Fault::IdentifierInvalid)?;
     Ok(Who::Identifier(identifier))
-}
-
-/// `Parameters` with a `Patient` under the name `resource`: its first identifier that can
-/// lead to a person. Deterministic: names and birth dates are not compared.
-fn matched(body: &[u8]) -> Result<Interaction, Unread> {
-    let json = json::read(body, &LIMITS)
-        .map_err(|error| Unread { fault: error.fault(), at: error.position().clone() })?;
-    let parameters = json.get("parameter").and_then(Json::as_array).into_iter().flatten();
-    let named = |part: &&Json| part.get("name").and_then(Json::as_str) == Some("resource");
-    let patient = parameters.into_iter().find(named).and_then(|part| part.get("resource"));
-    let patient = patient.ok_or(Unread::new(Fault::RequiredMissing, "Parameters.parameter"))?;
-    let at = "Parameters.parameter.resource.identifier";
-    let list = patient.get("identifier").and_then(Json::as_array).into_iter().flatten();
-    let text = |json: &Json, key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
-    let mut tokens = list.filter_map(|one| Some((text(one, "system")?, text(one, "value")?)));
-    let known = tokens.find(|(system, _)| SYSTEMS.iter().any(|(known, _)| known == system));
-    let (system, value) = known.ok_or(Unread::new(Fault::IdentityMissing, at))?;
-    let who = identifier(&format!("{system}|{value}")).map_err(|fault| Unread::new(fault, at))?;
-    Ok(Interaction::Match(who))
 }
 
 /// Percent signs and plus signs read, as forms write them; `None` if that is no text.
@@ -249,7 +256,8 @@ mod tests {
         let read = read(Method::Get, (path, query), b"");
         let found = match &read {
             Ok(Interaction::Capability) => Ok("capability"),
-            Ok(Interaction::Match(_)) => Ok("match"),
+            Ok(Interaction::CrossReference { .. }) => Ok("cross-reference"),
+            Ok(Interaction::Match { .. }) => Ok("match"),
             Ok(Interaction::Read { .. }) => Ok("read"),
             Ok(Interaction::Search { .. }) => Ok("search"),
             Ok(Interaction::Take) => Ok("take"),
@@ -304,10 +312,47 @@ mod tests {
         };
         let found = ask(r#"{"system":"urn:x","value":"1"},
             {"system":"urn:oid:2.16.156.10011.1.3","value":"11010519491231002X"}"#);
-        assert!(matches!(found, Ok(Interaction::Match(Who::Identifier(_)))));
+        assert!(matches!(found, Ok(Interaction::Match { who: Who::Identifier(_), .. })));
         assert_eq!(ask(r#"{"value":"1"}"#).unwrap_err().fault, Fault::IdentityMissing);
         let empty = read(Method::Post, ("Patient/$match", ""), b"{}");
         assert_eq!(empty.unwrap_err().fault, Fault::RequiredMissing);
+    }
+
+    #[test]
+    fn a_match_may_describe_somebody() {
+        let ask = |patient: &str, more: &str| {
+            let body = format!(
+                r#"{{"resourceType":"Parameters","parameter":[{{"name":"resource","resource":
+                {{"resourceType":"Patient",{patient}}}}}{more}]}}"#
+            );
+            read(Method::Post, ("Patient/$match", ""), body.as_bytes())
+        };
+        let name = r#""name":[{"text":"张三"}],"birthDate":"1948-03-15""#;
+        let more = r#",{"name":"count","valueInteger":3},
+            {"name":"onlyCertainMatches","valueBoolean":true}"#;
+        let window = Window { from: 0, most: 3, certain: true };
+        let found = ask(name, more);
+        let Ok(Interaction::Match { who: Who::Patient(_), window: own }) = found else {
+            panic!("{found:?}")
+        };
+        assert_eq!(own, window);
+        let fault = |more: &str| ask(name, more).unwrap_err().fault;
+        assert_eq!(fault(r#",{"name":"count","valueInteger":0}"#), Fault::DataType);
+        assert_eq!(fault(r#",{"name":"count","valueString":"1"}"#), Fault::DataType);
+        let other = r#",{"name":"onlyCertainMatches","valueString":"x"}"#;
+        assert_eq!(fault(other), Fault::DataType);
+    }
+
+    #[test]
+    fn a_cross_reference_names_one_number() {
+        use Fault as F;
+        let own = "Patient/$ihe-pix";
+        check(own, "sourceIdentifier=urn:id:A%7CL1&targetSystem=urn:id:B", Ok("cross-reference"));
+        check(own, "", Err((F::IdentityMissing, "?sourceIdentifier")));
+        check(own, "sourceIdentifier=L1", Err((F::DataType, "sourceIdentifier")));
+        check(own, "sourceIdentifier=a%7Cb&name=x", Err((F::UnsupportedParameter, "?")));
+        let two = "sourceIdentifier=a%7Cb&sourceIdentifier=a%7Cc";
+        check(own, two, Err((F::IdentityConflict, "sourceIdentifier")));
     }
 
     #[test]

@@ -7,15 +7,17 @@
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
+use super::operation;
 use super::outcome;
 use super::parameter::Predicate;
 use super::request::{Interaction, SUFFIX};
 use crate::policy::Release;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::released;
-use crate::registry::writing::{Writing, Written};
+use crate::registry::whom::{Grade, Likeness};
+use crate::registry::writing::{Found, Several, Window, Writing, Written};
 use crate::translate::Pack;
-use crate::vocabulary::{Date, Fault};
+use crate::vocabulary::{Date, Fault, Position};
 
 /// Media type of FHIR in JSON.
 pub const FHIR: &str = "application/fhir+json";
@@ -45,10 +47,16 @@ impl Writing for FhirWriting {
             }
             Interaction::Search { resource, predicates, .. } => json_body(
                 200,
-                &self.bundle(release, meta, matches(resources, resource, predicates)),
+                &self.bundle(release, meta, plain(matches(resources, resource, predicates))),
             ),
-            Interaction::Match(_) => {
-                json_body(200, &self.bundle(release, meta, matches(resources, "Patient", &[])))
+            Interaction::CrossReference { source, targets, .. } => {
+                let patient = resources.iter().find(|one| is(one, "Patient", None));
+                json_body(200, &operation::references(patient, (source, targets)))
+            }
+            Interaction::Match { .. } => {
+                let found = matches(resources, "Patient", &[]).into_iter();
+                let found = found.map(|patient| (patient, Some(CERTAIN))).collect();
+                json_body(200, &self.bundle(release, meta, found))
             }
             // Neither asks about a person; the flow answers them itself.
             Interaction::Capability | Interaction::Take => json_body(404, &outcome::not_found()),
@@ -56,7 +64,32 @@ impl Writing for FhirWriting {
     }
 
     fn refusal(&self, meta: &RefusalMeta<'_>) -> Written {
-        refusal(meta)
+        // A description has its places in the Patient that was sent.
+        let at = meta.at.map(|at| match at {
+            Position::Pointer(place) if place.starts_with("/person") => {
+                Position::Pointer("Parameters.parameter.resource".to_owned())
+            }
+            other => other.clone(),
+        });
+        refusal(&RefusalMeta { at: at.as_ref(), ..*meta })
+    }
+
+    fn window(&self) -> Option<Window> {
+        match &self.interaction {
+            Interaction::Match { window, .. } => Some(*window),
+            _ => None,
+        }
+    }
+
+    fn several(&self, pack: &Pack, several: &Several<'_>) -> Written {
+        let mut matches_of = Vec::with_capacity(several.found.len());
+        for Found { release, likeness, handle } in several.found {
+            let own = addressed(resources(pack, release), handle);
+            let own = matches(own, "Patient", &[]);
+            matches_of.extend(own.into_iter().map(|patient| (patient, Some(*likeness))));
+        }
+        let release = several.found.first().map_or(several.nobody, |first| &first.release);
+        json_body(200, &self.bundle(release, &several.meta, matches_of))
     }
 }
 
@@ -73,17 +106,21 @@ pub fn refusal(meta: &RefusalMeta<'_>) -> Written {
 
 impl FhirWriting {
     /// A searchset: what was found, what was withheld, and where it comes from.
-    fn bundle(&self, release: &Release, meta: &AnswerMeta<'_>, found: Vec<Json>) -> Json {
-        let matching = matches!(self.interaction, Interaction::Match(_));
+    fn bundle(
+        &self,
+        release: &Release,
+        meta: &AnswerMeta<'_>,
+        found: Vec<(Json, Option<Likeness>)>,
+    ) -> Json {
         let total = found.len();
         let addresses: Vec<_> =
-            found.iter().map(|one| json!({ "reference": address(one) })).collect();
+            found.iter().map(|(one, _)| json!({ "reference": address(one) })).collect();
         let mut entries: Vec<_> = found
             .into_iter()
-            .map(|resource| {
+            .map(|(resource, likeness)| {
                 let mut search = json!({ "mode": "match" });
-                if matching && let Some(search) = search.as_object_mut() {
-                    search.extend(certain());
+                if let (Some(likeness), Some(search)) = (likeness, search.as_object_mut()) {
+                    search.extend(graded(likeness));
                 }
                 let full = format!("{}/{}", self.base, address(&resource));
                 json!({ "fullUrl": full, "resource": by_reference(resource), "search": search })
@@ -100,13 +137,22 @@ impl FhirWriting {
     }
 }
 
-/// FHIR R4 `Patient/$match`: an identifier that proved itself leads to one person or none.
-fn certain() -> Map<String, Json> {
+/// An identifier that proved itself leads to one person or none.
+const CERTAIN: Likeness = Likeness { grade: Grade::Certain, score: 1.0 };
+
+/// FHIR R4 `Patient/$match`: a score and a grade with each match.
+fn graded(likeness: Likeness) -> Map<String, Json> {
     let grade = json!([{
         "url": "http://hl7.org/fhir/StructureDefinition/match-grade",
-        "valueCode": "certain",
+        "valueCode": likeness.grade.as_str(),
     }]);
-    Map::from_iter([("extension".to_owned(), grade), ("score".to_owned(), json!(1))])
+    // A score of 1 is written as a whole number, as it always was.
+    let score = if likeness.score >= 1.0 { json!(1) } else { json!(likeness.score) };
+    Map::from_iter([("extension".to_owned(), grade), ("score".to_owned(), score)])
+}
+
+fn plain(found: Vec<Json>) -> Vec<(Json, Option<Likeness>)> {
+    found.into_iter().map(|resource| (resource, None)).collect()
 }
 
 /// The resources the pack makes of what leaves.

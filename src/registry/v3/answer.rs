@@ -13,7 +13,7 @@ use super::services::{Deed, Reply};
 use crate::policy::Release;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::released;
-use crate::registry::writing::{Writing, Written};
+use crate::registry::writing::{Several, Window, Writing, Written};
 use crate::translate::{Pack, v3};
 use crate::vocabulary::{ElementId, Group, Record, Value};
 use crate::wire::soap::{self, Call};
@@ -57,6 +57,9 @@ const NOT_GIVEN: &str = "没有该文档，或不予提供；no such document, o
 /// Whose documents these are, where a platform wants a name for it.
 pub const REPOSITORY: &str = "kangqiao";
 
+/// Persons one answer is about, where the question does not say.
+const PERSONS: usize = 10;
+
 /// How one request is answered, and in which envelope.
 #[derive(Debug)]
 pub struct Answering {
@@ -92,6 +95,22 @@ impl Writing for Answering {
         self.enveloped(&answered)
     }
 
+    fn window(&self) -> Option<Window> {
+        let deed = self.request.service.map(|service| service.deed);
+        let most = self.request.quantity().unwrap_or(PERSONS);
+        (deed == Some(Deed::FindPerson)).then_some(Window { from: 0, most, certain: false })
+    }
+
+    fn several(&self, pack: &Pack, several: &Several<'_>) -> Written {
+        let number = several.meta.receipt.to_owned();
+        let verdict = Verdict { failed: None, number, at: several.meta.answered_at };
+        let request = &self.request;
+        let each = several.found.iter().map(|one| released::record(&one.release));
+        let subjects: Vec<_> =
+            each.flat_map(|record| found(pack, request.dialect, record)).collect();
+        self.enveloped(&persons(request, &verdict, (subjects, several.total)))
+    }
+
     fn refusal(&self, meta: &RefusalMeta<'_>) -> Written {
         let mut failed = reply::words(meta.fault, meta.at, false);
         for more in [meta.rule.map(|rule| format!(" [{rule}]")), meta.remedy.map(|r| r.zh.clone())]
@@ -119,11 +138,26 @@ fn is_query(request: &Request) -> bool {
 /// What follows the acknowledgement of an answered query: the subjects, then the query's
 /// number and whether anything was found (`OK`, `NF`, `AE`).
 fn concluded(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Member {
+    let total = subjects.len();
+    concluded_of(request, (subjects, total), code)
+}
+
+/// The same where there are more than are given.
+fn concluded_of(
+    request: &Request,
+    (subjects, total): (Vec<Vec<Member>>, usize),
+    code: &str,
+) -> Member {
     let query = request.query_id().map(|id| instance("queryId", &id));
     let mut ack: Vec<Member> = query.into_iter().collect();
     ack.push(marked("queryResponseCode", "code", code));
     if code == "OK" {
-        ack.push(marked("resultTotalQuantity", "value", &subjects.len().to_string()));
+        let quantity = |name, count: usize| marked(name, "value", &count.to_string());
+        ack.push(quantity("resultTotalQuantity", total));
+        if total > subjects.len() {
+            ack.push(quantity("resultCurrentQuantity", subjects.len()));
+            ack.push(quantity("resultRemainingQuantity", total - subjects.len()));
+        }
     }
     let mut members = vec![attribute("classCode", "CACT"), attribute("moodCode", "EVN")];
     if !subjects.is_empty() {
@@ -135,14 +169,24 @@ fn concluded(request: &Request, subjects: Vec<Vec<Member>>, code: &str) -> Membe
 
 /// The person, staff or organisation as the mapping file of the dialect writes one.
 fn person(request: &Request, verdict: &Verdict, (pack, record): (&Pack, Record)) -> Document {
+    let found = found(pack, request.dialect, record);
+    let total = found.len();
+    persons(request, verdict, (found, total))
+}
+
+/// Subjects, of so many there are.
+fn persons(
+    request: &Request,
+    verdict: &Verdict,
+    (found, total): (Vec<Vec<Member>>, usize),
+) -> Document {
     let name = match request.service.map(|service| service.reply) {
         Some(Reply::Message(name, _)) => name,
         _ => "PRPA_IN201306UV02",
     };
-    let found = found(pack, request.dialect, record);
     let code = if found.is_empty() { "NF" } else { "OK" };
     let mut members = head(request, verdict, name);
-    members.push(concluded(request, found, code));
+    members.push(concluded_of(request, (found, total), code));
     document(name, members)
 }
 

@@ -3,6 +3,8 @@
 //! Identifiers stand by their root (OID), wherever in the criteria a platform puts them.
 
 use super::services::{self, Interaction};
+use crate::identity::linkage::Demographics;
+use crate::registry::whom::Whom;
 use crate::translate::Form;
 use crate::vocabulary::{Fault, Identifier, IdentifierKind, Position};
 use crate::wire::tree::Tree;
@@ -196,6 +198,47 @@ impl Request {
         }
     }
 
+    /// Whom a question about a person describes, where it names no number: name, birth date,
+    /// sex, address and telephone of the parameters.
+    #[must_use]
+    pub fn described(&self) -> Option<Whom> {
+        let value = |name: &str| {
+            let path = ["controlActProcess", "queryByParameter", "parameterList", name, "value"];
+            self.first(&path)
+        };
+        let attribute = |name: &str, key: &str| {
+            let found = value(name)?.get(key).and_then(Tree::text).map(str::trim);
+            found.filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let line = |name: &str| {
+            let mut found = Vec::new();
+            texts(value(name)?, DEPTH_MAX, &mut found);
+            let between = if found.iter().all(|text| text.is_ascii()) { " " } else { "" };
+            Some(found.join(between)).filter(|text| !text.is_empty())
+        };
+        let born = attribute("livingSubjectBirthTime", "@value");
+        let telephone = attribute("patientTelecom", "@value");
+        let telephone = telephone.map(|text| match text.strip_prefix("tel:") {
+            Some(bare) => bare.to_owned(),
+            None => text,
+        });
+        Whom::described(Demographics {
+            names: line("livingSubjectName").into_iter().collect(),
+            sex: attribute("livingSubjectAdministrativeGender", "@code").unwrap_or_default(),
+            birth_date: born.unwrap_or_default(),
+            phones: telephone.into_iter().collect(),
+            addresses: line("patientAddress").into_iter().collect(),
+            ..Demographics::default()
+        })
+    }
+
+    /// How many persons are wanted at once, if the question says.
+    #[must_use]
+    pub fn quantity(&self) -> Option<usize> {
+        let path = ["controlActProcess", "queryByParameter", "initialQuantity"];
+        self.text(&path)?.parse().ok().filter(|quantity| *quantity > 0)
+    }
+
     /// The documents asked for, by their numbers.
     #[must_use]
     pub fn documents(&self) -> Vec<String> {
@@ -239,6 +282,23 @@ const fn strength(kind: IdentifierKind) -> u8 {
         IdentifierKind::HealthCard => 1,
         IdentifierKind::RecordNumber => 2,
         _ => 3,
+    }
+}
+
+/// What stands in an element and those inside it, in order.
+fn texts(tree: &Tree, depth: usize, found: &mut Vec<String>) {
+    if depth == 0 {
+        return;
+    }
+    for (name, children) in tree.members() {
+        match name.as_str() {
+            "#text" | "@value" => {
+                let text = children.text().map(str::trim).filter(|text| !text.is_empty());
+                found.extend(text.map(str::to_owned));
+            }
+            name if name.starts_with(['@', '#']) => (),
+            _ => children.items().iter().for_each(|child| texts(child, depth - 1, found)),
+        }
     }
 }
 

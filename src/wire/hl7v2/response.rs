@@ -16,9 +16,20 @@ pub struct Response<'a> {
     /// QAK-2: OK, NF, AE or AR.
     pub status: &'a str,
     /// QAK-4 to QAK-6, where they are known.
-    pub hits: Option<u32>,
+    pub hits: Option<Hits>,
     /// What was found: whole segments with the query's separators, CR behind each.
     pub segments: &'a [String],
+}
+
+/// How many were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hits {
+    /// In all.
+    pub total: usize,
+    /// In this response.
+    pub here: usize,
+    /// Behind it.
+    pub left: usize,
 }
 
 /// Writes the response to a query, in its separators and its character set.
@@ -55,7 +66,7 @@ fn qak(query: &Message, response: &Response<'_>) -> Vec<String> {
     };
     let mut fields = vec!["QAK".to_owned(), raw(2), response.status.to_owned(), raw(1)];
     if let Some(hits) = response.hits {
-        fields.extend([hits.to_string(), hits.to_string(), "0".to_owned()]);
+        fields.extend([hits.total, hits.here, hits.left].map(|count| count.to_string()));
     }
     fields
 }

@@ -1,0 +1,78 @@
+//! 多人应答, an answer about several persons who fit a description: each is decided on for
+//! himself and has his own entry, and all entries stand before the first byte leaves.
+//!
+//! Upstream systems are not asked: who only may be meant is nothing they need to hear of.
+
+use super::gather::Resident;
+use super::question::{Question, Refused, Turn};
+use super::whom::Candidate;
+use super::{Gateway, counters};
+use crate::audit::Entry;
+use crate::identity::linkage::{Demographics, Verdict};
+use crate::inbound::http::Answered;
+use crate::policy::{self, Scope};
+use crate::registry::answer::AnswerMeta;
+use crate::registry::whom::{Alone, Grade, Likeness};
+use crate::registry::writing::{Found, Several, Window, Written};
+use crate::vocabulary::{ElementId, Fault};
+
+/// Persons one answer may be about.
+const PERSONS_MAX: usize = 50;
+
+impl Gateway {
+    /// Answers about everybody a description fits, as far as the window goes.
+    pub(super) async fn disclose_each(
+        &self,
+        (turn, question): (&Turn, &Question),
+        (scope, wanted): (&Scope, Option<&[ElementId]>),
+        (who, window): (&Demographics, Window),
+    ) -> Result<Answered, Refused> {
+        let candidates = self.candidates(turn, scope, who).await?;
+        let sure = candidates.iter().filter(|one| one.judged.verdict == Verdict::Automatic);
+        let alone = if sure.count() == 1 { Alone::Yes } else { Alone::No };
+        let mut fit: Vec<_> = candidates
+            .into_iter()
+            .map(|one| (Likeness::of(&one.judged, alone), one))
+            .filter(|(likeness, _)| !window.certain || likeness.grade == Grade::Certain)
+            .collect();
+        let total = fit.len();
+        fit.drain(..window.from.min(total));
+        fit.truncate(window.most.min(PERSONS_MAX));
+        let mut found = Vec::with_capacity(fit.len());
+        let mut entries = Vec::with_capacity(fit.len());
+        for (likeness, Candidate { resident, .. }) in fit {
+            let gathered = self.gather_own(turn, &resident).await?;
+            let release = policy::decide(scope, wanted, &gathered.records(), &self.keys);
+            let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
+            entries.push(Entry::disclosure(&release, circumstances));
+            found.push(Found { release, likeness, handle: self.handle(scope, &resident) });
+        }
+        let nobody = policy::decide(scope, wanted, &[], &self.keys);
+        if entries.is_empty() {
+            let circumstances = self.circumstances(turn, None, Default::default());
+            entries.push(Entry::disclosure(&nobody, circumstances));
+        }
+        let first = entries.first().ok_or(Fault::Internal)?.receipt.to_string();
+        let meta = AnswerMeta {
+            receipt: &first,
+            answered_at: turn.at_ms / 1000,
+            mappings: turn.rules.pack.version(),
+            sources: &[],
+        };
+        let several = Several { found: &found, total, nobody: &nobody, meta };
+        let Written { status, media, body } = question.writing.several(&turn.rules.pack, &several);
+        let mut appended = None;
+        for entry in entries {
+            // The checkpoint of the last covers them all.
+            appended = Some(self.append(&entry.with_answer(&body)).await?);
+        }
+        counters::answered(scope);
+        Ok(Answered { status, media, body, entry: appended })
+    }
+
+    /// The department's own handle of a person.
+    fn handle(&self, scope: &Scope, resident: &Resident) -> String {
+        let department = scope.department();
+        self.keys.handle(department.as_str(), &resident.identifier).unwrap_or_default()
+    }
+}

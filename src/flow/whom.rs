@@ -1,0 +1,127 @@
+//! 找人, who is meant by a question: whoever has a number, or whoever is described.
+//!
+//! The index finds who may be described. Whether somebody is, is judged anew, record by
+//! record, by nothing but what the asker may see of it: a person whose name may not be told
+//! is found by no name, as if there were none.
+
+use std::sync::Arc;
+
+use super::Gateway;
+use super::gather::Resident;
+use super::question::{Refused, Turn};
+use crate::identity::PersonId;
+use crate::identity::linkage::{Demographics, Judged, Verdict};
+use crate::policy::{self, Scope};
+use crate::registry::whom::{self, Whom};
+use crate::store::cache::Records;
+use crate::vocabulary::{ElementId, Fault, Freshness, Position};
+
+/// Persons of the index who are looked at for one description.
+const CANDIDATES_MAX: usize = 50;
+/// Newest records of a person that are compared with one description.
+const RECORDS_MAX: usize = 100;
+
+/// Somebody who may be described.
+pub(super) struct Candidate {
+    /// Who.
+    pub resident: Resident,
+    /// How surely, by what the asker may see.
+    pub judged: Judged,
+}
+
+impl Gateway {
+    /// The one person a question means.
+    pub(super) async fn meant_by(
+        &self,
+        turn: &Turn,
+        scope: &Scope,
+        whom: &Whom,
+    ) -> Result<Resident, Refused> {
+        let who = match whom {
+            Whom::Identifier(identifier) => return self.resident(identifier).await,
+            Whom::Described(who) => who,
+        };
+        let candidates = self.candidates(turn, scope, who).await?;
+        let sure = |one: &Candidate| one.judged.verdict == Verdict::Automatic;
+        let mut sure = candidates.into_iter().filter(sure);
+        match (sure.next(), sure.next()) {
+            (Some(only), None) => Ok(only.resident),
+            // Nobody, somebody perhaps, and two alike: which of these, is not told.
+            _ => {
+                let at = Some(Position::Pointer("/person".to_owned()));
+                Err(Refused { at, ..Fault::IdentityAmbiguous.into() })
+            }
+        }
+    }
+
+    /// Persons who may be described, the surest first.
+    pub(super) async fn candidates(
+        &self,
+        turn: &Turn,
+        scope: &Scope,
+        who: &Demographics,
+    ) -> Result<Vec<Candidate>, Refused> {
+        let open: Vec<_> = scope.searchable().collect();
+        if let Some((_, at)) = whom::sought(who).into_iter().find(|(id, _)| !open.contains(id)) {
+            let at = Some(Position::Pointer(at.to_owned()));
+            return Err(Refused { at, ..Fault::UnsupportedParameter.into() });
+        }
+        let mut found = Vec::new();
+        for alike in self.store.alike(who.clone()).await?.into_iter().take(CANDIDATES_MAX) {
+            let records = self.own_records(turn, alike.person).await?;
+            let others = self.seen(scope, &open, &records);
+            let judged = self.store.judge(who.clone(), others).await?.into_iter();
+            let best =
+                judged.max_by(|a, b| a.verdict.cmp(&b.verdict).then(a.weight.total_cmp(&b.weight)));
+            let Some(judged) = best.filter(|best| best.verdict >= Verdict::Review) else {
+                continue;
+            };
+            if let Some(resident) = self.known_by(alike.person, &records).await? {
+                found.push(Candidate { resident, judged });
+            }
+        }
+        found.sort_by(|a, b| {
+            let sure = b.judged.verdict.cmp(&a.judged.verdict);
+            let likely = b.judged.weight.total_cmp(&a.judged.weight);
+            sure.then(likely).then(a.resident.person.cmp(&b.resident.person))
+        });
+        Ok(found)
+    }
+
+    async fn own_records(&self, turn: &Turn, person: PersonId) -> Result<Arc<Records>, Refused> {
+        let own = self.ask_person(turn, person).await;
+        match own.state {
+            Freshness::Unavailable => Err(Fault::Unavailable.into()),
+            Freshness::Cached | Freshness::Fresh | Freshness::Stale => Ok(own.records),
+        }
+    }
+
+    /// What the asker may see of who somebody is, one for each way the records say it.
+    fn seen(&self, scope: &Scope, open: &[ElementId], records: &Records) -> Vec<Demographics> {
+        let mut seen: Vec<Demographics> = Vec::new();
+        for (record, at_ms) in records.iter().take(RECORDS_MAX) {
+            let gathered = [policy::Gathered { record, as_of: at_ms / 1000 }];
+            let told = whom::seen(&policy::decide(scope, Some(open), &gathered, &self.keys));
+            if told.tells() && !seen.contains(&told) {
+                seen.push(told);
+            }
+        }
+        seen
+    }
+
+    /// Somebody by a number of his own that leads to him: by it he is asked for upstream.
+    async fn known_by(
+        &self,
+        person: PersonId,
+        records: &Records,
+    ) -> Result<Option<Resident>, Refused> {
+        for identifier in whom::numbers(records.iter().map(|(record, _)| record)) {
+            match self.resident(identifier).await {
+                Ok(resident) if resident.person == Some(person) => return Ok(Some(resident)),
+                // A slip in a number, or one that is several persons': another may do.
+                _ => continue,
+            }
+        }
+        Ok(None)
+    }
+}
