@@ -6,6 +6,7 @@
 
 mod batch;
 mod card;
+mod census;
 mod counters;
 mod exchange;
 mod fhir;

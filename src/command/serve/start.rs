@@ -84,6 +84,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.open_exchanges(config);
     let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
     running.listeners.push(tokio::spawn(verifying));
+    let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
+    running.listeners.push(tokio::spawn(counting));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }
