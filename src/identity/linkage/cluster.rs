@@ -3,7 +3,7 @@
 //! Strongest links first; two groups join unless anybody of the one is apart from anybody
 //! of the other. Ties are ended by the entries' own marks, never by their arrival.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::verdict::Verdict;
 
@@ -62,7 +62,7 @@ impl Groups {
     }
 
     /// Two who are never in one group.
-    fn part(&mut self, pair: (usize, usize)) {
+    pub(super) fn part(&mut self, pair: (usize, usize)) {
         self.apart.insert(sorted(pair));
         for at in [pair.0, pair.1] {
             if let Some(parted) = self.parted.get_mut(at) {
@@ -88,6 +88,20 @@ impl Groups {
         if let Some(members) = self.members.get_mut(keep) {
             members.extend(moved);
         }
+    }
+
+    /// Whether somebody of the first one's group may also be somebody who is apart from the
+    /// second one's: which of the two it is, nobody can tell.
+    pub(super) fn rivals(
+        &self,
+        (one, other): (usize, usize),
+        partners: &HashMap<usize, Vec<usize>>,
+    ) -> bool {
+        let (Some(one), Some(other)) = (self.of(one), self.of(other)) else { return false };
+        let members = self.members.get(one).into_iter().flatten();
+        let mut third =
+            members.filter_map(|at| partners.get(at)).flatten().filter_map(|at| self.of(*at));
+        third.any(|third| third != one && third != other && self.barred(third, other))
     }
 
     /// For each entry the first of its group.

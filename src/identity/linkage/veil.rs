@@ -209,6 +209,15 @@ impl Veil {
         keys.extend(surnames.map(|text| self.mark("surname birth", &[text, &digits])));
         let given = name.given.iter();
         keys.extend(given.map(|text| self.mark("given birth", &[text, &digits])));
+        if name.gapped {
+            for other in birth.of_the_other_calendar() {
+                let digits = other.digits();
+                let surnames = name.surnames.iter();
+                probes.extend(surnames.map(|text| self.mark("surname birth", &[text, &digits])));
+                let given = name.given.iter();
+                probes.extend(given.map(|text| self.mark("given birth", &[text, &digits])));
+            }
+        }
         if name.surnames.is_empty() {
             for begin in name.beginnings.iter().chain([&name.whole]) {
                 let head: String = begin.chars().take(3).collect();
