@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::cluster::{Groups, Link, group};
+use super::compare::{NameLevel, SexLevel};
 use super::traits::{Mark, Traits};
 use super::verdict::{Rule, Verdict};
 use super::weights::Weights;
@@ -99,7 +100,7 @@ impl Persons {
         }
         // A number given anew has the old one against it in every other pair: those first.
         for (pair, found) in &self.review {
-            if found.rule == Rule::Reissued {
+            if is_anew(found) {
                 groups.join(*pair);
             }
         }
@@ -122,7 +123,15 @@ impl Persons {
 /// Whether a rule is seldom wrong, and here more likely right than not.
 fn is_sound(found: &Judged) -> bool {
     let seldom = matches!(found.rule, Rule::NameAndBirthday | Rule::TooLittle | Rule::Doubtful);
-    seldom && found.weight >= LIKELY_FROM
+    let fits =
+        found.comparison.name <= NameLevel::Married && found.comparison.sex != SexLevel::Other;
+    seldom && fits && found.weight >= LIKELY_FROM
+}
+
+/// Whether a number seems to have been given anew. Twins' names may sound alike, and their
+/// numbers differ in as little.
+fn is_anew(found: &Judged) -> bool {
+    found.rule == Rule::Reissued && found.comparison.name == NameLevel::Same
 }
 
 /// Every two that share a key.
