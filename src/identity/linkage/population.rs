@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::cluster::{Groups, Link, group};
+use super::cluster::{Groups, group};
 use super::compare::{NameLevel, SexLevel};
 use super::traits::{Mark, Traits};
 use super::verdict::{Rule, Verdict};
@@ -71,8 +71,9 @@ impl<'a> Population<'a> {
                 continue;
             };
             let found = decide(&self.weights, one, other);
-            if matches!(found.verdict, Verdict::Automatic | Verdict::Apart) {
-                links.push(Link { pair, verdict: found.verdict, weight: found.weight });
+            let link = found.link(pair);
+            if matches!(link.verdict, Verdict::Automatic | Verdict::Apart) {
+                links.push(link);
             }
             if found.verdict >= Verdict::Review {
                 judged.push((pair, found));

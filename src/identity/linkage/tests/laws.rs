@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::super::compare::NameLevel;
 use super::*;
 
 /// Texts like those of records, and texts like those of nobody.
@@ -71,7 +70,7 @@ fn groups(entries: &[Traits], moved: &[usize]) -> Vec<Vec<usize>> {
     for a in 0..moved.len() {
         for b in a + 1..moved.len() {
             let found = decide(&weights, at(a), at(b));
-            links.push(Link { pair: (a, b), verdict: found.verdict, weight: found.weight });
+            links.push(found.link((a, b)));
         }
     }
     // The links come in another order too.
@@ -142,8 +141,9 @@ proptest! {
         for set in groups(&crowd, &shuffled(crowd.len(), 3)) {
             for (at, a) in set.iter().enumerate() {
                 for b in &set[at + 1..] {
-                    let verdict = decide(&weights, &crowd[*a], &crowd[*b]).verdict;
-                    prop_assert_ne!(verdict, Verdict::Apart);
+                    let found = decide(&weights, &crowd[*a], &crowd[*b]);
+                    prop_assert_ne!(found.verdict, Verdict::Apart);
+                    prop_assert_ne!(found.comparison.citizen, CitizenLevel::Two);
                 }
             }
         }

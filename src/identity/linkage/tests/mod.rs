@@ -245,6 +245,7 @@ fn each_field_agrees_by_its_level() {
     for (text, level) in [
         ("王國强", NameLevel::Same),
         ("汪国强", NameLevel::Heard),
+        ("WANG GUOQIANG", NameLevel::Heard),
         ("王□强", NameLevel::Cut),
         ("王国", NameLevel::Surname),
         ("王国富", NameLevel::OneOff),
@@ -286,6 +287,21 @@ fn a_number_given_anew_is_likely_and_a_twins_is_not() {
         assert_eq!(found.review.first().map(|(_, found)| found.rule), Some(Rule::Reissued));
         assert_eq!(found.likely(), likely, "{name}");
     }
+}
+
+#[test]
+fn a_record_without_an_id_never_joins_two_proven_ids() {
+    let (one, other) = (id("19480315", 21), id("19480315", 43));
+    let a = ["范锋祥", "1", "19480315", &one, PHONE, HOME];
+    let b = ["范锋向", "1", "19480315", &other, PHONE, HOME];
+    let between = ["范锋祥", "1", "19480315", "", PHONE, HOME];
+    assert_eq!(judged(&between, &b).0, Verdict::Automatic);
+    assert_eq!(persons(&[a, between, b]).automatic, [0, 0, 2]);
+    assert_eq!(persons(&[b, between, a]).automatic, [0, 1, 1]);
+    // 月 is read 如 in no name.
+    let how =
+        |a, b| compare(&traits(&[a, "", "", "", "", ""]), &traits(&[b, "", "", "", "", ""])).0;
+    assert_eq!(how("常玉如", "常玉月").name, NameLevel::OneOff);
 }
 
 #[test]
