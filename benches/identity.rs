@@ -23,6 +23,9 @@ use std::path::Path;
 use judged::{Figures, measured};
 use sets::Set;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // `cargo bench` hands over `--bench`.
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -86,7 +86,7 @@ impl Set {
     fn sample() -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/identity/elders-20k");
         if !folder.is_dir() {
-            println!("SKIPPED: no {} beside the repository", "../shared/identity/elders-20k");
+            println!("SKIPPED: no ../shared/identity/elders-20k beside the repository");
             return None;
         }
         let rows = |name: &str| -> Vec<csv::StringRecord> {

@@ -316,10 +316,13 @@ impl Writer {
         if let Some(known) = self.persons.look(&person) {
             return Ok(known);
         }
-        let row: Option<(Option<Vec<u8>>, Option<i64>, Option<[u8; 16]>)> = self
+        let row = self
             .connection
             .prepare_cached("SELECT wrapped, merged_into, seen FROM person WHERE id = ?1")?
-            .query_row([person.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row([person.0], |row| {
+                let merged_into = row.get::<_, Option<i64>>(1)?;
+                Ok((row.get::<_, Option<Vec<u8>>>(0)?, merged_into, row.get(2)?))
+            })
             .optional()?;
         let (wrapped, merged_into, seen) = row.ok_or(StoreError::Unknown)?;
         let key = match wrapped {

@@ -39,7 +39,7 @@ pub struct Message {
 /// What shall become of a message, made ready outside the writer's thread.
 pub enum Outcome {
     /// Keep it and its record.
-    Apply(Application),
+    Apply(Box<Application>),
     /// Keep it as a version of an entry of its own.
     Enter(Listing),
     /// Keep it aside, or keep that it was refused.
@@ -110,7 +110,7 @@ impl Outcome {
         };
         let named = record.fields().find(|field| is_name(field));
         let named_at = named.and_then(|field| field.at.clone());
-        Ok(Self::Apply(Application {
+        Ok(Self::Apply(Box::new(Application {
             who: Demographics::of(&record),
             named_at,
             json: json(&record)?,
@@ -123,7 +123,7 @@ impl Outcome {
             claim,
             entry,
             documents,
-        }))
+        })))
     }
 }
 

@@ -227,14 +227,18 @@ pub fn compared(
 }
 
 fn side(connection: &Connection, keys: &StoreKeys, entry: PersonId) -> Result<Side, StoreError> {
-    let row: Option<(Option<Vec<u8>>, Option<i64>, Option<Vec<u8>>)> = connection
+    let row = connection
         .prepare_cached(
             "SELECT wrapped, number, sealed FROM person \
              LEFT JOIN record ON record.person = person.id AND record.number = \
              (SELECT max(number) FROM record WHERE record.person = person.id) \
              WHERE id = ?1",
         )?
-        .query_row([entry.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row([entry.0], |row| {
+            let (number, sealed) =
+                (row.get::<_, Option<i64>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?);
+            Ok((row.get::<_, Option<Vec<u8>>>(0)?, number, sealed))
+        })
         .optional()?;
     let (wrapped, number, sealed) = row.ok_or(StoreError::Unknown)?;
     let person = index::root(connection, entry)?;

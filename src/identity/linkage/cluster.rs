@@ -3,7 +3,7 @@
 //! Strongest links first; two groups join unless anybody of the one is apart from anybody
 //! of the other. Ties are ended by the entries' own marks, never by their arrival.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::verdict::Verdict;
 
@@ -44,7 +44,10 @@ impl Link {
 pub fn group(order: &[u64], links: &[Link]) -> Vec<usize> {
     let mut groups = Groups::new(order.len());
     for link in links.iter().filter(|link| link.verdict == Verdict::Apart) {
-        groups.part(link);
+        groups.part(link.pair);
+        if link.is_said() {
+            groups.said.insert(sorted(link.pair));
+        }
     }
     let mut sure: Vec<&Link> =
         links.iter().filter(|link| link.verdict == Verdict::Automatic).collect();
@@ -86,12 +89,9 @@ impl Groups {
     }
 
     /// Two who are never in one group.
-    fn part(&mut self, link: &Link) {
-        self.apart.insert(sorted(link.pair));
-        if link.is_said() {
-            self.said.insert(sorted(link.pair));
-        }
-        for at in [link.pair.0, link.pair.1] {
+    pub(super) fn part(&mut self, pair: (usize, usize)) {
+        self.apart.insert(sorted(pair));
+        for at in [pair.0, pair.1] {
             if let Some(parted) = self.parted.get_mut(at) {
                 *parted = true;
             }
@@ -135,6 +135,21 @@ impl Groups {
         if let Some(members) = self.members.get_mut(keep) {
             members.extend(moved);
         }
+    }
+
+    /// Whether somebody of the first one's group may also be somebody who is apart from the
+    /// second one's: which of the two it is, nobody can tell.
+    pub(super) fn rivals(
+        &self,
+        (one, other): (usize, usize),
+        partners: &HashMap<usize, Vec<usize>>,
+    ) -> bool {
+        let (Some(one), Some(other)) = (self.of(one), self.of(other)) else { return false };
+        let members = self.members.get(one).into_iter().flatten();
+        let mut third =
+            members.filter_map(|at| partners.get(at)).flatten().filter_map(|at| self.of(*at));
+        third
+            .any(|third| third != one && third != other && self.barred((third, other), &self.apart))
     }
 
     /// For each entry the first of its group.

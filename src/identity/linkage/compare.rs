@@ -48,7 +48,11 @@ pub fn compare(a: &Traits, b: &Traits) -> (Comparison, Shared) {
         phone: thing(&a.phones, &b.phones),
         site,
         division: thing(a.division.as_slice(), b.division.as_slice()),
-        assigned: thing(&a.assigned, &b.assigned),
+        // A number says which authority it is of by nothing: another is no disagreement.
+        assigned: match common(&a.assigned, &b.assigned) {
+            Some(_) => ThingLevel::Same,
+            None => ThingLevel::Missing,
+        },
     };
     (comparison, shared)
 }
@@ -117,7 +121,7 @@ fn name(a: &NameTraits, b: &NameTraits) -> NameLevel {
     let open = a.surnames.is_empty() || b.surnames.is_empty();
     match () {
         () if whole => NameLevel::Same,
-        () if !a.gapped && !b.gapped && meets(&a.readings, &b.readings) => NameLevel::Heard,
+        () if !a.gapped && !b.gapped && heard(a, b) => NameLevel::Heard,
         () if gap(a, b) || gap(b, a) => NameLevel::Cut,
         () if a.beginnings.contains(&b.hint) || b.beginnings.contains(&a.hint) => NameLevel::Cut,
         () if (a.married || b.married) && surname => NameLevel::Married,
@@ -126,6 +130,15 @@ fn name(a: &NameTraits, b: &NameTraits) -> NameLevel {
         () if meets(&a.given, &b.given) && (a.gapped || b.gapped) && open => NameLevel::Cut,
         () if surname => NameLevel::Surname,
         () => NameLevel::Other,
+    }
+}
+
+/// Whether both are read alike: two names in characters as they are usually read, since rare
+/// readings make 月 an 如; a name in letters in any way the other can be read.
+fn heard(a: &NameTraits, b: &NameTraits) -> bool {
+    match a.latin || b.latin {
+        true => meets(&a.readings, &b.readings),
+        false => a.readings.first().is_some_and(|usual| b.readings.first() == Some(usual)),
     }
 }
 

@@ -72,9 +72,9 @@ fn prior(people: usize, found: usize) -> f64 {
 
 /// The share of strangers among namesakes of one birthday and division, by their ids.
 ///
-/// Begins at four of a hundred, so that only a population that shows otherwise tells them.
+/// Begins at three of a hundred, so that only a population that shows otherwise tells them.
 fn namesakes(compared: &[Compared]) -> f64 {
-    let (mut one, mut two) = (50.0, 2.0);
+    let (mut one, mut two) = (50.0, 1.5);
     for Compared { how, .. } in compared {
         let bare = [how.card, how.phone, how.site].iter().all(|level| *level != ThingLevel::Same);
         let namesakes = how.name == NameLevel::Same && how.birth == BirthLevel::Same;

@@ -49,6 +49,17 @@ pub struct Judged {
     pub rule: Rule,
 }
 
+impl Judged {
+    /// The pair as [`group`] takes it. Two proven ids keep groups apart even where somebody
+    /// should look: else a record without one would join both.
+    #[must_use]
+    pub fn link(&self, pair: (usize, usize)) -> Link {
+        let two = self.comparison.citizen == levels::CitizenLevel::Two;
+        let verdict = if two { Verdict::Apart } else { self.verdict };
+        Link { pair, verdict, weight: self.weight }
+    }
+}
+
 /// Compares two, weighs and judges; the same either way round.
 #[must_use]
 pub fn decide(weights: &Weights, a: &Traits, b: &Traits) -> Judged {

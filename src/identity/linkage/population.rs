@@ -1,8 +1,9 @@
 //! A whole population at once: who may be whom, weights of its own, its persons.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use super::cluster::{Groups, Link, group};
+use super::cluster::{Groups, group};
+use super::compare::{NameLevel, SexLevel};
 use super::traits::{Mark, Traits};
 use super::verdict::{Rule, Verdict};
 use super::weights::Weights;
@@ -10,8 +11,8 @@ use super::{Judged, decide};
 
 /// A key that more share than this says nothing of anybody.
 pub const SHARED_MAX: usize = 200;
-/// From which weight on what is queued is more likely than not.
-const LIKELY_FROM: f64 = 4.0;
+/// From which weight on what is queued is more likely than not: even odds.
+const LIKELY_FROM: f64 = 0.0;
 
 /// Entries with the pairs of them worth a look.
 pub struct Population<'a> {
@@ -26,6 +27,8 @@ pub struct Persons {
     pub automatic: Vec<usize>,
     /// Pairs of different persons that somebody should look at, the surest first.
     pub review: Vec<((usize, usize), Judged)>,
+    /// Pairs that are two people.
+    apart: Vec<(usize, usize)>,
 }
 
 impl<'a> Population<'a> {
@@ -68,41 +71,49 @@ impl<'a> Population<'a> {
                 continue;
             };
             let found = decide(&self.weights, one, other);
-            if matches!(found.verdict, Verdict::Automatic | Verdict::Apart) {
-                links.push(Link { pair, verdict: found.verdict, weight: found.weight });
+            let link = found.link(pair);
+            if matches!(link.verdict, Verdict::Automatic | Verdict::Apart) {
+                links.push(link);
             }
             if found.verdict >= Verdict::Review {
                 judged.push((pair, found));
             }
         }
         let automatic = group(order, &links);
+        let apart = links.iter().filter(|link| link.verdict == Verdict::Apart);
+        let apart = apart.map(|link| link.pair).collect();
         let person = |at: usize| automatic.get(at).copied();
         judged.retain(|(pair, _)| person(pair.0) != person(pair.1));
         judged.sort_by(|a, b| b.1.weight.total_cmp(&a.1.weight));
-        Persons { automatic, review: judged }
+        Persons { automatic, review: judged, apart }
     }
 }
 
 impl Persons {
-    /// The persons if what is most likely in the queue were confirmed: somebody with one
-    /// possible partner alone, by a rule that is seldom wrong. Not for records that are
-    /// served; a figure to compare matchers by.
+    /// The persons if what is most likely in the queue were confirmed: by a rule that is
+    /// seldom wrong, and where nobody else comes into question who is another person. Not
+    /// for records that are served; a figure to compare matchers by.
     #[must_use]
     pub fn likely(&self) -> Vec<usize> {
-        let person = |at: usize| self.automatic.get(at).copied().unwrap_or(at);
-        let mut partners: HashMap<usize, BTreeSet<usize>> = HashMap::new();
-        for ((a, b), _) in &self.review {
-            let (a, b) = (person(*a), person(*b));
-            partners.entry(a).or_default().insert(b);
-            partners.entry(b).or_default().insert(a);
-        }
-        let only = |at: usize| partners.get(&at).is_some_and(|others| others.len() == 1);
         let mut groups = Groups::new(self.automatic.len());
         for (at, first) in self.automatic.iter().enumerate() {
             groups.join((*first, at));
         }
+        // A number given anew has the old one against it in every other pair: those first.
+        for (pair, found) in &self.review {
+            if is_anew(found) {
+                groups.join(*pair);
+            }
+        }
+        self.apart.iter().for_each(|pair| groups.part(*pair));
+        let mut partners: HashMap<usize, Vec<usize>> = HashMap::new();
+        for ((a, b), _) in &self.review {
+            partners.entry(*a).or_default().push(*b);
+            partners.entry(*b).or_default().push(*a);
+        }
         for ((a, b), found) in &self.review {
-            if is_sound(found) && (only(person(*a)) || only(person(*b))) {
+            let rivals = groups.rivals((*a, *b), &partners) || groups.rivals((*b, *a), &partners);
+            if is_sound(found) && !rivals {
                 groups.join((*a, *b));
             }
         }
@@ -112,11 +123,16 @@ impl Persons {
 
 /// Whether a rule is seldom wrong, and here more likely right than not.
 fn is_sound(found: &Judged) -> bool {
-    match found.rule {
-        Rule::Reissued => true,
-        Rule::NameAndBirthday | Rule::TooLittle | Rule::Doubtful => found.weight >= LIKELY_FROM,
-        _ => false,
-    }
+    let seldom = matches!(found.rule, Rule::NameAndBirthday | Rule::TooLittle | Rule::Doubtful);
+    let fits =
+        found.comparison.name <= NameLevel::Married && found.comparison.sex != SexLevel::Other;
+    seldom && fits && found.weight >= LIKELY_FROM
+}
+
+/// Whether a number seems to have been given anew. Twins' names may sound alike, and their
+/// numbers differ in as little.
+fn is_anew(found: &Judged) -> bool {
+    found.rule == Rule::Reissued && found.comparison.name == NameLevel::Same
 }
 
 /// Every two that share a key.

@@ -209,6 +209,15 @@ impl Veil {
         keys.extend(surnames.map(|text| self.mark("surname birth", &[text, &digits])));
         let given = name.given.iter();
         keys.extend(given.map(|text| self.mark("given birth", &[text, &digits])));
+        if name.gapped {
+            for other in birth.of_the_other_calendar() {
+                let digits = other.digits();
+                let surnames = name.surnames.iter();
+                probes.extend(surnames.map(|text| self.mark("surname birth", &[text, &digits])));
+                let given = name.given.iter();
+                probes.extend(given.map(|text| self.mark("given birth", &[text, &digits])));
+            }
+        }
         if name.surnames.is_empty() {
             for begin in name.beginnings.iter().chain([&name.whole]) {
                 let head: String = begin.chars().take(3).collect();
@@ -234,21 +243,23 @@ impl Veil {
 }
 
 /// Whether what stands inside an id is the record's own.
+///
+/// One slip is nobody else's id: a day that differs a little, or the sex alone. Both at once
+/// are the number of a wife or a husband of nearly the same age.
 fn own(record: (Option<Day>, Sex), inside: (Option<Day>, Sex)) -> Own {
-    let born = match (record.0, inside.0) {
-        (Some(own), Some(inside)) if own.is_birth_of(inside) || own.stands_for(inside) => {
-            Own::Agrees
-        }
-        (Some(_), Some(_)) => Own::Contradicts,
-        _ => Own::Unknown,
-    };
     let sexes = match (record.1, inside.1) {
         (Sex::Unknown, _) | (_, Sex::Unknown) => Own::Unknown,
         (own, inside) if own == inside => Own::Agrees,
         _ => Own::Contradicts,
     };
-    // A wrong sex alone is a slip of the pen: the day inside is rarer than that.
-    if born == Own::Unknown { sexes } else { born }
+    match (record.0, inside.0) {
+        (Some(own), Some(inside)) if own == inside => Own::Agrees,
+        (Some(own), Some(inside)) if own.is_birth_of(inside) || own.stands_for(inside) => {
+            if sexes == Own::Contradicts { sexes } else { Own::Agrees }
+        }
+        (Some(_), Some(_)) => Own::Contradicts,
+        _ => sexes,
+    }
 }
 
 fn sex(text: &str) -> Sex {

@@ -80,6 +80,8 @@ impl Rule {
 
 /// From which weight on somebody should look.
 pub const REVIEW_FROM: f64 = -2.0;
+/// The same where something speaks against one person: it has to be likely all the same.
+const REVIEW_AGAINST_FROM: f64 = 0.0;
 /// From which weight on a link may be automatic: odds of a thousand to one.
 pub const AUTOMATIC_FROM: f64 = 6.9;
 
@@ -113,8 +115,11 @@ impl Case<'_> {
 
     /// The most that can come of it is a look.
     fn looked(&self, rule: Rule) -> (Verdict, Rule) {
-        let verdict = if self.weight >= REVIEW_FROM { Verdict::Review } else { Verdict::Unlike };
-        (verdict, rule)
+        let from = match rule {
+            Rule::LikeTwins | Rule::OtherSex => REVIEW_AGAINST_FROM,
+            _ => REVIEW_FROM,
+        };
+        (if self.weight >= from { Verdict::Review } else { Verdict::Unlike }, rule)
     }
 
     /// A citizen id outranks everything.
@@ -192,7 +197,9 @@ impl Case<'_> {
     /// Names are alike and nothing contradicts: is there enough of their own besides?
     fn by_evidence(&self, rare: bool) -> (Verdict, Rule) {
         let Comparison { name, birth, citizen, division, .. } = *self.how;
-        let supported = self.things >= 1 || citizen == CitizenLevel::Near;
+        // A number with one slip is as rare as the number: nobody else has it.
+        let slip = citizen == CitizenLevel::Near || self.how.card == ThingLevel::Near;
+        let supported = self.things >= 1 || slip;
         let unborn = birth == BirthLevel::Missing && name <= NameLevel::Heard && self.things >= 1;
         let born = birth <= BirthLevel::Default || unborn;
         let sure = self.weight >= AUTOMATIC_FROM;
