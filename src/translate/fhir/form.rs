@@ -203,6 +203,48 @@ pub(super) fn guarded(text: &str) -> String {
     text.replace('\\', "\\E\\").replace('&', "\\T\\")
 }
 
+/// One component of a composite as a person reads it.
+fn part(value: &Value, number: usize) -> Option<String> {
+    let parts = match value {
+        Value::Address(whole)
+        | Value::Name(whole)
+        | Value::Organization(whole)
+        | Value::Person(whole)
+        | Value::Place(whole)
+        | Value::Telecom(whole) => {
+            if whole.parts.is_empty() && number == 1 {
+                return Some(whole.text.clone());
+            }
+            &whole.parts
+        }
+        Value::Code(coding) => &coding.original.as_ref()?.parts,
+        Value::Identifier(identifier) => &identifier.parts,
+        _ => return None,
+    };
+    sub(parts, number, 1)
+}
+
+/// A value in the words it is joined by.
+pub(super) fn words(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Address(whole)
+        | Value::Name(whole)
+        | Value::Organization(whole)
+        | Value::Person(whole)
+        | Value::Place(whole)
+        | Value::Telecom(whole) => whole.text.clone(),
+        Value::Code(coding) => {
+            let original = coding.original.as_ref().map(|original| original.code.clone());
+            coding.display.clone().or(original).or_else(|| coding.code.clone())?
+        }
+        Value::Date(date) => date.to_iso(),
+        Value::Identifier(identifier) => identifier.value.clone(),
+        Value::Text(text) => text.clone(),
+        Value::Boolean(_) | Value::Bytes(_) | Value::Quantity(_) => return None,
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// A component list as long as its last filled component.
 pub(super) fn trimmed<const N: usize>(parts: [Option<String>; N]) -> Vec<String> {
     let mut parts: Vec<_> = parts.into_iter().map(Option::unwrap_or_default).collect();
@@ -220,6 +262,9 @@ impl<'p> Forms<'p> {
     }
 
     fn formed(self, row: &FhirRow, value: &Value, made: &mut Made) -> Option<Tree> {
+        if let Some(number) = row.part {
+            return self.text(row, &part(value, number)?);
+        }
         match value {
             Value::Address(whole) if row.shape == Shape::Address => Some(self.address(whole)),
             Value::Boolean(yes) => Some(self.yes_or_no(row, *yes)),

@@ -165,6 +165,13 @@ impl<'p, 't> Reading<'p, 't, '_> {
                 return false;
             }
         }
+        let group = self.record.groups.get(entry.group);
+        let has = |element| {
+            group.is_some_and(|group| group.fields.iter().any(|field| field.element == element))
+        };
+        if row.only.lacks.is_some_and(has) {
+            return false;
+        }
         let Read::Identifier(Some(own)) = row.meaning.read else { return true };
         let known = self.forms.kind(place.tree).unwrap_or(IdentifierKind::Local);
         let has_row = |kind: IdentifierKind| {

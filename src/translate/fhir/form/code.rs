@@ -73,6 +73,9 @@ impl Forms<'_> {
 
     pub(super) fn code(self, row: &FhirRow, coding: &Coding) -> Option<Tree> {
         let Read::Code(codes) = &row.meaning.read else { return None };
+        if let Some((table, tables)) = &row.original {
+            return self.walked(row, (table, tables), coding);
+        }
         let wire = || wire_code(codes, coding);
         match row.shape {
             Shape::Code => wire().filter(|code| is_code(code)).map(Tree::from),
@@ -103,6 +106,36 @@ impl Forms<'_> {
         }
     }
 
+    /// The code as it came, by a crosswalk from the table it came in.
+    fn walked(
+        self,
+        row: &FhirRow,
+        (table, tables): (&str, &Tables),
+        coding: &Coding,
+    ) -> Option<Tree> {
+        let uri = |name: &str| self.plan.systems.uri(name);
+        let of_table =
+            |part: &Part| part.system.as_deref().is_none_or(|system| uri(system) == uri(table));
+        let mut parts = came(coding);
+        if parts.is_empty() {
+            let system = row.domain.clone();
+            parts.push(Part { code: coding.code.clone(), system, ..Part::default() });
+        }
+        let code = parts.into_iter().find(of_table)?.code?;
+        let part = Part {
+            code: Some(tables.write(&code)?.to_owned()),
+            system: tables.wire().map(str::to_owned),
+            ..Part::default()
+        };
+        let tree = self.coding_tree(&part);
+        Some(match row.shape {
+            Shape::Coding => tree,
+            Shape::Code => part.code?.into(),
+            Shape::Text => tree.get("display").cloned().or(part.code.map(Tree::from))?,
+            _ => map([("coding", list(vec![tree]))]),
+        })
+    }
+
     /// Every coding of a value: those that came, the crosswalk's, the element's own.
     fn parts(self, row: &FhirRow, codes: &Codes, coding: &Coding) -> Vec<Part> {
         let mut parts = came(coding);
@@ -111,6 +144,7 @@ impl Forms<'_> {
                 part.system.clone_from(&row.system);
             }
         }
+        let beside = beside(coding, &parts);
         let mut add = |code: Option<&str>, system: Option<&str>| {
             let (Some(code), Some(system)) = (code, system) else { return };
             let uri = self.plan.systems.uri(system);
@@ -130,6 +164,10 @@ impl Forms<'_> {
         let own = coding.code.as_deref();
         if let Tables::Walk { wire, back, .. } = &*codes.tables {
             add(own.and_then(|code| back.get(code)).map(String::as_str), Some(wire));
+            // A code of the same system in another triplet is walked as well.
+            for code in &beside {
+                add(back.get(code).map(String::as_str), Some(wire));
+            }
         }
         let domain = row.domain.as_deref().filter(|name| self.plan.systems.knows(name));
         add(own, domain);
@@ -281,6 +319,16 @@ fn wire_code<'a>(codes: &'a Codes, coding: &'a Coding) -> Option<&'a str> {
         (_, Some(code)) => codes.tables.write(code),
         (None, None) => None,
     }
+}
+
+/// Further codes of the system the value's own code came in.
+fn beside(coding: &Coding, parts: &[Part]) -> Vec<String> {
+    let Some((first, others)) = parts.split_first() else { return Vec::new() };
+    if first.code.is_none() || first.code != coding.code {
+        return Vec::new();
+    }
+    let same = others.iter().filter(|part| part.system == first.system);
+    same.filter_map(|part| part.code.clone()).collect()
 }
 
 /// The codings a value came with.

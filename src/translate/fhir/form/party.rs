@@ -187,7 +187,8 @@ impl Forms<'_> {
         }
         let levels: Vec<_> =
             LEVELS.into_iter().filter(|(number, _)| component(parts, *number).is_some()).collect();
-        let description = component(parts, 9).map(|text| Tree::from(plain(text)));
+        let description = component(parts, 9).map(plain).unwrap_or_else(|| leaves_of(parts));
+        let description = Some(Tree::from(description)).filter(|text| !text.is_empty());
         let mut outer = None;
         for (index, (number, kind)) in levels.iter().enumerate() {
             let innermost = index + 1 == levels.len();
@@ -403,6 +404,11 @@ impl Forms<'_> {
             }
         }
         lines.reverse();
+        let [.., described] = &mut parts;
+        let text = described.take();
+        let line = leaves_of(&trimmed(parts.clone()));
+        let [.., described] = &mut parts;
+        *described = text.filter(|text| plain(text) != line);
         Composite { text: lines.join(" "), parts: trimmed(parts) }
     }
 
@@ -418,6 +424,13 @@ impl Forms<'_> {
         let description = leaves.member(place, "description").map(|text| guarded(&text));
         [status, kind, description]
     }
+}
+
+/// What a place is called by, part by part: how to find it, where nobody describes it.
+fn leaves_of(parts: &[String]) -> String {
+    let leaves = parts.iter().take(8).flat_map(|part| part.split('&')).map(plain);
+    let leaves: Vec<_> = leaves.filter(|leaf| !leaf.is_empty()).collect();
+    leaves.join("--")
 }
 
 /// The components of a person's number or an organization's.
