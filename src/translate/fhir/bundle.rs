@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::super::file::Way;
-use super::form::{Forms, Made, instant, map, reference, words};
+use super::form::{Forms, Made, instant, map, reference};
 use super::kin::Kin;
 use super::place::{Draft, Item};
 use super::plan::{FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes};
@@ -14,6 +14,8 @@ use crate::wire::Tree;
 
 /// The system of the tag that names the record's dataset.
 pub(super) const DATASET: &str = "dataset";
+/// The system of the tag that says when the event was, where the bundle says when it was sent.
+pub(super) const EVENT_TIME: &str = "event-time";
 
 /// A UUID of content: RFC 9562 section 5.8, version 8.
 pub(super) fn uuid(content: &[u8]) -> String {
@@ -190,7 +192,7 @@ impl<'p> Writing<'p, '_> {
         if let Some((between, others)) = &row.join {
             let elements = std::iter::once(row.meaning.element).chain(others.iter().copied());
             let fields = elements.flat_map(|element| self.fields(&groups, element));
-            let words: Vec<_> = fields.filter_map(|field| words(&field.value)).collect();
+            let words: Vec<_> = fields.filter_map(|field| self.forms.words(&field.value)).collect();
             let joined = words.join(between);
             return !joined.is_empty() && self.put(row, (group, joined.into()), (draft, &items));
         }
@@ -311,7 +313,13 @@ impl<'p> Writing<'p, '_> {
             let Some(instance) = instances.get(found) else { continue };
             let mut items = items.to_vec();
             items.push(Item::New);
-            draft.put(&to.path, &items, reference(&instance.id));
+            let mut tree = reference(&instance.id);
+            if let (true, Tree::Map(members)) = (to.typed, &mut tree)
+                && let Some(file) = self.forms.plan.files.get(instance.file)
+            {
+                members.push(("type".to_owned(), file.resource.as_str().into()));
+            }
+            draft.put(&to.path, &items, tree);
         }
     }
 
@@ -322,6 +330,7 @@ impl<'p> Writing<'p, '_> {
                 .iter()
                 .enumerate()
                 .filter(|(index, instance)| *index != own && to.to.contains(&instance.file))
+                .filter(|(_, instance)| self.kin.holds(instance.group, &to.only))
         };
         let limit = if to.every { usize::MAX } else { 1 };
         let of = |near: &dyn Fn(usize) -> bool| {
@@ -349,6 +358,9 @@ impl<'p> Writing<'p, '_> {
         if !own_group.is_empty() {
             return own_group;
         }
+        if to.inside {
+            return inside();
+        }
         let near = order.into_iter().map(|near| near()).find(|found| !found.is_empty());
         near.unwrap_or_else(|| of(&|near| !self.kin.of_sibling(group, near)))
     }
@@ -363,16 +375,20 @@ impl<'p> Writing<'p, '_> {
         let entries = own.chain(made).map(|(id, resource)| {
             map([("fullUrl", Some(format!("urn:uuid:{id}").into())), ("resource", Some(resource))])
         });
-        let tag = map([
-            ("system", Some(plan.systems.uri(DATASET).into())),
-            ("code", Some(self.record.dataset.as_str().into())),
-        ]);
+        let tag = |system: &str, code: &str| {
+            map([("system", Some(plan.systems.uri(system).into())), ("code", Some(code.into()))])
+        };
+        let mut tags = vec![tag(DATASET, self.record.dataset.as_str())];
         let time = self.record.time.as_ref();
         let time = time.and_then(|time| instant(time, &plan.bundle.offset));
+        // When the message was sent, by `bundle.toml`; else when the event was.
+        let sent = bundle.get("timestamp").is_some();
+        tags.extend(time.as_deref().filter(|_| sent).map(|time| tag(EVENT_TIME, time)));
+        let time = time.filter(|_| !sent);
         let entries: Vec<_> = entries.collect();
         let mut members = vec![
             ("resourceType".to_owned(), Tree::from("Bundle")),
-            ("meta".to_owned(), map([("tag", Some(Tree::List(vec![tag])))])),
+            ("meta".to_owned(), map([("tag", Some(Tree::List(tags)))])),
         ];
         if let Tree::Map(own) = pruned(bundle) {
             members.extend(own.into_iter().filter(|(name, _)| name != "meta"));

@@ -150,7 +150,7 @@ impl Compiler<'_> {
         }
         self.constants(scope, table, &mut plan);
         for reference in &table.refs {
-            let compiled = compiled_ref(scope, &plan.lists, reference);
+            let compiled = self.compiled_ref(scope, &plan.lists, reference);
             plan.refs.extend(self.note(compiled));
         }
         for row in &table.rows {
@@ -227,6 +227,34 @@ impl Compiler<'_> {
             element.as_ref().map(|element| self.known_element(file, element)).transpose()
         };
         Ok(Only { has: known(has)?, one_of: one_of.to_vec(), lacks: known(lacks)? })
+    }
+
+    fn compiled_ref(
+        &self,
+        scope: Scope<'_>,
+        lists: &[ListPlan],
+        reference: &Spanned<RefText>,
+    ) -> Result<Ref, Diagnostic> {
+        let text = reference.get_ref();
+        let (path, end) = path(scope, &text.wire)?;
+        let (named, spot) = (text.to.get_ref().clone(), text.to.span());
+        if end.of != "Reference" {
+            let message = format!("a reference stands there, not a {}", end.of);
+            return Err(scope.file.fault(text.wire.span(), message));
+        }
+        let typed = scope.structure.has(&named);
+        let allowed = end.targets.iter().any(|target| *target == named || target.is_empty());
+        if typed && !allowed {
+            let message = format!("this reference may not point to {named}");
+            return Err(scope.file.fault(spot, message).hint(end.targets.join(", ")));
+        }
+        let list = innermost(lists, &path);
+        let around = list.and_then(|list| lists.get(list)).map_or(0, |list| list.path.stars());
+        let every = path.stars() > around;
+        let place = scope.file.fault(spot, format!("no file makes {named}"));
+        let only = self.only(scope.file, (&text.has, &None), &text.one_of)?;
+        let (inside, typed) = (text.inside, text.typed);
+        Ok(Ref { path, list, every, only, inside, typed, to: Vec::new(), named, place })
     }
 
     pub(super) fn known_element(
@@ -344,29 +372,4 @@ pub(super) fn innermost(lists: &[ListPlan], path: &Path) -> Option<usize> {
         .enumerate()
         .filter(|(_, list)| path.0.len() > list.path.0.len() && path.0.starts_with(&list.path.0));
     around.max_by_key(|(_, list)| list.path.0.len()).map(|(index, _)| index)
-}
-
-fn compiled_ref(
-    scope: Scope<'_>,
-    lists: &[ListPlan],
-    reference: &Spanned<RefText>,
-) -> Result<Ref, Diagnostic> {
-    let text = reference.get_ref();
-    let (path, end) = path(scope, &text.wire)?;
-    let (named, spot) = (text.to.get_ref().clone(), text.to.span());
-    if end.of != "Reference" {
-        let message = format!("a reference stands there, not a {}", end.of);
-        return Err(scope.file.fault(text.wire.span(), message));
-    }
-    let typed = scope.structure.has(&named);
-    let allowed = end.targets.iter().any(|target| *target == named || target.is_empty());
-    if typed && !allowed {
-        let message = format!("this reference may not point to {named}");
-        return Err(scope.file.fault(spot, message).hint(end.targets.join(", ")));
-    }
-    let list = innermost(lists, &path);
-    let around = list.and_then(|list| lists.get(list)).map_or(0, |list| list.path.stars());
-    let every = path.stars() > around;
-    let place = scope.file.fault(spot, format!("no file makes {named}"));
-    Ok(Ref { path, list, every, to: Vec::new(), named, place })
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::super::file::{As, ElementText, ExampleText, Reason, RowText, Unknown, Way, WhenText};
+use super::super::file::{
+    As, ElementText, ExampleText, OneOrMany, Reason, RowText, Unknown, Way, WhenText,
+};
 use crate::vocabulary::IdentifierKind;
 
 /// `fhir/condition.toml`.
@@ -116,6 +118,18 @@ pub(in crate::translate) struct RefText {
     pub wire: Spanned<String>,
     /// The resource type, or the name of its file without `.toml`.
     pub to: Spanned<String>,
+    /// Only to resources whose group, or one around or inside it, has this element.
+    #[serde(default)]
+    pub has: Option<Spanned<String>>,
+    /// With `has`: only where its code, text or yes and no is one of these.
+    #[serde(default)]
+    pub one_of: Vec<String>,
+    /// Only to resources of the own group or of one inside it.
+    #[serde(default)]
+    pub inside: bool,
+    /// Whether the reference says the type of what it leads to.
+    #[serde(default)]
+    pub typed: bool,
     #[allow(dead_code, reason = "for the reader of the file")]
     #[serde(default)]
     pub note: Option<String>,
@@ -176,13 +190,16 @@ pub(in crate::translate) struct FhirRowText {
     /// Of a composite this component alone, as text.
     #[serde(default)]
     pub part: Option<usize>,
-    /// The code as it came, of the left table or of none that was named, by this crosswalk;
-    /// nothing where there is none.
+    /// The code as it came, of the left table or of none that was named, by these crosswalks:
+    /// beside the codings of the row, and with `way = "out"` instead of them.
     #[serde(default)]
-    pub original: Option<Spanned<String>>,
+    pub original: Option<Spanned<OneOrMany>>,
     /// What stands beside the value in its item, where the item has no such member.
     #[serde(default)]
     pub besides: Vec<Spanned<ConstantText>>,
+    /// The text of a code repeats what it says, where no original text came.
+    #[serde(default)]
+    pub worded: bool,
     #[allow(dead_code, reason = "for the reader of the file")]
     pub note: Option<String>,
 }

@@ -9,6 +9,7 @@ mod identifier;
 mod name;
 mod number;
 mod party;
+mod place;
 mod time;
 
 pub(super) use party::{Made, reference};
@@ -217,32 +218,19 @@ fn part(value: &Value, number: usize) -> Option<String> {
             }
             &whole.parts
         }
-        Value::Code(coding) => &coding.original.as_ref()?.parts,
+        Value::Code(coding) => {
+            let original = coding.original.as_ref();
+            let parts = original.map(|original| original.parts.as_slice()).unwrap_or_default();
+            if parts.is_empty() && number == 1 {
+                let code = original.map(|original| original.code.clone());
+                return code.or_else(|| coding.code.clone());
+            }
+            return sub(parts, number, 1);
+        }
         Value::Identifier(identifier) => &identifier.parts,
         _ => return None,
     };
     sub(parts, number, 1)
-}
-
-/// A value in the words it is joined by.
-pub(super) fn words(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::Address(whole)
-        | Value::Name(whole)
-        | Value::Organization(whole)
-        | Value::Person(whole)
-        | Value::Place(whole)
-        | Value::Telecom(whole) => whole.text.clone(),
-        Value::Code(coding) => {
-            let original = coding.original.as_ref().map(|original| original.code.clone());
-            coding.display.clone().or(original).or_else(|| coding.code.clone())?
-        }
-        Value::Date(date) => date.to_iso(),
-        Value::Identifier(identifier) => identifier.value.clone(),
-        Value::Text(text) => text.clone(),
-        Value::Boolean(_) | Value::Bytes(_) | Value::Quantity(_) => return None,
-    };
-    Some(text).filter(|text| !text.is_empty())
 }
 
 /// A component list as long as its last filled component.
@@ -283,6 +271,24 @@ impl<'p> Forms<'p> {
             | Value::Telecom(Composite { text, .. })
             | Value::Text(text) => self.text(row, text),
         }
+    }
+
+    /// A value in the words it is joined by.
+    pub fn words(self, value: &Value) -> Option<String> {
+        let text = match value {
+            Value::Address(whole)
+            | Value::Name(whole)
+            | Value::Organization(whole)
+            | Value::Person(whole)
+            | Value::Place(whole)
+            | Value::Telecom(whole) => whole.text.clone(),
+            Value::Code(coding) => self.said(coding)?,
+            Value::Date(date) => date.to_iso(),
+            Value::Identifier(identifier) => identifier.value.clone(),
+            Value::Text(text) => text.clone(),
+            Value::Boolean(_) | Value::Bytes(_) | Value::Quantity(_) => return None,
+        };
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Words in whatever form a place has for them.

@@ -10,8 +10,10 @@ pub(super) struct Kin<'p>(pub &'p Record);
 impl<'p> Kin<'p> {
     /// Whether a group has and lacks what it must.
     pub fn holds(self, group: usize, only: &Only) -> bool {
-        let has = |element: ElementId| self.has(group, element, &only.one_of);
-        only.has.is_none_or(has) && only.lacks.is_none_or(|element| !self.has(group, element, &[]))
+        let values = |of: bool| if of { only.one_of.as_slice() } else { &[] };
+        let has = |element| self.has(group, element, values(true));
+        let lacks = |element| !self.has(group, element, values(only.has.is_none()));
+        only.has.is_none_or(has) && only.lacks.is_none_or(lacks)
     }
 
     /// Whether a group, or one around or inside it, has an element with one of these values.

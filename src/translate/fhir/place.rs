@@ -66,8 +66,13 @@ impl Draft {
             let Some(item) = index.and_then(|index| list.get_mut(index)) else { return };
             slot = item;
         }
-        let absent = |constant: &&&Constant| {
-            constant.path.0.first().is_some_and(|step| slot.get(&step.name).is_none())
+        // Of a coding that stands there nothing is added to.
+        let absent = |constant: &&&Constant| match constant.path.0.as_slice() {
+            [.., holder, _] if holder.name == "coding" => {
+                let around = constant.path.0.split_last().map(|(_, around)| around);
+                find(slot, "", around.unwrap_or_default()).is_empty()
+            }
+            steps => find(slot, "", steps).is_empty(),
         };
         let absent: Vec<_> = constants.iter().filter(absent).collect();
         for constant in absent {

@@ -101,6 +101,11 @@ pub(super) struct Ref {
     pub list: Option<usize>,
     /// Whether all resources below are meant.
     pub every: bool,
+    /// What the group of a resource it points to must have.
+    pub only: Only,
+    /// Whether it points to the own group and what is inside it alone.
+    pub inside: bool,
+    pub typed: bool,
     /// Indices of the files whose resources it points to.
     pub to: Vec<usize>,
     /// The type or file as written, and where, until all files are known.
@@ -138,8 +143,10 @@ pub(super) struct FhirRow {
     pub join: Option<(String, Vec<ElementId>)>,
     /// The component of a composite that is written alone.
     pub part: Option<usize>,
-    /// The sender's table, and the crosswalk from it.
-    pub original: Option<(String, Arc<Tables>)>,
+    /// The sender's tables, and the crosswalks from them.
+    pub original: Vec<(String, Arc<Tables>)>,
     /// What stands beside the value in its item.
     pub besides: Vec<Sometimes>,
+    /// Whether the text of a code repeats what it says.
+    pub worded: bool,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::super::compile::{Compiler, Text};
-use super::super::file::{ElementText, Unknown, Way};
+use super::super::file::{ElementText, OneOrMany, Unknown, Way};
 use super::super::plan::{Read, Tables};
 use super::compile::{Scope, constant, innermost, named};
 use super::file::{ConstantText, EachElementText, EachText, FhirRowText};
@@ -34,15 +34,7 @@ impl Compiler<'_> {
         }
         let plain = Spanned::new(row.span(), text.plain());
         let meaning = self.meaning(file, &plain)?;
-        let element = self.catalogue.get(meaning.element);
-        let shape = Shape::of(&end.of).ok_or_else(|| {
-            file.fault(spot.clone(), format!("a value cannot be a whole {}", end.of))
-                .hint("name one of its members")
-        })?;
-        let element = element.filter(|element| shape.holds(element.value)).ok_or_else(|| {
-            let message = format!("{} cannot stand as {}", meaning.element, end.of);
-            file.fault(text.element.span(), message)
-        })?;
+        let (shape, domain) = self.shaped(file, (text, &end.of), meaning.element)?;
         let from = match &text.from {
             Some(from) => Some(named::<GroupName>(file, from)?),
             None => None,
@@ -54,9 +46,6 @@ impl Compiler<'_> {
             }
             None => None,
         };
-        let codes = text.codes.as_ref().map(|codes| codes.get_ref().as_str());
-        let left = codes.and_then(|codes| codes.split('|').next()).map(str::trim);
-        let domain = left.map(str::to_owned).or_else(|| element.domain.clone());
         let repeats = path.stars() > around;
         let row = FhirRow {
             path,
@@ -79,6 +68,7 @@ impl Compiler<'_> {
             part: text.part,
             original: self.original(file, text)?,
             besides: Vec::new(),
+            worded: text.worded,
         };
         let row = FhirRow { besides: self.besides(scope, (&row.path, text))?, ..row };
         self.written_only(file, text)?;
@@ -90,11 +80,31 @@ impl Compiler<'_> {
         }
     }
 
+    /// The form a row's value has, and the code table of a code.
+    fn shaped(
+        &self,
+        file: Text<'_>,
+        (text, of): (&FhirRowText, &str),
+        element: ElementId,
+    ) -> Result<(Shape, Option<String>), Diagnostic> {
+        let shape = Shape::of(of).ok_or_else(|| {
+            file.fault(text.wire.span(), format!("a value cannot be a whole {of}"))
+                .hint("name one of its members")
+        })?;
+        let known = self.catalogue.get(element).filter(|known| shape.holds(known.value));
+        let known = known.ok_or_else(|| {
+            file.fault(text.element.span(), format!("{element} cannot stand as {of}"))
+        })?;
+        let codes = text.codes.as_ref().map(|codes| codes.get_ref().as_str());
+        let left = codes.and_then(|codes| codes.split('|').next()).map(str::trim);
+        Ok((shape, left.map(str::to_owned).or_else(|| known.domain.clone())))
+    }
+
     /// What is written otherwise than it is read cannot be read by the same row.
     fn written_only(&self, file: Text<'_>, text: &FhirRowText) -> Result<(), Diagnostic> {
-        let one_way = text.join.is_some() || text.part.is_some() || text.original.is_some();
+        let one_way = text.join.is_some() || text.part.is_some();
         if one_way && text.way != Way::Out {
-            let message = "`join`, `part` and `original` only write";
+            let message = "`join` and `part` only write";
             return Err(file.fault(text.wire.span(), message).hint("way = \"out\""));
         }
         Ok(())
@@ -114,11 +124,19 @@ impl Compiler<'_> {
         &mut self,
         file: Text<'_>,
         text: &FhirRowText,
-    ) -> Result<Option<(String, Arc<Tables>)>, Diagnostic> {
-        let Some(codes) = &text.original else { return Ok(None) };
-        let tables = self.crossing(file, codes)?;
-        let left = codes.get_ref().split('|').next().unwrap_or_default().trim();
-        Ok(Some((left.to_owned(), tables)))
+    ) -> Result<Vec<(String, Arc<Tables>)>, Diagnostic> {
+        let Some(named) = &text.original else { return Ok(Vec::new()) };
+        let one = |named: &String| vec![named.clone()];
+        let names = match named.get_ref() {
+            OneOrMany::One(name) => one(name),
+            OneOrMany::Many(names) => names.clone(),
+        };
+        let compiled = names.into_iter().map(|name| {
+            let left = name.split('|').next().unwrap_or_default().trim().to_owned();
+            let tables = self.crossing(file, &Spanned::new(named.span(), name))?;
+            Ok((left, tables))
+        });
+        compiled.collect()
     }
 
     /// Constants of the item a row's value stands in.
@@ -177,6 +195,7 @@ impl Compiler<'_> {
             part: None,
             original: None,
             besides: Vec::new(),
+            worded: false,
             note: None,
         };
         let empty = ResourcePlan::empty(scope.resource);
@@ -197,12 +216,16 @@ impl Compiler<'_> {
 /// Whether the row before takes everything this one would.
 fn never(before: &FhirRow, row: &FhirRow) -> bool {
     let same = before.path == row.path && before.meaning.element == row.meaning.element;
+    let walk = |row: &FhirRow| {
+        let tables = row.original.iter();
+        let named = tables.map(|(left, tables)| (left.clone(), tables.wire().map(str::to_owned)));
+        named.collect::<Vec<_>>()
+    };
     let conditional = before.when.is_some()
         || before.only.has.is_some()
         || before.only.lacks.is_some()
         || (&before.part, &before.inside) != (&row.part, &row.inside)
-        || before.original.as_ref().map(|(left, _)| left)
-            != row.original.as_ref().map(|(left, _)| left);
+        || walk(before) != walk(row);
     let told_apart = before.from != row.from || conditional || {
         matches!((&before.meaning.read, &row.meaning.read),
             (Read::Identifier(one), Read::Identifier(other)) if one != other)

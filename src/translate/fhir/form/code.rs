@@ -7,6 +7,7 @@
 use super::{Forms, Shape, component, guarded, list, map, plain, trimmed};
 use crate::translate::fhir::leaves::Leaves;
 use crate::translate::fhir::plan::FhirRow;
+use crate::translate::file::Way;
 use crate::translate::plan::{Codes, Read, Tables};
 use crate::vocabulary::Coding;
 use crate::vocabulary::code::Original;
@@ -73,8 +74,8 @@ impl Forms<'_> {
 
     pub(super) fn code(self, row: &FhirRow, coding: &Coding) -> Option<Tree> {
         let Read::Code(codes) = &row.meaning.read else { return None };
-        if let Some((table, tables)) = &row.original {
-            return self.walked(row, (table, tables), coding);
+        if row.meaning.way == Way::Out && !row.original.is_empty() {
+            return self.walked_alone(row, coding);
         }
         let wire = || wire_code(codes, coding);
         match row.shape {
@@ -96,9 +97,18 @@ impl Forms<'_> {
                 walked.or(parts.first()).map(|part| self.coding_tree(part))
             }
             _ => {
-                let parts = self.parts(row, codes, coding);
+                let mut parts = self.parts(row, codes, coding);
+                for more in self.walked(row, coding) {
+                    let uri = |part: &Part| Some(self.plan.systems.uri(part.system.as_deref()?));
+                    let same = |part: &Part| part.code == more.code && uri(part) == uri(&more);
+                    if !parts.iter().any(same) {
+                        parts.push(more);
+                    }
+                }
                 let came = coding.original.as_ref().map(|original| original.parts.as_slice());
                 let text = came.and_then(|parts| component(parts, TEXT)).map(plain);
+                let worded = || row.worded.then(|| self.said(coding)).flatten();
+                let text = text.or_else(worded);
                 let codings: Vec<_> = parts.iter().map(|part| self.coding_tree(part)).collect();
                 let whole = map([("coding", list(codings)), ("text", text.map(Tree::from))]);
                 (!whole.is_empty()).then_some(whole)
@@ -106,34 +116,50 @@ impl Forms<'_> {
         }
     }
 
-    /// The code as it came, by a crosswalk from the table it came in.
-    fn walked(
-        self,
-        row: &FhirRow,
-        (table, tables): (&str, &Tables),
-        coding: &Coding,
-    ) -> Option<Tree> {
+    /// What a code says: in the sender's words, else in those of its table, else itself.
+    pub(super) fn said(self, coding: &Coding) -> Option<String> {
+        let original = coding.original.as_ref().map(|original| original.code.clone());
+        let code = original.or_else(|| coding.code.clone())?;
+        let system = coding.original.as_ref().and_then(|original| original.system.as_deref());
+        let known = system
+            .and_then(|system| self.plan.systems.display(self.pack.tables(), (system, &code)));
+        Some(coding.display.clone().or(known).unwrap_or(code))
+    }
+
+    /// The codes as they came, by the crosswalks from the tables they came in.
+    fn walked(self, row: &FhirRow, coding: &Coding) -> Vec<Part> {
         let uri = |name: &str| self.plan.systems.uri(name);
-        let of_table =
-            |part: &Part| part.system.as_deref().is_none_or(|system| uri(system) == uri(table));
         let mut parts = came(coding);
         if parts.is_empty() {
             let system = row.domain.clone();
             parts.push(Part { code: coding.code.clone(), system, ..Part::default() });
         }
-        let code = parts.into_iter().find(of_table)?.code?;
-        let part = Part {
-            code: Some(tables.write(&code)?.to_owned()),
-            system: tables.wire().map(str::to_owned),
-            ..Part::default()
-        };
-        let tree = self.coding_tree(&part);
-        Some(match row.shape {
-            Shape::Coding => tree,
-            Shape::Code => part.code?.into(),
-            Shape::Text => tree.get("display").cloned().or(part.code.map(Tree::from))?,
-            _ => map([("coding", list(vec![tree]))]),
-        })
+        let mut found = Vec::new();
+        for (table, tables) in &row.original {
+            let of_table = |part: &&Part| {
+                part.system.as_deref().is_none_or(|system| uri(system) == uri(table))
+            };
+            let codes = parts.iter().filter(of_table).filter_map(|part| part.code.as_deref());
+            found.extend(codes.filter_map(|code| tables.write(code)).map(|code| Part {
+                code: Some(code.to_owned()),
+                system: tables.wire().map(str::to_owned),
+                ..Part::default()
+            }));
+        }
+        found
+    }
+
+    /// What the crosswalks from the sender's tables make of a code, alone.
+    fn walked_alone(self, row: &FhirRow, coding: &Coding) -> Option<Tree> {
+        let walked = self.walked(row, coding);
+        let walked: Vec<_> = walked.iter().map(|part| self.coding_tree(part)).collect();
+        let first = walked.first()?;
+        match row.shape {
+            Shape::Coding => Some(first.clone()),
+            Shape::Code => first.get("code").cloned(),
+            Shape::Text => first.get("display").or(first.get("code")).cloned(),
+            _ => Some(map([("coding", list(walked))])),
+        }
     }
 
     /// Every coding of a value: those that came, the crosswalk's, the element's own.
@@ -246,6 +272,10 @@ impl Forms<'_> {
         };
         let text =
             (row.shape == Shape::CodeableConcept).then(|| leaves.member(tree, "text")).flatten();
+        let repeats = |text: &String| {
+            row.worded && parts.first().is_some_and(|first| first.display.as_ref() == Some(text))
+        };
+        let text = text.filter(|text| !repeats(text));
         self.gathered((row, codes), parts, text)
     }
 
