@@ -184,23 +184,13 @@ impl<'a> Compiler<'a> {
             Some(codes) => (codes.get_ref().as_str(), codes.span()),
             None => (domain.unwrap_or_default(), row.element.span()),
         };
-        let (left, right) = match text.split_once('|') {
-            Some((left, right)) => (left.trim(), Some(right.trim())),
-            None => (text.trim(), None),
-        };
+        let left = text.split('|').next().unwrap_or_default().trim();
         if let Some(domain) = domain.filter(|domain| *domain != left) {
             return Err(file
                 .fault(span, format!("{} is coded by {domain}, not by {left}", element.id))
                 .hint(format!("write codes = \"{domain} | <table of the wire>\"")));
         }
-        let tables = match self.shared.get(text) {
-            Some(tables) => Arc::clone(tables),
-            None => Arc::new(
-                self.compile_tables(left, right)
-                    .map_err(|name| self.missing(file, span.clone(), &name))?,
-            ),
-        };
-        self.shared.insert(text.to_owned(), Arc::clone(&tables));
+        let tables = self.crossing(file, &Spanned::new(span.clone(), text.to_owned()))?;
         match &*tables {
             Tables::Walk { into, .. } if into.is_empty() && row.way != Way::Out => {
                 Err(file.fault(span, "the crosswalk has no way from the wire to the element"))
@@ -210,6 +200,26 @@ impl<'a> Compiler<'a> {
                 .hint("add rows that go back, or write way = \"in\"")),
             _ => Ok(Codes { tables, refuse }),
         }
+    }
+
+    /// `left | right`, shared by all that name them.
+    pub fn crossing(
+        &mut self,
+        file: Text<'_>,
+        named: &Spanned<String>,
+    ) -> Result<Arc<Tables>, Diagnostic> {
+        let text = named.get_ref().as_str();
+        if let Some(tables) = self.shared.get(text) {
+            return Ok(Arc::clone(tables));
+        }
+        let (left, right) = match text.split_once('|') {
+            Some((left, right)) => (left.trim(), Some(right.trim())),
+            None => (text.trim(), None),
+        };
+        let compiled = self.compile_tables(left, right);
+        let tables = Arc::new(compiled.map_err(|name| self.missing(file, named.span(), &name))?);
+        self.shared.insert(text.to_owned(), Arc::clone(&tables));
+        Ok(tables)
     }
 
     /// An error is the name of what is missing.

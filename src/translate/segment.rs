@@ -235,12 +235,21 @@ fn event_segment(
 
 /// Keeps the parents an event lists before the segment itself: a specimen holds its orders
 /// in OUL^R22, an order its specimens in ORU^R01, and the tables of both serve both.
-fn nest(segments: &mut [EventSegment]) {
+/// A segment may be listed again where its second place has another parent: a restriction
+/// stands behind the patient, and behind the visit.
+fn nest(segments: &mut Vec<EventSegment>) {
     let order: Vec<_> = segments.iter().map(|segment| segment.id).collect();
-    for (index, segment) in segments.iter_mut().enumerate() {
-        let before = order.get(..index).unwrap_or_default();
+    for segment in segments.iter_mut() {
+        let last = order.iter().rposition(|id| *id == segment.id).unwrap_or_default();
+        let before = order.get(..last).unwrap_or_default();
         segment.parents.retain(|parent| before.contains(parent));
     }
+    let mut seen = Vec::new();
+    segments.retain(|segment| {
+        let first = !seen.contains(&segment.id);
+        seen.push(segment.id);
+        first
+    });
 }
 
 /// Why a row cannot stand beside one before it, and what to do.

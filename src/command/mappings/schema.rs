@@ -167,6 +167,7 @@ const FHIR_CONSTANT: &[Key] = &[
     ("is", Text(true), "what stands there"),
     ("has", Text(false), "only where the group has this element"),
     ("one_of", Texts(false), "with has: only where it is one of these"),
+    ("lacks", Text(false), "only where the group lacks this element"),
     ("datasets", Texts(false), "only in records of these datasets"),
 ];
 const FHIR_ROW: &[Key] = &[
@@ -185,11 +186,25 @@ const FHIR_ROW: &[Key] = &[
     ("unit", Text(false), "of a quantity that names none"),
     ("role", Text(false), "in which role a person is referred to"),
     ("several", Texts(false), "only of several values: each an item, with these members"),
+    ("has", Text(false), "written only where the group has this element"),
+    ("one_of", Texts(false), "with has: only where it is one of these"),
+    ("lacks", Text(false), "only where the group lacks this element"),
+    ("inside", Flag, "with from: of groups right inside the file's own"),
+    ("join", Text(false), "what stands between all values in one text"),
+    ("with", Texts(false), "with join: elements joined behind"),
+    ("part", Number, "of a composite this component alone"),
+    ("original", Any, "the sender's table | the table its codes become"),
+    ("besides", Rows(FHIR_CONSTANT), "constants of the item the value stands in"),
+    ("worded", Flag, "a code's text repeats what it says"),
     ("note", Text(false), "for the reader"),
 ];
 const REF: &[Key] = &[
     ("wire", Text(true), "where the reference stands"),
     ("to", Text(true), "the resource type or file it leads to"),
+    ("has", Text(false), "only to those whose group has this element"),
+    ("one_of", Texts(false), "with has: only where it is one of these"),
+    ("inside", Flag, "only to those of the own group or inside it"),
+    ("typed", Flag, "says the type of what it leads to"),
     ("note", Text(false), "for the reader"),
 ];
 const FHIR: &[Key] = &[

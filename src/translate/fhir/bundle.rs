@@ -4,15 +4,18 @@ use sha2::{Digest, Sha256};
 
 use super::super::file::Way;
 use super::form::{Forms, Made, instant, map, reference};
+use super::kin::Kin;
 use super::place::{Draft, Item};
 use super::plan::{FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes};
 use super::sound::sound;
 use crate::translate::Pack;
-use crate::vocabulary::{ElementId, Field, GroupName, Record, Value};
+use crate::vocabulary::{ElementId, Field, Record};
 use crate::wire::Tree;
 
 /// The system of the tag that names the record's dataset.
 pub(super) const DATASET: &str = "dataset";
+/// The system of the tag that says when the event was, where the bundle says when it was sent.
+pub(super) const EVENT_TIME: &str = "event-time";
 
 /// A UUID of content: RFC 9562 section 5.8, version 8.
 pub(super) fn uuid(content: &[u8]) -> String {
@@ -34,7 +37,7 @@ pub(super) fn write(pack: &Pack, record: &Record, fired: Option<&mut Vec<bool>>)
     let mut none = Vec::new();
     let fired = fired.unwrap_or(&mut none);
     let forms = Forms { pack, plan };
-    let mut writing = Writing { forms, record, made: Made::default(), fired };
+    let mut writing = Writing { forms, record, kin: Kin(record), made: Made::default(), fired };
     let mut instances = Vec::new();
     for (number, file) in plan.files.iter().enumerate() {
         writing.instances((number, file), &mut instances);
@@ -63,6 +66,7 @@ struct Instance {
 struct Writing<'p, 'f> {
     forms: Forms<'p>,
     record: &'p Record,
+    kin: Kin<'p>,
     made: Made,
     fired: &'f mut Vec<bool>,
 }
@@ -77,7 +81,7 @@ impl<'p> Writing<'p, '_> {
         let id = String::new;
         for (group, content) in self.record.groups.iter().enumerate() {
             let own = if file.top { group == 0 } else { content.name == file.group };
-            let has = |element: &ElementId| self.has(group, *element, &[]);
+            let has = |element: &ElementId| self.kin.has(group, *element, &[]);
             if !own || !(file.needs.is_empty() || file.needs.iter().any(has)) {
                 continue;
             }
@@ -153,7 +157,7 @@ impl<'p> Writing<'p, '_> {
         (group, draft): (usize, &mut Draft),
     ) -> bool {
         let mut wrote = false;
-        for inner in self.own(group, list.group) {
+        for inner in self.kin.own(group, list.group) {
             let items = self.chain(file, number, inner);
             wrote |= self.row(row, inner, (&mut *draft, &items));
         }
@@ -165,7 +169,8 @@ impl<'p> Writing<'p, '_> {
         let Some(plan) = file.lists.get(list) else { return Vec::new() };
         let outer = plan.outer.and_then(|outer| {
             let name = file.lists.get(outer)?.group;
-            let around = self.around(group).find(|index| self.name(*index) == Some(name))?;
+            let around =
+                self.kin.around(group).find(|index| self.kin.name(*index) == Some(name))?;
             Some(self.chain(file, outer, around))
         });
         let mut items = outer.unwrap_or_default();
@@ -176,26 +181,29 @@ impl<'p> Writing<'p, '_> {
     /// A row's values; says whether any was written.
     fn row(&mut self, row: &FhirRow, group: usize, (draft, items): (&mut Draft, &[Item])) -> bool {
         let groups = match row.from {
-            Some(name) => self.related(group, name),
+            Some(name) if row.inside => self.kin.children(group, name),
+            Some(name) => self.kin.related(group, name),
             None => vec![group],
         };
-        let record = self.record;
-        let groups = groups.into_iter().filter_map(|group| record.groups.get(group));
-        let fields = groups.flat_map(|group| &group.fields);
-        let fields = fields.filter(|field| field.element == row.meaning.element);
+        let groups: Vec<_> =
+            groups.into_iter().filter(|group| self.kin.holds(*group, &row.only)).collect();
+        let mut items = items.to_vec();
+        items.push(Item::New);
+        if let Some((between, others)) = &row.join {
+            let elements = std::iter::once(row.meaning.element).chain(others.iter().copied());
+            let fields = elements.flat_map(|element| self.fields(&groups, element));
+            let words: Vec<_> = fields.filter_map(|field| self.forms.words(&field.value)).collect();
+            let joined = words.join(between);
+            return !joined.is_empty() && self.put(row, (group, joined.into()), (draft, &items));
+        }
+        let fields: Vec<_> = self.fields(&groups, row.meaning.element).collect();
         let mut wrote = false;
-        if !row.several.is_empty() && fields.clone().count() < 2 {
+        if !row.several.is_empty() && fields.len() < 2 {
             return false;
         }
         for field in fields {
             let Some(value) = self.forms.write(row, &field.value, &mut self.made) else { continue };
-            let mut items = items.to_vec();
-            items.push(Item::New);
-            if draft.put(&row.path, &items, value) {
-                self.beside(row, draft);
-                self.fire(row);
-                wrote = true;
-            }
+            wrote |= self.put(row, (group, value), (draft, &items));
             if wrote && !row.repeats {
                 break;
             }
@@ -203,12 +211,34 @@ impl<'p> Writing<'p, '_> {
         wrote
     }
 
-    /// The one value of a row's condition.
-    fn beside(&self, row: &FhirRow, draft: &mut Draft) {
-        let Some((path, values)) = &row.when else { return };
-        if let [only] = values.as_slice() {
+    /// The fields of an element in some groups.
+    fn fields(&self, groups: &[usize], element: ElementId) -> impl Iterator<Item = &'p Field> {
+        let record = self.record;
+        let groups = groups.iter().filter_map(move |group| record.groups.get(*group));
+        let fields = groups.flat_map(|group| &group.fields);
+        fields.filter(move |field| field.element == element)
+    }
+
+    /// Puts a value where its row says, and what stands beside it.
+    fn put(
+        &mut self,
+        row: &FhirRow,
+        (group, value): (usize, Tree),
+        (draft, items): (&mut Draft, &[Item]),
+    ) -> bool {
+        if !draft.put(&row.path, items, value) {
+            return false;
+        }
+        let beside = row.besides.iter().filter(|beside| self.holds(beside, group));
+        let beside: Vec<_> = beside.map(|beside| &beside.constant).collect();
+        draft.beside(&row.path, items, &beside);
+        if let Some((path, [only])) =
+            row.when.as_ref().map(|(path, values)| (path, values.as_slice()))
+        {
             draft.put(path, &[], only.as_str().into());
         }
+        self.fire(row);
+        true
     }
 
     fn fire(&mut self, row: &FhirRow) {
@@ -228,7 +258,7 @@ impl<'p> Writing<'p, '_> {
                 continue;
             };
             let Some(plan) = file.lists.get(list) else { continue };
-            for inner in self.own(group, plan.group) {
+            for inner in self.kin.own(group, plan.group) {
                 if draft.knows(list, inner) && self.holds(constant, inner) {
                     let items = self.chain(file, list, inner);
                     draft.set(&constant.constant, &items);
@@ -241,82 +271,7 @@ impl<'p> Writing<'p, '_> {
     fn holds(&self, constant: &Sometimes, group: usize) -> bool {
         let datasets = &constant.datasets;
         let told = datasets.is_empty() || datasets.contains(&self.record.dataset);
-        told && constant.has.is_none_or(|element| self.has(group, element, &constant.one_of))
-    }
-
-    /// Whether a group, or one around or inside it, has an element with one of these values.
-    fn has(&self, group: usize, element: ElementId, one_of: &[String]) -> bool {
-        let fits = |field: &&Field| {
-            field.element == element && (one_of.is_empty() || is_one_of(&field.value, one_of))
-        };
-        let here = |index: usize| {
-            let group = self.record.groups.get(index);
-            group.is_some_and(|group| group.fields.iter().any(|field| fits(&field)))
-        };
-        self.around(group).any(here)
-            || (0..self.record.groups.len()).any(|inner| self.within(inner, group) && here(inner))
-    }
-
-    /// A group and those it stands in, innermost first.
-    fn around(&self, group: usize) -> impl Iterator<Item = usize> + '_ {
-        std::iter::successors(Some(group), |index| {
-            let parent = self.record.groups.get(*index)?.parent?;
-            // Parents stand before their children, so this ends.
-            usize::try_from(parent).ok().filter(|parent| parent < index)
-        })
-    }
-
-    fn name(&self, group: usize) -> Option<GroupName> {
-        self.record.groups.get(group).map(|group| group.name)
-    }
-
-    /// Whether a group stands inside another, at any depth.
-    fn within(&self, inner: usize, outer: usize) -> bool {
-        inner != outer && (outer == 0 || self.around(inner).any(|around| around == outer))
-    }
-
-    /// The groups of a name inside a group.
-    fn inside(&self, group: usize, name: GroupName) -> Vec<usize> {
-        let all = 0..self.record.groups.len();
-        all.filter(|inner| self.name(*inner) == Some(name))
-            .filter(|inner| self.within(*inner, group) || *inner == group)
-            .collect()
-    }
-
-    /// The groups of a name that are a group's own: of the top group all, else its children.
-    fn own(&self, group: usize, name: GroupName) -> Vec<usize> {
-        let inside = self.inside(group, name).into_iter();
-        let own = |inner: &usize| {
-            group == 0 || *inner == group || self.around(*inner).nth(1) == Some(group)
-        };
-        inside.filter(own).collect()
-    }
-
-    /// The nearest groups of a name: itself or around, else its own children, else those of
-    /// the groups around it, else anywhere but inside a sibling: a result's comment is never
-    /// the order's, nor one order's timing another's.
-    fn related(&self, group: usize, name: GroupName) -> Vec<usize> {
-        if let Some(found) = self.around(group).find(|index| self.name(*index) == Some(name)) {
-            return vec![found];
-        }
-        let children = |outer: usize| {
-            let named = self.inside(outer, name).into_iter();
-            named.filter(|inner| self.around(*inner).nth(1) == Some(outer)).collect::<Vec<_>>()
-        };
-        let near = self.around(group).map(children).find(|found| !found.is_empty());
-        near.unwrap_or_else(|| {
-            let all = self.inside(0, name).into_iter();
-            all.filter(|found| !self.of_sibling(group, *found)).collect()
-        })
-    }
-
-    /// Whether a group stands inside another repeat of a group or of one around it.
-    fn of_sibling(&self, group: usize, other: usize) -> bool {
-        let mut own = self.around(group).filter(|index| *index != 0);
-        own.any(|index| {
-            let mut outer = self.around(other);
-            outer.any(|outer| outer != index && self.name(outer) == self.name(index))
-        })
+        told && self.kin.holds(group, &constant.only)
     }
 
     /// A resource with its references, its type and its id.
@@ -330,7 +285,7 @@ impl<'p> Writing<'p, '_> {
                 self.refer(instances, (to, (index, instance.group)), (&mut draft, &[]));
                 continue;
             };
-            for inner in self.own(instance.group, list.1.group) {
+            for inner in self.kin.own(instance.group, list.1.group) {
                 if draft.knows(list.0, inner) || list.1.path.0.len() + 1 == to.path.0.len() {
                     let items = self.chain(file, list.0, inner);
                     self.refer(instances, (to, (index, inner)), (&mut draft, &items));
@@ -358,7 +313,13 @@ impl<'p> Writing<'p, '_> {
             let Some(instance) = instances.get(found) else { continue };
             let mut items = items.to_vec();
             items.push(Item::New);
-            draft.put(&to.path, &items, reference(&instance.id));
+            let mut tree = reference(&instance.id);
+            if let (true, Tree::Map(members)) = (to.typed, &mut tree)
+                && let Some(file) = self.forms.plan.files.get(instance.file)
+            {
+                members.push(("type".to_owned(), file.resource.as_str().into()));
+            }
+            draft.put(&to.path, &items, tree);
         }
     }
 
@@ -369,23 +330,24 @@ impl<'p> Writing<'p, '_> {
                 .iter()
                 .enumerate()
                 .filter(|(index, instance)| *index != own && to.to.contains(&instance.file))
+                .filter(|(_, instance)| self.kin.holds(instance.group, &to.only))
         };
         let limit = if to.every { usize::MAX } else { 1 };
         let of = |near: &dyn Fn(usize) -> bool| {
             let found = all().filter(|(_, instance)| near(instance.group));
             found.map(|(index, _)| index).take(limit).collect::<Vec<_>>()
         };
-        let inside = || of(&|near| self.within(near, group));
+        let inside = || of(&|near| self.kin.within(near, group));
         let around = || {
-            let mut around = self.around(group).skip(1).map(|outer| of(&|near| near == outer));
+            let mut around = self.kin.around(group).skip(1).map(|outer| of(&|near| near == outer));
             around.find(|found| !found.is_empty()).unwrap_or_default()
         };
         let own_group = of(&|near| near == group);
         // What stands beside it below the nearest group around it.
         let beside = || {
-            let mut around = self.around(group).skip(1).filter(|outer| *outer != 0);
+            let mut around = self.kin.around(group).skip(1).filter(|outer| *outer != 0);
             let found = around.find_map(|outer| {
-                Some(of(&|near| self.within(near, outer))).filter(|found| !found.is_empty())
+                Some(of(&|near| self.kin.within(near, outer))).filter(|found| !found.is_empty())
             });
             found.unwrap_or_default()
         };
@@ -396,8 +358,11 @@ impl<'p> Writing<'p, '_> {
         if !own_group.is_empty() {
             return own_group;
         }
+        if to.inside {
+            return inside();
+        }
         let near = order.into_iter().map(|near| near()).find(|found| !found.is_empty());
-        near.unwrap_or_else(|| of(&|near| !self.of_sibling(group, near)))
+        near.unwrap_or_else(|| of(&|near| !self.kin.of_sibling(group, near)))
     }
 
     /// The bundle of all resources.
@@ -410,16 +375,20 @@ impl<'p> Writing<'p, '_> {
         let entries = own.chain(made).map(|(id, resource)| {
             map([("fullUrl", Some(format!("urn:uuid:{id}").into())), ("resource", Some(resource))])
         });
-        let tag = map([
-            ("system", Some(plan.systems.uri(DATASET).into())),
-            ("code", Some(self.record.dataset.as_str().into())),
-        ]);
+        let tag = |system: &str, code: &str| {
+            map([("system", Some(plan.systems.uri(system).into())), ("code", Some(code.into()))])
+        };
+        let mut tags = vec![tag(DATASET, self.record.dataset.as_str())];
         let time = self.record.time.as_ref();
         let time = time.and_then(|time| instant(time, &plan.bundle.offset));
+        // When the message was sent, by `bundle.toml`; else when the event was.
+        let sent = bundle.get("timestamp").is_some();
+        tags.extend(time.as_deref().filter(|_| sent).map(|time| tag(EVENT_TIME, time)));
+        let time = time.filter(|_| !sent);
         let entries: Vec<_> = entries.collect();
         let mut members = vec![
             ("resourceType".to_owned(), Tree::from("Bundle")),
-            ("meta".to_owned(), map([("tag", Some(Tree::List(vec![tag])))])),
+            ("meta".to_owned(), map([("tag", Some(Tree::List(tags)))])),
         ];
         if let Tree::Map(own) = pruned(bundle) {
             members.extend(own.into_iter().filter(|(name, _)| name != "meta"));
@@ -445,19 +414,6 @@ fn name_all(plan: &FhirPlan, instances: &mut [Instance]) {
             number => uuid(format!("{number}{content}").as_bytes()),
         };
         *count += 1;
-    }
-}
-
-fn is_one_of(value: &Value, one_of: &[String]) -> bool {
-    let is = |text: &str| one_of.iter().any(|one| one == text);
-    match value {
-        Value::Boolean(yes) => is(if *yes { "true" } else { "false" }),
-        Value::Code(coding) => {
-            let original = coding.original.as_ref().map(|original| original.code.as_str());
-            coding.code.as_deref().is_some_and(is) || original.is_some_and(is)
-        }
-        Value::Text(text) => is(text),
-        _ => false,
     }
 }
 

@@ -6,12 +6,11 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::super::compile::{Compiler, Text};
-use super::super::file::{Reason, Way};
+use super::super::file::Reason;
 use super::super::plan::Bin;
-use super::file::{ConstantText, EachElementText, EachText, FhirRowText, RefText, ResourceFile};
-use super::form::Shape;
+use super::file::{ConstantText, RefText, ResourceFile};
 use super::path::{Constant, Path, PathFault};
-use super::plan::{Bundle, EachElement, FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes};
+use super::plan::{Bundle, FhirPlan, ListPlan, Only, Ref, ResourcePlan, Sometimes};
 use super::structure::{self, Member, Structure};
 use super::systems::Systems;
 use crate::vocabulary::{Dataset, Diagnostic, ElementId, Files, GroupName};
@@ -21,14 +20,14 @@ const UNITS: &str = "fhir/units.csv";
 /// The record's own group.
 const TOP: &str = "record";
 
-type Spot = Range<usize>;
+pub(super) type Spot = Range<usize>;
 
 /// One file with the resource its paths begin in.
 #[derive(Clone, Copy)]
-struct Scope<'a> {
-    file: Text<'a>,
-    structure: &'a Structure,
-    resource: &'a str,
+pub(super) struct Scope<'a> {
+    pub file: Text<'a>,
+    pub structure: &'a Structure,
+    pub resource: &'a str,
 }
 
 impl FhirPlan {
@@ -151,7 +150,7 @@ impl Compiler<'_> {
         }
         self.constants(scope, table, &mut plan);
         for reference in &table.refs {
-            let compiled = compiled_ref(scope, &plan.lists, reference);
+            let compiled = self.compiled_ref(scope, &plan.lists, reference);
             plan.refs.extend(self.note(compiled));
         }
         for row in &table.rows {
@@ -186,7 +185,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn sometimes(
+    pub(super) fn sometimes(
         &self,
         scope: Scope<'_>,
         lists: &[ListPlan],
@@ -202,125 +201,63 @@ impl Compiler<'_> {
         if constant.path.stars() > around {
             return Err(scope.file.fault(spot, "`*` needs a group").hint("groups = { … }"));
         }
-        let has = match &text.has {
-            Some(element) => Some(self.known_element(scope.file, element)?),
-            None => None,
-        };
-        let datasets = datasets(scope.file, &text.datasets)?;
-        Ok(Sometimes { constant, list, has, one_of: text.one_of.clone(), datasets })
+        self.sometimes_of(scope.file, (constant, list), text)
     }
 
-    fn fhir_row(
-        &mut self,
+    /// A constant with the conditions its text names.
+    pub(super) fn sometimes_of(
+        &self,
+        file: Text<'_>,
+        (constant, list): (Constant, Option<usize>),
+        text: &ConstantText,
+    ) -> Result<Sometimes, Diagnostic> {
+        let named = (&text.has, &text.lacks);
+        let only = self.only(file, named, &text.one_of)?;
+        Ok(Sometimes { constant, list, only, datasets: datasets(file, &text.datasets)? })
+    }
+
+    /// What a group must have and lack.
+    pub(super) fn only(
+        &self,
+        file: Text<'_>,
+        (has, lacks): (&Option<Spanned<String>>, &Option<Spanned<String>>),
+        one_of: &[String],
+    ) -> Result<Only, Diagnostic> {
+        let known = |element: &Option<Spanned<String>>| {
+            element.as_ref().map(|element| self.known_element(file, element)).transpose()
+        };
+        Ok(Only { has: known(has)?, one_of: one_of.to_vec(), lacks: known(lacks)? })
+    }
+
+    fn compiled_ref(
+        &self,
         scope: Scope<'_>,
-        plan: &ResourcePlan,
-        row: &Spanned<FhirRowText>,
-    ) -> Result<FhirRow, Diagnostic> {
-        let (file, text) = (scope.file, row.get_ref());
-        let spot = text.wire.span();
+        lists: &[ListPlan],
+        reference: &Spanned<RefText>,
+    ) -> Result<Ref, Diagnostic> {
+        let text = reference.get_ref();
         let (path, end) = path(scope, &text.wire)?;
-        let list = innermost(&plan.lists, &path);
-        let around = list.and_then(|list| plan.lists.get(list)).map_or(0, |list| list.path.stars());
-        if path.stars() > around + 1 {
-            return Err(file
-                .fault(spot, "more than one `*` needs groups")
-                .hint("groups = { \"/contact/*\" = \"contact\" }"));
+        let (named, spot) = (text.to.get_ref().clone(), text.to.span());
+        if end.of != "Reference" {
+            let message = format!("a reference stands there, not a {}", end.of);
+            return Err(scope.file.fault(text.wire.span(), message));
         }
-        let plain = Spanned::new(row.span(), text.plain());
-        let meaning = self.meaning(file, &plain)?;
-        let element = self.catalogue.get(meaning.element);
-        let shape = Shape::of(&end.of).ok_or_else(|| {
-            file.fault(spot.clone(), format!("a value cannot be a whole {}", end.of))
-                .hint("name one of its members")
-        })?;
-        let element = element.filter(|element| shape.holds(element.value)).ok_or_else(|| {
-            let message = format!("{} cannot stand as {}", meaning.element, end.of);
-            file.fault(text.element.span(), message)
-        })?;
-        let from = match &text.from {
-            Some(from) => Some(named::<GroupName>(file, from)?),
-            None => None,
-        };
-        let when = match &text.when {
-            Some(when) => {
-                let spanned = Spanned::new(when.span(), when.get_ref().wire.clone());
-                Some((self::path(scope, &spanned)?.0, when.get_ref().is.clone()))
-            }
-            None => None,
-        };
-        let codes = text.codes.as_ref().map(|codes| codes.get_ref().as_str());
-        let left = codes.and_then(|codes| codes.split('|').next()).map(str::trim);
-        let domain = left.map(str::to_owned).or_else(|| element.domain.clone());
-        let repeats = path.stars() > around;
-        let row = FhirRow {
-            path,
-            of: end.of,
-            shape,
-            meaning,
-            list,
-            repeats,
-            from,
-            when,
-            domain,
-            system: text.system.clone(),
-            unit: text.unit.clone(),
-            targets: end.targets.into_iter().filter(|target| !target.is_empty()).collect(),
-            role: text.role.clone(),
-            several: text.several.clone(),
-        };
-        match plan.rows.iter().any(|before| never(before, &row)) {
-            true => Err(file
-                .fault(spot, "this row can never apply: the one before takes its place and element")
-                .hint("remove one, or give the one before a `when`")),
-            false => Ok(row),
+        let typed = scope.structure.has(&named);
+        let allowed = end.targets.iter().any(|target| *target == named || target.is_empty());
+        if typed && !allowed {
+            let message = format!("this reference may not point to {named}");
+            return Err(scope.file.fault(spot, message).hint(end.targets.join(", ")));
         }
+        let list = innermost(lists, &path);
+        let around = list.and_then(|list| lists.get(list)).map_or(0, |list| list.path.stars());
+        let every = path.stars() > around;
+        let place = scope.file.fault(spot, format!("no file makes {named}"));
+        let only = self.only(scope.file, (&text.has, &None), &text.one_of)?;
+        let (inside, typed) = (text.inside, text.typed);
+        Ok(Ref { path, list, every, only, inside, typed, to: Vec::new(), named, place })
     }
 
-    fn each_element(
-        &mut self,
-        scope: Scope<'_>,
-        (each, element): (&Spanned<EachText>, &Spanned<EachElementText>),
-        systems: &Systems,
-    ) -> Result<EachElement, Diagnostic> {
-        let (each, text) = (each.get_ref(), element.get_ref());
-        let (_, end) = path(scope, &each.code)?;
-        if end.of != "CodeableConcept" {
-            return Err(scope.file.fault(each.code.span(), "the code is a CodeableConcept"));
-        }
-        let one = super::super::file::ElementText::One(text.element.get_ref().clone());
-        let row = FhirRowText {
-            wire: text.wire.clone().unwrap_or_else(|| each.wire.clone()),
-            element: Spanned::new(text.element.span(), one),
-            form: None,
-            kind: None,
-            codes: None,
-            unknown: super::super::file::Unknown::default(),
-            when: None,
-            required: false,
-            strict: false,
-            way: Way::Both,
-            from: None,
-            system: None,
-            unit: text.unit.clone(),
-            role: None,
-            several: Vec::new(),
-            note: None,
-        };
-        let empty = ResourcePlan::empty(scope.resource);
-        let mut row = self.fhir_row(scope, &empty, &Spanned::new(element.span(), row))?;
-        // Two resources may say the same of it.
-        row.repeats = true;
-        let uri = systems.uri(&text.system);
-        let members = [("system", Some(uri.as_str())), ("code", Some(text.code.as_str()))];
-        let members = members.into_iter().chain([("display", text.display.as_deref())]);
-        let constants = members.filter_map(|(member, is)| {
-            let wire = format!("{}/coding/{member}", each.code.get_ref());
-            Some(constant(scope, (&wire, each.code.span()), is?))
-        });
-        Ok(EachElement { row, code: constants.collect::<Result<_, _>>()? })
-    }
-
-    fn known_element(
+    pub(super) fn known_element(
         &self,
         file: Text<'_>,
         name: &Spanned<String>,
@@ -333,7 +270,7 @@ impl Compiler<'_> {
 
 impl ResourcePlan {
     /// A file without rows.
-    fn empty(resource: &str) -> Self {
+    pub(super) fn empty(resource: &str) -> Self {
         let top = GroupName::fixed(TOP);
         Self {
             name: String::new(),
@@ -355,7 +292,7 @@ impl ResourcePlan {
     }
 }
 
-fn told(file: Text<'_>, spot: Spot, fault: PathFault) -> Diagnostic {
+pub(super) fn told(file: Text<'_>, spot: Spot, fault: PathFault) -> Diagnostic {
     let told = file.fault(spot, fault.message);
     match fault.hint {
         Some(hint) => told.hint(hint),
@@ -363,12 +300,12 @@ fn told(file: Text<'_>, spot: Spot, fault: PathFault) -> Diagnostic {
     }
 }
 
-fn path(scope: Scope<'_>, wire: &Spanned<String>) -> Result<(Path, Member), Diagnostic> {
+pub(super) fn path(scope: Scope<'_>, wire: &Spanned<String>) -> Result<(Path, Member), Diagnostic> {
     Path::parse(scope.structure, scope.resource, wire.get_ref())
         .map_err(|fault| told(scope.file, wire.span(), fault))
 }
 
-fn constant(
+pub(super) fn constant(
     scope: Scope<'_>,
     (wire, spot): (&str, Spot),
     is: &str,
@@ -378,12 +315,15 @@ fn constant(
 }
 
 /// A configured name of a kind.
-fn named<T: ConfiguredName>(file: Text<'_>, name: &Spanned<String>) -> Result<T, Diagnostic> {
+pub(super) fn named<T: ConfiguredName>(
+    file: Text<'_>,
+    name: &Spanned<String>,
+) -> Result<T, Diagnostic> {
     T::of(name.get_ref())
         .ok_or_else(|| file.fault(name.span(), format!("`{}` is no name", name.get_ref())))
 }
 
-trait ConfiguredName: Sized {
+pub(super) trait ConfiguredName: Sized {
     fn of(text: &str) -> Option<Self>;
 }
 
@@ -426,46 +366,10 @@ fn lists(scope: Scope<'_>, table: &ResourceFile) -> Result<Vec<ListPlan>, Diagno
 }
 
 /// The deepest list a path stands in.
-fn innermost(lists: &[ListPlan], path: &Path) -> Option<usize> {
+pub(super) fn innermost(lists: &[ListPlan], path: &Path) -> Option<usize> {
     let around = lists
         .iter()
         .enumerate()
         .filter(|(_, list)| path.0.len() > list.path.0.len() && path.0.starts_with(&list.path.0));
     around.max_by_key(|(_, list)| list.path.0.len()).map(|(index, _)| index)
-}
-
-fn compiled_ref(
-    scope: Scope<'_>,
-    lists: &[ListPlan],
-    reference: &Spanned<RefText>,
-) -> Result<Ref, Diagnostic> {
-    let text = reference.get_ref();
-    let (path, end) = path(scope, &text.wire)?;
-    let (named, spot) = (text.to.get_ref().clone(), text.to.span());
-    if end.of != "Reference" {
-        let message = format!("a reference stands there, not a {}", end.of);
-        return Err(scope.file.fault(text.wire.span(), message));
-    }
-    let typed = scope.structure.has(&named);
-    let allowed = end.targets.iter().any(|target| *target == named || target.is_empty());
-    if typed && !allowed {
-        let message = format!("this reference may not point to {named}");
-        return Err(scope.file.fault(spot, message).hint(end.targets.join(", ")));
-    }
-    let list = innermost(lists, &path);
-    let around = list.and_then(|list| lists.get(list)).map_or(0, |list| list.path.stars());
-    let every = path.stars() > around;
-    let place = scope.file.fault(spot, format!("no file makes {named}"));
-    Ok(Ref { path, list, every, to: Vec::new(), named, place })
-}
-
-/// Whether the row before takes everything this one would.
-fn never(before: &FhirRow, row: &FhirRow) -> bool {
-    let same = before.path == row.path && before.meaning.element == row.meaning.element;
-    let told_apart = before.from != row.from || before.when.is_some() || {
-        use super::super::plan::Read;
-        matches!((&before.meaning.read, &row.meaning.read),
-            (Read::Identifier(one), Read::Identifier(other)) if one != other)
-    };
-    same && !told_apart && before.meaning.way == row.meaning.way
 }

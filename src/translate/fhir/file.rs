@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::super::file::{As, ElementText, ExampleText, Reason, RowText, Unknown, Way, WhenText};
+use super::super::file::{
+    As, ElementText, ExampleText, OneOrMany, Reason, RowText, Unknown, Way, WhenText,
+};
 use crate::vocabulary::IdentifierKind;
 
 /// `fhir/condition.toml`.
@@ -101,6 +103,9 @@ pub(in crate::translate) struct ConstantText {
     /// With `has`: only where its code, text or yes and no is one of these.
     #[serde(default)]
     pub one_of: Vec<String>,
+    /// Only where neither the group nor one around or inside it has this element.
+    #[serde(default)]
+    pub lacks: Option<Spanned<String>>,
     /// Only in records of these datasets.
     #[serde(default)]
     pub datasets: Vec<Spanned<String>>,
@@ -113,6 +118,18 @@ pub(in crate::translate) struct RefText {
     pub wire: Spanned<String>,
     /// The resource type, or the name of its file without `.toml`.
     pub to: Spanned<String>,
+    /// Only to resources whose group, or one around or inside it, has this element.
+    #[serde(default)]
+    pub has: Option<Spanned<String>>,
+    /// With `has`: only where its code, text or yes and no is one of these.
+    #[serde(default)]
+    pub one_of: Vec<String>,
+    /// Only to resources of the own group or of one inside it.
+    #[serde(default)]
+    pub inside: bool,
+    /// Whether the reference says the type of what it leads to.
+    #[serde(default)]
+    pub typed: bool,
     #[allow(dead_code, reason = "for the reader of the file")]
     #[serde(default)]
     pub note: Option<String>,
@@ -152,6 +169,37 @@ pub(in crate::translate) struct FhirRowText {
     /// Only where there are several values: each an item, with these members of the resource.
     #[serde(default)]
     pub several: Vec<String>,
+    /// Writing: only where the value's group, or one around or inside it, has this element.
+    #[serde(default)]
+    pub has: Option<Spanned<String>>,
+    /// With `has`: only where its code, text or yes and no is one of these.
+    #[serde(default)]
+    pub one_of: Vec<String>,
+    /// Only where the group lacks this element; reading, where nothing before was read as it.
+    #[serde(default)]
+    pub lacks: Option<Spanned<String>>,
+    /// With `from`: of groups right inside the file's own alone.
+    #[serde(default)]
+    pub inside: bool,
+    /// The values as one text, with this between them.
+    #[serde(default)]
+    pub join: Option<String>,
+    /// With `join`: and those of these elements, behind.
+    #[serde(default)]
+    pub with: Vec<Spanned<String>>,
+    /// Of a composite this component alone, as text.
+    #[serde(default)]
+    pub part: Option<usize>,
+    /// The code as it came, of the left table or of none that was named, by these crosswalks:
+    /// beside the codings of the row, and with `way = "out"` instead of them.
+    #[serde(default)]
+    pub original: Option<Spanned<OneOrMany>>,
+    /// What stands beside the value in its item, where the item has no such member.
+    #[serde(default)]
+    pub besides: Vec<Spanned<ConstantText>>,
+    /// The text of a code repeats what it says, where no original text came.
+    #[serde(default)]
+    pub worded: bool,
     #[allow(dead_code, reason = "for the reader of the file")]
     pub note: Option<String>,
 }

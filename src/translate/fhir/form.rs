@@ -9,6 +9,7 @@ mod identifier;
 mod name;
 mod number;
 mod party;
+mod place;
 mod time;
 
 pub(super) use party::{Made, reference};
@@ -203,6 +204,35 @@ pub(super) fn guarded(text: &str) -> String {
     text.replace('\\', "\\E\\").replace('&', "\\T\\")
 }
 
+/// One component of a composite as a person reads it.
+fn part(value: &Value, number: usize) -> Option<String> {
+    let parts = match value {
+        Value::Address(whole)
+        | Value::Name(whole)
+        | Value::Organization(whole)
+        | Value::Person(whole)
+        | Value::Place(whole)
+        | Value::Telecom(whole) => {
+            if whole.parts.is_empty() && number == 1 {
+                return Some(whole.text.clone());
+            }
+            &whole.parts
+        }
+        Value::Code(coding) => {
+            let original = coding.original.as_ref();
+            let parts = original.map(|original| original.parts.as_slice()).unwrap_or_default();
+            if parts.is_empty() && number == 1 {
+                let code = original.map(|original| original.code.clone());
+                return code.or_else(|| coding.code.clone());
+            }
+            return sub(parts, number, 1);
+        }
+        Value::Identifier(identifier) => &identifier.parts,
+        _ => return None,
+    };
+    sub(parts, number, 1)
+}
+
 /// A component list as long as its last filled component.
 pub(super) fn trimmed<const N: usize>(parts: [Option<String>; N]) -> Vec<String> {
     let mut parts: Vec<_> = parts.into_iter().map(Option::unwrap_or_default).collect();
@@ -220,6 +250,9 @@ impl<'p> Forms<'p> {
     }
 
     fn formed(self, row: &FhirRow, value: &Value, made: &mut Made) -> Option<Tree> {
+        if let Some(number) = row.part {
+            return self.text(row, &part(value, number)?);
+        }
         match value {
             Value::Address(whole) if row.shape == Shape::Address => Some(self.address(whole)),
             Value::Boolean(yes) => Some(self.yes_or_no(row, *yes)),
@@ -238,6 +271,24 @@ impl<'p> Forms<'p> {
             | Value::Telecom(Composite { text, .. })
             | Value::Text(text) => self.text(row, text),
         }
+    }
+
+    /// A value in the words it is joined by.
+    pub fn words(self, value: &Value) -> Option<String> {
+        let text = match value {
+            Value::Address(whole)
+            | Value::Name(whole)
+            | Value::Organization(whole)
+            | Value::Person(whole)
+            | Value::Place(whole)
+            | Value::Telecom(whole) => whole.text.clone(),
+            Value::Code(coding) => self.said(coding)?,
+            Value::Date(date) => date.to_iso(),
+            Value::Identifier(identifier) => identifier.value.clone(),
+            Value::Text(text) => text.clone(),
+            Value::Boolean(_) | Value::Bytes(_) | Value::Quantity(_) => return None,
+        };
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Words in whatever form a place has for them.

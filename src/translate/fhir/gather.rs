@@ -67,6 +67,11 @@ fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
         // Most of these are assigners and the like: only one that says it is such is read.
         let made = matches!(file.resource.as_str(), "Organization" | "Practitioner" | "Location");
         let foreign = held == 0 && !file.fixed.is_empty();
+        // Several constants of a role say which: with one of them missing it is another.
+        let count = fixed.count();
+        if file.resource == "PractitionerRole" && count > 1 && held < count {
+            return None;
+        }
         // A file whose constants are absent comes after one that asks for none.
         return (!(made && foreign)).then_some(if foreign { 0 } else { held + 1 });
     }
@@ -86,7 +91,7 @@ fn score(file: &ResourcePlan, tree: &Tree) -> Option<usize> {
 
 /// Whether a file only tells once more, of an organization, a person or a place, what other
 /// resources say: reading takes nothing from it, and opens no group.
-fn retold(file: &ResourcePlan) -> bool {
+pub(super) fn retold(file: &ResourcePlan) -> bool {
     let made = match file.resource.as_str() {
         "Organization" | "Practitioner" | "Location" => file.fixed.is_empty(),
         "PractitionerRole" => !file.fixed.is_empty(),

@@ -52,6 +52,12 @@ impl Path {
         self.0.iter().any(|step| !step.only.is_empty())
     }
 
+    /// The steps to the innermost item of a list on the way; none if there is no list.
+    pub fn to_item(&self) -> &[Step] {
+        let last = self.0.iter().rposition(|step| step.many).map_or(0, |last| last + 1);
+        self.0.get(..last).unwrap_or_default()
+    }
+
     /// Reads a path that begins in a type, and the member at its end.
     pub fn parse(
         structure: &Structure,

@@ -40,6 +40,47 @@ impl Draft {
         self.items.contains_key(&(list, group))
     }
 
+    /// Puts constants into the item a value was put in last, where the item has no such member.
+    pub fn beside(&mut self, path: &Path, items: &[Item], constants: &[&Constant]) {
+        if constants.is_empty() {
+            return;
+        }
+        let steps = path.to_item();
+        let mut numbers = items.iter().copied();
+        let mut slot = &mut self.tree;
+        for step in steps {
+            let Tree::Map(members) = slot else { return };
+            let Some((_, member)) = members.iter_mut().find(|(name, _)| *name == step.name) else {
+                return;
+            };
+            if !step.many {
+                slot = member;
+                continue;
+            }
+            let Tree::List(list) = member else { return };
+            let index = match step.each.then(|| numbers.next().unwrap_or(Item::New)) {
+                None => list.iter().position(|item| held(item, step)),
+                Some(Item::New) => list.len().checked_sub(1),
+                Some(Item::Of { list, group }) => self.items.get(&(list, group)).copied(),
+            };
+            let Some(item) = index.and_then(|index| list.get_mut(index)) else { return };
+            slot = item;
+        }
+        // Of a coding that stands there nothing is added to.
+        let absent = |constant: &&&Constant| match constant.path.0.as_slice() {
+            [.., holder, _] if holder.name == "coding" => {
+                let around = constant.path.0.split_last().map(|(_, around)| around);
+                find(slot, "", around.unwrap_or_default()).is_empty()
+            }
+            steps => find(slot, "", steps).is_empty(),
+        };
+        let absent: Vec<_> = constants.iter().filter(absent).collect();
+        for constant in absent {
+            let (mut items, mut known) = (std::iter::empty(), HashMap::new());
+            put(slot, &constant.path.0, (&mut items, &mut known), constant.is.clone());
+        }
+    }
+
     /// Gives the items a row wrote the members that stand beside their list; the place for
     /// one value alone is left empty.
     pub fn spread(&mut self, path: &Path, members: &[String]) {
@@ -123,8 +164,13 @@ fn choose(list: &[Tree], step: &Step, (numbers, known): Items<'_>) -> (usize, bo
             }
         };
     }
-    let found = list.iter().position(|item| step.only.iter().all(|only| holds(item, only)));
+    let found = list.iter().position(|item| held(item, step));
     (found.unwrap_or(new), found.is_some())
+}
+
+/// Whether an item is one a step means.
+fn held(item: &Tree, step: &Step) -> bool {
+    step.only.iter().all(|only| holds(item, only))
 }
 
 fn set_all(slot: &mut Tree, only: &[Constant]) {

@@ -1,8 +1,9 @@
 //! The compiled plan of `fhir/`: every path, element and reference resolved.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::super::plan::{Bin, Meaning};
+use super::super::plan::{Bin, Meaning, Tables};
 use super::form::Shape;
 use super::path::{Constant, Path};
 use super::structure::Structure;
@@ -80,9 +81,17 @@ pub(super) struct Sometimes {
     pub constant: Constant,
     /// The list whose items have it; `None` is the resource itself.
     pub list: Option<usize>,
-    pub has: Option<ElementId>,
-    pub one_of: Vec<String>,
+    pub only: Only,
     pub datasets: Vec<Dataset>,
+}
+
+/// What a group must have, or lack.
+#[derive(Debug, Default)]
+pub(super) struct Only {
+    pub has: Option<ElementId>,
+    /// What it must have as value, code or yes and no; empty is any.
+    pub one_of: Vec<String>,
+    pub lacks: Option<ElementId>,
 }
 
 /// A reference to other resources of the bundle.
@@ -92,6 +101,11 @@ pub(super) struct Ref {
     pub list: Option<usize>,
     /// Whether all resources below are meant.
     pub every: bool,
+    /// What the group of a resource it points to must have.
+    pub only: Only,
+    /// Whether it points to the own group and what is inside it alone.
+    pub inside: bool,
+    pub typed: bool,
     /// Indices of the files whose resources it points to.
     pub to: Vec<usize>,
     /// The type or file as written, and where, until all files are known.
@@ -122,4 +136,17 @@ pub(super) struct FhirRow {
     pub role: Option<String>,
     /// Written only where there are several values; the members their items get.
     pub several: Vec<String>,
+    pub only: Only,
+    /// Only of groups right inside the file's own.
+    pub inside: bool,
+    /// What stands between joined values, and the elements joined behind the first.
+    pub join: Option<(String, Vec<ElementId>)>,
+    /// The component of a composite that is written alone.
+    pub part: Option<usize>,
+    /// The sender's tables, and the crosswalks from them.
+    pub original: Vec<(String, Arc<Tables>)>,
+    /// What stands beside the value in its item.
+    pub besides: Vec<Sometimes>,
+    /// Whether the text of a code repeats what it says.
+    pub worded: bool,
 }

@@ -7,9 +7,9 @@ use super::super::file::Way;
 use super::super::plan::{Bin, Codes, Read};
 use super::super::reading::with_authority;
 use super::super::{Bins, FIRST_UNMAPPED_MAX, Pack, Translation};
-use super::bundle::DATASET;
+use super::bundle::{DATASET, EVENT_TIME};
 use super::form::{Forms, date_of};
-use super::gather::{Entry, element, entries, group_all};
+use super::gather::{Entry, element, entries, group_all, retold};
 use super::leaves::Leaves;
 use super::path::Path;
 use super::place::{Found, constant_at, find};
@@ -51,7 +51,10 @@ pub(super) fn read(
     };
     let fired = fired.unwrap_or(&mut none);
     let forms = Forms { pack, plan };
-    let mut reading = Reading { forms, leaves, record, items: HashMap::new(), fired };
+    let files =
+        entries.iter().filter_map(|entry| Some((std::ptr::from_ref(entry.tree), entry.file?)));
+    let (files, items) = (files.collect(), HashMap::new());
+    let mut reading = Reading { forms, leaves, record, files, items, fired };
     if kind == "Bundle" {
         reading.envelope(tree)?;
     }
@@ -69,6 +72,8 @@ struct Reading<'p, 't, 'f> {
     forms: Forms<'p>,
     leaves: Leaves<'t>,
     record: Record,
+    /// The file that reads a resource.
+    files: HashMap<*const Tree, usize>,
     /// The group of an item, by resource, list and the items' indices.
     items: HashMap<(usize, usize, Vec<usize>), usize>,
     fired: &'f mut Vec<bool>,
@@ -90,10 +95,14 @@ impl<'p, 't> Reading<'p, 't, '_> {
                 self.leaves.take_all(tag, Bin::Mapped);
             }
         }
-        if let Some(leaf) = tree.get("timestamp") {
+        let timed = self.forms.plan.systems.uri(EVENT_TIME);
+        let timed = |tag: &&Tree| tag.get("system").and_then(Tree::text) == Some(&timed);
+        let event = tags.unwrap_or_default().iter().find(timed);
+        let stamp = tree.get("timestamp");
+        if let Some(leaf) = event.and_then(|tag| tag.get("code")).or(stamp) {
             self.record.time = leaf.text().and_then(date_of);
             if self.record.time.is_some() {
-                self.leaves.take(leaf, Bin::Mapped);
+                self.leaves.take_all(event.unwrap_or(leaf), Bin::Mapped);
             }
         }
         if let Some(own) = &self.forms.plan.bundle.own {
@@ -165,6 +174,16 @@ impl<'p, 't> Reading<'p, 't, '_> {
                 return false;
             }
         }
+        let group = self.record.groups.get(entry.group);
+        let has = |element| {
+            group.is_some_and(|group| group.fields.iter().any(|field| field.element == element))
+        };
+        if row.only.lacks.is_some_and(has) {
+            return false;
+        }
+        if self.leads_to_file(file, row, place) {
+            return false;
+        }
         let Read::Identifier(Some(own)) = row.meaning.read else { return true };
         let known = self.forms.kind(place.tree).unwrap_or(IdentifierKind::Local);
         let has_row = |kind: IdentifierKind| {
@@ -173,9 +192,24 @@ impl<'p, 't> Reading<'p, 't, '_> {
                     && matches!(other.meaning.read, Read::Identifier(Some(own)) if own == kind)
             })
         };
+        let local = IdentifierKind::Local;
         own == known
             || (own == IdentifierKind::Local && !has_row(known))
-            || (own == IdentifierKind::Other && row.path.is_narrowed())
+            || (own == IdentifierKind::Other
+                && (row.path.is_narrowed() || (!has_row(known) && !has_row(local))))
+    }
+
+    /// Whether a reference leads to a resource that a file of its own reads.
+    fn leads_to_file(&self, file: &ResourcePlan, row: &FhirRow, place: &Found<'t>) -> bool {
+        let mut refs = file.refs.iter().filter(|to| to.path == row.path).peekable();
+        if refs.peek().is_none() {
+            return false;
+        }
+        let resource = self.leaves.resolved(Some(place.tree));
+        let number = resource.and_then(|tree| self.files.get(&std::ptr::from_ref(tree)));
+        let plan = number.and_then(|number| self.forms.plan.files.get(*number));
+        let read = plan.is_some_and(|plan| !retold(plan));
+        read && number.is_some_and(|number| refs.any(|to| to.to.contains(number)))
     }
 
     /// Reads one place; says whether a value was taken.

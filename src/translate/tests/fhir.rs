@@ -82,6 +82,51 @@ fn a_path_resource_or_type_that_does_not_fit_is_refused_where_it_stands() {
 }
 
 #[test]
+fn what_a_row_writes_otherwise_than_it_reads_only_writes() {
+    check(
+        r#"rows = [{ wire = "/name/text", element = "DE02.01.039.00", part = 1 }]"#,
+        &["fhir/patient.toml:5:18: `join` and `part` only write\n  hint: way = \"out\""],
+    );
+    check(
+        r#"rows = [{ wire = "/name/*", element = "DE02.01.039.00", lacks = "MZ.nothing" }]"#,
+        &["fhir/patient.toml:5:65: there is no element MZ.nothing"],
+    );
+}
+
+/// What a row beside the others makes of a patient with two names, at a place.
+fn writes(row: &str, at: &str, expect: serde_json::Value) {
+    let rows = ROWS.replacen("rows = [", &format!("rows = [\n{row},"), 1);
+    let pack = Pack::load(&with(&rows)).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let json = r#"{ "resourceType": "Patient", "telecom": [{ "value": "1" }], "name": [
+        { "text": "Ann Lee", "family": "Lee", "given": ["Ann"] }, { "text": "李安" }] }"#;
+    let found = pack.read_fhir(Source::parse("x").unwrap(), &tree(json)).unwrap();
+    let written = pack.write_fhir(&found.record).to_json();
+    let found = written.pointer("/entry/0/resource").unwrap().pointer(at).cloned();
+    assert_eq!(found.unwrap_or_default(), expect, "{row}");
+}
+
+#[test]
+fn a_row_may_ask_join_take_a_part_and_say_what_stands_beside() {
+    let text = |more: &str| {
+        format!(
+            "{{ wire = \"/extension[url='urn:x']/valueString\", element = \"DE02.01.039.00\", \
+             as = \"name\", way = \"out\", {more} }}"
+        )
+    };
+    let at = "/extension/0/valueString";
+    writes(&text("part = 1"), at, "Lee".into());
+    writes(&text("part = 15"), at, serde_json::Value::Null);
+    writes(&text("join = \"+\""), at, "Ann Lee+李安".into());
+    writes(&text("join = \"+\", with = [\"DE02.01.010.00\"]"), at, "Ann Lee+李安+1".into());
+    writes(&text("part = 1, has = \"MZ.home\""), at, serde_json::Value::Null);
+    writes(&text("part = 1, lacks = \"MZ.home\""), at, "Lee".into());
+    writes(&text("part = 1, lacks = \"DE02.01.010.00\""), at, serde_json::Value::Null);
+    let beside = r#"{ wire = "/telecom/*", element = "DE02.01.010.00", as = "telecom",
+        from = "record", besides = [{ wire = "use", is = "home" }] }"#;
+    writes(&beside.replace('\n', " "), "/telecom/0/use", "home".into());
+}
+
+#[test]
 fn every_leaf_ends_in_one_bin() {
     let found = read(
         r#"{ "resourceType": "Patient", "id": "1", "active": true, "name": [{ "text": "张三" }],

@@ -276,7 +276,7 @@ fn named(
             let known = open.members.iter().find_map(|(name, value)| {
                 name.strip_prefix("@xmlns:").filter(|_| value.text() == Some(other))
             });
-            let own = || key.prefix().map(|prefix| prefix.as_ref().to_owned());
+            let own = || key.prefix().map(|prefix| free(prefix.as_ref(), &open.members));
             let prefix = known.map(str::to_owned).or_else(own).unwrap_or_default();
             declared = Some((format!("@xmlns:{prefix}"), Tree::from(other)));
             format!("@{prefix}:{local}")
@@ -292,6 +292,20 @@ fn named(
     open.members.extend(declared.filter(|(name, _)| !known(name, open)));
     open.members.push((name, value.into()));
     Ok(())
+}
+
+/// A prefix as it came, or the next one that means nothing yet: `xsi` is written for XML Schema
+/// instances alone, and no prefix may mean two namespaces in one element.
+fn free(prefix: &str, members: &[(String, Tree)]) -> String {
+    let mut free = prefix.to_owned();
+    let taken = |prefix: &str| {
+        let declared = |name: &str| name.strip_prefix("@xmlns:") == Some(prefix);
+        prefix == "xsi" || members.iter().any(|(name, _)| declared(name))
+    };
+    while taken(&free) {
+        free.push('_');
+    }
+    free
 }
 
 /// XML 1.0 section 3.3.3; `None` if it names an entity.

@@ -57,6 +57,29 @@ fn names_are_local_and_a_changed_namespace_is_told() {
 }
 
 #[test]
+fn a_prefix_named_xsi_may_mean_something_else_and_comes_back() {
+    let xsi = "http://www.w3.org/2001/XMLSchema-instance";
+    for (text, expected) in [
+        (
+            "<a xmlns:xsi='urn:q' xsi:b='1'/>".to_owned(),
+            serde_json::json!({"@xmlns:xsi_": "urn:q", "@xsi_:b": "1"}),
+        ),
+        (
+            format!(
+                "<a xmlns:xsi='urn:q' xmlns:i='{xsi}' xmlns:xsi_='urn:r' \
+                 xsi:b='1' i:type='CD' xsi_:b='2'/>"
+            ),
+            serde_json::json!({"@xmlns:xsi_": "urn:q", "@xsi_:b": "1", "@xsi:type": "CD",
+                "@xmlns:xsi__": "urn:r", "@xsi__:b": "2"}),
+        ),
+    ] {
+        let document = read(text.as_bytes(), &Limits::default()).unwrap();
+        assert_eq!(document.tree.to_json(), expected);
+        assert_eq!(read(&write(&document), &Limits::default()), Ok(document));
+    }
+}
+
+#[test]
 fn each_way_of_being_wrong_has_its_name_and_place() {
     refused("", "xml-not-well-formed", "1:1");
     refused("x", "xml-not-well-formed", "1:1");

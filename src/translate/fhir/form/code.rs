@@ -7,6 +7,7 @@
 use super::{Forms, Shape, component, guarded, list, map, plain, trimmed};
 use crate::translate::fhir::leaves::Leaves;
 use crate::translate::fhir::plan::FhirRow;
+use crate::translate::file::Way;
 use crate::translate::plan::{Codes, Read, Tables};
 use crate::vocabulary::Coding;
 use crate::vocabulary::code::Original;
@@ -73,6 +74,9 @@ impl Forms<'_> {
 
     pub(super) fn code(self, row: &FhirRow, coding: &Coding) -> Option<Tree> {
         let Read::Code(codes) = &row.meaning.read else { return None };
+        if row.meaning.way == Way::Out && !row.original.is_empty() {
+            return self.walked_alone(row, coding);
+        }
         let wire = || wire_code(codes, coding);
         match row.shape {
             Shape::Code => wire().filter(|code| is_code(code)).map(Tree::from),
@@ -93,13 +97,68 @@ impl Forms<'_> {
                 walked.or(parts.first()).map(|part| self.coding_tree(part))
             }
             _ => {
-                let parts = self.parts(row, codes, coding);
+                let mut parts = self.parts(row, codes, coding);
+                for more in self.walked(row, coding) {
+                    let uri = |part: &Part| Some(self.plan.systems.uri(part.system.as_deref()?));
+                    let same = |part: &Part| part.code == more.code && uri(part) == uri(&more);
+                    if !parts.iter().any(same) {
+                        parts.push(more);
+                    }
+                }
                 let came = coding.original.as_ref().map(|original| original.parts.as_slice());
                 let text = came.and_then(|parts| component(parts, TEXT)).map(plain);
+                let worded = || row.worded.then(|| self.said(coding)).flatten();
+                let text = text.or_else(worded);
                 let codings: Vec<_> = parts.iter().map(|part| self.coding_tree(part)).collect();
                 let whole = map([("coding", list(codings)), ("text", text.map(Tree::from))]);
                 (!whole.is_empty()).then_some(whole)
             }
+        }
+    }
+
+    /// What a code says: in the sender's words, else in those of its table, else itself.
+    pub(super) fn said(self, coding: &Coding) -> Option<String> {
+        let original = coding.original.as_ref().map(|original| original.code.clone());
+        let code = original.or_else(|| coding.code.clone())?;
+        let system = coding.original.as_ref().and_then(|original| original.system.as_deref());
+        let known = system
+            .and_then(|system| self.plan.systems.display(self.pack.tables(), (system, &code)));
+        Some(coding.display.clone().or(known).unwrap_or(code))
+    }
+
+    /// The codes as they came, by the crosswalks from the tables they came in.
+    fn walked(self, row: &FhirRow, coding: &Coding) -> Vec<Part> {
+        let uri = |name: &str| self.plan.systems.uri(name);
+        let mut parts = came(coding);
+        if parts.is_empty() {
+            let system = row.domain.clone();
+            parts.push(Part { code: coding.code.clone(), system, ..Part::default() });
+        }
+        let mut found = Vec::new();
+        for (table, tables) in &row.original {
+            let of_table = |part: &&Part| {
+                part.system.as_deref().is_none_or(|system| uri(system) == uri(table))
+            };
+            let codes = parts.iter().filter(of_table).filter_map(|part| part.code.as_deref());
+            found.extend(codes.filter_map(|code| tables.write(code)).map(|code| Part {
+                code: Some(code.to_owned()),
+                system: tables.wire().map(str::to_owned),
+                ..Part::default()
+            }));
+        }
+        found
+    }
+
+    /// What the crosswalks from the sender's tables make of a code, alone.
+    fn walked_alone(self, row: &FhirRow, coding: &Coding) -> Option<Tree> {
+        let walked = self.walked(row, coding);
+        let walked: Vec<_> = walked.iter().map(|part| self.coding_tree(part)).collect();
+        let first = walked.first()?;
+        match row.shape {
+            Shape::Coding => Some(first.clone()),
+            Shape::Code => first.get("code").cloned(),
+            Shape::Text => first.get("display").or(first.get("code")).cloned(),
+            _ => Some(map([("coding", list(walked))])),
         }
     }
 
@@ -111,6 +170,7 @@ impl Forms<'_> {
                 part.system.clone_from(&row.system);
             }
         }
+        let beside = beside(coding, &parts);
         let mut add = |code: Option<&str>, system: Option<&str>| {
             let (Some(code), Some(system)) = (code, system) else { return };
             let uri = self.plan.systems.uri(system);
@@ -130,6 +190,10 @@ impl Forms<'_> {
         let own = coding.code.as_deref();
         if let Tables::Walk { wire, back, .. } = &*codes.tables {
             add(own.and_then(|code| back.get(code)).map(String::as_str), Some(wire));
+            // A code of the same system in another triplet is walked as well.
+            for code in &beside {
+                add(back.get(code).map(String::as_str), Some(wire));
+            }
         }
         let domain = row.domain.as_deref().filter(|name| self.plan.systems.knows(name));
         add(own, domain);
@@ -208,6 +272,10 @@ impl Forms<'_> {
         };
         let text =
             (row.shape == Shape::CodeableConcept).then(|| leaves.member(tree, "text")).flatten();
+        let repeats = |text: &String| {
+            row.worded && parts.first().is_some_and(|first| first.display.as_ref() == Some(text))
+        };
+        let text = text.filter(|text| !repeats(text));
         self.gathered((row, codes), parts, text)
     }
 
@@ -281,6 +349,16 @@ fn wire_code<'a>(codes: &'a Codes, coding: &'a Coding) -> Option<&'a str> {
         (_, Some(code)) => codes.tables.write(code),
         (None, None) => None,
     }
+}
+
+/// Further codes of the system the value's own code came in.
+fn beside(coding: &Coding, parts: &[Part]) -> Vec<String> {
+    let Some((first, others)) = parts.split_first() else { return Vec::new() };
+    if first.code.is_none() || first.code != coding.code {
+        return Vec::new();
+    }
+    let same = others.iter().filter(|part| part.system == first.system);
+    same.filter_map(|part| part.code.clone()).collect()
 }
 
 /// The codings a value came with.

@@ -78,12 +78,18 @@ impl Forms<'_> {
         let equipment = component(parts, 3);
         let walked = equipment.and_then(|code| self.walk(POINT_SYSTEMS, code));
         let mail = sub(parts, 4, 1);
-        let electronic = matches!(equipment, Some("Internet" | "X.400")) || mail.is_some();
+        // v2-to-FHIR 1.0.0 `XTN[ContactPoint]`: XTN-4 where XTN-3 says so, or says nothing.
+        let electronic = match equipment {
+            Some(kind) => matches!(kind, "Internet" | "X.400"),
+            None => mail.is_some(),
+        };
         let system = walked.unwrap_or_else(|| {
             let mail = electronic || whole.text.contains('@');
             if mail { "email" } else { "phone" }.to_owned()
         });
-        let value = mail.filter(|_| electronic).unwrap_or_else(|| whole.text.clone());
+        let unformatted = sub(parts, 12, 1).filter(|_| !electronic);
+        let value = mail.filter(|_| electronic).or(unformatted);
+        let value = value.unwrap_or_else(|| whole.text.clone());
         if value.is_empty() {
             return None;
         }

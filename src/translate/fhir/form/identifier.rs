@@ -35,6 +35,8 @@ pub(super) struct Numbered {
     pub authority: Authority,
     pub start: Option<String>,
     pub end: Option<String>,
+    /// Whether it is an EI, whose type is that of its universal id (`EI[Identifier-System]`).
+    pub designated: bool,
 }
 
 impl Authority {
@@ -160,6 +162,8 @@ impl Forms<'_> {
     /// An identifier of these parts; `None` if it says nothing.
     pub(super) fn numbered(self, number: &Numbered, made: &mut Made) -> Option<Tree> {
         let kind = number.kind.as_deref().and_then(|kind| self.concept(TYPES, kind));
+        let universal = number.designated.then_some(number.authority.kind.as_deref()).flatten();
+        let kind = kind.or_else(|| universal.and_then(|kind| self.concept(UNIVERSAL, kind)));
         let whole = map([
             ("type", kind),
             ("system", self.system(&number.authority).map(Tree::from)),
@@ -189,7 +193,7 @@ impl Forms<'_> {
             }
         }
         let [start, end] = self.read_period(tree, leaves);
-        Numbered { value, kind, authority, start, end }
+        Numbered { value, kind, authority, start, end, designated: false }
     }
 
     pub(super) fn identifier(
@@ -217,9 +221,15 @@ impl Forms<'_> {
             authority,
             start: component(parts, 7).map(str::to_owned),
             end: component(parts, 8).map(str::to_owned),
+            designated: row.besides.is_empty()
+                && (kind.is_none() || identifier.kind == IdentifierKind::Other),
         };
         let national = identifier.kind.as_str();
-        if self.plan.systems.knows(national) {
+        // An authority with an id of its own says otherwise than the type code.
+        let uri = self.plan.systems.uri(national);
+        let foreign = number.authority.universal.as_deref();
+        let foreign = foreign.is_some_and(|id| self.plan.systems.uri(id) != uri);
+        if self.plan.systems.knows(national) && !foreign {
             number.authority = Authority::named(national);
         }
         let whole = self.numbered(&number, made)?;
@@ -245,7 +255,7 @@ impl Forms<'_> {
         tree.get("value")?.text()?;
         let kind = match own {
             // What its place says of it counts more: it identifies nobody.
-            Some(other @ IdentifierKind::Other) if row.path.is_narrowed() => other,
+            Some(other @ IdentifierKind::Other) => other,
             _ => self.kind(tree).or(own).unwrap_or(local),
         };
         let number = self.read_numbered(tree, leaves);

@@ -1,7 +1,7 @@
 //! Persons, organizations and places: resources of their own, referred to.
 //!
 //! v2-to-FHIR 1.0.0: `XCN[Practitioner]`, `XON[Organization]`, `PL[Location]`. Equal values
-//! are one resource. A place is a chain: bed, room, ward, floor, building, site.
+//! are one resource.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,8 @@ use crate::vocabulary::value::Composite;
 use crate::vocabulary::{Value, ValueType};
 use crate::wire::Tree;
 
-/// Components of a place from the outermost, with their physical type
-/// (`http://terminology.hl7.org/CodeSystem/location-physical-type`).
-const LEVELS: [(usize, &str); 6] =
-    [(4, "si"), (7, "bu"), (8, "lvl"), (1, "wa"), (2, "ro"), (3, "bd")];
-const PHYSICAL: &str = "location-physical-type";
 /// For each component of XPN, the component of XCN.
 const OF_PERSON: [usize; 14] = [2, 3, 4, 5, 6, 7, 10, 15, 16, 17, 18, 19, 20, 21];
-/// How many levels of `partOf` are followed.
-const CHAIN_MAX: usize = 8;
-
 /// The resources made of values, each once.
 #[derive(Debug, Default)]
 pub(in crate::translate::fhir) struct Made {
@@ -179,44 +171,6 @@ impl Forms<'_> {
         named.then(|| made.add("Organization", content))
     }
 
-    fn place(self, whole: &Composite, made: &mut Made) -> Option<Tree> {
-        let parts = &whole.parts;
-        if parts.is_empty() {
-            let name = Some(whole.text.as_str()).filter(|text| !text.is_empty())?;
-            return Some(made.add("Location", map([("name", Some(name.into()))])));
-        }
-        let levels: Vec<_> =
-            LEVELS.into_iter().filter(|(number, _)| component(parts, *number).is_some()).collect();
-        let description = component(parts, 9).map(|text| Tree::from(plain(text)));
-        let mut outer = None;
-        for (index, (number, kind)) in levels.iter().enumerate() {
-            let innermost = index + 1 == levels.len();
-            let authority = Authority::of(parts, *number);
-            let name = authority.namespace.clone().or(authority.universal.clone());
-            let names =
-                if authority.universal.is_some() { self.names(&authority) } else { Vec::new() };
-            let status = component(parts, 5).filter(|_| innermost);
-            let of = component(parts, 6).filter(|_| innermost);
-            let of = of.and_then(|code| self.concept("HL70305", code));
-            let content = map([
-                ("identifier", list(names)),
-                ("operationalStatus", status.and_then(|code| self.bed_status(code))),
-                ("name", name.map(Tree::from)),
-                ("description", description.clone().filter(|_| innermost)),
-                ("mode", Some("instance".into())),
-                ("type", list(of.into_iter().collect())),
-                ("physicalType", self.concept(PHYSICAL, kind)),
-                ("partOf", outer.take()),
-            ]);
-            outer = Some(made.add("Location", content));
-        }
-        outer.or_else(|| {
-            let content =
-                map([("description", Some(description?)), ("mode", Some("instance".into()))]);
-            Some(made.add("Location", content))
-        })
-    }
-
     /// Whether an organization bears a universal id of its own.
     fn is_designated(self, tree: &Tree) -> bool {
         let uri = self.plan.systems.uri("HL70301");
@@ -227,9 +181,13 @@ impl Forms<'_> {
         })
     }
 
-    /// HL7 table 0116.
-    fn bed_status(self, code: &str) -> Option<Tree> {
-        self.concept("HL70116", code)?.get("coding")?.items().first().cloned()
+    /// Whether somebody has the role a row speaks of, or none that says otherwise.
+    fn in_role(self, row: &FhirRow, tree: &Tree) -> bool {
+        let codes = tree.get("code").map(Tree::items).unwrap_or_default();
+        let codes = codes.iter().filter_map(|code| code.get("coding"));
+        let mut codes = codes.flat_map(Tree::items).filter_map(|coding| coding.get("code"));
+        let Some(role) = &row.role else { return true };
+        codes.clone().next().is_none() || codes.any(|code| code.text() == Some(role))
     }
 
     pub(super) fn read_party<'t>(
@@ -300,6 +258,9 @@ impl Forms<'_> {
         };
         let found = match (kind, of) {
             ("PractitionerRole", ValueType::Person) => {
+                if !self.in_role(row, tree) {
+                    return None;
+                }
                 let inner = leaves.resolved(tree.get("practitioner"))?;
                 let found = self.read_resource((row, of), inner, leaves)?;
                 if let Some(leaf) = tree.get("practitioner").and_then(|to| to.get("reference")) {
@@ -361,62 +322,6 @@ impl Forms<'_> {
             *slot = part.unwrap_or_default();
         }
         Composite { text, parts: std::mem::take(parts) }
-    }
-
-    fn read_place<'t>(self, tree: &'t Tree, leaves: &mut Leaves<'t>) -> Composite {
-        let mut parts: [Option<String>; 9] = Default::default();
-        let mut level = Some(tree);
-        let mut lines = Vec::new();
-        for depth in 0..CHAIN_MAX {
-            let Some(place) = level else { break };
-            if depth == 0 {
-                let own = self.read_innermost(place, leaves);
-                for (slot, part) in [4, 5, 8].into_iter().zip(own) {
-                    if let Some(slot) = parts.get_mut(slot) {
-                        *slot = part;
-                    }
-                }
-            }
-            let kind = place.get("physicalType");
-            let kind = kind.and_then(|kind| self.concept_code(PHYSICAL, (kind, leaves)));
-            let known = LEVELS.iter().find(|(_, code)| Some(*code) == kind.as_deref());
-            let number = known.map_or(1, |(number, _)| *number);
-            leaves.member(place, "mode");
-            let mut authority = self.read_names(place, leaves);
-            let name = leaves.member(place, "name");
-            lines.extend(name.clone());
-            if name != authority.universal {
-                authority.namespace = name;
-            }
-            if let Some(slot) = parts.get_mut(number - 1).filter(|slot| slot.is_none()) {
-                *slot = authority.component();
-            }
-            if depth > 0 {
-                leaves.parties.push(place);
-                if let Some(leaf) = place.get("resourceType") {
-                    leaves.take(leaf, crate::translate::plan::Bin::Mapped);
-                }
-            }
-            level = leaves.resolved(place.get("partOf"));
-            if let Some(leaf) = place.get("partOf").and_then(|to| to.get("reference")) {
-                leaves.text(leaf);
-            }
-        }
-        lines.reverse();
-        Composite { text: lines.join(" "), parts: trimmed(parts) }
-    }
-
-    /// Status, kind and description, which stand at the innermost place.
-    fn read_innermost<'t>(self, place: &'t Tree, leaves: &mut Leaves<'t>) -> [Option<String>; 3] {
-        let status = place.get("operationalStatus").and_then(|coding| {
-            leaves.member(coding, "system");
-            leaves.member(coding, "display");
-            leaves.member(coding, "code")
-        });
-        let kind = place.get("type").and_then(|list| list.items().first());
-        let kind = kind.and_then(|kind| self.concept_code("HL70305", (kind, leaves)));
-        let description = leaves.member(place, "description").map(|text| guarded(&text));
-        [status, kind, description]
     }
 }
 
