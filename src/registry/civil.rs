@@ -132,7 +132,7 @@ fn read_person(json: &Json) -> Result<Whom, InquiryError> {
     };
     let digits = who.birth_date.bytes().filter(u8::is_ascii_digit).count();
     let dated = who.birth_date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    if !who.birth_date.is_empty() && !(dated && digits == 8) {
+    if !(who.birth_date.is_empty() || dated && digits == 8) {
         return Err(wrong(Fault::DataType, "birth_date"));
     }
     if !who.sex.is_empty() && !SEXES.contains(&who.sex.as_str()) {
