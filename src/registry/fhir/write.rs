@@ -123,7 +123,12 @@ impl FhirWriting {
                     search.extend(graded(likeness));
                 }
                 let full = format!("{}/{}", self.base, address(&resource));
-                json!({ "fullUrl": full, "resource": by_reference(resource), "search": search })
+                let full = resource.get("id").map(|_| full);
+                let mut entry = json!({ "resource": by_reference(resource), "search": search });
+                if let (Some(full), Some(entry)) = (full, entry.as_object_mut()) {
+                    entry.insert("fullUrl".to_owned(), json!(full));
+                }
+                entry
             })
             .collect();
         if total > 0 {
@@ -176,7 +181,11 @@ fn addressed(entries: Vec<Json>, handle: &str) -> Vec<Json> {
         known.extend(text(&entry, "fullUrl").map(|full| (full, now.clone())));
         known.extend(before.map(|before| (format!("{kind}/{before}"), now)));
         if let Some(members) = resource.as_object_mut() {
-            members.insert("id".to_owned(), json!(id));
+            members.remove("id");
+            // Who has no number known everywhere has no handle: an id is never empty.
+            if !handle.is_empty() {
+                members.insert("id".to_owned(), json!(id));
+            }
         }
         resources.push(resource);
     }
