@@ -25,8 +25,9 @@ bench: ## throughput, latency, memory, start-up and conversions as ratios; write
 	$(CARGO) bench --locked --bench gateway
 	$(CARGO) bench --locked --bench translate
 
-bench-identity: ## who is one person, by truth: precision, recall, queue; writes target/identity.json
+bench-identity: ## who is one person, by truth, and one record against a million people; target/identity.json, index.json
 	$(CARGO) bench --locked --bench identity
+	$(CARGO) bench --locked --bench index
 
 fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
 	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)
