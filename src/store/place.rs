@@ -265,12 +265,7 @@ impl Writer {
         for (a, one) in traits.iter().enumerate() {
             for (b, other) in traits.iter().enumerate().skip(a + 1) {
                 if let (Some(one), Some(other)) = (one, other) {
-                    let judged = decide(&self.weights, one, other);
-                    links.push(Link {
-                        pair: (a, b),
-                        verdict: judged.verdict,
-                        weight: judged.weight,
-                    });
+                    links.push(decide(&self.weights, one, other).link((a, b)));
                 }
             }
         }
