@@ -32,6 +32,7 @@ mod identity;
 mod intake;
 mod interface;
 mod laws;
+mod matching;
 mod operate;
 mod platforms;
 mod population;

@@ -145,6 +145,9 @@ pub struct Traits {
     pub probes: Vec<Mark>,
 }
 
+/// Keys one entry is found under; of more, what was said first is forgotten.
+const KEYS_MAX: usize = 128;
+
 impl Traits {
     /// As the store keeps them.
     #[must_use]
@@ -162,52 +165,54 @@ impl Traits {
     /// Takes over what an earlier statement of the same entry said and this one does not:
     /// a later message that leaves something out does not take it back.
     pub fn fill(&mut self, before: &Self) {
-        let mut filled = false;
-        if self.names.is_empty() && !before.names.is_empty() {
-            self.names.clone_from(&before.names);
-            filled = true;
-        }
         if self.sex == Sex::Unknown {
             self.sex = before.sex;
-        }
-        if self.birth.is_none() && before.birth.is_some() {
-            self.birth.clone_from(&before.birth);
-            filled = true;
-        }
-        if self.citizen.is_none() && before.citizen.is_some() {
-            self.citizen.clone_from(&before.citizen);
-            filled = true;
-        }
-        if self.cards.is_empty() && !before.cards.is_empty() {
-            self.cards.clone_from(&before.cards);
-            filled = true;
-        }
-        if self.phones.is_empty() && !before.phones.is_empty() {
-            self.phones.clone_from(&before.phones);
-            filled = true;
-        }
-        if self.sites.is_empty() && !before.sites.is_empty() {
-            self.sites.clone_from(&before.sites);
-            filled = true;
         }
         if self.division.is_none() {
             self.division = before.division;
         }
+        let mut filled = false;
+        filled |= take_one(&mut self.birth, before.birth.as_ref());
+        filled |= take_one(&mut self.citizen, before.citizen.as_ref());
+        filled |= take_list(&mut self.names, &before.names);
+        filled |= take_list(&mut self.cards, &before.cards);
+        filled |= take_list(&mut self.phones, &before.phones);
+        filled |= take_list(&mut self.sites, &before.sites);
         for mark in &before.assigned {
             if !self.assigned.contains(mark) && self.assigned.len() < EACH_MAX {
                 self.assigned.push(*mark);
                 filled = true;
             }
         }
+        // What was taken over is found under the keys it was found under.
         if filled {
-            self.keys.extend(&before.keys);
-            self.probes.extend(&before.probes);
-            for list in [&mut self.keys, &mut self.probes] {
-                list.sort_unstable();
-                list.dedup();
-            }
+            add(&mut self.keys, &before.keys);
+            add(&mut self.probes, &before.probes);
         }
     }
+}
+
+fn take_one<T: Clone>(own: &mut Option<T>, before: Option<&T>) -> bool {
+    let taken = own.is_none() && before.is_some();
+    if taken {
+        *own = before.cloned();
+    }
+    taken
+}
+
+fn take_list<T: Clone>(own: &mut Vec<T>, before: &[T]) -> bool {
+    let taken = own.is_empty() && !before.is_empty();
+    if taken {
+        own.extend_from_slice(before);
+    }
+    taken
+}
+
+/// Adds what is not there yet, in order, up to what one entry may be found under.
+fn add(own: &mut Vec<Mark>, before: &[Mark]) {
+    own.extend(before.iter().take(KEYS_MAX.saturating_sub(own.len())));
+    own.sort_unstable();
+    own.dedup();
 }
 
 /// Shows nothing, though tokens alone say little.
