@@ -19,7 +19,9 @@ use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::identity::linkage::compare::{BirthLevel, CitizenLevel, NameLevel, SexLevel};
 use crate::identity::linkage::traits::Own;
-use crate::identity::linkage::{Demographics, Link, Rule, Traits, Verdict, compare, decide, group};
+use crate::identity::linkage::{
+    Comparison, Demographics, Link, Rule, Traits, Verdict, compare, decide, group,
+};
 
 /// How traits are made; another number means that every entry is made anew at the start.
 pub const VEIL: i64 = 1;
@@ -171,8 +173,7 @@ impl Writer {
             return Ok(false);
         };
         let judged = decide(&self.weights, &one, &other);
-        let known = !one.names.is_empty() && !other.names.is_empty();
-        if judged.verdict >= Verdict::Review || !known {
+        if judged.verdict > Verdict::Apart && !contradicts(&judged.comparison) {
             return Ok(false);
         }
         let (one, other) = (pair.0.min(pair.1), pair.0.max(pair.1));
@@ -388,9 +389,21 @@ impl Writer {
 /// birth date or sex, and no citizen id that says it is the same.
 fn another(before: &Traits, now: &Traits) -> bool {
     let (found, _) = compare(before, now);
-    let renamed = found.name >= NameLevel::OneOff && found.name != NameLevel::Missing;
-    let reborn = found.birth >= BirthLevel::Year && found.birth != BirthLevel::Missing;
+    let (renamed, reborn) = (renamed(&found), reborn(&found));
     renamed && (reborn || found.sex == SexLevel::Other) && found.citizen != CitizenLevel::Same
+}
+
+/// Whether anything known of two says that they are two: what is missing says nothing.
+fn contradicts(found: &Comparison) -> bool {
+    renamed(found) || reborn(found) || found.sex == SexLevel::Other
+}
+
+fn renamed(found: &Comparison) -> bool {
+    found.name >= NameLevel::OneOff && found.name != NameLevel::Missing
+}
+
+fn reborn(found: &Comparison) -> bool {
+    found.birth >= BirthLevel::Year && found.birth != BirthLevel::Missing
 }
 
 /// Who shares a key with these traits.

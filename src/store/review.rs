@@ -198,7 +198,8 @@ pub fn queue(
 }
 
 /// Pairs that wait: of two persons, and nobody has said anything of the two.
-pub(super) const WAITING: &str = "pair JOIN person a ON a.id = pair.one JOIN person b ON b.id = pair.other \
+pub(super) const WAITING: &str = "pair \
+    JOIN person a ON a.id = pair.one JOIN person b ON b.id = pair.other \
     LEFT JOIN proposal ON proposal.one = pair.one AND proposal.other = pair.other \
     WHERE verdict = 2 \
     AND coalesce(a.merged_into, a.id) <> coalesce(b.merged_into, b.id) \

@@ -35,15 +35,19 @@ fn admit(rig: &Rig, hospital: &str, pid: &str, allergen: &str) -> String {
     field(&reply, "MSA-1")
 }
 
+/// The number of somebody's health record, which hospital A knows.
+const RECORD: &str = "41010500100100001";
+
 fn pid(hospital: &str, number: &str, citizen: &str, who: &str) -> String {
     let id = if citizen.is_empty() { String::new() } else { format!("~{citizen}^^^GA^NI") };
-    format!("PID|1||{number}^^^{hospital}^MR{id}||{who}")
+    let record = if hospital == "HOSP-A" { format!("~{RECORD}^^^^EHR") } else { String::new() };
+    format!("PID|1||{number}^^^{hospital}^MR{id}{record}||{who}")
 }
 
 /// How many allergens an agent is told of who asks by a number.
-fn allergens(rig: &Rig, kind: &str, number: &str, authority: Option<&str>) -> usize {
+fn allergens(rig: &Rig, kind: &str, number: &str) -> usize {
     let question = json!({
-        "identifier": { "kind": kind, "value": number, "authority": authority },
+        "identifier": { "kind": kind, "value": number },
         "purpose": "emergency-card",
         "elements": ["DE05.01.022.00"],
         "evidence": { "call": "CALL-1" },
@@ -63,7 +67,7 @@ fn one_elder_of_two_hospitals_is_found_explained_parted_and_joined() {
     let there = format!("歐陽^秀蘭||{birth}|F|||{home}");
     assert_eq!(admit(&rig, "HOSP-A", &pid("HOSP-A", "A1", id, &here), "101"), "AA");
     assert_eq!(admit(&rig, "HOSP-B", &pid("HOSP-B", "B1", "", &there), "102"), "AA");
-    assert_eq!(allergens(&rig, "citizen-id", id, None), 2, "what both hospitals know of her");
+    assert_eq!(allergens(&rig, "citizen-id", id), 2, "what both hospitals know of her");
     let entries = rig.ledger(&["search", "--kind", "link", "--json"]);
     assert!(entries.contains("\"kind\":\"link\"") && !entries.contains(id), "{entries}");
 
@@ -80,11 +84,11 @@ fn one_elder_of_two_hospitals_is_found_explained_parted_and_joined() {
     let entry = |at: usize| explained["entries"][at]["entry"].as_i64().unwrap().to_string();
     let (one, other) = (entry(0), entry(1));
     told(&rig, &["identity", "unlink", &one, &other]);
-    assert_eq!(allergens(&rig, "citizen-id", id, None), 1);
+    assert_eq!(allergens(&rig, "citizen-id", id), 1);
     assert_eq!(admit(&rig, "HOSP-B", &pid("HOSP-B", "B1", id, &there), ""), "AA");
-    assert_eq!(allergens(&rig, "local", "A1", Some("HOSP-A")), 1, "a no outlives a surer message");
+    assert_eq!(allergens(&rig, "record-number", RECORD), 1, "a no outlives a surer message");
     told(&rig, &["identity", "link", &one, &other]);
-    assert_eq!(allergens(&rig, "citizen-id", id, None), 2);
+    assert_eq!(allergens(&rig, "citizen-id", id), 2);
     let history = told(&rig, &["identity", "history", "--citizen-id", id]);
     let said: Vec<_> = history.iter().map(|event| event["same"].as_bool().unwrap()).collect();
     assert_eq!(said, [false, true]);
@@ -100,16 +104,16 @@ fn a_namesake_waits_and_an_overlay_is_held_until_somebody_says_so() {
     let namesake = "李^秀兰||19480315|F|||^^大学路3号||13900000003";
     assert_eq!(admit(&rig, "HOSP-A", &pid("HOSP-A", "A1", "", who), "101"), "AA");
     assert_eq!(admit(&rig, "HOSP-B", &pid("HOSP-B", "B1", "", namesake), "102"), "AA");
-    assert_eq!(allergens(&rig, "local", "A1", Some("HOSP-A")), 1);
+    assert_eq!(allergens(&rig, "record-number", RECORD), 1);
     let waiting = &told(&rig, &["identity", "review"])[0];
     assert_eq!(waiting["rule"], "name-and-birthday");
 
     let another = "赵^大勇||19390101|M";
     assert_eq!(admit(&rig, "HOSP-A", &pid("HOSP-A", "A1", "", another), "103"), "AE");
-    assert_eq!(allergens(&rig, "local", "A1", Some("HOSP-A")), 1, "the old state stays served");
+    assert_eq!(allergens(&rig, "record-number", RECORD), 1, "the old state stays served");
     let (done, text) = order(&rig, &["replay", "3"]);
     assert!(!done && text.contains("identity-overlay") && text.contains("PID-5"), "{text}");
     let (done, text) = order(&rig, &["replay", "--accept-overlay", "3"]);
     assert!(done && text.contains("\"state\":\"kept\""), "{text}");
-    assert_eq!(allergens(&rig, "local", "A1", Some("HOSP-A")), 2);
+    assert_eq!(allergens(&rig, "record-number", RECORD), 2);
 }

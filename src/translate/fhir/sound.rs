@@ -17,7 +17,9 @@ const TOGETHER: [(&str, &str, &str); 2] =
     [("Timing.repeat", "duration", "durationUnit"), ("Timing.repeat", "period", "periodUnit")];
 
 /// Choices of which one must stand, and the type that says that it is not known.
-const CHOICES: [(&str, &str, &str); 7] = [
+const CHOICES: [(&str, &str, &str); 9] = [
+    ("Coverage.costToBeneficiary", "value", "valueMoney"),
+    ("Immunization", "occurrence", "_occurrenceString"),
     ("Medication.ingredient", "item", "itemCodeableConcept"),
     ("MedicationAdministration", "effective", "effectivePeriod"),
     ("MedicationAdministration", "medication", "medicationCodeableConcept"),
