@@ -5,18 +5,9 @@ use serde_json::{Value, json};
 use crate::rig::message::{Message, Resident, field};
 use crate::rig::{AGENT, Rig, TLS_SENDER};
 
-fn order(rig: &Rig, words: &[&str]) -> (bool, String) {
-    let config = rig.config();
-    let words: Vec<&str> =
-        words.iter().copied().chain(["--config", config.to_str().unwrap()]).collect();
-    let output = rig.run(&words);
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
-}
-
 /// What a command answers, as JSON: one value, or a line each.
 fn told(rig: &Rig, words: &[&str]) -> Vec<Value> {
-    let (done, text) = order(rig, words);
+    let (done, text) = rig.order(words);
     assert!(done, "{text}");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -111,9 +102,9 @@ fn a_namesake_waits_and_an_overlay_is_held_until_somebody_says_so() {
     let another = "赵^大勇||19390101|M";
     assert_eq!(admit(&rig, "HOSP-A", &pid("HOSP-A", "A1", "", another), "103"), "AE");
     assert_eq!(allergens(&rig, "record-number", RECORD), 1, "the old state stays served");
-    let (done, text) = order(&rig, &["replay", "3"]);
+    let (done, text) = rig.order(&["replay", "3"]);
     assert!(!done && text.contains("identity-overlay") && text.contains("PID-5"), "{text}");
-    let (done, text) = order(&rig, &["replay", "--accept-overlay", "3"]);
+    let (done, text) = rig.order(&["replay", "--accept-overlay", "3"]);
     assert!(done && text.contains("\"state\":\"kept\""), "{text}");
     assert_eq!(allergens(&rig, "record-number", RECORD), 2);
 }

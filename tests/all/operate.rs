@@ -29,15 +29,6 @@ fn admitted(identifiers: &str, allergen: &str) -> Message {
     message
 }
 
-fn order(rig: &Rig, words: &[&str]) -> (bool, String) {
-    let config = rig.config();
-    let words: Vec<&str> =
-        words.iter().copied().chain(["--config", config.to_str().unwrap()]).collect();
-    let output = rig.run(&words);
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
-}
-
 #[test]
 fn a_quarantined_message_is_applied_once_its_code_is_known() {
     let rig = Rig::start();
@@ -47,19 +38,19 @@ fn a_quarantined_message_is_applied_once_its_code_is_known() {
     message.segments.push("AL1|1|DA|101^x^CV05.01.038|SV".to_owned());
     assert_eq!(send(&rig, &message), "AE");
     assert!(allergens(&rig, &resident.citizen).is_empty());
-    let (done, text) = order(&rig, &["replay", "--all"]);
+    let (done, text) = rig.order(&["replay", "--all"]);
     assert!(!done && text.contains("table-value") && text.contains("PID-8"), "{text}");
 
     let overlay = rig.path().join(format!("mappings/senders/{PLAIN_SENDER}.toml"));
     let spelled = "title = \"spells the sex out\"\ncodes = { \"PID-8\" = { \"male\" = \"M\" } }\n";
     std::fs::write(&overlay, spelled).unwrap();
-    let (done, text) = order(&rig, &["reload"]);
+    let (done, text) = rig.order(&["reload"]);
     assert!(done && text.contains("mappings"), "{text}");
-    let (done, text) = order(&rig, &["replay", "--all"]);
+    let (done, text) = rig.order(&["replay", "--all"]);
     assert!(done && text.contains("\"state\":\"kept\""), "{text}");
     assert_eq!(allergens(&rig, &resident.citizen).len(), 1, "the copy was forgotten");
     assert_eq!(send(&rig, &message), "AA", "a resend is answered by what became of it since");
-    let (done, text) = order(&rig, &["replay", "1"]);
+    let (done, text) = rig.order(&["replay", "1"]);
     assert!(done && text.contains("kept"), "what is applied stays applied: {text}");
     assert!(rig.ledger(&["search", "--kind", "replay", "--json"]).contains("uid"));
 }
@@ -73,7 +64,7 @@ fn what_was_refused_is_not_applied_by_a_replay() {
     // A department is no sender.
     let reply = rig.https(AGENT).post("/v1/messages", "application/hl7-v2", &message.bytes());
     assert_eq!(field(&reply.unwrap().body, "MSA-1"), "AR");
-    let (done, text) = order(&rig, &["replay", "1"]);
+    let (done, text) = rig.order(&["replay", "1"]);
     assert!(!done && text.contains("refused"), "{text}");
     assert!(allergens(&rig, &resident.citizen).is_empty());
 }
@@ -98,7 +89,7 @@ fn what_upstream_systems_said_of_an_erased_person_is_forgotten_under_every_numbe
         rig.platform.asked()
     };
     assert_eq!((ask(), ask()), (1, 1));
-    let (done, text) = order(&rig, &["erase", "--citizen-id", &resident.citizen, "--yes"]);
+    let (done, text) = rig.order(&["erase", "--citizen-id", &resident.citizen, "--yes"]);
     assert!(done, "{text}");
     assert_eq!(ask(), 2, "the copy outlived the person");
 }
@@ -114,10 +105,10 @@ fn an_undone_merge_leaves_both_as_they_were() {
     merge.segments.push(format!("MRG|{}^^^A^MR", old.local));
     assert_eq!(send(&rig, &merge), "AA");
     assert_eq!(allergens(&rig, &new.citizen).len(), 2);
-    let (done, text) = order(&rig, &["unmerge", "--local", &old.local, "--authority", "A"]);
+    let (done, text) = rig.order(&["unmerge", "--local", &old.local, "--authority", "A"]);
     assert!(done && text.contains("persons"), "{text}");
     assert_eq!(allergens(&rig, &new.citizen).len(), 1);
-    let (done, text) = order(&rig, &["unmerge", "--local", &old.local, "--authority", "A"]);
+    let (done, text) = rig.order(&["unmerge", "--local", &old.local, "--authority", "A"]);
     assert!(!done && text.contains("not-merged"), "{text}");
     let told = rig.ledger(&["search", "--kind", "merge", "--kind", "unmerge"]);
     assert!(told.contains("unmerge"), "{told}");
@@ -129,9 +120,9 @@ fn an_erased_person_is_gone_and_the_ledger_is_whole() {
     let resident = Resident::new();
     assert_eq!(send(&rig, &admitted(&resident.identifiers(), "101")), "AA");
     assert_eq!(allergens(&rig, &resident.citizen).len(), 1);
-    let (done, text) = order(&rig, &["erase", "--citizen-id", &resident.citizen]);
+    let (done, text) = rig.order(&["erase", "--citizen-id", &resident.citizen]);
     assert!(!done && text.contains("--yes"), "{text}");
-    let (done, text) = order(&rig, &["erase", "--yes", "--citizen-id", &resident.citizen]);
+    let (done, text) = rig.order(&["erase", "--yes", "--citizen-id", &resident.citizen]);
     assert!(done, "{text}");
     assert!(allergens(&rig, &resident.citizen).is_empty());
     rig.ledger(&["verify"]);
@@ -143,6 +134,6 @@ fn a_faulty_folder_is_told_to_whoever_ordered_the_reload() {
     let file = rig.path().join("mappings/hl7v2/pid.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replacen("segment", "segmint", 1)).unwrap();
-    let (done, text) = order(&rig, &["reload"]);
+    let (done, text) = rig.order(&["reload"]);
     assert!(!done && text.contains("pid.toml:"), "{text}");
 }

@@ -277,7 +277,15 @@ impl Rig {
         command.args(words).current_dir(self.path()).stdin(Stdio::null()).output().unwrap()
     }
 
-    /// The same, where success is expected; what it printed.
+    /// A command of this gateway's operator: whether it was done, and all that was printed.
+    pub fn order(&self, words: &[&str]) -> (bool, String) {
+        let config = self.config().display().to_string();
+        let output = self.run(&[words, &["--config", &config]].concat());
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// Runs a command that is expected to succeed; what it printed.
     pub fn succeed(&self, words: &[&str]) -> String {
         let output = self.run(words);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
