@@ -10,7 +10,7 @@ use super::Gateway;
 use crate::audit::{Kind, Reference};
 use crate::identity::linkage::{Contribution, Judged};
 use crate::identity::{PersonId, Subject};
-use crate::store::review::{Compared, Proposal, Review};
+use crate::store::review::{Compared, Review};
 use crate::store::{Said, StoreError};
 use crate::vocabulary::{Fault, Identifier};
 
@@ -51,6 +51,11 @@ pub enum Identity {
     Review,
     /// How the index stands.
     Stats,
+    /// What was said is withdrawn, as if it had not been.
+    Undo {
+        /// Its number, as the history shows it.
+        event: i64,
+    },
     /// Two entries are not one person; without the second, the entry is none of its person's.
     Unlink {
         /// The one.
@@ -58,15 +63,6 @@ pub enum Identity {
         /// The other, if one is named.
         other: Option<i64>,
     },
-}
-
-/// What a reviewer decided of two entries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// They are two people; one reviewer is enough.
-    Apart,
-    /// They are one person; a second reviewer has to say so too.
-    Same,
 }
 
 impl Gateway {
@@ -99,6 +95,12 @@ impl Gateway {
                 let stats = self.store.identity_stats().await.map_err(|error| error.fault())?;
                 Ok(json!(stats))
             }
+            Identity::Undo { event } => {
+                let mut entry = self.event(Kind::Identity, &format!("assertion {event} withdrawn"));
+                entry.asker = Some(Reference::new(&by));
+                self.append(&entry).await.map_err(|error| error.fault())?;
+                self.moved(self.store.withdraw(event, (self.clock)()).await)
+            }
             Identity::Unlink { one, other: Some(other) } => {
                 let said = self.said((one, other), false, &by);
                 self.note_identity(Kind::Identity, &said).await?;
@@ -116,36 +118,10 @@ impl Gateway {
     ///
     /// # Errors
     /// [`Fault::IdentityMissing`], [`Fault::Unavailable`].
-    pub async fn compare(&self, pair: (i64, i64), by: &str) -> Result<Compared, Fault> {
+    async fn compare(&self, pair: (i64, i64), by: &str) -> Result<Compared, Fault> {
         self.note_identity(Kind::Review, &self.said(pair, true, by)).await?;
         let pair = (PersonId(pair.0), PersonId(pair.1));
         self.store.compared(pair).await.map_err(unknown)
-    }
-
-    /// What a reviewer decides: that two are one needs a second reviewer.
-    ///
-    /// # Errors
-    /// [`Fault::IdentityMissing`], [`Fault::Unavailable`].
-    pub async fn review(
-        &self,
-        pair: (i64, i64),
-        decision: Decision,
-        by: &str,
-    ) -> Result<Proposal, Fault> {
-        let said = self.said(pair, decision == Decision::Same, by);
-        // One entry about each, so that whoever asks about either finds it.
-        self.note_identity(Kind::Identity, &said).await?;
-        let about_other = self.said((pair.1, pair.0), said.same, by);
-        self.note_identity(Kind::Identity, &about_other).await?;
-        let done = match decision {
-            Decision::Apart => self.store.say(said).await.map(Proposal::Done),
-            Decision::Same => self.store.propose(said).await,
-        };
-        let done = done.map_err(unknown)?;
-        if let Proposal::Done(persons) = &done {
-            self.invalidate(persons);
-        }
-        Ok(done)
     }
 
     async fn explain_identity(&self, identifier: &Identifier, by: &str) -> Result<Value, Fault> {
@@ -223,7 +199,8 @@ impl Gateway {
 /// Before the first of the queue.
 pub const FIRST: (i64, i64, i64) = (i64::MIN, 0, 0);
 
-fn unknown(error: StoreError) -> Fault {
+/// What is not there, as an operator or reviewer is told.
+pub(super) fn unknown(error: StoreError) -> Fault {
     match error {
         StoreError::Unknown => Fault::IdentityMissing,
         other => other.fault(),

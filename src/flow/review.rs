@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 
-use super::identity::{self, FIRST};
+use super::identity::{FIRST, unknown};
 use super::{Gateway, Sights};
 use crate::audit::{Kind, Reference};
 use crate::identity::PersonId;
@@ -19,8 +19,8 @@ use crate::inbound::console::view::review::{
 };
 use crate::inbound::console::view::{Asker, Seen};
 use crate::store::review::{Event, Proposal, Review, Side};
-use crate::store::{Backlog, Held, Item};
-use crate::vocabulary::{ElementId, Fault, Field, Group, Record};
+use crate::store::{Backlog, Held, Item, Said};
+use crate::vocabulary::{ElementId, Fault, Record};
 
 /// Rows of one page at most.
 const ROWS_MAX: usize = 200;
@@ -131,12 +131,22 @@ impl Gateway {
         if !item.waits {
             return Ok(Some(Decided::Settled));
         }
-        let (said, done) = match decision {
-            Decision::Apart => (identity::Decision::Apart, Decided::Apart),
-            Decision::Same => (identity::Decision::Same, Decided::Same),
+        let said = self.said(pair, decision == Decision::Same, &asker.user);
+        // One entry about each, so that whoever asks about either finds it.
+        self.note_identity(Kind::Identity, &said).await?;
+        let (one, other) = said.pair;
+        let about_other = Said { pair: (other, one), ..said.clone() };
+        self.note_identity(Kind::Identity, &about_other).await?;
+        let (done, decided) = match decision {
+            Decision::Apart => (self.store.say(said).await.map(Proposal::Done), Decided::Apart),
+            // That two are one needs a second reviewer.
+            Decision::Same => (self.store.propose(said).await, Decided::Same),
         };
-        Ok(Some(match self.review(pair, said, &asker.user).await? {
-            Proposal::Done(_) => done,
+        Ok(Some(match done.map_err(unknown)? {
+            Proposal::Done(persons) => {
+                self.invalidate(&persons);
+                decided
+            }
             Proposal::Own => Decided::Own,
             Proposal::Waits => Decided::Waits,
         }))
@@ -167,24 +177,8 @@ pub(super) fn backlog(waiting: Backlog) -> review::Backlog {
 
 /// The elements of a record that are shown: each that says by itself who somebody is.
 fn seen(record: &Record) -> BTreeSet<ElementId> {
-    let nothing = Demographics::default().digested();
-    let says = |group: &Group, field: &Field| {
-        let group = Group { name: group.name, parent: None, fields: vec![field.clone()] };
-        let alone = Record {
-            dataset: record.dataset,
-            source: record.source,
-            time: None,
-            groups: vec![group],
-            carried: Vec::new(),
-            wire: None,
-            mappings: String::new(),
-        };
-        Demographics::of(&alone).digested() != nothing
-    };
-    let top = record.groups.iter().take(1);
-    let fields = top.flat_map(|group| group.fields.iter().map(move |field| (group, field)));
-    let said = fields.filter(|(group, field)| says(group, field));
-    said.map(|(_, field)| field.element).collect()
+    let top = record.groups.iter().take(1).flat_map(|group| &group.fields);
+    top.filter(|field| Demographics::says(field)).map(|field| field.element).collect()
 }
 
 fn persons((one, other): Pair) -> (PersonId, PersonId) {

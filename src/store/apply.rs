@@ -14,7 +14,7 @@ use super::writer::{Stop, Writer};
 use crate::identity::linkage::Demographics;
 use crate::identity::{Indexed, PersonId};
 use crate::translate::Claim;
-use crate::vocabulary::{Dataset, Fault, Position, Source};
+use crate::vocabulary::{Dataset, Fault, IdentifierKind, Position, Source};
 
 /// A record and whom it is about.
 pub struct Application {
@@ -66,6 +66,12 @@ impl Writer {
         };
         let joins = matches!(application.claim, Claim::Linked | Claim::Merged);
         if merges && joins && self.may_not_join(&from, &into)? {
+            let at = old.iter().find_map(|indexed| indexed.at.clone());
+            return Ok(Settled::conflict(Conflict(at)));
+        }
+        // A citizen id is nobody's to move: it is the number of whom it was given to.
+        let national = |from: &&Indexed| from.kind == IdentifierKind::CitizenId;
+        if merges && application.claim == Claim::Moved && old.iter().any(national) {
             let at = old.iter().find_map(|indexed| indexed.at.clone());
             return Ok(Settled::conflict(Conflict(at)));
         }

@@ -180,6 +180,12 @@ impl Writer {
         if made == Some(VEIL) {
             return Ok(());
         }
+        // Tokens of two veils are never compared.
+        self.connection.execute_batch(
+            "BEGIN IMMEDIATE; DELETE FROM trait; DELETE FROM pair; \
+             UPDATE person SET seen = NULL, traits = NULL; COMMIT",
+        )?;
+        self.persons.clear();
         let entries = review::entries(&self.connection)?;
         for some in entries.chunks(REJUDGED_AT_ONCE) {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -194,8 +200,6 @@ impl Writer {
     }
 
     fn reveil(&mut self, entry: PersonId) -> Result<(), Stop> {
-        self.unplace(entry)?;
-        self.persons.forget(&entry);
         let mut rows = Vec::new();
         {
             let mut select = self.connection.prepare_cached(

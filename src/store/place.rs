@@ -10,14 +10,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::index::BORROWED;
 use super::ledger::limited;
+use super::review;
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::identity::linkage::compare::{BirthLevel, CitizenLevel, NameLevel, SexLevel};
+use crate::identity::linkage::population::SHARED_MAX;
 use crate::identity::linkage::traits::Own;
 use crate::identity::linkage::{
     Comparison, Demographics, Link, Rule, Traits, Verdict, compare, decide, group,
@@ -25,8 +27,6 @@ use crate::identity::linkage::{
 
 /// How traits are made; another number means that every entry is made anew at the start.
 pub const VEIL: i64 = 1;
-/// A key that more entries have says nothing of anybody.
-const KEY_HOLDERS_MAX: i64 = 200;
 /// Entries that may hang together; beyond, somebody has to look before anything is joined.
 const COMPONENT_MAX: usize = 400;
 
@@ -73,9 +73,9 @@ impl Writer {
             None => None,
         };
         let mut traits = self.keys.veil().traits(who);
-        let mut overlays = false;
-        if let Some(before) = &before {
-            overlays = another(before, &traits);
+        let overlays = before.as_ref().is_some_and(|before| another(before, &traits));
+        // What was known of somebody else is not this one's.
+        if let Some(before) = before.as_ref().filter(|_| !overlays) {
             traits.fill(before);
         }
         Ok(Some(Stated { seen, traits, before, overlays }))
@@ -134,7 +134,11 @@ impl Writer {
                 old.insert(other, at_ms);
             }
         }
-        for sql in ["DELETE FROM pair WHERE one = ?1", "DELETE FROM pair WHERE other = ?1"] {
+        // What somebody claimed waits until somebody looks, whatever the score.
+        for sql in [
+            "DELETE FROM pair WHERE one = ?1 AND rule <> 'claimed'",
+            "DELETE FROM pair WHERE other = ?1 AND rule <> 'claimed'",
+        ] {
             self.connection.prepare_cached(sql)?.execute([entry.0])?;
         }
         for candidate in candidates(&self.connection, traits)? {
@@ -149,7 +153,7 @@ impl Writer {
             let (one, other) = (entry.min(candidate), entry.max(candidate));
             let since = old.get(&candidate).copied().unwrap_or(at_ms);
             self.connection
-                .prepare_cached("INSERT INTO pair VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .prepare_cached("INSERT OR REPLACE INTO pair VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                 .execute((
                     one.0,
                     other.0,
@@ -316,13 +320,7 @@ impl Writer {
 
     /// The traits of an entry; an erased one has none.
     pub(super) fn traits(&self, entry: PersonId) -> Result<Option<Traits>, Stop> {
-        let bytes: Option<Option<Vec<u8>>> = self
-            .connection
-            .prepare_cached("SELECT traits FROM person WHERE id = ?1")?
-            .query_row([entry.0], |row| row.get(0))
-            .optional()?;
-        let read = |bytes: Vec<u8>| Traits::from_bytes(&bytes).ok_or(StoreError::Damaged);
-        Ok(bytes.flatten().map(read).transpose()?)
+        Ok(review::traits(&self.connection, entry)?)
     }
 
     fn order(&self, entry: PersonId) -> rusqlite::Result<u64> {
@@ -415,10 +413,11 @@ pub fn candidates(
         connection.prepare_cached("SELECT person FROM trait WHERE key = ?1 LIMIT ?2")?;
     let mut found = BTreeSet::new();
     for key in traits.keys.iter().chain(&traits.probes) {
-        let rows = select
-            .query_map((key.cast_signed(), KEY_HOLDERS_MAX + 1), |row| row.get(0).map(PersonId))?;
+        let rows = select.query_map((key.cast_signed(), limited(SHARED_MAX + 1)), |row| {
+            row.get(0).map(PersonId)
+        })?;
         let holders: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
-        if limited(holders.len()) <= KEY_HOLDERS_MAX {
+        if holders.len() <= SHARED_MAX {
             found.extend(holders);
         }
     }

@@ -83,6 +83,10 @@ fn one_elder_of_two_hospitals_is_found_explained_parted_and_joined() {
     let history = told(&rig, &["identity", "history", "--citizen-id", id]);
     let said: Vec<_> = history.iter().map(|event| event["same"].as_bool().unwrap()).collect();
     assert_eq!(said, [false, true]);
+    told(&rig, &["identity", "undo", &history[1]["event"].to_string()]);
+    assert_eq!(allergens(&rig, "citizen-id", id), 2, "with neither word their ids say it");
+    let (done, text) = rig.order(&["identity", "undo", &history[1]["event"].to_string()]);
+    assert!(!done && text.contains("identity-missing"), "it has ended: {text}");
     let stats = &told(&rig, &["identity", "stats"])[0];
     assert!(stats["persons"].as_u64().unwrap() >= 1);
     assert!(rig.ledger(&["search", "--kind", "identity", "--json"]).contains("not one person"));

@@ -161,6 +161,7 @@ fn a_file_that_is_none_is_refused_by_its_line() {
         ("rec_id,name", &["R1,王兰", "R2"], "a.csv:3: has 1 fields, the header 2"),
         ("rec_id,name", &["R1,王兰", "R2,王兰", "R1,王兰"], "a.csv:4: rec_id stands there before"),
         ("rec_id,name", &["R1,王兰", ",王兰"], "a.csv:3: no rec_id"),
+        ("rec_id,name", &["R1,\"王兰", "R2,赵"], "a.csv:2: a field that does not end in its line"),
         ("rec_id,tokens", &["R1,王兰"], "a.csv:2: no tokens of a record"),
         ("rec_id,tokens", &["R1,AAAA"], "a.csv:2: no tokens of a record"),
         ("", &[], "a.csv:1: no column rec_id"),

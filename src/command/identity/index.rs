@@ -36,6 +36,15 @@ pub struct Two {
     other: i64,
 }
 
+/// `kangqiao identity undo 3`
+#[derive(Debug, clap::Args)]
+pub struct Undo {
+    #[command(flatten)]
+    place: Place,
+    /// The number of what was said, as history shows it
+    event: i64,
+}
+
 /// `kangqiao identity unlink 12 [15]`
 #[derive(Debug, clap::Args)]
 pub struct Unlink {
@@ -100,6 +109,14 @@ impl Two {
     /// [`Failure`] if the gateway does not carry it out.
     pub fn link(self) -> Result<(), Failure> {
         self.place.order(&Identity::Link { one: self.one, other: self.other })
+    }
+}
+
+impl Undo {
+    /// # Errors
+    /// [`Failure`] if the gateway does not carry it out.
+    pub fn run(self) -> Result<(), Failure> {
+        self.place.order(&Identity::Undo { event: self.event })
     }
 }
 

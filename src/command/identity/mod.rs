@@ -33,6 +33,8 @@ enum What {
     Review(index::Place),
     /// 概况 Entries, persons, duplicates and the queue
     Stats(index::Place),
+    /// 撤销 Withdraws what was said, by the number that history shows
+    Undo(index::Undo),
     /// 认定 Says that two entries are not one person, or one is none of its person's
     Unlink(index::Unlink),
     /// 比对 Which records of a file are one person's.
@@ -54,6 +56,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         What::Link(args) => args.link(),
         What::Review(place) => place.review(),
         What::Stats(place) => place.stats(),
+        What::Undo(args) => args.run(),
         What::Unlink(args) => args.run(),
         What::Match(args) => matching::run(&args),
         What::Veil(args) => veiling::run(&args),

@@ -121,6 +121,10 @@ impl Source {
             }
             let mut ids = Vec::with_capacity(rows.len());
             for row in &rows {
+                // Of a quotation mark nobody closed, all that follows would be one field.
+                if row.iter().any(|field| field.contains(['\n', '\r'])) {
+                    return Err(self.refuse(row, "a field that does not end in its line"));
+                }
                 let id = row.get(self.id).map(str::trim).filter(|id| !id.is_empty());
                 let id = id.ok_or_else(|| self.refuse(row, "no rec_id"))?;
                 if !seen.insert(id.to_owned()) {
@@ -196,8 +200,7 @@ fn traits(layout: &Layout, row: &StringRecord, veil: &Veil) -> Option<Traits> {
         Layout::Veiled(at) => {
             let text = row.get(*at).map(str::trim).filter(|text| text.len() <= TOKENS_MAX)?;
             let bytes = STANDARD.decode(text).ok()?;
-            let (traits, rest) = postcard::take_from_bytes(&bytes).ok()?;
-            rest.is_empty().then_some(traits)
+            Traits::from_bytes(&bytes)
         }
     }
 }

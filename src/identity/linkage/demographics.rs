@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::vocabulary::{ElementId, Identifier, IdentifierKind, Record, Value};
+use crate::vocabulary::{ElementId, Field, Identifier, IdentifierKind, Record, Value};
 
 /// Where a record says who somebody is.
 const NAMES: [ElementId; 2] =
@@ -44,20 +44,29 @@ impl Demographics {
     #[must_use]
     pub fn of(record: &Record) -> Self {
         let mut found = Self::default();
-        for field in record.groups.iter().take(1).flat_map(|group| &group.fields) {
-            let text = text(&field.value);
-            match (&field.value, text) {
-                (Value::Identifier(identifier), _) => found.number(identifier),
-                (_, text) if text.is_empty() => (),
-                (_, text) if NAMES.contains(&field.element) => found.names.push(text),
-                (_, text) if PHONES.contains(&field.element) => found.phones.push(text),
-                (_, text) if ADDRESSES.contains(&field.element) => found.addresses.push(text),
-                (_, text) if field.element == SEX => found.sex = text,
-                (_, text) if field.element == BIRTH_DATE => found.birth_date = text,
-                _ => (),
-            }
-        }
+        record.groups.iter().take(1).flat_map(|group| &group.fields).for_each(|f| found.read(f));
         found
+    }
+
+    /// Whether a field of a record's top group says by itself who somebody is.
+    #[must_use]
+    pub fn says(field: &Field) -> bool {
+        let mut alone = Self::default();
+        alone.read(field);
+        alone != Self::default()
+    }
+
+    fn read(&mut self, field: &Field) {
+        match (&field.value, text(&field.value)) {
+            (Value::Identifier(identifier), _) => self.number(identifier),
+            (_, text) if text.is_empty() => (),
+            (_, text) if NAMES.contains(&field.element) => self.names.push(text),
+            (_, text) if PHONES.contains(&field.element) => self.phones.push(text),
+            (_, text) if ADDRESSES.contains(&field.element) => self.addresses.push(text),
+            (_, text) if field.element == SEX => self.sex = text,
+            (_, text) if field.element == BIRTH_DATE => self.birth_date = text,
+            _ => (),
+        }
     }
 
     /// Whether somebody could be known by it: a number, or a name and something beside it.
@@ -100,12 +109,6 @@ impl Demographics {
             bytes.push(0);
         }
         bytes
-    }
-
-    /// Whether there is nothing to compare but numbers.
-    #[must_use]
-    pub fn is_anonymous(&self) -> bool {
-        self.names.is_empty() && self.birth_date.is_empty()
     }
 }
 

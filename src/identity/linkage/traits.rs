@@ -159,7 +159,8 @@ impl Traits {
     /// Traits the store kept; `None` if the bytes are something else.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        postcard::from_bytes(bytes).ok()
+        let (traits, rest) = postcard::take_from_bytes(bytes).ok()?;
+        rest.is_empty().then_some(traits)
     }
 
     /// Takes over what an earlier statement of the same entry said and this one does not:

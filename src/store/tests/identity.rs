@@ -180,6 +180,9 @@ async fn an_overlay_is_held_and_the_old_state_stays_served() {
     }
     let passed = store.set_outcome(held.number, proposed(other, None), Guard::Pass).await.unwrap();
     assert_eq!(passed.state, State::Kept, "somebody said that it is right");
+    let reader = file::reader(&file::database(folder.path()), 64).unwrap();
+    let now = review::traits(&reader, passed.persons[0]).unwrap().unwrap();
+    assert!(now.citizen.is_none(), "the number of the one before is not this one's");
 }
 
 #[tokio::test]
@@ -205,6 +208,9 @@ async fn what_messages_say_of_two_numbers_is_done_and_undone() {
     assert_eq!(persons(&store, [1, 3]).await, BTreeSet::from([vec![1], vec![3]]));
     let queue = store.reviews(crate::flow::identity::FIRST, 99).await.unwrap();
     assert!(queue.iter().any(|review| review.rule == "claimed"), "and somebody should look");
+    tell(&store, "moved house", Entry { address: "和平路9号", ..child }, None).await;
+    let queue = store.reviews(crate::flow::identity::FIRST, 99).await.unwrap();
+    assert!(queue.iter().any(|review| review.rule == "claimed"), "whatever came meanwhile");
 }
 
 #[tokio::test]
