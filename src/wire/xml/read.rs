@@ -131,15 +131,9 @@ impl Walk<'_> {
         }
         let (bound, local) = reader.resolver().resolve_element(name);
         let parent = self.open.last().and_then(|open| open.namespace.clone());
-        let namespace = match bound {
-            ResolveResult::Bound(Namespace(found)) if parent.as_deref() == Some(found) => {
-                parent.clone()
-            }
-            ResolveResult::Bound(Namespace(found)) => {
-                Some(Arc::from(&*unescape(found).map_err(|_| (Fault::XmlEntity, at))?))
-            }
-            ResolveResult::Unbound => None,
-            ResolveResult::Unknown(_) => return Err((Fault::XmlUndeclaredPrefix, at)),
+        let namespace = match uri(bound).map_err(|fault| (fault, at))? {
+            Some(found) if parent.as_deref() == Some(&*found) => parent.clone(),
+            found => found.map(Arc::from),
         };
         let mut open = Open {
             name: local.as_ref().to_owned(),
@@ -257,6 +251,17 @@ impl Open {
     }
 }
 
+/// The namespace a name is in, its references resolved.
+fn uri(bound: ResolveResult<'_>) -> Result<Option<Cow<'_, str>>, Fault> {
+    match bound {
+        ResolveResult::Unbound => Ok(None),
+        ResolveResult::Unknown(_) => Err(Fault::XmlUndeclaredPrefix),
+        ResolveResult::Bound(Namespace(written)) => {
+            unescape(written).map(Some).map_err(|_| Fault::XmlEntity)
+        }
+    }
+}
+
 /// Puts an attribute under the name that paths use for it.
 fn named(
     reader: &NsReader<&[u8]>,
@@ -267,11 +272,11 @@ fn named(
     let (bound, local) = reader.resolver().resolve_attribute(key);
     let local = local.as_ref();
     let mut declared = None;
-    let name = match bound {
-        ResolveResult::Unbound => format!("@{local}"),
-        ResolveResult::Bound(Namespace(XML)) => format!("@xml:{local}"),
-        ResolveResult::Bound(Namespace(XSI)) => format!("@xsi:{local}"),
-        ResolveResult::Bound(Namespace(other)) => {
+    let name = match uri(bound)?.as_deref() {
+        None => format!("@{local}"),
+        Some(XML) => format!("@xml:{local}"),
+        Some(XSI) => format!("@xsi:{local}"),
+        Some(other) => {
             // Two prefixes of one namespace are two spellings of one attribute.
             let known = open.members.iter().find_map(|(name, value)| {
                 name.strip_prefix("@xmlns:").filter(|_| value.text() == Some(other))
@@ -281,7 +286,6 @@ fn named(
             declared = Some((format!("@xmlns:{prefix}"), Tree::from(other)));
             format!("@{prefix}:{local}")
         }
-        ResolveResult::Unknown(_) => return Err(Fault::XmlUndeclaredPrefix),
     };
     let known = |name: &str, open: &Open| open.members.iter().any(|(known, _)| known == name);
     if known(&name, open) {

@@ -80,6 +80,20 @@ fn a_prefix_named_xsi_may_mean_something_else_and_comes_back() {
 }
 
 #[test]
+fn a_namespace_is_compared_as_it_is_meant() {
+    let text = "<a xmlns='urn:a&amp;lt;' xmlns:p='urn:]&gt;' p:b='1'>\
+                <c xmlns='urn:a&#38;lt;' xmlns:q='urn:&#x5d;>' q:b='2'/>\
+                <d xmlns='urn:a&lt;'/></a>";
+    let document = read(text.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(document.namespace.as_deref(), Some("urn:a&lt;"));
+    let expected = serde_json::json!({"@xmlns:p": "urn:]>", "@p:b": "1",
+        "c": [{"@xmlns:q": "urn:]>", "@q:b": "2"}], "d": [{"@xmlns": "urn:a<"}]});
+    assert_eq!(document.tree.to_json(), expected);
+    assert_eq!(read(&write(&document), &Limits::default()), Ok(document));
+    refused("<a xmlns:p='&#1;' p:b='1'/>", "xml-entity", "1:4");
+}
+
+#[test]
 fn each_way_of_being_wrong_has_its_name_and_place() {
     refused("", "xml-not-well-formed", "1:1");
     refused("x", "xml-not-well-formed", "1:1");
