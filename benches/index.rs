@@ -166,6 +166,7 @@ fn arrival(keys: &Keys, record: &population::Record, control_id: &str) -> Arriva
             claim: Claim::Merged,
             entry: None,
             documents: Vec::new(),
+            wishes: Vec::new(),
         },
     }
 }

@@ -8,6 +8,7 @@ mod batch;
 mod card;
 mod census;
 mod counters;
+mod deliver;
 mod exchange;
 mod fhir;
 mod gather;
@@ -22,6 +23,7 @@ mod rules;
 pub mod services;
 mod several;
 mod sight;
+mod subscribe;
 pub mod tables;
 mod watch;
 mod whom;
@@ -41,7 +43,7 @@ use crate::audit::Entry;
 use crate::identity::Keys;
 use crate::inbound::http::Answered;
 use crate::inbound::mllp;
-use crate::outbound::Upstream;
+use crate::outbound::{Subscriber, Upstream};
 use crate::policy;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::whom::Whom;
@@ -63,6 +65,8 @@ pub struct Gateway {
     pub rules: ArcSwap<Rules>,
     /// Upstream systems, in the order of the configuration; swapped with their certificates.
     pub upstreams: ArcSwap<Vec<Arc<Upstream>>>,
+    /// Who is told of events, swapped with their certificates.
+    pub subscribers: ArcSwap<Vec<Arc<Subscriber>>>,
     /// Journal, persons, records and ledger rows.
     pub store: Store,
     /// Unfiltered records by source and person.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
     Failure, ask, card, certs, check, demo, explain, identity, interface, ledger, mappings,
-    operate, send, serve, translate, user,
+    notices, operate, send, serve, translate, user,
 };
 
 #[global_allocator]
@@ -43,6 +43,8 @@ enum Command {
     Ledger(ledger::Args),
     /// 映射 What the mapping files say: check, coverage, diff, schema, show.
     Mappings(mappings::Args),
+    /// 通知 How subscriptions stand, and what becomes of dead notices.
+    Notices(notices::Args),
     /// 重新加载 Read configuration, certificates, mappings and policies again.
     Reload(operate::Reload),
     /// 重放 Try quarantined messages again.
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Interface(args) => interface::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Mappings(args) => mappings::run(args),
+        Command::Notices(args) => notices::run(args),
         Command::Reload(args) => args.run(),
         Command::Replay(args) => args.run(),
         Command::Send(args) => send::run(args),

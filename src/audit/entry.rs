@@ -17,8 +17,12 @@ pub const VERSION: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// 投递: elements left the gateway for a department, unasked, in a notice.
+    Delivery,
     /// 披露: elements left the gateway for a department.
     Disclosure,
+    /// 订阅登记: a department wishes to be told of events about a person, or no longer.
+    Enrolment,
     /// 抹除: a person's key was destroyed.
     Erase,
     /// 导出: a part of the ledger was exported.
@@ -53,8 +57,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 16] = [
+    pub const ALL: [(Self, &'static str, &'static str); 18] = [
+        (Self::Delivery, "delivery", "投递"),
         (Self::Disclosure, "disclosure", "披露"),
+        (Self::Enrolment, "enrolment", "订阅登记"),
         (Self::Erase, "erase", "抹除"),
         (Self::Export, "export", "导出"),
         (Self::Identity, "identity", "认定"),

@@ -6,7 +6,7 @@ use super::entry::{Entry, Kind};
 use super::reference::Reference;
 use super::tree::Hash;
 use crate::identity::Pseudonym;
-use crate::policy::{Evidence, Release};
+use crate::policy::{Evidence, Release, Scope};
 use crate::vocabulary::{Department, Fault, Freshness, Role, Source};
 
 /// What an entry needs that no decision knows.
@@ -30,6 +30,23 @@ impl Entry {
     #[must_use]
     pub fn disclosure(release: &Release, circumstances: Circumstances<'_>) -> Self {
         Self::of(Kind::Disclosure, release, circumstances)
+    }
+
+    /// Elements leave for a department unasked: a notice, which `subject` names.
+    #[must_use]
+    pub fn delivery(release: &Release, subject: &str, circumstances: Circumstances<'_>) -> Self {
+        let subject = Some(Reference::new(subject));
+        Self { subject, ..Self::of(Kind::Delivery, release, circumstances) }
+    }
+
+    /// A department wishes to be told of events about a person, or no longer; `scope` is the
+    /// one its notices are decided under.
+    #[must_use]
+    pub fn enrolment(scope: &Scope, subject: &str, circumstances: Circumstances<'_>) -> Self {
+        let mut entry = Self::at(Kind::Enrolment, circumstances);
+        entry.subject = Some(Reference::new(subject));
+        entry.under(scope);
+        entry
     }
 
     /// An identifier leaves for an upstream, to ask what it has about somebody.
@@ -86,13 +103,7 @@ impl Entry {
 
     fn of(kind: Kind, release: &Release, circumstances: Circumstances<'_>) -> Self {
         let mut entry = Self::at(kind, circumstances);
-        let scope = release.scope();
-        entry.department = Some(scope.department());
-        entry.role = Some(scope.role());
-        entry.purpose = Some(scope.purpose());
-        entry.legal_basis = Some(scope.terms().legal_basis.zh.clone());
-        entry.policy = Some(release.version().to_owned());
-        entry.bring(scope.evidence());
+        entry.under(release.scope());
         for released in release.released() {
             entry.elements.insert(released.tier(), released.element().id);
             entry.rules.extend(released.rules().iter().map(|rule| rule.to_string()));
@@ -103,6 +114,16 @@ impl Entry {
             entry.rules.insert(withheld.rule.to_string());
         }
         entry
+    }
+
+    /// Who, in which role, what for, and by which policies.
+    fn under(&mut self, scope: &Scope) {
+        self.department = Some(scope.department());
+        self.role = Some(scope.role());
+        self.purpose = Some(scope.purpose());
+        self.legal_basis = Some(scope.terms().legal_basis.zh.clone());
+        self.policy = Some(scope.version().to_owned());
+        self.bring(scope.evidence());
     }
 
     fn bring(&mut self, evidence: &Evidence) {

@@ -8,7 +8,7 @@ use crate::config::files::read_folder;
 use crate::flow::Rules;
 use crate::identity::{Bindings, Peer, Standing};
 use crate::outbound;
-use crate::policy::PolicySet;
+use crate::policy::{Evidence, PolicySet};
 use crate::registry::{self, platform};
 use crate::translate::Pack;
 use crate::vocabulary::{Diagnostic, Files};
@@ -101,6 +101,7 @@ impl Compiled {
             Some((subject, Peer::Sender(sender.name)))
         });
         config.upstream.iter().try_for_each(|upstream| self.knows(upstream))?;
+        config.subscription.iter().try_for_each(|one| self.can_be_told(one))?;
         for table in &config.inquiry_table {
             let row = self.policies.departments().department(table.department);
             if row.is_none() {
@@ -111,6 +112,28 @@ impl Compiled {
         let bindings = Bindings::new(self.policies.bindings().chain(senders), standing)
             .map_err(|subject| format!("certificate {subject} belongs to two peers"))?;
         Ok(Rules { pack: self.pack, policies: self.policies, bindings })
+    }
+
+    /// Refuses a subscription to what its department may never be told.
+    fn can_be_told(&self, settings: &outbound::SubscriptionSettings) -> Result<(), String> {
+        let outbound::SubscriptionSettings { name, department, role, purpose, events, .. } =
+            settings;
+        let asker = (*department, *role);
+        let scope = self.policies.admit(asker, purpose.as_str(), Evidence::default());
+        let scope = scope.map_err(|refusal| {
+            format!("subscription {name}: {department} {role} for {purpose}: {refusal}")
+        })?;
+        for id in events {
+            let event = self.policies.events().event(*id);
+            let event = event.ok_or_else(|| format!("subscription {name}: no event {id}"))?;
+            if !event.is_open_to(scope.terms()) {
+                return Err(format!("subscription {name}: {purpose} opens nothing of event {id}"));
+            }
+        }
+        if events.is_empty() {
+            return Err(format!("subscription {name}: it names no events"));
+        }
+        Ok(())
     }
 
     /// Refuses an upstream nobody could ask, or that nothing may be told.

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod interface;
 pub mod ledger;
 pub mod mappings;
+pub mod notices;
 pub mod operate;
 pub mod send;
 pub mod serve;

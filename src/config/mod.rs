@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::inbound::{console, exchange, mllp, tls};
+use crate::outbound::SubscriptionSettings;
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
@@ -66,6 +67,9 @@ pub struct Config {
     /// 上游系统, who is asked for an answer.
     #[serde(default)]
     pub upstream: Vec<outbound::Settings>,
+    /// 订阅, who is told of which events.
+    #[serde(default)]
+    pub subscription: Vec<SubscriptionSettings>,
     /// The embedded store.
     #[serde(default)]
     pub store: store::Settings,
@@ -204,6 +208,11 @@ impl Config {
                 complain(&table.name, "this sender has no [[sender]] entry");
             }
         }
+        for (index, one) in self.subscription.iter().enumerate() {
+            if self.subscription.iter().take(index).any(|before| before.name == one.name) {
+                complain(one.name.as_str(), "two subscriptions cannot have one name");
+            }
+        }
         let doors = self.doors();
         for (index, door) in doors.iter().enumerate() {
             if doors.iter().take(index).any(|earlier| earlier == door) {
@@ -272,8 +281,8 @@ impl Config {
         for database in databases {
             paths.extend(database.password.iter_mut().chain(&mut database.authority));
         }
-        for upstream in &mut self.upstream {
-            let files = &mut upstream.tls;
+        let upstreams = self.upstream.iter_mut().map(|upstream| &mut upstream.tls);
+        for files in upstreams.chain(self.subscription.iter_mut().map(|one| &mut one.tls)) {
             paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);
         }
         for path in paths {

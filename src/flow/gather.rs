@@ -46,6 +46,14 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    /// With what follows from the records beside them.
+    fn derived(self, turn: &Turn) -> Self {
+        let records = self.parts.iter().flat_map(|(_, part)| part.records.iter());
+        let records: Vec<_> = records.map(|(record, _)| record).collect();
+        let derived = turn.rules.pack.derive(&records, self.at);
+        Self { derived, ..self }
+    }
+
     /// Every record, for the decision.
     pub(super) fn records(&self) -> Vec<policy::Gathered<'_>> {
         let derived = self.derived.iter().map(|record| (record, self.at));
@@ -105,10 +113,7 @@ impl Gateway {
         if down && terms.stale == Stale::Refuse {
             return Err(Fault::UpstreamUnavailable.into());
         }
-        let records = parts.iter().flat_map(|(_, part)| part.records.iter());
-        let records: Vec<_> = records.map(|(record, _)| record).collect();
-        let derived = turn.rules.pack.derive(&records, turn.at_ms / 1000);
-        Ok(Gathered { parts, derived, at: turn.at_ms / 1000 })
+        Ok(Gathered { parts, derived: None, at: turn.at_ms / 1000 }.derived(turn))
     }
 
     /// The own store alone.
@@ -124,6 +129,24 @@ impl Gateway {
                 Ok(Gathered { parts: vec![own], derived: None, at: turn.at_ms / 1000 })
             }
         }
+    }
+
+    /// The own store, and what follows from it: a notice tells what a sender brought, and asks
+    /// no upstream system, which would hear of it. It is read past the cache: a notice may be
+    /// quicker than the invalidation of what is told.
+    pub(super) async fn gather_told(
+        &self,
+        turn: &Turn,
+        resident: &Resident,
+    ) -> Result<Gathered, Refused> {
+        let records = match resident.person {
+            Some(person) => self.store.records(person, RECORDS_MAX).await?,
+            None => Records::new(),
+        };
+        let (state, as_of_ms) = (Freshness::Fresh, Some(turn.at_ms));
+        let own = Fetched { state, records: Arc::new(records), as_of_ms };
+        let parts = vec![(OWN, own)];
+        Ok(Gathered { parts, derived: None, at: turn.at_ms / 1000 }.derived(turn))
     }
 
     /// What the own store has of a person of the index.

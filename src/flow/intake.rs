@@ -242,6 +242,7 @@ impl Gateway {
             (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
                 entry: Some(self.identity_entry(rules, sender)),
                 documents: self.document_keys(&translation.record),
+                wishes: self.wishes(rules.policies.events(), translation.record.dataset),
                 record: Box::new(translation.record),
                 identifiers,
                 merge_from,

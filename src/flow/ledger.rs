@@ -12,7 +12,7 @@ use super::rules::Rules;
 use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{PersonId, Pseudonym};
-use crate::outbound::Upstream;
+use crate::outbound::{Subscriber, Upstream};
 use crate::registry::whom::Whom;
 use crate::store::{Change, LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
@@ -33,7 +33,7 @@ impl Gateway {
         self.append(&self.event(kind, subject)).await.map(drop)
     }
 
-    /// Serves under new rules and with new upstream systems; says their versions. The
+    /// Serves under new rules and with new upstream systems and subscribers; says their versions. The
     /// entry comes first: rules nobody can prove were in force must not decide.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Gateway {
     pub async fn adopt(
         &self,
         rules: Rules,
-        upstreams: Vec<Arc<Upstream>>,
+        (upstreams, subscribers): (Vec<Arc<Upstream>>, Vec<Arc<Subscriber>>),
     ) -> Result<String, StoreError> {
         let (mappings, policy) = (rules.pack.version(), rules.policies.version());
         let versions = format!("mappings {mappings} policies {policy}");
@@ -51,6 +51,7 @@ impl Gateway {
         self.append(&entry).await?;
         let before = self.rules.swap(Arc::new(rules));
         self.upstreams.store(Arc::new(upstreams));
+        self.subscribers.store(Arc::new(subscribers));
         // What was read by other mappings is read again: they may have been wrong.
         if before.pack.version() != self.rules.load().pack.version() {
             self.cache.invalidate_all();

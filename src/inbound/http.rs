@@ -74,6 +74,8 @@ pub struct Doors {
     pub fhir: fhir::Door,
     /// `POST /soap/hospital`, `POST /soap/regional`
     pub call: Door,
+    /// `POST /v1/subscriptions`
+    pub subscribe: Door,
     /// `GET` of the same: the description of the interface.
     pub describe: Door,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
@@ -104,27 +106,27 @@ pub fn serve(
     let limit = bounds.body_bytes_max;
     // One body of the largest size must fit.
     let room = Arc::new(Semaphore::new(BODIES_KIB_MAX.max(limit / 1024 + 1)));
-    let app =
-        move || {
-            let room = || (limit, Arc::clone(&room));
-            let mut app = App::new()
-                .service(post("/v1/messages", &doors.push, room()))
-                .service(post("/v1/inquiries", &doors.answer, room()));
-            for path in SOAP {
-                let described = door(&doors.describe, room()).method(Method::GET);
-                let called = door(&doors.call, room()).method(Method::POST);
-                app = app.service(web::resource(*path).route(described).route(called));
-            }
-            for path in fhir::paths() {
-                let read = fhir_door((&doors.fhir, fhir::Method::Get), room());
-                let brought = fhir_door((&doors.fhir, fhir::Method::Post), room());
-                app = app.service(path.route(read).route(brought));
-            }
-            if let Some(echo) = &doors.echo {
-                app = app.service(post("/v1/echo", echo, room()));
-            }
-            app
-        };
+    let app = move || {
+        let room = || (limit, Arc::clone(&room));
+        let mut app = App::new()
+            .service(post("/v1/messages", &doors.push, room()))
+            .service(post("/v1/inquiries", &doors.answer, room()))
+            .service(post("/v1/subscriptions", &doors.subscribe, room()));
+        for path in SOAP {
+            let described = door(&doors.describe, room()).method(Method::GET);
+            let called = door(&doors.call, room()).method(Method::POST);
+            app = app.service(web::resource(*path).route(described).route(called));
+        }
+        for path in fhir::paths() {
+            let read = fhir_door((&doors.fhir, fhir::Method::Get), room());
+            let brought = fhir_door((&doors.fhir, fhir::Method::Post), room());
+            app = app.service(path.route(read).route(brought));
+        }
+        if let Some(echo) = &doors.echo {
+            app = app.service(post("/v1/echo", echo, room()));
+        }
+        app
+    };
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     // `on_connect` stands before `listen`, or client certificates would silently be absent.
     let server = HttpServer::new(app)

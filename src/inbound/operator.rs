@@ -15,7 +15,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::vocabulary::Identifier;
+use crate::vocabulary::{Identifier, Subscription};
 
 /// Largest order, bytes.
 const ORDER_BYTES_MAX: usize = 65_536;
@@ -33,6 +33,11 @@ pub enum Order {
     Identity {
         /// What is asked or said.
         about: Value,
+    },
+    /// 投递: how notices stand, and what shall become of dead ones.
+    Notices {
+        /// What is asked or decided.
+        about: Notices,
     },
     /// 预览: what a message of the journal would become; nothing is kept.
     Preview {
@@ -58,6 +63,31 @@ pub enum Order {
     Unmerge {
         /// An identifier of the one that was merged away.
         identifier: Identifier,
+    },
+}
+
+/// What an operator asks or decides of notices.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "notices", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Notices {
+    /// How each subscription stands, and the dead ones.
+    List,
+    /// A dead one is tried again.
+    Retry {
+        /// Its number.
+        number: i64,
+    },
+    /// A dead one is given up; the elder's later ones go on.
+    Skip {
+        /// Its number.
+        number: i64,
+    },
+    /// Everything told since then is told again.
+    Rewind {
+        /// Of which subscription.
+        subscription: Subscription,
+        /// Milliseconds since 1970.
+        since_ms: i64,
     },
 }
 

@@ -135,6 +135,16 @@ impl Circuit {
         }
     }
 
+    /// Whether a question would be refused now.
+    #[must_use]
+    pub fn rests(&self, now_ms: i64) -> bool {
+        match self.lock().phase {
+            Phase::Closed => false,
+            Phase::Open { since_ms } => now_ms.saturating_sub(since_ms) < self.open_ms,
+            Phase::Probing { .. } => true,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Every change below is complete before the lock is let go.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

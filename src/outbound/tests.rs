@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::super::circuit::CircuitState;
+use super::super::circuit::{CircuitState, Refused};
+use super::super::line::endpoint;
 use super::*;
 use crate::audit::statement::tests::release;
 use crate::registry::{Reply, ReplyError};
@@ -161,13 +162,13 @@ fn client(
     Upstream::new(settings, tls).unwrap()
 }
 
-async fn ask(upstream: &Upstream, now_ms: i64) -> Result<Vec<u8>, UpstreamError> {
+async fn ask(upstream: &Upstream, now_ms: i64) -> Result<Vec<u8>, LineError> {
     let question = ("application/json", b"{\"q\":1}".to_vec());
-    upstream.post(question, now_ms).await
+    upstream.line.post(question, &[], now_ms).await
 }
 
 /// One question to a server that does something; the state it leaves behind.
-async fn check(does: Does, expected: Result<&[u8], UpstreamError>, failures: u32) {
+async fn check(does: Does, expected: Result<&[u8], LineError>, failures: u32) {
     let authority = authority();
     let server = serve(&authority, &authority, does).await;
     let quick = |settings: &mut Settings| {
@@ -212,32 +213,32 @@ async fn a_release_for_another_department_is_not_sent() {
     let ours = release("record-platform", "system", "record-location");
     assert_eq!(upstream.look_up(&ours, &Counting, 0).await, Ok(vec![b"{}".to_vec()]));
     let other = release("civil-affairs", "clerk", "living-check");
-    assert_eq!(upstream.look_up(&other, &Counting, 0).await, Err(UpstreamError::Misdirected));
+    assert_eq!(upstream.look_up(&other, &Counting, 0).await, Err(LineError::Misdirected));
     assert_eq!(server.asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn what_is_no_answer_has_a_name_of_its_own() {
     let refused = Does::Send(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
-    check(refused, Err(UpstreamError::Status(403)), 0).await;
+    check(refused, Err(LineError::Status(403)), 0).await;
     let failed = Does::Send(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n");
-    check(failed, Err(UpstreamError::Status(500)), 1).await;
+    check(failed, Err(LineError::Status(500)), 1).await;
     let moved = Does::Send(b"HTTP/1.1 307 Moved\r\nlocation: /\r\ncontent-length: 0\r\n\r\n");
-    check(moved, Err(UpstreamError::Status(307)), 0).await;
+    check(moved, Err(LineError::Status(307)), 0).await;
     let cut = Does::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}");
-    check(cut, Err(UpstreamError::Broken), 1).await;
-    check(Does::Send(b"SSH-2.0-x\r\n\r\n"), Err(UpstreamError::Broken), 1).await;
-    check(Does::Send(b""), Err(UpstreamError::Broken), 1).await;
-    check(Does::Wait, Err(UpstreamError::Timeout), 1).await;
+    check(cut, Err(LineError::Broken), 1).await;
+    check(Does::Send(b"SSH-2.0-x\r\n\r\n"), Err(LineError::Broken), 1).await;
+    check(Does::Send(b""), Err(LineError::Broken), 1).await;
+    check(Does::Wait, Err(LineError::Timeout), 1).await;
 }
 
 #[tokio::test]
 async fn a_reply_without_end_is_cut_off_at_its_limit() {
-    check(Does::Flood, Err(UpstreamError::TooLarge), 0).await;
+    check(Does::Flood, Err(LineError::TooLarge), 0).await;
     let long = Does::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 10001\r\n\r\n");
-    check(long, Err(UpstreamError::TooLarge), 0).await;
+    check(long, Err(LineError::TooLarge), 0).await;
     let absurd = Does::Send(b"HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775807\r\n\r\n");
-    check(absurd, Err(UpstreamError::TooLarge), 0).await;
+    check(absurd, Err(LineError::TooLarge), 0).await;
 }
 
 #[tokio::test]
@@ -246,7 +247,7 @@ async fn without_the_right_certificates_nothing_is_said() {
     for (server_authority, client_authority) in [(&theirs, &ours), (&ours, &theirs)] {
         let server = serve(server_authority, &ours, GOOD).await;
         let upstream = client(server.address, &ours, client_authority, |_| ());
-        assert_eq!(ask(&upstream, 0).await, Err(UpstreamError::Tls));
+        assert_eq!(ask(&upstream, 0).await, Err(LineError::Tls));
         assert_eq!(server.asked.load(Ordering::SeqCst), 0);
         assert_eq!(upstream.reading(0).failures_in_row, 1);
     }
@@ -258,15 +259,15 @@ async fn an_upstream_that_is_gone_is_left_alone_and_tried_again() {
     // The port is free again once its listener is dropped, so nobody listens there.
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let upstream = client(address, &authority, &authority, |_| ());
-    assert_eq!(ask(&upstream, 0).await, Err(UpstreamError::Unreachable));
-    assert_eq!(ask(&upstream, 1).await, Err(UpstreamError::Unreachable));
+    assert_eq!(ask(&upstream, 0).await, Err(LineError::Unreachable));
+    assert_eq!(ask(&upstream, 1).await, Err(LineError::Unreachable));
     assert_eq!(upstream.reading(1).state, CircuitState::Open);
-    assert_eq!(ask(&upstream, 2).await, Err(UpstreamError::Open(Refused)));
+    assert_eq!(ask(&upstream, 2).await, Err(LineError::Open(Refused)));
     let reading = upstream.reading(2);
     assert_eq!((reading.failed, reading.refused, reading.last_success_age_ms), (2, 1, None));
     // Long after: the probe finds it still gone, and the pause begins anew.
-    assert_eq!(ask(&upstream, 1_000_000).await, Err(UpstreamError::Unreachable));
-    assert_eq!(ask(&upstream, 1_000_001).await, Err(UpstreamError::Open(Refused)));
+    assert_eq!(ask(&upstream, 1_000_000).await, Err(LineError::Unreachable));
+    assert_eq!(ask(&upstream, 1_000_001).await, Err(LineError::Open(Refused)));
 }
 
 #[tokio::test]
@@ -275,9 +276,9 @@ async fn an_upstream_that_is_back_is_asked_again() {
     let server = serve(&authority, &authority, GOOD).await;
     let upstream = client(server.address, &authority, &authority, |_| ());
     for _ in 0..2 {
-        upstream.circuit.enter(0).unwrap().failed(0);
+        upstream.line.circuit.enter(0).unwrap().failed(0);
     }
-    assert_eq!(ask(&upstream, 999).await, Err(UpstreamError::Open(Refused)));
+    assert_eq!(ask(&upstream, 999).await, Err(LineError::Open(Refused)));
     assert_eq!(ask(&upstream, 1_000).await, Ok(b"{}".to_vec()));
     let reading = upstream.reading(1_000);
     assert_eq!((reading.state, reading.succeeded), (CircuitState::Closed, 1));
@@ -293,12 +294,12 @@ async fn no_more_questions_are_on_their_way_than_may_be() {
         settings.timeout_ms = 150;
     };
     let upstream = client(server.address, &authority, &authority, slow);
-    let place = upstream.in_flight.acquire().await.unwrap();
-    assert_eq!(ask(&upstream, 0).await, Err(UpstreamError::Busy));
+    let place = upstream.line.in_flight.acquire().await.unwrap();
+    assert_eq!(ask(&upstream, 0).await, Err(LineError::Busy));
     assert_eq!(server.asked.load(Ordering::SeqCst), 0);
     assert_eq!(upstream.reading(0).failures_in_row, 0);
     drop(place);
-    assert_eq!(ask(&upstream, 0).await, Err(UpstreamError::Timeout));
+    assert_eq!(ask(&upstream, 0).await, Err(LineError::Timeout));
     assert_eq!(server.asked.load(Ordering::SeqCst), 1);
 }
 
@@ -314,7 +315,11 @@ fn an_address_that_could_leak_or_mislead_is_refused() {
         ("upstream:8443", None),
         ("", None),
     ] {
-        assert_eq!(endpoint(url, "/v1/records").as_ref().map(Url::as_str), expected, "{url}");
+        assert_eq!(
+            endpoint(url, "/v1/records").as_ref().map(reqwest::Url::as_str),
+            expected,
+            "{url}"
+        );
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod choose;
 mod department;
+mod event;
 mod example;
 mod explain;
 mod page;
@@ -40,6 +41,7 @@ use schema::Lists;
 
 pub use choose::Gathered;
 pub use department::{DepartmentRow, Departments, Grant};
+pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;
 pub use plan::Withheld;
 pub use purpose::{
@@ -66,6 +68,7 @@ type Plans = [OnceLock<Option<Arc<Plan>>>; EVIDENCE_SETS];
 pub struct PolicySet {
     shared: Arc<Shared>,
     departments: Departments,
+    events: Events,
     rules: Rules,
     plans: HashMap<(Department, Role, Purpose), Plans>,
 }
@@ -88,7 +91,8 @@ impl PolicySet {
         tables: &CodeTables,
     ) -> Result<Self, Vec<Diagnostic>> {
         let purposes = Purposes::load(files, catalogue)?;
-        let departments = Departments::load(files, &purposes)?;
+        let (departments, events) =
+            both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
         let (treatments, special) =
             both(treatment::Treatments::load(files, catalogue), special::Special::load(files))?;
         let rules = Rules::load(
@@ -104,7 +108,7 @@ impl PolicySet {
             treatments,
         });
         let plans = plans(&departments);
-        let set = Self { shared, departments, rules, plans };
+        let set = Self { shared, departments, events, rules, plans };
         match example::check(&set, files) {
             faults if faults.is_empty() => Ok(set),
             faults => Err(faults),
@@ -126,6 +130,12 @@ impl PolicySet {
     #[must_use]
     pub const fn departments(&self) -> &Departments {
         &self.departments
+    }
+
+    /// The events departments may be told of.
+    #[must_use]
+    pub const fn events(&self) -> &Events {
+        &self.events
     }
 
     /// The purposes.

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::policy::{Bilingual, LegalBasis, Release, Released, Treated, Withheld};
-use crate::vocabulary::{Coding, Date, ElementId, Fault, Freshness, Position, Source, Value};
+use crate::vocabulary::{
+    Coding, Date, ElementId, Fault, Freshness, Position, Purpose, Source, Value,
+};
 
 /// One source of the answer. What stands here depends on the purpose and on what is up,
 /// not on whether the source knows the person.
@@ -51,10 +53,11 @@ pub struct RefusalMeta<'a> {
     pub remedy: Option<&'a Bilingual>,
 }
 
+/// An answer as it is written; only [`answer`] makes one.
 #[derive(Serialize)]
-struct Answer<'a> {
+pub(super) struct Answer<'a> {
     receipt: &'a str,
-    purpose: &'a str,
+    purpose: Purpose,
     legal_basis: &'a LegalBasis,
     answered_at: String,
     policy: &'a str,
@@ -117,10 +120,15 @@ struct Refused<'a> {
 /// Writes an answer. Takes a release and nothing less: what was not decided on cannot be written.
 #[must_use]
 pub fn write_answer(release: &Release, meta: &AnswerMeta<'_>) -> Vec<u8> {
-    let purpose = release.scope().purpose();
-    let answer = Answer {
+    // Texts, numbers and lists alone: serialising them cannot fail.
+    serde_json::to_vec(&answer(release, meta)).unwrap_or_default()
+}
+
+/// The answer a release makes.
+pub(super) fn answer<'a>(release: &'a Release, meta: &AnswerMeta<'a>) -> Answer<'a> {
+    Answer {
         receipt: meta.receipt,
-        purpose: purpose.as_str(),
+        purpose: release.scope().purpose(),
         legal_basis: &release.scope().terms().legal_basis,
         answered_at: iso(meta.answered_at),
         policy: release.version(),
@@ -128,9 +136,7 @@ pub fn write_answer(release: &Release, meta: &AnswerMeta<'_>) -> Vec<u8> {
         elements: release.released().map(|one| element(one, meta.answered_at)).collect(),
         withheld: release.withheld().map(withheld).collect(),
         sources: meta.sources.iter().map(|report| source(report, meta.answered_at)).collect(),
-    };
-    // Texts, numbers and lists alone: serialising them cannot fail.
-    serde_json::to_vec(&answer).unwrap_or_default()
+    }
 }
 
 /// Writes a refusal. It holds no value, only positions, rules and what can be done.

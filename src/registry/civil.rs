@@ -61,7 +61,7 @@ pub struct InquiryError {
 }
 
 impl InquiryError {
-    fn new(fault: Fault, pointer: impl Into<String>) -> Self {
+    pub(super) fn new(fault: Fault, pointer: impl Into<String>) -> Self {
         Self { fault, at: Position::Pointer(pointer.into()) }
     }
 }
@@ -96,7 +96,7 @@ pub fn read_inquiry(body: &[u8]) -> Result<Inquiry, InquiryError> {
     })
 }
 
-fn read_identifier(json: &Json, at: &str) -> Result<Identifier, InquiryError> {
+pub(super) fn read_identifier(json: &Json, at: &str) -> Result<Identifier, InquiryError> {
     let given = object(json, at)?;
     only(given, at, &["kind", "value"])?;
     let kind = IdentifierKind::parse(&required(given, at, "kind")?).filter(|kind| {
@@ -182,19 +182,23 @@ fn read_elements(json: &Json) -> Result<Vec<ElementId>, InquiryError> {
     Ok(elements)
 }
 
-fn object<'a>(json: &'a Json, at: &str) -> Result<&'a Map<String, Json>, InquiryError> {
+pub(super) fn object<'a>(json: &'a Json, at: &str) -> Result<&'a Map<String, Json>, InquiryError> {
     json.as_object().ok_or_else(|| InquiryError::new(Fault::DataType, at))
 }
 
 /// Refuses keys the interface does not define; which, is not repeated.
-fn only(given: &Map<String, Json>, at: &str, known: &[&str]) -> Result<(), InquiryError> {
+pub(super) fn only(
+    given: &Map<String, Json>,
+    at: &str,
+    known: &[&str],
+) -> Result<(), InquiryError> {
     match given.keys().all(|key| known.contains(&key.as_str())) {
         true => Ok(()),
         false => Err(InquiryError::new(Fault::Malformed, at)),
     }
 }
 
-fn optional(
+pub(super) fn optional(
     given: &Map<String, Json>,
     at: &str,
     key: &str,
@@ -211,7 +215,11 @@ fn optional(
     }
 }
 
-fn required(given: &Map<String, Json>, at: &str, key: &str) -> Result<String, InquiryError> {
+pub(super) fn required(
+    given: &Map<String, Json>,
+    at: &str,
+    key: &str,
+) -> Result<String, InquiryError> {
     let found = optional(given, at, key)?.filter(|text| !text.trim().is_empty());
     found.ok_or_else(|| InquiryError::new(Fault::RequiredMissing, format!("{at}/{key}")))
 }

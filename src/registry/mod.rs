@@ -7,6 +7,7 @@ pub mod answer;
 pub mod civil;
 pub mod elder_registry;
 pub mod fhir;
+pub mod notice;
 pub mod pdq;
 pub mod platform;
 pub mod receipt;

@@ -8,6 +8,7 @@ use super::arrival::{Change, Reason, State, WriteEntry};
 use super::assertion::Said;
 use super::index::{Conflict, Meant};
 use super::journal::{Guard, Settled};
+use super::outbox::Wish;
 use super::place::Moves;
 use super::seal::Place;
 use super::writer::{Stop, Writer};
@@ -32,6 +33,7 @@ pub struct Application {
     pub(super) claim: Claim,
     pub(super) entry: Option<WriteEntry>,
     pub(super) documents: Vec<String>,
+    pub(super) wishes: Vec<Wish>,
 }
 
 impl Writer {
@@ -92,6 +94,7 @@ impl Writer {
         }
         let persons = self.changed(holder, moves.touched)?;
         self.write_record(number, holder, (application, at_ms))?;
+        self.notice(holder, &application.wishes, (at_ms, number))?;
         Ok(Settled { state: State::Kept, reason: None, holder: Some(holder), persons })
     }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::exchange::Mark;
+use super::outbox::Wish;
 use crate::identity::{Indexed, PersonId, Pseudonym};
 use crate::translate::{Claim, Form};
 use crate::vocabulary::{Department, Fault, Position, Record, Source};
@@ -60,6 +61,8 @@ pub enum Proposed {
         entry: Option<WriteEntry>,
         /// Keyed digests of the numbers of the document it holds.
         documents: Vec<String>,
+        /// Who is told of it, as far as they enrolled the person.
+        wishes: Vec<Wish>,
     },
     /// Keep it as a version of an entry about staff or an organisation.
     Enter {

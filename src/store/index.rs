@@ -216,6 +216,7 @@ impl Writer {
     pub(super) fn erase(&mut self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, Stop> {
         let root = self.root(person)?;
         let all = self.with_root(root)?;
+        self.leave_lists(root)?;
         for each in &all {
             self.connection
                 .prepare_cached(

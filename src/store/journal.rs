@@ -98,10 +98,17 @@ impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
         let json = |record: &Record| serde_json::to_vec(record).map_err(|_| StoreError::Damaged);
-        let (record, (identifiers, merge_from, claim), entry, documents) = match proposed {
-            Proposed::Apply { record, identifiers, merge_from, claim, entry, documents } => {
-                (record, (identifiers, merge_from, claim), entry, documents)
-            }
+        let (record, (identifiers, merge_from, claim), entry, (documents, wishes)) = match proposed
+        {
+            Proposed::Apply {
+                record,
+                identifiers,
+                merge_from,
+                claim,
+                entry,
+                documents,
+                wishes,
+            } => (record, (identifiers, merge_from, claim), entry, (documents, wishes)),
             Proposed::Enter { record, key } => {
                 return Ok(Self::Enter(Listing { json: json(&record)?, key }));
             }
@@ -123,6 +130,7 @@ impl Outcome {
             claim,
             entry,
             documents,
+            wishes,
         })))
     }
 }

@@ -26,6 +26,7 @@ mod identity;
 mod index;
 mod journal;
 mod ledger;
+pub mod outbox;
 pub mod packs;
 mod place;
 mod read;
@@ -57,6 +58,7 @@ pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
 pub use journal::Guard;
 pub use ledger::{LedgerFile, LedgerSearch};
+pub use outbox::Standing;
 pub use settings::Settings;
 
 use crate::identity::{PersonId, Token};

@@ -212,9 +212,11 @@ impl Writer {
         for entry in &component {
             before.insert(*entry, self.root(*entry)?);
         }
+        let mut placed = Vec::with_capacity(component.len());
         for members in groups {
             let stands = self.standing(&members)?;
             for member in &members {
+                placed.extend(before.get(member).map(|root| (*member, (*root, stands))));
                 let into = (*member != stands).then_some(stands);
                 if self.recall(*member)?.merged_into != into {
                     self.link(*member, into, when)?;
@@ -225,6 +227,9 @@ impl Writer {
                     moves.touched.insert(*root);
                 }
             }
+        }
+        if !moves.moved.is_empty() {
+            self.notice_moves(&placed, when)?;
         }
         Ok(moves)
     }

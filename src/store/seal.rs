@@ -44,6 +44,11 @@ impl Place {
         Self { what: b'q', owner: 0, number }
     }
 
+    /// Whom a lane of notices is about.
+    pub const fn enrolment(lane: i64) -> Self {
+        Self { what: b'e', owner: 0, number: lane }
+    }
+
     /// The text that proves the master key.
     pub const fn proof() -> Self {
         Self { what: b'm', owner: 0, number: 0 }
@@ -140,9 +145,9 @@ impl StoreKeys {
         &self.veil
     }
 
-    /// What the file keeps to see whether demographics changed.
-    pub fn seen(&self, demographics: &[u8]) -> [u8; 16] {
-        let tag = hmac::sign(&self.digest, demographics);
+    /// What the file keeps of a text, to see whether another is the same.
+    pub fn seen(&self, text: &[u8]) -> [u8; 16] {
+        let tag = hmac::sign(&self.digest, text);
         tag.as_ref().first_chunk().copied().unwrap_or_default()
     }
 

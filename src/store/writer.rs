@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
@@ -20,18 +20,25 @@ use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::index::Person;
 use super::journal::{Guard, Message, Outcome, Tally};
+use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
 use super::recent::Recent;
 use super::review::Proposal;
 use super::seal::StoreKeys;
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
-use crate::vocabulary::Source;
+use crate::vocabulary::{Source, Subscription};
 
 /// What the writer is asked.
 pub enum Request {
     /// Put an entry in the ledger.
     Append(LedgerRow),
+    /// Do with notices what somebody decided.
+    Decide(Verdict),
+    /// Note what became of a try to deliver a notice.
+    End { number: i64, ended: Ended, at_ms: i64 },
+    /// Change whom a subscription is about.
+    Enrol(Subscription, Vec<Enrol>, i64),
     /// Destroy the keys of a person.
     Erase { person: PersonId, at_ms: i64 },
     /// Note that a file was taken whole.
@@ -80,7 +87,11 @@ pub enum Stumble {
 #[derive(Debug)]
 pub enum Answer {
     Appended(Appended),
+    /// Notices that are something else now.
+    Changed(usize),
     Done,
+    /// How many joined a list, and left it.
+    Enrolled(usize, usize),
     Kept(Kept),
     Persons(Vec<PersonId>),
     Proposed(Proposal),
@@ -143,6 +154,8 @@ pub struct Shared {
     pub links: AtomicU64,
     /// Whether the search tables lag behind the ledger.
     pub lagging: AtomicBool,
+    /// Told whenever a notice may leave that could not before.
+    pub noticed: Arc<Notify>,
     /// When the last commit failed for want of storage; `None` since one succeeded.
     pub failed: Mutex<Option<Instant>>,
 }
@@ -157,6 +170,7 @@ pub struct Writer {
     pub(super) tallies: HashMap<Source, Tally>,
     pub(super) entries: Vec<Bytes>,
     pub(super) relinked: bool,
+    pub(super) noticed: bool,
     /// Whether what is remembered is what the file says.
     sound: bool,
     pub(super) scratch: Vec<u8>,
@@ -183,6 +197,7 @@ impl Writer {
             tallies: HashMap::new(),
             entries: Vec::new(),
             relinked: false,
+            noticed: false,
             sound: false,
             scratch: Vec::new(),
             weights: Weights::default(),
@@ -270,6 +285,9 @@ impl Writer {
         if std::mem::take(&mut self.relinked) {
             self.shared.links.fetch_add(1, Ordering::SeqCst);
         }
+        if std::mem::take(&mut self.noticed) {
+            self.shared.noticed.notify_waiters();
+        }
         let lagging = self.next.projected < self.next.ledger;
         self.shared.lagging.store(lagging, Ordering::Relaxed);
         for outcome in &mut outcomes {
@@ -283,6 +301,11 @@ impl Writer {
     fn work(&mut self, request: &Request) -> Result<Answer, Stop> {
         match request {
             Request::Append(row) => self.append(row).map(Answer::Appended),
+            Request::Decide(verdict) => self.decide_notices(verdict),
+            Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
+            Request::Enrol(subscription, changes, at_ms) => {
+                self.enrol(*subscription, changes, *at_ms)
+            }
             Request::Erase { person, at_ms } => self.erase(*person, *at_ms).map(Answer::Persons),
             Request::Exchanged(file, digest) => {
                 self.note_exchanged(file, *digest).map(|()| Answer::Done)
@@ -345,6 +368,7 @@ impl Writer {
         self.tallies.clear();
         self.entries.clear();
         self.relinked = false;
+        self.noticed = false;
         self.sound = false;
         let last = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         self.next = Next {

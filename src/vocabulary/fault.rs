@@ -43,6 +43,8 @@ pub enum Fault {
     RequiredMissing,
     /// Segments are missing or in the wrong order.
     SegmentSequence,
+    /// The department has no subscription of this name.
+    SubscriptionUnknown,
     /// A code is not in its table.
     TableValue,
     /// The store or ledger cannot be written now.
@@ -180,6 +182,8 @@ faults! {
         "a required field is empty" "缺少必填字段";
     SegmentSequence "segment-sequence" 100 Error 422 false
         "a segment is missing or out of order" "段缺失或顺序错误";
+    SubscriptionUnknown "subscription-unknown" 204 Error 404 false
+        "this department has no subscription of this name" "该部门没有此名称的订阅";
     TableValue "table-value" 103 Error 422 false
         "a code is not in its table" "代码不在值域表中";
     Unavailable "unavailable" 207 Error 503 true

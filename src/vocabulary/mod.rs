@@ -27,7 +27,9 @@ pub use element::{Element, ValueType};
 pub use fault::Fault;
 pub use freshness::Freshness;
 pub use identifier::{Identifier, IdentifierKind};
-pub use name::{Class, Dataset, Department, ElementId, GroupName, Purpose, Role, Source};
+pub use name::{
+    Class, Dataset, Department, ElementId, Event, GroupName, Purpose, Role, Source, Subscription,
+};
 pub use position::Position;
 pub use record::{Field, Group, Record};
 pub use tier::Tier;

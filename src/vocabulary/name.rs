@@ -135,6 +135,10 @@ names! {
     Purpose,
     /// Where a record came from: a sender or an upstream system.
     Source,
+    /// 事件, what may be told of an elder when it happens: `death`, `discharge`, `identity`.
+    Event,
+    /// 订阅, one department's standing wish to be told of events.
+    Subscription,
 }
 
 #[cfg(test)]

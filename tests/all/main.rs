@@ -33,6 +33,7 @@ mod intake;
 mod interface;
 mod laws;
 mod matching;
+mod notices;
 mod operate;
 mod platforms;
 mod population;

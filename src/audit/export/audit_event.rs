@@ -39,7 +39,12 @@ impl Export for AuditEvents {
 /// DICOM PS3.16 CID 400 and CID 401 have no code for ours; the action is CRUDE's.
 const fn action(kind: Kind) -> &'static str {
     match kind {
-        Kind::Disclosure | Kind::Location | Kind::Query | Kind::Export | Kind::Refusal => "R",
+        Kind::Delivery
+        | Kind::Disclosure
+        | Kind::Location
+        | Kind::Query
+        | Kind::Export
+        | Kind::Refusal => "R",
         Kind::Erase => "D",
         Kind::Identity | Kind::Link | Kind::Merge | Kind::Part | Kind::Unmerge => "U",
         _ => "E",

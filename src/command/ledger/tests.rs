@@ -139,6 +139,7 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
             merge_from: Vec::new(),
             claim: crate::translate::Claim::Merged,
             documents: Vec::new(),
+            wishes: Vec::new(),
             entry: None,
         },
     };

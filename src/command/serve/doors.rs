@@ -20,7 +20,8 @@ const UNITS_MAX: usize = 1_000;
 
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
-    let [pushing, answering, reading, serving] = std::array::from_fn(|_| Arc::clone(gateway));
+    let [pushing, answering, reading, serving, subscribing] =
+        std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
         push: Arc::new(move |asked: Asked| {
@@ -41,6 +42,10 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             let (certificate, dialect) = (asked.certificate.clone(), dialect(&asked));
             let call = services::Asked { certificate, dialect, body: asked.body };
             Box::pin(async move { gateway.serve(call).await })
+        }),
+        subscribe: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&subscribing);
+            Box::pin(async move { gateway.subscribe(asked.certificate, asked.body).await })
         }),
         describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),
         echo: echo.then_some(trivial),

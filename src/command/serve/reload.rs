@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metrics::counter;
 use tokio::sync::Mutex;
 
-use super::start::upstreams;
+use super::start::{subscribers, upstreams};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::{Seen, compile_again, compile_with};
@@ -32,7 +32,7 @@ pub struct Reloader {
 impl Reloader {
     /// Reads configuration, certificates, mappings and policies again and swaps them in.
     ///
-    /// Of the configuration only senders, upstream systems and folders take effect; ports,
+    /// Of the configuration only senders, upstream systems, subscriptions and folders take effect; ports,
     /// keys and the store need a restart. What serves goes on serving if anything is wrong.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Reloader {
             Failure(faults.join("\n"))
         })?;
         // All that can fail comes first: either everything is swapped in or nothing is.
-        let upstreams = upstreams(&config)?;
+        let neighbours = (upstreams(&config)?, subscribers(&config)?);
         let during = |error| Failure::caused("certificates", &error);
         let machines = self.tls.read().map_err(during)?;
         let console = self.console_tls.as_ref().map(|tls| tls.read().map(|fresh| (tls, fresh)));
@@ -75,7 +75,7 @@ impl Reloader {
         let kept = Packs::of(&config.store.folder).keep(&compiled.mappings);
         kept.map_err(|error| Failure::during("packs", error))?;
         let rules = compiled.bind(&config, machines.standing()).map_err(Failure)?;
-        let adopted = self.gateway.adopt(rules, upstreams).await;
+        let adopted = self.gateway.adopt(rules, neighbours).await;
         let versions = adopted.map_err(|error| Failure::during("ledger", error))?;
         self.tls.serve(machines);
         if let Some((tls, fresh)) = console {

@@ -23,11 +23,12 @@ use crate::flow::{Gateway, Sights, Watch};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
-use crate::inbound::operator::{self, Order};
+use crate::inbound::operator::{self, Notices, Order};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
-use crate::outbound::Upstream;
+use crate::outbound::{Subscriber, SubscriptionSettings, Upstream};
 use crate::store::cache::Cache;
+use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
 use crate::store::{Guard, LedgerFile, Store};
 use crate::telemetry;
@@ -86,6 +87,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(verifying));
     let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
     running.listeners.push(tokio::spawn(counting));
+    let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
+    running.listeners.push(tokio::spawn(delivering));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }
@@ -114,6 +117,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
         upstreams: ArcSwap::from_pointee(upstreams(config)?),
+        subscribers: ArcSwap::from_pointee(subscribers(config)?),
         store,
         cache: Cache::new(config.cache.clone()),
         keys: Keys::derive(&master),
@@ -136,6 +140,21 @@ pub fn upstreams(config: &Config) -> Result<Vec<Arc<Upstream>>, Failure> {
         Upstream::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
     };
     config.upstream.iter().map(client).collect()
+}
+
+/// The clients of all subscriptions.
+///
+/// # Errors
+/// [`Failure`] naming the one that cannot be used.
+pub fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
+    let client = |settings: &SubscriptionSettings| {
+        let during = |error: &dyn std::error::Error| {
+            Failure::caused(&format!("subscription {}", settings.name), error)
+        };
+        let tls = settings.tls.load().map_err(|error| during(&error))?;
+        Subscriber::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
+    };
+    config.subscription.iter().map(client).collect()
 }
 
 /// Continues the ledger where its last checkpoint left it.
@@ -285,6 +304,14 @@ async fn carry(
         Order::Identity { about } => match serde_json::from_value(about) {
             Ok(order) => gateway.identity(order, user).await,
             Err(error) => return Err(error.to_string()),
+        },
+        Order::Notices { about } => match about {
+            Notices::List => gateway.notices().await,
+            Notices::Retry { number } => gateway.decide_notices(Verdict::Retry(number), user).await,
+            Notices::Skip { number } => gateway.decide_notices(Verdict::Skip(number), user).await,
+            Notices::Rewind { subscription, since_ms } => {
+                gateway.decide_notices(Verdict::Rewind(subscription, since_ms), user).await
+            }
         },
         Order::Replay { numbers, mappings, accept_overlay } => {
             let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;

@@ -17,7 +17,7 @@ struct Listed<'a> {
 #[must_use]
 pub fn units(form: Form, body: &Bytes, most: usize) -> Option<Vec<Bytes>> {
     let units = match form {
-        Form::CivilJson => records(body).unwrap_or_else(|| vec![body.clone()]),
+        Form::CivilJson | Form::PlatformJson => records(body).unwrap_or_else(|| vec![body.clone()]),
         Form::CivilCsv => rows(body),
         _ => vec![body.clone()],
     };

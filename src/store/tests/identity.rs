@@ -91,6 +91,7 @@ fn proposed(entry: Entry, other: Option<(Claim, u64)>) -> Proposed {
         claim: other.map(|(claim, _)| claim).unwrap_or_default(),
         entry: Some(Box::new(|change, persons| row(&said(change, persons), None, None))),
         documents: Vec::new(),
+        wishes: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ mod identity;
 mod journal;
 mod law;
 mod ledger;
+mod outbox;
 mod persons;
 
 use std::path::Path;
@@ -100,6 +101,7 @@ fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
         claim: Claim::Merged,
         entry: None,
         documents: Vec::new(),
+        wishes: Vec::new(),
     }
 }
 
@@ -114,6 +116,7 @@ fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
         claim: Claim::Merged,
         entry: Some(entry),
         documents: Vec::new(),
+        wishes: Vec::new(),
     }
 }
 
@@ -179,7 +182,7 @@ async fn texts(store: &Store, person: PersonId) -> Vec<String> {
 /// Makes of a file of schema 4 one of schema 3, where a person was whoever had a number.
 const WITHOUT_ENTRIES: &str = "
     DROP TABLE trait; DROP TABLE pair; DROP TABLE assertion; DROP TABLE proposal;
-    DROP TABLE weights; DROP TABLE indexed;
+    DROP TABLE weights; DROP TABLE indexed; DROP TABLE outbox; DROP TABLE enrolment;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;

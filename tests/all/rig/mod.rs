@@ -1,6 +1,7 @@
 //! A gateway of one's own for a test: the real binary, real sockets, real TLS, a folder that goes.
 
 pub mod message;
+pub mod receiver;
 pub mod upstream;
 
 use std::io::{Read, Write};

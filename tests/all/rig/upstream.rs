@@ -76,7 +76,7 @@ pub fn serve(authority: &Path, certs: &Path, name: &str) -> Upstream {
     Upstream { port, state }
 }
 
-fn tls(authority: &Path, certs: &Path, name: &str) -> ServerConfig {
+pub(super) fn tls(authority: &Path, certs: &Path, name: &str) -> ServerConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -98,7 +98,7 @@ fn answer_all(
 ) -> io::Result<()> {
     let mut read = Vec::new();
     loop {
-        let Some(body) = request(&mut stream, &mut read)? else { return Ok(()) };
+        let Some((_, body)) = request(&mut stream, &mut read)? else { return Ok(()) };
         state.asked.fetch_add(1, Ordering::SeqCst);
         let (status, body) = answer(&body, state);
         let head = format!(
@@ -110,8 +110,11 @@ fn answer_all(
     }
 }
 
-/// The body of the next request; `None` when the other side has closed.
-fn request(stream: &mut impl Read, read: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+/// Head and body of the next request; `None` when the other side has closed.
+pub(super) fn request(
+    stream: &mut impl Read,
+    read: &mut Vec<u8>,
+) -> io::Result<Option<(String, Vec<u8>)>> {
     loop {
         if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&read[..end]).to_ascii_lowercase();
@@ -120,7 +123,7 @@ fn request(stream: &mut impl Read, read: &mut Vec<u8>) -> io::Result<Option<Vec<
             if read.len() >= whole {
                 let rest = read.split_off(whole);
                 let request = std::mem::replace(read, rest);
-                return Ok(Some(request[end + 4..].to_vec()));
+                return Ok(Some((head, request[end + 4..].to_vec())));
             }
         }
         let mut piece = [0; 4096];

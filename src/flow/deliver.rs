@@ -1,0 +1,304 @@
+//! 投递, the other end of a push: whoever subscribed is told, each under his own scope.
+//!
+//! ```text
+//! outbox → who is meant → gather → decide → ledger → send → delivered | again | dead
+//! ```
+//!
+//! Nothing is decided before it is sent: what a notice tells is what an answer would hold at
+//! that moment. Of an elder the oldest notice leaves first and the next when it has ended; a
+//! receiver that is down is left alone, and keeps nobody else waiting.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Gateway;
+use super::gather::Resident;
+use super::question::Turn;
+use crate::audit::Entry;
+use crate::outbound::subscriber::Parcel;
+use crate::outbound::{LineError, Subscriber};
+use crate::policy::{self, EventRow, Evidence, IDENTITY, Release, Scope};
+use crate::registry::answer::AnswerMeta;
+use crate::registry::notice::{self, Head};
+use crate::store::outbox::{Due, Ended, Wish};
+use crate::store::{Standing, StoreError};
+use crate::vocabulary::{Dataset, Fault, Subscription};
+
+/// How long nothing may happen before the outbox is looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long a notice waits that the gateway itself could not bring on its way, milliseconds.
+const HELD_MS: i64 = 5_000;
+
+/// Why a notice is not told.
+mod why {
+    /// The elder is on the list no longer.
+    pub const UNENROLLED: &str = "unenrolled";
+    /// The subscription does not name the event any more.
+    pub const UNSUBSCRIBED: &str = "unsubscribed";
+    /// Nothing of it may leave, or nothing is there.
+    pub const WITHHELD: &str = "withheld";
+    /// The receiver says that it will never take it.
+    pub const REFUSED: &str = "refused";
+    /// It was tried as often as it may be.
+    pub const EXHAUSTED: &str = "exhausted";
+    /// The receiver cannot be reached, or did not answer.
+    pub const UNREACHABLE: &str = "unreachable";
+    /// The receiver answered with an error.
+    pub const FAILED: &str = "failed";
+}
+
+/// What one notice is about, decided and written.
+struct Told {
+    entry: Entry,
+    body: Vec<u8>,
+}
+
+impl Gateway {
+    /// Who is told of a record, if it is about somebody they enrolled.
+    pub(super) fn wishes(&self, events: &policy::Events, dataset: Dataset) -> Vec<Wish> {
+        let subscribers = self.subscribers.load();
+        if subscribers.is_empty() {
+            return Vec::new();
+        }
+        let happened: Vec<_> = events.of(dataset).map(|row| row.id).collect();
+        let wish = |subscriber: &Arc<Subscriber>| {
+            let settings = subscriber.settings();
+            let told = happened.iter().filter(|event| settings.events.contains(event));
+            let subscription = settings.name;
+            told.map(|event| Wish { subscription, event: *event }).collect::<Vec<_>>()
+        };
+        subscribers.iter().flat_map(wish).collect()
+    }
+
+    /// The subscriber of that name.
+    pub(super) fn subscriber(&self, name: Subscription) -> Option<Arc<Subscriber>> {
+        let subscribers = self.subscribers.load();
+        subscribers.iter().find(|one| one.settings().name == name).map(Arc::clone)
+    }
+
+    /// Delivers notices until it is told to stop, then lets those on their way end.
+    pub async fn keep_delivering(self: Arc<Self>, stop: CancellationToken) {
+        let mut sending: JoinSet<(Subscription, i64)> = JoinSet::new();
+        let mut busy: HashSet<(Subscription, i64)> = HashSet::new();
+        while !stop.is_cancelled() {
+            // Made before the outbox is read: what comes meanwhile wakes it.
+            let noticed = self.store.noticed();
+            for subscriber in self.subscribers.load_full().iter() {
+                for due in self.leaving(subscriber, &busy).await {
+                    let key = (subscriber.settings().name, due.number);
+                    busy.insert(key);
+                    let (gateway, subscriber) = (Arc::clone(&self), Arc::clone(subscriber));
+                    sending.spawn(async move {
+                        gateway.deliver(&subscriber, due).await;
+                        key
+                    });
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = noticed => (),
+                Some(ended) = sending.join_next() => ended.iter().for_each(|key| {
+                    busy.remove(key);
+                }),
+                () = tokio::time::sleep(LOOK_EVERY) => (),
+            }
+        }
+        while sending.join_next().await.is_some() {}
+    }
+
+    /// What of one subscription leaves now: as much as its line takes.
+    async fn leaving(
+        &self,
+        subscriber: &Subscriber,
+        busy: &HashSet<(Subscription, i64)>,
+    ) -> Vec<Due> {
+        let (settings, now_ms) = (subscriber.settings(), (self.clock)());
+        let on_the_way = busy.iter().filter(|(name, _)| *name == settings.name).count();
+        let room = settings.in_flight_max.saturating_sub(on_the_way);
+        if room == 0 || subscriber.rests(now_ms) {
+            return Vec::new();
+        }
+        let due = self.store.due(settings.name, now_ms, settings.in_flight_max).await;
+        let mut due = due.unwrap_or_else(|error| {
+            tracing::error!(error.kind = %error, "the outbox cannot be read");
+            Vec::new()
+        });
+        due.retain(|due| !busy.contains(&(settings.name, due.number)));
+        due.truncate(room);
+        due
+    }
+
+    /// One try of one notice, and what became of it.
+    async fn deliver(&self, subscriber: &Subscriber, due: Due) {
+        let settings = subscriber.settings();
+        let ended = self.try_to_tell(subscriber, &due).await;
+        let outcome = match ended {
+            Ended::Delivered => "delivered",
+            Ended::Again { why, .. } | Ended::Dead(why) | Ended::Passed(why) => why,
+        };
+        counter!(
+            "kangqiao_notices_total", "subscription" => settings.name.to_string(),
+            "event" => due.event.to_string(), "outcome" => outcome
+        )
+        .increment(1);
+        let now_ms = (self.clock)();
+        if ended == Ended::Delivered {
+            let took_ms = u64::try_from(now_ms.saturating_sub(due.at_ms)).unwrap_or(0);
+            histogram!("kangqiao_notice_seconds").record(Duration::from_millis(took_ms));
+        }
+        if let Ended::Dead(why) = ended {
+            tracing::error!(
+                subscription = %settings.name, notice.number = due.number, why,
+                "a notice is dead; the elder's later notices wait until somebody decides"
+            );
+        }
+        if let Err(error) = self.store.end(due.number, ended, now_ms).await {
+            // It is still in the outbox, and is told again under the same id.
+            tracing::error!(error.kind = %error, "what became of a notice cannot be written");
+        }
+    }
+
+    async fn try_to_tell(&self, subscriber: &Subscriber, due: &Due) -> Ended {
+        let settings = subscriber.settings();
+        let now_ms = (self.clock)();
+        let held = |why| Ended::Again { next_ms: now_ms + HELD_MS, why, answered: false };
+        let turn = Turn { rules: self.rules.load_full(), at_ms: now_ms };
+        let told = match self.told(&turn, subscriber, due).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(why)) => return Ended::Passed(why),
+            Err(fault) => return held(fault.row().name),
+        };
+        let appended = self.append(&told.entry.with_answer(&told.body)).await;
+        let Ok(entry) = appended else { return held(Fault::Unavailable.row().name) };
+        let parcel = Parcel { id: id(settings.name, due.number), body: told.body, entry };
+        match subscriber.send(parcel, now_ms).await {
+            Ok(()) => Ended::Delivered,
+            Err(error) => failed(subscriber, due, error, now_ms),
+        }
+    }
+
+    /// What a notice tells now, and its entry; the inner error says why there is nothing to tell.
+    async fn told(
+        &self,
+        turn: &Turn,
+        subscriber: &Subscriber,
+        due: &Due,
+    ) -> Result<Result<Told, &'static str>, Fault> {
+        let settings = subscriber.settings();
+        let events = turn.rules.policies.events();
+        let event = events.event(due.event).filter(|event| settings.events.contains(&event.id));
+        let Some(event) = event else { return Ok(Err(why::UNSUBSCRIBED)) };
+        let Some((enrolled, token)) = &due.enrolled else { return Ok(Err(why::UNENROLLED)) };
+        let scope = self.scope_of(turn, subscriber)?;
+        let person = match self.store.person(&[*token]).await {
+            // Whose number it is has to be settled first; until then it is nobody's to tell.
+            Err(StoreError::Conflict) => return Err(Fault::IdentityConflict),
+            other => other.map_err(|error| error.fault())?,
+        };
+        let identifier = enrolled.identifier.clone();
+        let resident = Resident { identifier, token: *token, person };
+        let gathered = self.gather_told(turn, &resident).await.map_err(|refused| refused.fault)?;
+        let release = policy::decide(&scope, Some(&event.tells), &gathered.records(), &self.keys);
+        if release.released().len() == 0 && event.id != IDENTITY {
+            return Ok(Err(why::WITHHELD));
+        }
+        let same_as = match (person, event.id == IDENTITY) {
+            (Some(person), true) => {
+                let same = self.store.same_elder(due.lane, person).await;
+                Some(same.map_err(|error| error.fault())?)
+            }
+            (None, true) => Some(Vec::new()),
+            (_, false) => None,
+        };
+        let id = id(settings.name, due.number);
+        let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
+        let entry = Entry::delivery(&release, &subject(&id, event), circumstances);
+        let head = Head {
+            id: &id,
+            subscription: settings.name,
+            event: event.id,
+            happened_at: due.at_ms / 1000,
+            reference: &enrolled.reference,
+            same_as: same_as.as_deref(),
+        };
+        let body = written(&head, &release, turn, (&entry, &gathered.reports()));
+        Ok(Ok(Told { entry, body }))
+    }
+
+    /// Under which scope a subscription is told, if it still may be.
+    pub(super) fn scope_of(&self, turn: &Turn, subscriber: &Subscriber) -> Result<Scope, Fault> {
+        let settings = subscriber.settings();
+        let asker = (settings.department, settings.role);
+        let purpose = settings.purpose.as_str();
+        let admitted = turn.rules.policies.admit(asker, purpose, Evidence::default());
+        admitted.map_err(|refusal| refusal.fault)
+    }
+
+    /// How the notices of each subscription stand, those with none included.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`].
+    pub async fn standings(&self) -> Result<Vec<Standing>, Fault> {
+        let mut standings = self.store.standings().await.map_err(|error| error.fault())?;
+        for subscriber in self.subscribers.load().iter() {
+            let name = subscriber.settings().name;
+            if standings.iter().all(|known| known.subscription != name.as_str()) {
+                standings.push(Standing::none(name));
+            }
+        }
+        Ok(standings)
+    }
+}
+
+fn written(
+    head: &Head<'_>,
+    release: &Release,
+    turn: &Turn,
+    (entry, sources): (&Entry, &[crate::registry::answer::SourceReport]),
+) -> Vec<u8> {
+    let meta = AnswerMeta {
+        receipt: &entry.receipt.to_string(),
+        answered_at: turn.at_ms / 1000,
+        mappings: turn.rules.pack.version(),
+        sources,
+    };
+    notice::write(head, release, &meta)
+}
+
+/// What a try that failed means for the notice.
+fn failed(subscriber: &Subscriber, due: &Due, error: LineError, now_ms: i64) -> Ended {
+    let settings = subscriber.settings();
+    let answered = match error {
+        // It understood, and does not want it: trying again would change nothing.
+        LineError::Status(400 | 406 | 409 | 410 | 413 | 415 | 422) => {
+            return Ended::Dead(why::REFUSED);
+        }
+        LineError::Status(_) => true,
+        _ => false,
+    };
+    let tries = due.tries + i64::from(answered);
+    if tries >= settings.tries_max {
+        return Ended::Dead(why::EXHAUSTED);
+    }
+    let mut chance = [0];
+    // Without chance the waits are shorter, which is no harm.
+    let _ = aws_lc_rs::rand::fill(&mut chance);
+    let [chance] = chance;
+    let why = if answered { why::FAILED } else { why::UNREACHABLE };
+    Ended::Again { next_ms: now_ms + subscriber.wait_ms(tries, chance), why, answered }
+}
+
+/// The number of a notice, the same at every try.
+fn id(subscription: Subscription, number: i64) -> String {
+    format!("{subscription}-{number}")
+}
+
+/// What the ledger calls it.
+fn subject(id: &str, event: &EventRow) -> String {
+    format!("notice {id} {}", event.id)
+}

@@ -1,0 +1,196 @@
+//! 订阅, a department says of whom it wishes to be told, and what it wants told again.
+//!
+//! Whether the gateway knows somebody is not said: who is enrolled and known, and who is
+//! enrolled and not, are answered alike.
+
+use bytes::Bytes;
+
+use super::question::{Refused, Turn};
+use super::{Gateway, counters};
+use crate::audit::{Entry, Kind, Reference};
+use crate::identity::{Certificate, Token};
+use crate::inbound::http::Answered;
+use crate::outbound::Subscriber;
+use crate::policy::Scope;
+use crate::registry::answer::{RefusalMeta, write_refusal};
+use crate::registry::notice::{self, Done, Request, Wish};
+use crate::store::StoreError;
+use crate::store::outbox::{Enrol, Enrolled, Verdict};
+use crate::vocabulary::{Fault, Identifier, Position};
+
+/// Media type of requests and what became of them.
+const JSON: &str = "application/json";
+
+/// Dead notices that are listed at once.
+const DEAD_MAX: usize = 200;
+
+impl Gateway {
+    /// Carries one request about a subscription to its answer; a refusal is entered too.
+    pub async fn subscribe(&self, certificate: Option<Certificate>, body: Bytes) -> Answered {
+        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let asker = turn.rules.asker(certificate.as_ref(), turn.at_ms);
+        let carried = match (asker, notice::read(&body)) {
+            (Err(fault), _) => Err(fault.into()),
+            (Ok(_), Err(error)) => Err(Refused::from(&error)),
+            (Ok(asker), Ok(request)) => self.carry(&turn, asker, &request).await,
+        };
+        match carried {
+            Ok(answered) => answered,
+            Err(refused) => self.decline_subscription(&turn, asker.ok(), &refused).await,
+        }
+    }
+
+    async fn carry(
+        &self,
+        turn: &Turn,
+        (department, role): super::Asker,
+        request: &Request,
+    ) -> Result<Answered, Refused> {
+        // Somebody else's subscription is as good as none.
+        let own = |one: &std::sync::Arc<Subscriber>| {
+            (one.settings().department, one.settings().role) == (department, role)
+        };
+        let subscriber = self.subscriber(request.subscription).filter(own);
+        let subscriber = subscriber.ok_or_else(|| Refused {
+            at: Some(Position::Pointer("/subscription".to_owned())),
+            ..Fault::SubscriptionUnknown.into()
+        })?;
+        let scope = self.scope_of(turn, &subscriber)?;
+        let (entry, done) = match &request.wish {
+            Wish::Elders { enrol, leave } => {
+                let changes = self.changes(enrol, leave)?;
+                self.enter_enrolments(turn, (&subscriber, &scope), &changes).await?;
+                let subject = format!("{} enrolments", request.subscription);
+                let entry = Entry::enrolment(&scope, &subject, Self::about(turn, None, [].into()));
+                let appended = self.append(&entry).await?;
+                let (joined, left) =
+                    self.store.enrol(request.subscription, changes, turn.at_ms).await?;
+                ((entry, appended), (Some(joined), Some(left), None))
+            }
+            Wish::Rewind(since) => {
+                let subject = format!("{} told again since {since}", request.subscription);
+                let entry = Entry::enrolment(&scope, &subject, Self::about(turn, None, [].into()));
+                let appended = self.append(&entry).await?;
+                let verdict = Verdict::Rewind(request.subscription, since.saturating_mul(1000));
+                let again = self.store.decide(verdict).await?;
+                ((entry, appended), (None, None, Some(again)))
+            }
+        };
+        let ((entry, appended), (enrolled, left, again)) = (entry, done);
+        let receipt = entry.receipt.to_string();
+        let subscription = request.subscription;
+        let done = Done { receipt: &receipt, subscription, enrolled, left, again };
+        let body = notice::write_done(&done);
+        Ok(Answered { status: 200, media: JSON, body, entry: Some(appended) })
+    }
+
+    fn changes(
+        &self,
+        enrol: &[(Identifier, String)],
+        leave: &[String],
+    ) -> Result<Vec<Enrol>, Refused> {
+        let mut changes = Vec::with_capacity(enrol.len() + leave.len());
+        changes.extend(leave.iter().cloned().map(Enrol::Leave));
+        for (identifier, reference) in enrol {
+            let (kind, token) = self.keys.indexed(identifier)?;
+            let identifier = Identifier::new(kind, identifier.normalised()?);
+            let enrolled = Enrolled { identifier, reference: reference.clone() };
+            changes.push(Enrol::Join(enrolled, token));
+        }
+        Ok(changes)
+    }
+
+    /// One entry for each elder, all before the list changes.
+    async fn enter_enrolments(
+        &self,
+        turn: &Turn,
+        (subscriber, scope): (&Subscriber, &Scope),
+        changes: &[Enrol],
+    ) -> Result<(), StoreError> {
+        let name = subscriber.settings().name;
+        let mut entries = Vec::with_capacity(changes.len());
+        for change in changes {
+            let (word, token) = match change {
+                Enrol::Join(_, token) => ("joined", Some(*token)),
+                Enrol::Leave(reference) => ("left", self.store.enrolled(name, reference).await?),
+            };
+            let Some(token) = token else { continue };
+            let person = Some(self.pseudonym_of(&token).await?);
+            let circumstances = Self::about(turn, person, [].into());
+            entries.push(Entry::enrolment(scope, &format!("{name} {word}"), circumstances));
+        }
+        let appending = entries.iter().map(|entry| self.append(entry));
+        futures_util::future::try_join_all(appending).await.map(drop)
+    }
+
+    /// What stands in the ledger for whoever has an identifier.
+    async fn pseudonym_of(&self, token: &Token) -> Result<crate::identity::Pseudonym, StoreError> {
+        let known = match self.store.person(&[*token]).await {
+            Err(StoreError::Conflict) => None,
+            other => other?,
+        };
+        Ok(match known {
+            Some(person) => self.keys.pseudonym(person),
+            None => self.keys.pseudonym_of_token(token),
+        })
+    }
+
+    async fn decline_subscription(
+        &self,
+        turn: &Turn,
+        asker: Option<super::Asker>,
+        refused: &Refused,
+    ) -> Answered {
+        let circumstances = Self::about(turn, None, [].into());
+        let evidence = crate::policy::Evidence::default();
+        let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
+        entry.subject = Some(Reference::new("subscription"));
+        entry.policy = Some(turn.rules.policies.version().to_owned());
+        let appended = self.append(&entry).await.ok();
+        let fault = if appended.is_some() { refused.fault } else { Fault::Unavailable };
+        let receipt = entry.receipt.to_string();
+        let body = write_refusal(&RefusalMeta {
+            fault,
+            at: refused.at.as_ref(),
+            rule: refused.rule.as_deref(),
+            receipt: appended.as_ref().map(|_| receipt.as_str()),
+            remedy: refused.remedy.as_ref(),
+        });
+        counters::refused(fault);
+        Answered { status: fault.row().http_status, media: JSON, body, entry: appended }
+    }
+
+    /// How the notices of each subscription stand, and the dead ones.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`].
+    pub async fn notices(&self) -> Result<serde_json::Value, Fault> {
+        let subscriptions = self.standings().await?;
+        let dead = self.store.dead(0, DEAD_MAX).await.map_err(|error| error.fault())?;
+        Ok(serde_json::json!({ "subscriptions": subscriptions, "dead": dead }))
+    }
+
+    /// Enters and carries out what an operator decides of notices.
+    ///
+    /// # Errors
+    /// [`Fault::NumberUnknown`] if there is no dead notice of that number.
+    pub async fn decide_notices(
+        &self,
+        verdict: Verdict,
+        user: u32,
+    ) -> Result<serde_json::Value, Fault> {
+        let subject = match &verdict {
+            Verdict::Retry(number) => format!("notice {number} tried again"),
+            Verdict::Skip(number) => format!("notice {number} given up"),
+            Verdict::Rewind(name, since_ms) => format!("{name} told again since {since_ms}"),
+        };
+        let mut entry = self.event(Kind::Replay, &subject);
+        entry.asker = Some(Reference::new(&format!("uid {user}")));
+        self.append(&entry).await.map_err(|error| error.fault())?;
+        let changed = self.store.decide(verdict).await.map_err(|error| match error {
+            StoreError::Unknown => Fault::NumberUnknown,
+            other => other.fault(),
+        })?;
+        Ok(serde_json::json!({ "notices": changed }))
+    }
+}
