@@ -83,7 +83,9 @@ pub fn openapi(pack: &Pack) -> Json {
         "paths": {
             "/v1/messages": { "post": messages() },
             "/v1/inquiries": { "post": inquiries() },
+            "/v1/subscriptions": { "post": subscriptions() },
         },
+        "webhooks": { "notice": { "post": notice() } },
         "components": {
             "schemas": schemas,
             "securitySchemes": { "certificate": { "type": "mutualTLS" } },
@@ -119,6 +121,31 @@ fn inquiries() -> Json {
         "requestBody": { "required": true, "content": { "application/json": {
             "schema": { "$ref": "#/components/schemas/inquiry" } } } },
         "responses": answers("#/components/schemas/answer", "what is released"),
+    })
+}
+
+fn subscriptions() -> Json {
+    json!({
+        "operationId": "subscribe",
+        "summary": "订阅: of whom a subscription is told, and what is told again",
+        "requestBody": { "required": true, "content": { "application/json": {
+            "schema": { "$ref": "#/components/schemas/subscription" } } } },
+        "responses": answers("#/components/schemas/subscribed", "what became of it"),
+    })
+}
+
+/// What a subscriber is sent.
+fn notice() -> Json {
+    json!({
+        "operationId": "notice",
+        "summary": "通知: an event about an elder whom the subscriber enrolled",
+        "requestBody": { "required": true, "content": { "application/json": {
+            "schema": { "$ref": "#/components/schemas/notice" } } } },
+        "responses": {
+            "2XX": { "description": "taken" },
+            "400": { "description": "refused for good, as by 406, 409, 410, 413, 415, 422" },
+            "default": { "description": "tried again under the same id" },
+        },
     })
 }
 
@@ -158,6 +185,32 @@ fn fixed() -> Map<String, Json> {
                 "sources": { "type": "array", "items": { "type": "object" } },
             },
         },
+        "subscription": subscription(),
+        "subscribed": {
+            "type": "object",
+            "required": ["receipt", "subscription"],
+            "properties": {
+                "receipt": { "type": "string" },
+                "subscription": { "type": "string" },
+                "enrolled": { "type": "integer" },
+                "left": { "type": "integer" },
+                "again": { "type": "integer" },
+            },
+        },
+        "notice": {
+            "description": "head of a notice; the rest is an answer",
+            "allOf": [{ "$ref": "#/components/schemas/answer" }],
+            "type": "object",
+            "required": ["id", "subscription", "event", "happened_at", "reference"],
+            "properties": {
+                "id": { "type": "string", "description": "the same at every try" },
+                "subscription": { "type": "string" },
+                "event": { "type": "string" },
+                "happened_at": { "type": "string" },
+                "reference": { "type": "string" },
+                "same_as": { "type": "array", "items": { "type": "string" } },
+            },
+        },
         "refusal": {
             "type": "object",
             "required": ["fault"],
@@ -192,16 +245,41 @@ fn fixed() -> Map<String, Json> {
     schemas.as_object().cloned().unwrap_or_default()
 }
 
-/// The question; anything else in it is refused.
-fn inquiry() -> Json {
-    let text = || json!({ "type": "string", "maxLength": 512 });
+/// A change of a subscription; anything else in it is refused.
+fn subscription() -> Json {
+    let reference = || json!({ "type": "string", "minLength": 1, "maxLength": 64 });
+    json!({
+        "type": "object",
+        "required": ["subscription"],
+        "additionalProperties": false,
+        "properties": {
+            "subscription": { "type": "string" },
+            "enrol": { "type": "array", "maxItems": 1000, "items": {
+                "type": "object",
+                "required": ["identifier", "reference"],
+                "additionalProperties": false,
+                "properties": { "identifier": identifier(), "reference": reference() },
+            } },
+            "leave": { "type": "array", "maxItems": 1000, "items": reference() },
+            "rewind": { "type": "string", "description": "a time; not beside the others" },
+        },
+    })
+}
+
+fn identifier() -> Json {
     let kinds = ["citizen-id", "electronic-card", "health-card", "record-number"];
-    let identifier = json!({
+    json!({
         "type": "object",
         "required": ["kind", "value"],
         "additionalProperties": false,
-        "properties": { "kind": { "enum": kinds }, "value": text() },
-    });
+        "properties": { "kind": { "enum": kinds }, "value": { "type": "string", "maxLength": 512 } },
+    })
+}
+
+/// The question; anything else in it is refused.
+fn inquiry() -> Json {
+    let text = || json!({ "type": "string", "maxLength": 512 });
+    let identifier = identifier();
     json!({
         "type": "object",
         "required": ["purpose"],

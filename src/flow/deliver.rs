@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,8 @@ use crate::vocabulary::{Dataset, Fault, Subscription};
 
 /// How long nothing may happen before the outbox is looked at again.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the notices are counted for the metrics, milliseconds.
+const COUNT_EVERY_MS: i64 = 10_000;
 /// How long a notice waits that the gateway itself could not bring on its way, milliseconds.
 const HELD_MS: i64 = 5_000;
 
@@ -85,7 +87,13 @@ impl Gateway {
     pub async fn keep_delivering(self: Arc<Self>, stop: CancellationToken) {
         let mut sending: JoinSet<(Subscription, i64)> = JoinSet::new();
         let mut busy: HashSet<(Subscription, i64)> = HashSet::new();
+        let mut counted_ms = i64::MIN;
         while !stop.is_cancelled() {
+            let now_ms = (self.clock)();
+            if now_ms.saturating_sub(counted_ms) > COUNT_EVERY_MS {
+                self.count_notices(now_ms).await;
+                counted_ms = now_ms;
+            }
             // Made before the outbox is read: what comes meanwhile wakes it.
             let noticed = self.store.noticed();
             for subscriber in self.subscribers.load_full().iter() {
@@ -109,6 +117,20 @@ impl Gateway {
             }
         }
         while sending.join_next().await.is_some() {}
+    }
+
+    /// A gauge is a float; counts are far below 2^52, up to where each is exact.
+    async fn count_notices(&self, now_ms: i64) {
+        let Ok(standings) = self.standings().await else { return };
+        for standing in standings {
+            let labels = [("subscription", standing.subscription)];
+            let oldest_ms = standing.oldest_ms.unwrap_or(now_ms);
+            let age_s = now_ms.saturating_sub(oldest_ms).max(0) / 1000;
+            gauge!("kangqiao_notices_waiting", &labels).set(standing.waiting as f64);
+            gauge!("kangqiao_notices_dead", &labels).set(standing.dead as f64);
+            gauge!("kangqiao_notices_oldest_seconds", &labels).set(age_s as f64);
+            gauge!("kangqiao_enrolled", &labels).set(standing.enrolled as f64);
+        }
     }
 
     /// What of one subscription leaves now: as much as its line takes.

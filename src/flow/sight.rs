@@ -9,8 +9,8 @@ use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
 use crate::identity::Pseudonym;
 use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
-use crate::outbound::{CircuitState, Upstream};
-use crate::store::{Held, LedgerEntry, LedgerSearch, State};
+use crate::outbound::{CircuitState, Reading, Subscriber, Upstream};
+use crate::store::{Held, LedgerEntry, LedgerSearch, Standing, State};
 use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
 /// Quarantined messages shown.
@@ -91,6 +91,7 @@ impl Gateway {
             quarantine: held.iter().filter_map(quarantined).collect(),
             queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
             upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),
+            subscriptions: self.subscription_rows(at_ms).await?,
             cache: view::Cache {
                 entries: cache.entries,
                 hits: cache.hits,
@@ -109,6 +110,26 @@ impl Gateway {
                 verified: self.watch.verified(),
             },
         })
+    }
+
+    async fn subscription_rows(&self, at_ms: i64) -> Result<Vec<view::SubscriptionRow>, Fault> {
+        let subscribers = self.subscribers.load_full();
+        let row = |standing: Standing| {
+            let own =
+                |one: &&Arc<Subscriber>| one.settings().name.as_str() == standing.subscription;
+            let state = subscribers.iter().find(own).map(|one| state(&one.reading(at_ms)));
+            view::SubscriptionRow {
+                state,
+                enrolled: standing.enrolled.cast_unsigned(),
+                waiting: standing.waiting.cast_unsigned(),
+                oldest_ms: standing.oldest_ms,
+                delivered: standing.delivered.cast_unsigned(),
+                passed: standing.passed.cast_unsigned(),
+                dead: standing.dead.cast_unsigned(),
+                name: standing.subscription,
+            }
+        };
+        Ok(self.standings().await?.into_iter().map(row).collect())
     }
 
     /// Enters that an auditor asks, before anything is looked up.
@@ -318,18 +339,22 @@ fn quarantined(held: &Held) -> Option<view::QuarantineRow> {
     })
 }
 
-fn upstream(upstream: &Upstream, at_ms: i64) -> view::UpstreamRow {
-    let reading = upstream.reading(at_ms);
+/// Whether the other side of a line answers.
+const fn state(reading: &Reading) -> view::UpstreamState {
     let idle = reading.succeeded == 0 && reading.failed == 0;
-    let state = match reading.state {
+    match reading.state {
         CircuitState::Closed if idle => view::UpstreamState::Idle,
         CircuitState::Closed => view::UpstreamState::Up,
         CircuitState::HalfOpen => view::UpstreamState::Trying,
         CircuitState::Open => view::UpstreamState::Open,
-    };
+    }
+}
+
+fn upstream(upstream: &Upstream, at_ms: i64) -> view::UpstreamRow {
+    let reading = upstream.reading(at_ms);
     view::UpstreamRow {
         name: upstream.name().to_string(),
-        state,
+        state: state(&reading),
         answered: reading.succeeded,
         failed: reading.failed,
         last_ms: reading.last_success_age_ms.map(|age_ms| at_ms - age_ms),

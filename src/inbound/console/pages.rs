@@ -203,6 +203,13 @@ impl OverviewPage {
         }
     }
 
+    fn receiver(&self, state: &Option<UpstreamState>) -> (&'static str, &'static str) {
+        match state {
+            Some(state) => self.upstream(state),
+            None => ("warn", self.f.t.state_gone),
+        }
+    }
+
     /// Under thirty days is time to act.
     fn expiry(&self, not_after: &i64) -> (&'static str, String) {
         let days = (not_after - self.view.at_ms / 1000).div_euclid(86_400);

@@ -156,6 +156,18 @@ texts! { Text with lang:
     upstreams_caption "上游系统及其状态" "Upstream systems and their state";
     upstreams_empty "没有配置上游系统。" "No upstream system is configured.";
     upstream "系统" "System";
+    subscriptions "订阅与通知" "Subscriptions and notices";
+    subscriptions_caption
+        "每个订阅的通知：发往何处，停在何处"
+        "The notices of each subscription: where they went, and where they stand";
+    subscriptions_empty "没有配置订阅。" "No subscription is configured.";
+    subscription "订阅" "Subscription";
+    enrolled "登记人数" "Elders";
+    oldest_notice "最早等待" "Oldest waits";
+    delivered "已送达" "Delivered";
+    passed "无可告知" "Nothing to tell";
+    dead "需处理" "Dead";
+    state_gone "未配置" "not configured";
     state "状态" "State";
     answered "已应答" "Answered";
     failed "失败" "Failed";

@@ -226,6 +226,8 @@ pub struct Overview {
     pub queue: Queue,
     /// Upstream systems.
     pub upstreams: Vec<UpstreamRow>,
+    /// Who is told of events.
+    pub subscriptions: Vec<SubscriptionRow>,
     /// The look-up cache.
     pub cache: Cache,
     /// What waits for a reviewer.
@@ -288,6 +290,27 @@ pub struct UpstreamRow {
     pub failed: u64,
     /// When it last answered, unix milliseconds.
     pub last_ms: Option<i64>,
+}
+
+/// How the notices of one subscription stand.
+#[derive(Debug, Clone)]
+pub struct SubscriptionRow {
+    /// Its configured name.
+    pub name: String,
+    /// Whether its receiver answers; `None` if it is configured no longer.
+    pub state: Option<UpstreamState>,
+    /// Elders it is about.
+    pub enrolled: u64,
+    /// Notices on their way.
+    pub waiting: u64,
+    /// Since when the oldest of them is, unix milliseconds.
+    pub oldest_ms: Option<i64>,
+    /// Delivered in the last thirty days.
+    pub delivered: u64,
+    /// Nothing of which may leave, or nobody to be told, in the last thirty days.
+    pub passed: u64,
+    /// Given up by the gateway: somebody has to decide.
+    pub dead: u64,
 }
 
 /// Whether an upstream system answers.

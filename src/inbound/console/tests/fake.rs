@@ -178,6 +178,16 @@ fn overview() -> Overview {
         failed,
         last_ms: Some(AT - 14),
     };
+    let subscription = |name: &str, state, dead| SubscriptionRow {
+        name: name.to_owned(),
+        state,
+        enrolled: 20_418,
+        waiting: 7,
+        oldest_ms: Some(AT - 5_400_000),
+        delivered: 1_204,
+        passed: 31,
+        dead,
+    };
     Overview {
         at_ms: AT,
         started_ms: AT - 86_400_000 * 3,
@@ -209,6 +219,11 @@ fn overview() -> Overview {
         upstreams: vec![
             upstream("record-platform", UpstreamState::Up, 2),
             upstream("elder-registry", UpstreamState::Open, 310),
+        ],
+        subscriptions: vec![
+            subscription("payments", Some(UpstreamState::Up), 0),
+            subscription("care-homes", Some(UpstreamState::Open), 2),
+            subscription("gone", None, 0),
         ],
         backlog: super::fake_review::BACKLOG,
         cache: Cache { entries: 12_004, hits: 88_120, misses: 9_113, stale: 41 },
