@@ -123,7 +123,7 @@ impl Asking {
             .timeout(Duration::from_secs(30))
             .build();
         let client = client.map_err(|error| Failure::during("client", error))?;
-        Ok(Self { client, url: format!("{}/v1/inquiries", url.trim_end_matches('/')) })
+        Ok(Self { client, url: url.trim_end_matches('/').to_owned() })
     }
 
     /// Asks one question.
@@ -131,8 +131,18 @@ impl Asking {
     /// # Errors
     /// [`Failure`] if nothing came back.
     pub async fn ask(&self, inquiry: &Value) -> Result<Reply, Failure> {
-        let sent = self.client.post(&self.url).json(inquiry).send().await;
-        // The error names the address alone: the question is in the body.
+        self.post("/v1/inquiries", "application/json", inquiry).await
+    }
+
+    /// Posts a body to one of the gateway's paths.
+    ///
+    /// # Errors
+    /// [`Failure`] if nothing came back.
+    pub async fn post(&self, path: &str, media: &str, body: &Value) -> Result<Reply, Failure> {
+        let request = self.client.post(format!("{}{path}", self.url));
+        let request = request.header(reqwest::header::CONTENT_TYPE, media);
+        let sent = request.body(body.to_string()).send().await;
+        // The error names the address alone: whoever it is about is in the body.
         let response = sent.map_err(|error| Failure::caused("ask", &error))?;
         let status = response.status().as_u16();
         let entry = response.headers().get("kangqiao-ledger-entry");

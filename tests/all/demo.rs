@@ -16,7 +16,14 @@ fn the_demo_plays_once_and_ends_well() {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}\n{errors}");
     // The steps of the story, as issue 2 tells it.
-    for step in [": AA ", "emergency-card", "withheld", "certificate-unknown", "ledger verified"] {
+    for step in [
+        ": AA ",
+        "emergency-card",
+        "withheld",
+        "certificate-unknown",
+        "JT-2026-0017",
+        "ledger verified",
+    ] {
         assert!(said.contains(step), "the story does not show `{step}`:\n{said}");
     }
     // In a pipe there is no progress and no colour.

@@ -53,6 +53,8 @@ pub struct Ports {
     pub platform: u16,
     /// The simulated elderly registry.
     pub registry: u16,
+    /// The simulated payment system, which is told of events.
+    pub payments: u16,
 }
 
 impl Ports {
@@ -67,6 +69,7 @@ impl Ports {
             operation: 9464,
             platform: 9443,
             registry: 9444,
+            payments: 9445,
         }
     }
 
@@ -76,8 +79,8 @@ impl Ports {
     /// # Errors
     /// [`Failure`] naming the first.
     pub fn unused(self) -> Result<Self, Failure> {
-        let Self { mllp, mllps, https, console, operation, platform, registry } = self;
-        for port in [mllp, mllps, https, console, operation, platform, registry] {
+        let Self { mllp, mllps, https, console, operation, platform, registry, payments } = self;
+        for port in [mllp, mllps, https, console, operation, platform, registry, payments] {
             TcpListener::bind((LOOPBACK, port)).map_err(|error| {
                 Failure(format!("port {port}: {error}; does another demonstration run?"))
             })?;
@@ -91,7 +94,7 @@ impl Ports {
     /// [`Failure`] if the system has none left.
     pub fn free() -> Result<Self, Failure> {
         // All are held until all are known, so that none is given twice.
-        let held: Result<Vec<_>, _> = (0..7).map(|_| TcpListener::bind((LOOPBACK, 0))).collect();
+        let held: Result<Vec<_>, _> = (0..8).map(|_| TcpListener::bind((LOOPBACK, 0))).collect();
         let held = held.map_err(|error| Failure::during("ports", error))?;
         let mut ports = held.iter().filter_map(|one| one.local_addr().ok()).map(|at| at.port());
         let mut next = || ports.next().ok_or_else(|| Failure("no free port".to_owned()));
@@ -103,6 +106,7 @@ impl Ports {
             operation: next()?,
             platform: next()?,
             registry: next()?,
+            payments: next()?,
         })
     }
 }
@@ -211,8 +215,8 @@ impl Site {
 fn certificates(dir: &Path) -> Result<(), Failure> {
     let authority = Authority::at(dir);
     authority.init("Kangqiao demonstration authority", 30)?;
-    let servers =
-        ["gateway", "record-platform", "elder-registry"].map(|name| (name, Usage::Server));
+    let servers = ["gateway", "record-platform", "elder-registry", "payments"]
+        .map(|name| (name, Usage::Server));
     let clients = CLIENTS.map(|name| (name, Usage::Client));
     for (name, usage) in servers.into_iter().chain(clients) {
         let (name, dns, ip) = (name.to_owned(), vec!["localhost".to_owned()], vec![LOOPBACK]);
@@ -242,10 +246,11 @@ fn there(folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn configuration(ports: Ports, mappings: &Path, policies: &Path) -> String {
-    let Ports { mllp, mllps, https, console, operation, platform, registry } = ports;
+    let Ports { mllp, mllps, https, console, operation, platform, registry, payments } = ports;
     let (mappings, policies) = (mappings.display(), policies.display());
     let upstreams = upstream("record-platform", platform, "platform-json")
         + &upstream("elder-registry", registry, "civil-json");
+    let subscription = subscription(payments);
     format!(
         r#"# The demonstration's site. Paths are relative to this file.
 mappings   = "{mappings}"
@@ -293,7 +298,7 @@ name = "hospital-a"
 [[sender]]
 name        = "hospital-b"
 certificate = "hospital-b"
-{upstreams}"#
+{upstreams}{subscription}"#
     )
 }
 
@@ -306,6 +311,25 @@ url        = "https://localhost:{port}"
 department = "{name}"
 dialect    = "{dialect}"
 [upstream.tls]
+authority   = "certs/ca.pem"
+certificate = "certs/kangqiao.pem"
+key         = "certs/kangqiao.key"
+"#
+    )
+}
+
+fn subscription(port: u16) -> String {
+    format!(
+        r#"
+# The payment office is told of the deaths of those it pays, and of nobody else.
+[[subscription]]
+name       = "payments"
+department = "civil-affairs"
+role       = "clerk"
+purpose    = "living-check"
+events     = ["death", "identity"]
+url        = "https://localhost:{port}/notices"
+[subscription.tls]
 authority   = "certs/ca.pem"
 certificate = "certs/kangqiao.pem"
 key         = "certs/kangqiao.key"

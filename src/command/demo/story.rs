@@ -1,8 +1,12 @@
 //! The story: what is sent, asked and proven, step by step, each step checked.
 
+use std::sync::PoisonError;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::site::Site;
+use super::systems::Told;
 use crate::command::Failure;
 use crate::command::ask::{Asking, Reply};
 use crate::command::{ledger, say, send};
@@ -14,15 +18,23 @@ const MOVING: &str = "410105195207081044";
 /// 赵德厚, who died; the payment office does not know yet.
 const DIED: &str = "410105193911200036";
 
+/// 孙桂兰, whom the payment office pays, and who dies in the story.
+const PAID: &str = "41010519360512002X";
+
+/// How long a notice may take, and how often is looked.
+const HEARD_WITHIN_MS: u64 = 30_000;
+const HEARD_EVERY_MS: u64 = 20;
+
 /// Plays the whole story.
 ///
 /// # Errors
 /// [`Failure`] naming the first step that did not go as told.
-pub async fn tell(site: &Site) -> Result<(), Failure> {
+pub async fn tell(site: &Site, told: &Told) -> Result<(), Failure> {
     hospital(site).await?;
     hotline(site).await?;
     care_home(site).await?;
     bureau(site).await?;
+    payments(site, told).await?;
     auditor(site)
 }
 
@@ -103,6 +115,59 @@ async fn bureau(site: &Site) -> Result<(), Failure> {
     let nobody = Asker::new(site, "somebody-else")?;
     let refused = nobody.ask(&question(DIED, "living-check")).await?;
     check(refused.status == 403, "a certificate of nobody gets nothing")
+}
+
+async fn payments(site: &Site, told: &Told) -> Result<(), Failure> {
+    title("津贴发放系统订阅死亡信息", "The payment system is told of deaths")?;
+    note("发放名单登记，只用发放系统自己的编号： Whom it pays, under references of its own:")?;
+    let elder = json!({ "kind": "citizen-id", "value": PAID });
+    let list = json!({ "subscription": "payments",
+        "enrol": [{ "identifier": elder, "reference": "JT-2026-0017" }] });
+    let clerk = Asking::new(&site.url(), &site.path("certs"), "civil-affairs-clerk")?;
+    let reply = clerk.post("/v1/subscriptions", "application/json", &list).await?;
+    check(reply.status == 200, "the list is taken")?;
+    say(&reply.body)?;
+    note("乡镇卫生院报告死亡： A township hospital reports the death:")?;
+    let death = json!({
+        "dataset": "death", "time": "2026-11-20", "person": { "citizenId": PAID },
+        "diedAt": "2026-11-19T22:40:00+08:00", "source": "1",
+        "cause": { "code": "I21.900", "text": "急性心肌梗死" },
+    });
+    let hospital = Asking::new(&site.url(), &site.path("certs"), "hospital-b")?;
+    let media = "application/vnd.kangqiao.platform+json";
+    let kept = hospital.post("/v1/messages", media, &death).await?;
+    check(kept.body.get("state") == Some(&json!("kept")), "the death is kept")?;
+    note("发放系统收到： The payment system hears:")?;
+    let notice = heard(told).await?;
+    let part = |key: &str| notice.get(key).cloned().unwrap_or_default();
+    for key in ["id", "event", "reference", "receipt"] {
+        say(format_args!("  {key:<10} {}", part(key)))?;
+    }
+    let elements = part("elements");
+    for one in elements.as_array().into_iter().flatten() {
+        let member = |key: &str| one.pointer(key).cloned().unwrap_or_default();
+        say(format_args!(
+            "  {} {} = {}",
+            member("/element"),
+            member("/name/zh"),
+            member("/value")
+        ))?;
+    }
+    check(part("reference") == "JT-2026-0017", "it is told under its own reference")?;
+    let silent = [PAID, "I21", "22:40"].iter().all(|word| !notice.to_string().contains(word));
+    check(silent, "without the number, the cause and the hour")
+}
+
+/// The first notice the payment system gets.
+async fn heard(told: &Told) -> Result<Value, Failure> {
+    for _ in 0..HEARD_WITHIN_MS / HEARD_EVERY_MS {
+        let first = told.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
+        match first {
+            Some(notice) => return Ok(notice),
+            None => tokio::time::sleep(Duration::from_millis(HEARD_EVERY_MS)).await,
+        }
+    }
+    Err(Failure("the story broke: the payment system was told nothing".to_owned()))
 }
 
 fn auditor(site: &Site) -> Result<(), Failure> {

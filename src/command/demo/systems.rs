@@ -1,9 +1,10 @@
-//! The systems beside the gateway: a record platform and an elderly registry that answer
-//! look-ups over mutual TLS with what is known of a few invented people.
+//! The systems beside the gateway, over mutual TLS: a record platform and an elderly registry
+//! that answer look-ups with what is known of a few invented people, and a payment system that
+//! is told of events.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -15,23 +16,61 @@ use crate::inbound::tls::{self, ReloadableTls};
 
 type People = HashMap<String, Value>;
 
-/// Starts both systems.
+/// What the payment system was told, in order.
+pub type Told = Arc<Mutex<Vec<Value>>>;
+
+/// The systems while they run.
+pub struct Systems {
+    /// What the payment system was told.
+    pub told: Told,
+    servers: Vec<ServerHandle>,
+}
+
+impl Systems {
+    /// Stops them.
+    pub async fn stop(self) {
+        for server in self.servers {
+            server.stop(false).await;
+        }
+    }
+}
+
+/// Starts all systems.
 ///
 /// # Errors
 /// [`Failure`] if a port is taken or a certificate cannot be used.
-pub fn start(site: &Site) -> Result<Vec<ServerHandle>, Failure> {
+pub fn start(site: &Site) -> Result<Systems, Failure> {
     tls::install_provider();
-    let systems = [
+    let sources = [
         ("record-platform", include_str!("systems/record-platform.json"), site.ports.platform),
         ("elder-registry", include_str!("systems/elder-registry.json"), site.ports.registry),
     ];
-    systems.into_iter().map(|(name, people, port)| serve(site, (name, people), port)).collect()
+    let mut servers = Vec::new();
+    for (name, people, port) in sources {
+        let people: Result<People, _> = serde_json::from_str(people);
+        let people = Arc::new(people.map_err(|error| Failure::during(name, error))?);
+        let answer: Answer = Arc::new(move |question| look_up(&people, question));
+        servers.push(serve(site, (name, "/v1/records", answer), port)?);
+    }
+    let told = Told::default();
+    let notes = Arc::clone(&told);
+    let answer: Answer = Arc::new(move |notice| {
+        notes.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
+        json!({})
+    });
+    servers.push(serve(site, ("payments", "/notices", answer), site.ports.payments)?);
+    Ok(Systems { told, servers })
 }
 
-fn serve(site: &Site, (name, people): (&str, &str), port: u16) -> Result<ServerHandle, Failure> {
+/// What a system says to what it is sent.
+type Answer = Arc<dyn Fn(&Value) -> Value + Send + Sync>;
+
+fn serve(
+    site: &Site,
+    (name, path, answer): (&str, &'static str, Answer),
+    port: u16,
+) -> Result<ServerHandle, Failure> {
     let during = |error: &dyn std::fmt::Display| Failure::during(name, error);
-    let people: People = serde_json::from_str(people).map_err(|error| during(&error))?;
-    let people = Arc::new(people);
     let certificate = tls::Settings {
         certificate: site.path(&format!("certs/{name}.pem")),
         key: site.path(&format!("certs/{name}.key")),
@@ -45,12 +84,12 @@ fn serve(site: &Site, (name, people): (&str, &str), port: u16) -> Result<ServerH
     let tls = mutual.server_config().map_err(|error| during(&error))?;
     let listener = TcpListener::bind(Site::address(port)).map_err(|error| during(&error))?;
     let app = move || {
-        let people = Arc::clone(&people);
-        let answer = move |question: web::Json<Value>| {
-            let found = look_up(&people, &question);
-            async move { HttpResponse::Ok().json(found) }
+        let answer = Arc::clone(&answer);
+        let answered = move |sent: web::Json<Value>| {
+            let said = answer(&sent);
+            async move { HttpResponse::Ok().json(said) }
         };
-        App::new().route("/v1/records", web::post().to(answer))
+        App::new().route(path, web::post().to(answered))
     };
     let server = HttpServer::new(app)
         .workers(1)
