@@ -186,31 +186,8 @@ fn fixed() -> Map<String, Json> {
             },
         },
         "subscription": subscription(),
-        "subscribed": {
-            "type": "object",
-            "required": ["receipt", "subscription"],
-            "properties": {
-                "receipt": { "type": "string" },
-                "subscription": { "type": "string" },
-                "enrolled": { "type": "integer" },
-                "left": { "type": "integer" },
-                "again": { "type": "integer" },
-            },
-        },
-        "notice": {
-            "description": "head of a notice; the rest is an answer",
-            "allOf": [{ "$ref": "#/components/schemas/answer" }],
-            "type": "object",
-            "required": ["id", "subscription", "event", "happened_at", "reference"],
-            "properties": {
-                "id": { "type": "string", "description": "the same at every try" },
-                "subscription": { "type": "string" },
-                "event": { "type": "string" },
-                "happened_at": { "type": "string" },
-                "reference": { "type": "string" },
-                "same_as": { "type": "array", "items": { "type": "string" } },
-            },
-        },
+        "subscribed": subscribed(),
+        "notice": head_of_notice(),
         "refusal": {
             "type": "object",
             "required": ["fault"],
@@ -266,13 +243,47 @@ fn subscription() -> Json {
     })
 }
 
+fn subscribed() -> Json {
+    json!({
+        "type": "object",
+        "required": ["receipt", "subscription"],
+        "properties": {
+            "receipt": { "type": "string" },
+            "subscription": { "type": "string" },
+            "enrolled": { "type": "integer" },
+            "left": { "type": "integer" },
+            "again": { "type": "integer" },
+        },
+    })
+}
+
+fn head_of_notice() -> Json {
+    json!({
+        "description": "head of a notice; the rest is an answer",
+        "allOf": [{ "$ref": "#/components/schemas/answer" }],
+        "type": "object",
+        "required": ["id", "subscription", "event", "happened_at", "reference"],
+        "properties": {
+            "id": { "type": "string", "description": "the same at every try" },
+            "subscription": { "type": "string" },
+            "event": { "type": "string" },
+            "happened_at": { "type": "string" },
+            "reference": { "type": "string" },
+            "same_as": { "type": "array", "items": { "type": "string" } },
+        },
+    })
+}
+
 fn identifier() -> Json {
     let kinds = ["citizen-id", "electronic-card", "health-card", "record-number"];
     json!({
         "type": "object",
         "required": ["kind", "value"],
         "additionalProperties": false,
-        "properties": { "kind": { "enum": kinds }, "value": { "type": "string", "maxLength": 512 } },
+        "properties": {
+            "kind": { "enum": kinds },
+            "value": { "type": "string", "maxLength": 512 },
+        },
     })
 }
 

@@ -33,7 +33,7 @@ impl Gateway {
         self.append(&self.event(kind, subject)).await.map(drop)
     }
 
-    /// Serves under new rules and with new upstream systems and subscribers; says their versions. The
+    /// Serves under new rules, with new upstream systems and subscribers; says their versions. The
     /// entry comes first: rules nobody can prove were in force must not decide.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[table.database]", "src/outbound/table/settings.rs", "Database"),
     ("[[upstream]]", "src/outbound/upstream.rs", "Settings"),
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
+    ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),
     ("[store]", "src/store/settings.rs", "Settings"),
     ("[cache]", "src/store/cache.rs", "Settings"),
     ("[hl7v2]", "src/wire/hl7v2/mod.rs", "Limits"),
@@ -86,7 +87,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -98,6 +99,7 @@ const PAGES: [&str; 12] = [
     "docs/inquiries.md",
     "docs/mappings.md",
     "docs/messages.md",
+    "docs/notices.md",
     "docs/policies.md",
 ];
 

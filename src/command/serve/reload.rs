@@ -32,8 +32,9 @@ pub struct Reloader {
 impl Reloader {
     /// Reads configuration, certificates, mappings and policies again and swaps them in.
     ///
-    /// Of the configuration only senders, upstream systems, subscriptions and folders take effect; ports,
-    /// keys and the store need a restart. What serves goes on serving if anything is wrong.
+    /// Of the configuration only senders, upstream systems, subscriptions and folders take
+    /// effect; ports, keys and the store need a restart. What serves goes on serving if
+    /// anything is wrong.
     ///
     /// # Errors
     /// [`Failure`] with every fault found.

@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rustls::{ServerConnection, StreamOwned};
 use serde_json::Value;
 
-use super::upstream::{request, tls};
+use super::upstream::{Stream, accept, request, tls};
 
 /// How the receiver answers a notice.
 type Answers = dyn Fn(&Value) -> u16 + Send + Sync;
@@ -43,24 +42,14 @@ struct State {
 impl Receiver {
     /// Starts one with the certificate of that name.
     pub fn start(certs: &Path, name: &str, port: u16) -> Self {
-        let config = Arc::new(tls(&certs.join("ca.pem"), certs, name));
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let answers: Arc<Answers> = Arc::new(|_| 200);
         let (came, closed) = Default::default();
         let state = Arc::new(State { came, answers: Mutex::new(answers), closed });
-        let shared = Arc::clone(&state);
-        std::thread::spawn(move || {
-            for socket in listener.incoming().flatten() {
-                if shared.closed.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (config, state) = (Arc::clone(&config), Arc::clone(&shared));
-                std::thread::spawn(move || {
-                    let session = ServerConnection::new(config).unwrap();
-                    serve(StreamOwned::new(session, socket), &state);
-                });
-            }
-        });
+        let (serving, watched) = (Arc::clone(&state), Arc::clone(&state));
+        let config = tls(&certs.join("ca.pem"), certs, name);
+        let answer = move |stream| serve(stream, &serving);
+        accept(listener, config, (answer, move || watched.closed.load(Ordering::SeqCst)));
         Self { port, state }
     }
 
@@ -89,7 +78,7 @@ impl Drop for Receiver {
     }
 }
 
-fn serve(mut stream: StreamOwned<ServerConnection, TcpStream>, state: &State) {
+fn serve(mut stream: Stream, state: &State) {
     let mut read = Vec::new();
     while let Ok(Some((head, bytes))) = request(&mut stream, &mut read) {
         let notice: Value = serde_json::from_slice(&bytes).unwrap_or_default();

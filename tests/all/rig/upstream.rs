@@ -56,24 +56,38 @@ impl Drop for Upstream {
 
 /// Starts one with the certificate of that name.
 pub fn serve(authority: &Path, certs: &Path, name: &str) -> Upstream {
-    let config = Arc::new(tls(authority, certs, name));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let state = Arc::new(State::default());
-    let shared = Arc::clone(&state);
+    let (answering, watched) = (Arc::clone(&state), Arc::clone(&state));
+    let config = tls(authority, certs, name);
+    let answer = move |stream| drop(answer_all(stream, &answering));
+    accept(listener, config, (answer, move || watched.closed.load(Ordering::SeqCst)));
+    Upstream { port, state }
+}
+
+/// A connection of a simulated system.
+pub(super) type Stream = StreamOwned<ServerConnection, TcpStream>;
+
+/// Answers each connection on a thread of its own, until it is over.
+pub(super) fn accept(
+    listener: TcpListener,
+    config: ServerConfig,
+    (answer, over): (impl Fn(Stream) + Send + Sync + 'static, impl Fn() -> bool + Send + 'static),
+) {
+    let (config, answer) = (Arc::new(config), Arc::new(answer));
     std::thread::spawn(move || {
         for socket in listener.incoming().flatten() {
-            if shared.closed.load(Ordering::SeqCst) {
+            if over() {
                 return;
             }
-            let (config, state) = (Arc::clone(&config), Arc::clone(&shared));
+            let (config, answer) = (Arc::clone(&config), Arc::clone(&answer));
             std::thread::spawn(move || {
                 let session = ServerConnection::new(config).unwrap();
-                let _ = answer_all(StreamOwned::new(session, socket), &state);
+                answer(StreamOwned::new(session, socket));
             });
         }
     });
-    Upstream { port, state }
 }
 
 pub(super) fn tls(authority: &Path, certs: &Path, name: &str) -> ServerConfig {
@@ -92,10 +106,7 @@ pub(super) fn tls(authority: &Path, certs: &Path, name: &str) -> ServerConfig {
         .unwrap()
 }
 
-fn answer_all(
-    mut stream: StreamOwned<ServerConnection, TcpStream>,
-    state: &State,
-) -> io::Result<()> {
+fn answer_all(mut stream: Stream, state: &State) -> io::Result<()> {
     let mut read = Vec::new();
     loop {
         let Some((_, body)) = request(&mut stream, &mut read)? else { return Ok(()) };

@@ -158,6 +158,34 @@ fn identifier() -> Position {
     Position::Hl7(Hl7Position { component: 1, ..Hl7Position::field(*b"PID", 3) })
 }
 
+fn held() -> QuarantineRow {
+    QuarantineRow {
+        number: 214_002,
+        sender: "hospital-b".to_owned(),
+        at_ms: AT - 90_000,
+        fault: Fault::IdentifierInvalid,
+        at: Some(identifier()),
+    }
+}
+
+fn subscriptions() -> Vec<SubscriptionRow> {
+    let subscription = |name: &str, state, dead| SubscriptionRow {
+        name: name.to_owned(),
+        state,
+        enrolled: 20_418,
+        waiting: 7,
+        oldest_ms: Some(AT - 5_400_000),
+        delivered: 1_204,
+        passed: 31,
+        dead,
+    };
+    vec![
+        subscription("payments", Some(UpstreamState::Up), 0),
+        subscription("care-homes", Some(UpstreamState::Open), 2),
+        subscription("gone", None, 0),
+    ]
+}
+
 fn overview() -> Overview {
     let sender = |name: &str, kept, quarantined, refused| SenderRow {
         name: name.to_owned(),
@@ -178,16 +206,6 @@ fn overview() -> Overview {
         failed,
         last_ms: Some(AT - 14),
     };
-    let subscription = |name: &str, state, dead| SubscriptionRow {
-        name: name.to_owned(),
-        state,
-        enrolled: 20_418,
-        waiting: 7,
-        oldest_ms: Some(AT - 5_400_000),
-        delivered: 1_204,
-        passed: 31,
-        dead,
-    };
     Overview {
         at_ms: AT,
         started_ms: AT - 86_400_000 * 3,
@@ -200,31 +218,15 @@ fn overview() -> Overview {
             sender("elder-registry", 3_004, 0, 4),
         ],
         quarantine: vec![
-            QuarantineRow {
-                number: 214_002,
-                sender: "hospital-b".to_owned(),
-                at_ms: AT - 90_000,
-                fault: Fault::IdentifierInvalid,
-                at: Some(identifier()),
-            },
-            QuarantineRow {
-                number: 213_877,
-                sender: "hospital-a".to_owned(),
-                at_ms: AT - 400_000,
-                fault: Fault::CharacterSet,
-                at: None,
-            },
+            held(),
+            QuarantineRow { number: 213_877, fault: Fault::CharacterSet, at: None, ..held() },
         ],
         queue: Queue { waiting: 18, capacity: 4_096 },
         upstreams: vec![
             upstream("record-platform", UpstreamState::Up, 2),
             upstream("elder-registry", UpstreamState::Open, 310),
         ],
-        subscriptions: vec![
-            subscription("payments", Some(UpstreamState::Up), 0),
-            subscription("care-homes", Some(UpstreamState::Open), 2),
-            subscription("gone", None, 0),
-        ],
+        subscriptions: subscriptions(),
         backlog: super::fake_review::BACKLOG,
         cache: Cache { entries: 12_004, hits: 88_120, misses: 9_113, stale: 41 },
         expiries: vec![
