@@ -24,6 +24,7 @@ test: packages ## everything: style, lints, unit, property, sockets, browser, cr
 bench: ## throughput, latency, memory, start-up and conversions as ratios; writes target/*.json
 	$(CARGO) bench --locked --bench gateway
 	$(CARGO) bench --locked --bench translate
+	$(CARGO) bench --locked --bench notices
 
 bench-identity: ## who is one person, by truth, and one record against a million people; target/identity.json, index.json
 	$(CARGO) bench --locked --bench identity

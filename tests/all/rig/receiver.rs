@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub struct Came {
     pub notice: Value,
     /// With which status it was answered.
     pub status: u16,
+    /// When it had come whole.
+    pub at: Instant,
 }
 
 /// The receiver as its neighbours see it.
@@ -63,10 +66,22 @@ impl Receiver {
         self.state.came.lock().unwrap().clone()
     }
 
+    /// How many came.
+    pub fn count(&self) -> usize {
+        self.state.came.lock().unwrap().len()
+    }
+
+    /// Forgets what came so far.
+    pub fn forget(&self) {
+        self.state.came.lock().unwrap().clear();
+    }
+
     /// The notices that were taken, in order.
     pub fn taken(&self) -> Vec<Value> {
-        let came = self.came().into_iter().filter(|came| came.status < 300);
-        came.map(|came| came.notice).collect()
+        let mut came = self.came();
+        came.retain(|came| came.status < 300);
+        came.sort_by_key(|came| came.at);
+        came.into_iter().map(|came| came.notice).collect()
     }
 }
 
@@ -81,10 +96,11 @@ impl Drop for Receiver {
 fn serve(mut stream: Stream, state: &State) {
     let mut read = Vec::new();
     while let Ok(Some((head, bytes))) = request(&mut stream, &mut read) {
+        let at = Instant::now();
         let notice: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let answers = Arc::clone(&state.answers.lock().unwrap());
         let status = answers(&notice);
-        state.came.lock().unwrap().push(Came { head, bytes, notice, status });
+        state.came.lock().unwrap().push(Came { head, bytes, notice, status, at });
         let reply = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
         if stream.write_all(reply.as_bytes()).and_then(|()| stream.flush()).is_err() {
             return;
