@@ -47,7 +47,7 @@ impl Authority {
     }
 
     /// A name alone: an OID is a universal id.
-    fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         Self { namespace: Some(name.to_owned()), ..Self::default() }
     }
 
