@@ -39,7 +39,14 @@ pub(super) fn write(pack: &Pack, record: &Record, fired: Option<&mut Vec<bool>>)
     let mut none = Vec::new();
     let fired = fired.unwrap_or(&mut none);
     let forms = Forms { pack, plan };
-    let mut writing = Writing { forms, record, kin: Kin(record), made: Made::default(), id: String::new(), fired };
+    let mut writing = Writing {
+        forms,
+        record,
+        kin: Kin(record),
+        made: Made::default(),
+        id: String::new(),
+        fired,
+    };
     let mut instances = Vec::new();
     for (number, file) in plan.files.iter().enumerate() {
         writing.instances((number, file), &mut instances);

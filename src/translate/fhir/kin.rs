@@ -68,8 +68,7 @@ impl<'p> Kin<'p> {
         let is_resource =
             |between: usize| self.name(between).is_some_and(|name| resources.contains(&name));
         let own = |inner: &usize| {
-            let mut between =
-                self.around(*inner).skip(1).take_while(|outer| *outer != group);
+            let mut between = self.around(*inner).skip(1).take_while(|outer| *outer != group);
             group == 0 || *inner == group || !between.any(is_resource)
         };
         inside.filter(own).collect()

@@ -147,12 +147,7 @@ impl Forms<'_> {
         Some(made.add("PractitionerRole", content))
     }
 
-    fn organization(
-        self,
-        row: &FhirRow,
-        whole: &Composite,
-        made: &mut Made,
-    ) -> Option<Tree> {
+    fn organization(self, row: &FhirRow, whole: &Composite, made: &mut Made) -> Option<Tree> {
         let identifiers = match designator(&whole.parts) {
             Some(authority) => self.names(&authority),
             // v2-to-FHIR 1.0.0, HD[Organization]: the namespace is the first identifier.
