@@ -222,7 +222,9 @@ pub(super) fn entity(
     if leaves.slice(part).iter().any(|leaf| leaf.at.subcomponent > 1) {
         return None;
     }
-    let number = leaves.find(part, 1, 1)?;
+    // Somebody or something may be known by a universal id alone.
+    let alone = || leaves.find(part, 4, 1).and_then(|_| leaves.find(part, 3, 1));
+    let number = leaves.find(part, 1, 1).or_else(alone)?;
     let authority = leaves.find(part, 2, 1).or_else(|| leaves.find(part, 3, 1));
     let text = |at: Option<usize>| at.map(|at| leaves.text(at).to_owned());
     let (value, authority) = (text(Some(number))?, text(authority));

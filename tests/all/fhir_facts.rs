@@ -7,7 +7,7 @@ use crate::facts;
 use crate::rig::{ROOT, loudly};
 
 /// How many of a hundred facts must be ours. The aim is 95; raise it as rows are added.
-const PERCENT_MIN: f64 = 92.0;
+const PERCENT_MIN: f64 = 93.5;
 
 /// The page that explains every kind of difference.
 const PAGE: &str = "docs/fhir-differences.md";

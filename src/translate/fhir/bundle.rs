@@ -9,13 +9,15 @@ use super::place::{Draft, Item};
 use super::plan::{FhirPlan, FhirRow, ListPlan, Ref, ResourcePlan, Sometimes};
 use super::sound::sound;
 use crate::translate::Pack;
-use crate::vocabulary::{ElementId, Field, Record};
+use crate::vocabulary::{ElementId, Field, GroupName, Record};
 use crate::wire::Tree;
 
 /// The system of the tag that names the record's dataset.
 pub(super) const DATASET: &str = "dataset";
 /// The system of the tag that says when the event was, where the bundle says when it was sent.
 pub(super) const EVENT_TIME: &str = "event-time";
+/// The type of the whole.
+pub(super) const BUNDLE: &str = "Bundle";
 
 /// A UUID of content: RFC 9562 section 5.8, version 8.
 pub(super) fn uuid(content: &[u8]) -> String {
@@ -37,14 +39,18 @@ pub(super) fn write(pack: &Pack, record: &Record, fired: Option<&mut Vec<bool>>)
     let mut none = Vec::new();
     let fired = fired.unwrap_or(&mut none);
     let forms = Forms { pack, plan };
-    let mut writing = Writing { forms, record, kin: Kin(record), made: Made::default(), fired };
+    let mut writing = Writing {
+        forms,
+        record,
+        kin: Kin(record),
+        made: Made::default(),
+        id: String::new(),
+        fired,
+    };
     let mut instances = Vec::new();
     for (number, file) in plan.files.iter().enumerate() {
         writing.instances((number, file), &mut instances);
     }
-    name_all(plan, &mut instances);
-    let trees: Vec<_> =
-        (0..instances.len()).map(|index| writing.finished(&instances, index)).collect();
     let mut bundle = Draft::default();
     if let Some(own) = &plan.bundle.own {
         bundle = writing.resource(own, 0, None).unwrap_or_default();
@@ -52,6 +58,10 @@ pub(super) fn write(pack: &Pack, record: &Record, fired: Option<&mut Vec<bool>>)
             bundle.set(&constant.constant, &[]);
         }
     }
+    name_all(plan, &mut instances);
+    writing.id = bundle_id(&bundle, &instances);
+    let trees: Vec<_> =
+        (0..instances.len()).map(|index| writing.finished(&instances, index)).collect();
     writing.whole(bundle.tree, &instances, trees)
 }
 
@@ -68,6 +78,8 @@ struct Writing<'p, 'f> {
     record: &'p Record,
     kin: Kin<'p>,
     made: Made,
+    /// The id of the bundle itself.
+    id: String,
     fired: &'f mut Vec<bool>,
 }
 
@@ -157,11 +169,16 @@ impl<'p> Writing<'p, '_> {
         (group, draft): (usize, &mut Draft),
     ) -> bool {
         let mut wrote = false;
-        for inner in self.kin.own(group, list.group) {
+        for inner in self.own(group, list.group) {
             let items = self.chain(file, number, inner);
             wrote |= self.row(row, inner, (&mut *draft, &items));
         }
         wrote
+    }
+
+    /// The groups a list has items for.
+    fn own(&self, group: usize, name: GroupName) -> Vec<usize> {
+        self.kin.own(group, name, &self.forms.plan.groups)
     }
 
     /// The items on the way to a group's item.
@@ -258,7 +275,7 @@ impl<'p> Writing<'p, '_> {
                 continue;
             };
             let Some(plan) = file.lists.get(list) else { continue };
-            for inner in self.kin.own(group, plan.group) {
+            for inner in self.own(group, plan.group) {
                 if draft.knows(list, inner) && self.holds(constant, inner) {
                     let items = self.chain(file, list, inner);
                     draft.set(&constant.constant, &items);
@@ -285,7 +302,7 @@ impl<'p> Writing<'p, '_> {
                 self.refer(instances, (to, (index, instance.group)), (&mut draft, &[]));
                 continue;
             };
-            for inner in self.kin.own(instance.group, list.1.group) {
+            for inner in self.own(instance.group, list.1.group) {
                 if draft.knows(list.0, inner) || list.1.path.0.len() + 1 == to.path.0.len() {
                     let items = self.chain(file, list.0, inner);
                     self.refer(instances, (to, (index, inner)), (&mut draft, &items));
@@ -309,6 +326,12 @@ impl<'p> Writing<'p, '_> {
         (to, (own, group)): (&Ref, (usize, usize)),
         (draft, items): (&mut Draft, &[Item]),
     ) {
+        if to.named == BUNDLE {
+            let address = format!("{BUNDLE}/{}", self.id);
+            let items: Vec<_> = items.iter().cloned().chain([Item::New]).collect();
+            draft.put(&to.path, &items, map([("reference", Some(address.into()))]));
+            return;
+        }
         for found in self.meant(instances, (to, own), group) {
             let Some(instance) = instances.get(found) else { continue };
             let mut items = items.to_vec();
@@ -387,7 +410,8 @@ impl<'p> Writing<'p, '_> {
         let time = time.filter(|_| !sent);
         let entries: Vec<_> = entries.collect();
         let mut members = vec![
-            ("resourceType".to_owned(), Tree::from("Bundle")),
+            ("resourceType".to_owned(), Tree::from(BUNDLE)),
+            ("id".to_owned(), self.id.into()),
             ("meta".to_owned(), map([("tag", Some(Tree::List(tags)))])),
         ];
         if let Tree::Map(own) = pruned(bundle) {
@@ -415,6 +439,12 @@ fn name_all(plan: &FhirPlan, instances: &mut [Instance]) {
         };
         *count += 1;
     }
+}
+
+/// The id of a bundle: of what it says itself and of all that is in it.
+fn bundle_id(bundle: &Draft, instances: &[Instance]) -> String {
+    let ids: String = instances.iter().map(|instance| instance.id.as_str()).collect();
+    uuid(format!("{}{ids}", bundle.tree.to_json()).as_bytes())
 }
 
 /// Without members and items that hold nothing.

@@ -46,6 +46,7 @@ impl FhirPlan {
             structure: Structure::load(files)?,
             systems: Systems::load(files)?,
             units,
+            groups: Vec::new(),
             bundle: Bundle::default(),
             files: Vec::new(),
         })
@@ -87,6 +88,7 @@ impl Compiler<'_> {
                 own: Some(Box::new(compiled)),
             };
         } else {
+            plan.groups.push(compiled.group);
             plan.files.push(compiled);
         }
     }

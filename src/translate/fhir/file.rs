@@ -200,6 +200,9 @@ pub(in crate::translate) struct FhirRowText {
     /// The text of a code repeats what it says, where no original text came.
     #[serde(default)]
     pub worded: bool,
+    /// An organization here is given by a hierarchic designator (HD): its name is its number.
+    #[serde(default)]
+    pub designator: bool,
     #[allow(dead_code, reason = "for the reader of the file")]
     pub note: Option<String>,
 }

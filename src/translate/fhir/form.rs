@@ -91,7 +91,12 @@ impl Shape {
             V::Bytes => matches!(self, Self::Attachment | Self::Bytes),
             V::Code => matches!(
                 self,
-                Self::Boolean | Self::Code | Self::CodeableConcept | Self::Coding | Self::Text
+                Self::Boolean
+                    | Self::Code
+                    | Self::CodeableConcept
+                    | Self::Coding
+                    | Self::Identifier
+                    | Self::Text
             ),
             V::Date => matches!(
                 self,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::error::TranslateError;
 use super::super::file::Way;
+use super::bundle::BUNDLE;
 use super::leaves::Leaves;
 use super::place::{find, holds};
 use super::plan::{FhirPlan, ResourcePlan};
@@ -27,7 +28,7 @@ pub(super) fn entries<'t>(
     leaves: &mut Leaves<'t>,
 ) -> Vec<Entry<'t>> {
     let mut found = Vec::new();
-    if tree.get("resourceType").and_then(Tree::text) != Some("Bundle") {
+    if tree.get("resourceType").and_then(Tree::text) != Some(BUNDLE) {
         found.push(entry(plan, tree, String::new()));
     }
     let items = tree.get("entry").map(Tree::items).unwrap_or_default();
@@ -43,6 +44,10 @@ pub(super) fn entries<'t>(
         if let (Some(kind), Some(id)) = (text("resourceType"), text("id")) {
             leaves.know(format!("{kind}/{id}"), entry.tree);
         }
+    }
+    if let Some(id) = tree.get("id").and_then(Tree::text) {
+        // A bundle may be referred to from inside it.
+        leaves.know(format!("{BUNDLE}/{id}"), tree);
     }
     found
 }

@@ -61,11 +61,15 @@ impl<'p> Kin<'p> {
         named.filter(|inner| self.around(*inner).nth(1) == Some(outer)).collect()
     }
 
-    /// The groups of a name that are a group's own: of the top group all, else its children.
-    pub fn own(self, group: usize, name: GroupName) -> Vec<usize> {
+    /// The groups of a name that are a group's own: of the top group all, else those inside
+    /// it with none between that is a resource, such as one of `resources`.
+    pub fn own(self, group: usize, name: GroupName, resources: &[GroupName]) -> Vec<usize> {
         let inside = self.inside(group, name).into_iter();
+        let is_resource =
+            |between: usize| self.name(between).is_some_and(|name| resources.contains(&name));
         let own = |inner: &usize| {
-            group == 0 || *inner == group || self.around(*inner).nth(1) == Some(group)
+            let mut between = self.around(*inner).skip(1).take_while(|outer| *outer != group);
+            group == 0 || *inner == group || !between.any(is_resource)
         };
         inside.filter(own).collect()
     }

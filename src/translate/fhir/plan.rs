@@ -17,6 +17,8 @@ pub(in crate::translate) struct FhirPlan {
     pub(super) systems: Systems,
     /// UCUM codes by the spellings of units, `fhir/units.csv`.
     pub(super) units: HashMap<String, String>,
+    /// The groups that are resources of their own.
+    pub(super) groups: Vec<GroupName>,
     pub(super) bundle: Bundle,
     pub(super) files: Vec<ResourcePlan>,
 }
@@ -149,4 +151,6 @@ pub(super) struct FhirRow {
     pub besides: Vec<Sometimes>,
     /// Whether the text of a code repeats what it says.
     pub worded: bool,
+    /// Whether an organization's name is its number (HD).
+    pub designator: bool,
 }

@@ -69,6 +69,7 @@ impl Compiler<'_> {
             original: self.original(file, text)?,
             besides: Vec::new(),
             worded: text.worded,
+            designator: text.designator,
         };
         let row = FhirRow { besides: self.besides(scope, (&row.path, text))?, ..row };
         self.written_only(file, text)?;
@@ -196,6 +197,7 @@ impl Compiler<'_> {
             original: None,
             besides: Vec::new(),
             worded: false,
+            designator: false,
             note: None,
         };
         let empty = ResourcePlan::empty(scope.resource);

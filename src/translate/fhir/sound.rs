@@ -12,9 +12,14 @@ pub(super) const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-ab
 /// How deep required members are made.
 const DEPTH_MAX: usize = 8;
 
-/// Members that stand only with another: invariants tim-1 and tim-2 of Timing.
-const TOGETHER: [(&str, &str, &str); 2] =
-    [("Timing.repeat", "duration", "durationUnit"), ("Timing.repeat", "period", "periodUnit")];
+/// Members that stand only with another: invariants qty-3 of Quantity, tim-1, tim-2 and tim-9
+/// of Timing.
+const TOGETHER: [(&str, &str, &str); 4] = [
+    ("Quantity", "code", "system"),
+    ("Timing.repeat", "duration", "durationUnit"),
+    ("Timing.repeat", "offset", "when"),
+    ("Timing.repeat", "period", "periodUnit"),
+];
 
 /// Choices of which one must stand, and the type that says that it is not known.
 const CHOICES: [(&str, &str, &str); 9] = [

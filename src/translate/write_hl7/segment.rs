@@ -245,7 +245,10 @@ fn put(
 
 /// An identifier in the components of an EI: number, namespace, universal id, its type.
 fn entity(identifier: &Identifier, leaves: Leaves<'_>) {
-    leaves(1, 1, &identifier.value);
+    // Without a number of its own it is known by its universal id.
+    if identifier.parts.first().is_none_or(|number| !number.is_empty()) {
+        leaves(1, 1, &identifier.value);
+    }
     let Some(named) = identifier.parts.get(3) else {
         // Text as it is, not one part of several: nothing in it is escaped.
         leaves(2, 1, identifier.authority.as_deref().unwrap_or_default());

@@ -85,6 +85,20 @@ impl Forms<'_> {
                 "false" => Some(Tree::Bool(false)),
                 _ => None,
             },
+            // Of a code a URI can only be its system: units, numbers of CWE[Identifier].
+            Shape::Text if row.of == "uri" => {
+                let parts = self.parts(row, codes, coding);
+                let system = parts.iter().find_map(|part| part.system.as_deref())?;
+                Some(self.plan.systems.uri(system).into())
+            }
+            // v2-to-FHIR 1.0.0, CWE[Identifier].
+            Shape::Identifier => {
+                let parts = self.parts(row, codes, coding);
+                let part = parts.iter().find(|part| part.code.is_some())?;
+                let system = part.system.as_deref().map(|name| self.plan.systems.uri(name));
+                let value = part.code.as_deref().map(Tree::from);
+                Some(map([("system", system.map(Tree::from)), ("value", value)]))
+            }
             Shape::Text => {
                 let text = coding.display.as_deref().or_else(wire)?;
                 Some(text.into())
@@ -261,6 +275,11 @@ impl Forms<'_> {
                 self.read_codings(codings, leaves)
             }
             Shape::Coding => self.read_codings(std::slice::from_ref(tree), leaves),
+            Shape::Identifier => {
+                let system = leaves.member(tree, "system");
+                let system = system.map(|uri| self.plan.systems.name(&uri));
+                vec![Part { code: leaves.member(tree, "value"), system, ..Part::default() }]
+            }
             _ => {
                 let sent = leaves.text(tree)?;
                 let code = codes.tables.read(&sent).map(str::to_owned);

@@ -47,7 +47,7 @@ impl Authority {
     }
 
     /// A name alone: an OID is a universal id.
-    fn named(name: &str) -> Self {
+    pub(super) fn named(name: &str) -> Self {
         Self { namespace: Some(name.to_owned()), ..Self::default() }
     }
 
@@ -215,6 +215,15 @@ impl Forms<'_> {
             let name = identifier.authority.as_deref().or(row.system.as_deref());
             authority = name.map(Authority::named).unwrap_or_default();
         }
+        let whole = |whole| match row.shape {
+            Shape::Reference => map([("identifier", Some(whole))]),
+            _ => whole,
+        };
+        if parts.first().is_some_and(String::is_empty) && authority.universal.is_some() {
+            // It is known by its universal id alone.
+            authority.namespace = None;
+            return self.names(&authority).pop().map(whole);
+        }
         let mut number = Numbered {
             value: Some(identifier.value.clone()),
             kind: identifier.type_code.clone(),
@@ -232,11 +241,7 @@ impl Forms<'_> {
         if self.plan.systems.knows(national) && !foreign {
             number.authority = Authority::named(national);
         }
-        let whole = self.numbered(&number, made)?;
-        Some(match row.shape {
-            Shape::Reference => map([("identifier", Some(whole))]),
-            _ => whole,
-        })
+        self.numbered(&number, made).map(whole)
     }
 
     pub(super) fn read_identifier<'t>(
@@ -258,6 +263,11 @@ impl Forms<'_> {
             Some(other @ IdentifierKind::Other) => other,
             _ => self.kind(tree).or(own).unwrap_or(local),
         };
+        if let Some(authority) = self.read_universal(tree, leaves) {
+            let value = authority.universal.clone()?;
+            let parts = trimmed([None, None, None, authority.component()]);
+            return Some(Identifier { kind, value, authority: None, type_code: None, parts });
+        }
         let number = self.read_numbered(tree, leaves);
         // Another row took it.
         number.value.as_ref()?;
@@ -281,6 +291,23 @@ impl Forms<'_> {
             type_code: number.kind,
             parts: parts.unwrap_or_default(),
         })
+    }
+
+    /// A universal id that is all something is known by.
+    fn read_universal<'t>(self, tree: &'t Tree, leaves: &mut Leaves<'t>) -> Option<Authority> {
+        let uri = self.plan.systems.uri(UNIVERSAL);
+        let coding = tree.get("type")?.get("coding")?.items().first()?;
+        let universal = coding.get("system").and_then(Tree::text) == Some(&uri);
+        let system = tree.get("system").and_then(Tree::text);
+        if !universal || system.is_some_and(|system| system != URI) {
+            return None;
+        }
+        let kind = tree.get("type").and_then(|kind| self.concept_code(UNIVERSAL, (kind, leaves)));
+        leaves.member(tree, "system");
+        let value = leaves.member(tree, "value")?;
+        let bare = value.strip_prefix("urn:oid:").or(value.strip_prefix("urn:uuid:"));
+        let universal = Some(bare.unwrap_or(&value).to_owned());
+        Some(Authority { namespace: None, universal, kind })
     }
 
     /// The kind an identifier says of itself: by its system, else by its type.

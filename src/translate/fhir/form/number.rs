@@ -29,6 +29,12 @@ pub(super) fn plain_number(text: &str) -> Option<Tree> {
     Some(Tree::Number(format!("{sign}{whole}{point}{fraction}")))
 }
 
+/// The seconds of a UCUM unit of time that always lasts as long.
+fn duration(code: &str) -> Option<u64> {
+    let units = [("s", 1), ("min", 60), ("h", 3_600), ("d", 86_400), ("wk", 604_800)];
+    units.into_iter().find(|(unit, _)| *unit == code).map(|(_, seconds)| seconds)
+}
+
 /// A number of one of FHIR's numeric types.
 fn number_of(of: &str, text: &str) -> Option<Tree> {
     let number = plain_number(text)?;
@@ -91,7 +97,10 @@ impl Forms<'_> {
     pub(super) fn quantity(self, row: &FhirRow, quantity: &Quantity) -> Option<Tree> {
         let unit = quantity.unit.as_deref().or(row.unit.as_deref());
         match row.shape {
-            Shape::Number => number_of(&row.of, &quantity.number),
+            Shape::Number => {
+                let number = self.converted(row, quantity)?;
+                number_of(&row.of, &number)
+            }
             // The unit alone, beside its number: units of time in a Timing.
             Shape::Code => {
                 let unit = unit?;
@@ -124,6 +133,22 @@ impl Forms<'_> {
                 ]))
             }
         }
+    }
+
+    /// The number in the unit its place has; `None` if it is no whole number of them.
+    fn converted(self, row: &FhirRow, quantity: &Quantity) -> Option<String> {
+        let seconds = |unit: &Option<String>| {
+            let unit = unit.as_deref()?;
+            duration(self.plan.units.get(unit).map_or(unit, String::as_str))
+        };
+        let (Some(from), Some(to)) = (seconds(&quantity.unit), seconds(&row.unit)) else {
+            return Some(quantity.number.clone());
+        };
+        if from == to {
+            return Some(quantity.number.clone());
+        }
+        let all = quantity.number.parse::<u64>().ok()?.checked_mul(from)?;
+        (all % to == 0).then(|| (all / to).to_string())
     }
 
     pub(super) fn read_quantity<'t>(

@@ -94,7 +94,7 @@ impl Forms<'_> {
             Shape::HumanName => Some(self.human_name(&name_of(whole))),
             Shape::Identifier => self.number_of(value, whole, made),
             Shape::Reference if may(resource) => match value {
-                Value::Organization(_) => self.organization(whole, made),
+                Value::Organization(_) => self.organization(row, whole, made),
                 Value::Place(_) => self.place(whole, made),
                 _ => self.person(row, whole, made),
             },
@@ -147,9 +147,13 @@ impl Forms<'_> {
         Some(made.add("PractitionerRole", content))
     }
 
-    fn organization(self, whole: &Composite, made: &mut Made) -> Option<Tree> {
+    fn organization(self, row: &FhirRow, whole: &Composite, made: &mut Made) -> Option<Tree> {
         let identifiers = match designator(&whole.parts) {
             Some(authority) => self.names(&authority),
+            // v2-to-FHIR 1.0.0, HD[Organization]: the namespace is the first identifier.
+            None if row.designator && whole.parts.len() < 2 => {
+                self.names(&Authority::named(&whole.text))
+            }
             None => {
                 let own = self.number_of(&Value::Organization(whole.clone()), whole, made);
                 own.into_iter().collect()
@@ -291,7 +295,11 @@ impl Forms<'_> {
                 let name = leaves.member(tree, "name");
                 let kind = tree.get("type").and_then(|list| list.items().first());
                 let kind = kind.and_then(|kind| self.concept_code("HL70204", (kind, leaves)));
-                let number = number(leaves);
+                // A number that repeats the name is none: the name was a designator.
+                let named = Authority::named(name.as_deref().unwrap_or_default());
+                let number = number(leaves).filter(|number| {
+                    number.value != name || number.kind.is_some() || number.authority != named
+                });
                 self.organization_of((name, kind), number)
             }
             ("Location", ValueType::Place) => self.read_place(tree, leaves),
