@@ -18,6 +18,7 @@ mod operate;
 mod query;
 mod question;
 mod review;
+mod rotation;
 mod rules;
 pub mod services;
 mod several;

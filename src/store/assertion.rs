@@ -94,8 +94,8 @@ impl Writer {
         at_ms: i64,
     ) -> Result<Vec<PersonId>, Stop> {
         let roots = (self.root(from)?, self.root(into)?);
-        let ids =
-            (citizen_ids(&self.connection, roots.0)?, citizen_ids(&self.connection, roots.1)?);
+        let ids = |root| citizen_ids(&self.connection, &self.generations, root);
+        let ids = (ids(roots.0)?, ids(roots.1)?);
         if roots.0 != roots.1 {
             if apart(&ids.0, &ids.1) || self.said_apart(roots.0, roots.1)? {
                 return Err(StoreError::Conflict.into());

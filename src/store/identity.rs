@@ -105,7 +105,7 @@ impl Store {
     /// [`StoreError::Sql`].
     pub async fn alike(&self, who: Demographics) -> Result<Vec<review::Alike>, StoreError> {
         let traits = self.keys.veil().traits(&who);
-        self.readers.read(move |connection| review::alike(connection, &traits)).await
+        self.by_generation(move |reader, by| review::alike(reader, by, &traits)).await
     }
 
     /// How a description agrees with each of some others, by the weights that count now.
@@ -140,8 +140,8 @@ impl Store {
         if entries.len() < LEARNED_MIN {
             return Ok((entries.len(), None));
         }
-        let sampled = self.readers.read(|connection| review::sample(connection, LEARNED_MAX));
-        let sampled = sampled.await?;
+        let sampled = |reader: &_, by: &_| review::sample(reader, by, LEARNED_MAX);
+        let sampled = self.by_generation(sampled).await?;
         let learned = tokio::task::spawn_blocking(move || learned(&sampled));
         let weights = Box::new(learned.await.map_err(|_| StoreError::Unavailable)?);
         let size = i64::try_from(entries.len()).unwrap_or(i64::MAX);
@@ -161,7 +161,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn entries_of(&self, token: Token) -> Result<Vec<review::Entry>, StoreError> {
-        self.readers.read(move |connection| review::entries_of(connection, &token)).await
+        self.by_generation(move |reader, by| review::entries_of(reader, by, &token)).await
     }
 }
 

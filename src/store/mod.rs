@@ -22,6 +22,7 @@ mod directory;
 mod error;
 pub mod exchange;
 mod file;
+mod generation;
 mod identity;
 mod index;
 mod journal;
@@ -31,6 +32,7 @@ mod place;
 mod read;
 mod recent;
 pub mod review;
+mod rotation;
 mod seal;
 mod settings;
 #[cfg(test)]
@@ -57,6 +59,7 @@ pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
 pub use journal::Guard;
 pub use ledger::{LedgerFile, LedgerSearch};
+pub use rotation::Rotation;
 pub use settings::Settings;
 
 use crate::identity::{PersonId, Token};
@@ -218,7 +221,7 @@ impl Store {
             return Ok(Some(person));
         }
         let wanted = tokens.to_vec();
-        let found = self.readers.read(move |connection| read::person(connection, &wanted)).await?;
+        let found = self.by_generation(move |reader, by| read::person(reader, by, &wanted)).await?;
         if let ([token], Some(person)) = (tokens, found) {
             self.tokens.insert(*token, (person, links));
         }
@@ -230,7 +233,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn is_one(&self, named: Vec<(IdentifierKind, Token)>) -> Result<bool, StoreError> {
-        self.readers.read(move |connection| read::is_one(connection, &named)).await
+        self.by_generation(move |reader, by| read::is_one(reader, by, &named)).await
     }
 
     /// Records of a person and of everybody merged with it, newest first, each with the
@@ -261,11 +264,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn entries(&self, token: Token) -> Result<Vec<PersonId>, StoreError> {
-        let read = move |connection: &rusqlite::Connection| {
-            let holders = index::holders(connection, &token)?;
+        let read = move |connection: &_, generations: &_| {
+            let holders = index::holders(connection, generations, &token)?;
             Ok(holders.into_iter().map(|(entry, _)| entry).collect())
         };
-        self.readers.read(read).await
+        self.by_generation(read).await
     }
 
     /// The entry of an identifier that somebody said is another's, if one is.
@@ -273,7 +276,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn merged(&self, token: Token) -> Result<Option<PersonId>, StoreError> {
-        self.readers.read(move |connection| Ok(index::merged(connection, &token)?)).await
+        self.by_generation(move |reader, by| Ok(index::merged(reader, by, &token)?)).await
     }
 
     /// The counts of every source, by name.
@@ -362,7 +365,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn known_as(&self, token: Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-        self.readers.read(move |connection| ledger::known_as(connection, &token)).await
+        self.by_generation(move |reader, by| ledger::known_as(reader, by, &token)).await
     }
 
     /// Checkpoints over more than `above` entries, in order, at most `limit`.

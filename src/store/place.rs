@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::generation::Generations;
 use super::index::BORROWED;
 use super::ledger::limited;
 use super::review;
@@ -141,7 +142,7 @@ impl Writer {
         ] {
             self.connection.prepare_cached(sql)?.execute([entry.0])?;
         }
-        for candidate in candidates(&self.connection, traits)? {
+        for candidate in candidates(&self.connection, &self.generations, traits)? {
             if candidate == entry {
                 continue;
             }
@@ -320,13 +321,16 @@ impl Writer {
 
     /// The traits of an entry; an erased one has none.
     pub(super) fn traits(&self, entry: PersonId) -> Result<Option<Traits>, Stop> {
-        Ok(review::traits(&self.connection, entry)?)
+        Ok(review::traits(&self.connection, &self.generations, entry)?)
     }
 
-    fn order(&self, entry: PersonId) -> rusqlite::Result<u64> {
-        self.connection
-            .prepare_cached("SELECT coalesce(mark, id) FROM person WHERE id = ?1")?
-            .query_row([entry.0], |row| row.get(0).map(i64::cast_unsigned))
+    fn order(&self, entry: PersonId) -> Result<u64, Stop> {
+        let (mark, number): (Option<i64>, _) = self
+            .connection
+            .prepare_cached("SELECT mark, generation FROM person WHERE id = ?1")?
+            .query_row([entry.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let generation = self.generations.of(number)?;
+        Ok(mark.map_or(entry.0, |mark| generation.uncover_mark(mark)).cast_unsigned())
     }
 
     fn write_seen(&mut self, entry: PersonId, seen: [u8; 16]) -> Result<(), Stop> {
@@ -343,9 +347,11 @@ impl Writer {
         seen: [u8; 16],
         (traits, before): (&Traits, Option<&Traits>),
     ) -> Result<(), Stop> {
+        self.lift(entry)?;
+        let sealed = self.generations.current.seal(entry, traits)?;
         self.connection
             .prepare_cached("UPDATE person SET seen = ?2, traits = ?3 WHERE id = ?1")?
-            .execute((entry.0, seen, traits.to_bytes()))?;
+            .execute((entry.0, seen, sealed))?;
         self.persons.forget(&entry);
         if let Some(before) = before {
             self.forget_keys(entry, before)?;
@@ -353,7 +359,7 @@ impl Writer {
         for key in &traits.keys {
             self.connection
                 .prepare_cached("INSERT OR IGNORE INTO trait VALUES (?1, ?2)")?
-                .execute((key.cast_signed(), entry.0))?;
+                .execute((self.generations.current.found_by(*key), entry.0))?;
         }
         let claim = traits.citizen.as_ref().map(|citizen| match citizen.own {
             Own::Agrees => 0,
@@ -374,10 +380,12 @@ impl Writer {
     }
 
     fn forget_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
-        let mut delete =
-            self.connection.prepare_cached("DELETE FROM trait WHERE key = ?1 AND person = ?2")?;
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM trait WHERE key IN (?1, ?2) AND person = ?3")?;
         for key in &traits.keys {
-            delete.execute((key.cast_signed(), entry.0))?;
+            let [key, ending] = self.generations.found_by(*key);
+            delete.execute((key, ending, entry.0))?;
         }
         Ok(())
     }
@@ -407,15 +415,16 @@ fn reborn(found: &Comparison) -> bool {
 /// Who shares a key with these traits.
 pub fn candidates(
     connection: &Connection,
+    generations: &Generations,
     traits: &Traits,
 ) -> rusqlite::Result<BTreeSet<PersonId>> {
     let mut select =
-        connection.prepare_cached("SELECT person FROM trait WHERE key = ?1 LIMIT ?2")?;
+        connection.prepare_cached("SELECT person FROM trait WHERE key IN (?1, ?2) LIMIT ?3")?;
     let mut found = BTreeSet::new();
     for key in traits.keys.iter().chain(&traits.probes) {
-        let rows = select.query_map((key.cast_signed(), limited(SHARED_MAX + 1)), |row| {
-            row.get(0).map(PersonId)
-        })?;
+        let [key, ending] = generations.found_by(*key);
+        let rows = select
+            .query_map((key, ending, limited(SHARED_MAX + 1)), |row| row.get(0).map(PersonId))?;
         let holders: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
         if holders.len() <= SHARED_MAX {
             found.extend(holders);

@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::assertion::Said;
 use super::error::StoreError;
+use super::generation::Generations;
 use super::index;
 use super::ledger::limited;
 use super::place::{Moves, candidates};
+use super::rotation::{self, Rotation, in_force};
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
 use crate::identity::linkage::{Contribution, Judged, Traits, Verdict, Weights, decide};
@@ -96,6 +98,8 @@ pub struct Stats {
     pub oldest_ms: Option<i64>,
     /// With how many entries the weights were learned; 0 for those that were assumed.
     pub learned_from: u64,
+    /// How far the tokens are in their rotation.
+    pub tokens: Rotation,
 }
 
 /// The weights that count now.
@@ -213,18 +217,20 @@ pub fn compared(
     keys: &Arc<StoreKeys>,
     pair: (PersonId, PersonId),
 ) -> Result<Compared, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let weights = weights(&snapshot)?;
-    let sides = [side(&snapshot, keys, pair.0)?, side(&snapshot, keys, pair.1)?];
-    let judged = match (traits(&snapshot, pair.0)?, traits(&snapshot, pair.1)?) {
-        (Some(one), Some(other)) => {
-            let judged = decide(&weights, &one, &other);
-            let parts = weights.contributions(&judged.comparison, &judged.shared);
-            Some((judged, parts))
-        }
-        _ => None,
-    };
-    Ok(Compared { sides, judged })
+    in_force(connection, keys, |reader, generations| {
+        let weights = weights(reader)?;
+        let sides = [side(reader, keys, pair.0)?, side(reader, keys, pair.1)?];
+        let traits = |entry| traits(reader, generations, entry);
+        let judged = match (traits(pair.0)?, traits(pair.1)?) {
+            (Some(one), Some(other)) => {
+                let judged = decide(&weights, &one, &other);
+                let parts = weights.contributions(&judged.comparison, &judged.shared);
+                Some((judged, parts))
+            }
+            _ => None,
+        };
+        Ok(Compared { sides, judged })
+    })
 }
 
 fn side(connection: &Connection, keys: &StoreKeys, entry: PersonId) -> Result<Side, StoreError> {
@@ -255,12 +261,19 @@ fn side(connection: &Connection, keys: &StoreKeys, entry: PersonId) -> Result<Si
 }
 
 /// Traits of an entry, as they are kept.
-pub fn traits(connection: &Connection, entry: PersonId) -> Result<Option<Traits>, StoreError> {
-    let bytes: Option<Option<Vec<u8>>> = connection
-        .prepare_cached("SELECT traits FROM person WHERE id = ?1")?
-        .query_row([entry.0], |row| row.get(0))
+pub fn traits(
+    connection: &Connection,
+    generations: &Generations,
+    entry: PersonId,
+) -> Result<Option<Traits>, StoreError> {
+    let found: Option<(Option<Vec<u8>>, i64)> = connection
+        .prepare_cached("SELECT traits, generation FROM person WHERE id = ?1")?
+        .query_row([entry.0], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    bytes.flatten().map(|bytes| Traits::from_bytes(&bytes).ok_or(StoreError::Damaged)).transpose()
+    match found {
+        Some((Some(bytes), number)) => generations.of(number)?.open(entry, &bytes).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Everything that was said of the entries of a person, oldest first.
@@ -312,6 +325,7 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
             "SELECT coalesce((SELECT entries FROM weights ORDER BY version DESC LIMIT 1), 0)",
         )?
         .cast_unsigned(),
+        tokens: rotation::rotation(&snapshot)?,
         ..Stats::default()
     };
     let mut select = snapshot.prepare(
@@ -347,21 +361,28 @@ pub fn entries(connection: &Connection) -> Result<Vec<PersonId>, StoreError> {
 }
 
 /// Traits of at most `limit` entries: all of them, or whole persons taken evenly.
-pub fn sample(connection: &Connection, limit: usize) -> Result<Vec<Traits>, StoreError> {
+pub fn sample(
+    connection: &Connection,
+    generations: &Generations,
+    limit: usize,
+) -> Result<Vec<Traits>, StoreError> {
     let all: i64 =
         connection.query_row("SELECT count(traits) FROM person", [], |row| row.get(0))?;
     let every = (all / limited(limit).max(1)) + 1;
     let mut select = connection.prepare_cached(
-        "SELECT traits FROM person WHERE traits IS NOT NULL \
-         AND coalesce(merged_into, id) % ?1 = 0 ORDER BY mark",
+        "SELECT id, traits, mark, generation FROM person WHERE traits IS NOT NULL \
+         AND coalesce(merged_into, id) % ?1 = 0 ORDER BY id",
     )?;
     let mut found = Vec::new();
     let mut rows = select.query([every])?;
     while let Some(row) = rows.next()? {
-        let bytes: Vec<u8> = row.get(0)?;
-        found.push(Traits::from_bytes(&bytes).ok_or(StoreError::Damaged)?);
+        let (entry, bytes) = (row.get(0).map(PersonId)?, row.get::<_, Vec<u8>>(1)?);
+        let generation = generations.of(row.get(3)?)?;
+        let mark = row.get::<_, Option<i64>>(2)?.map(|mark| generation.uncover_mark(mark));
+        found.push((mark, generation.open(entry, &bytes)?));
     }
-    Ok(found)
+    found.sort_by_key(|(mark, _)| *mark);
+    Ok(found.into_iter().map(|(_, traits)| traits).collect())
 }
 
 /// Somebody of the index who may be meant.
@@ -376,15 +397,18 @@ pub struct Alike {
 }
 
 /// Persons who may have these traits, the likeliest first.
-pub fn alike(connection: &Connection, traits: &Traits) -> Result<Vec<Alike>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let weights = weights(&snapshot)?;
+pub fn alike(
+    connection: &Connection,
+    generations: &Generations,
+    traits: &Traits,
+) -> Result<Vec<Alike>, StoreError> {
+    let weights = weights(connection)?;
     let mut found: Vec<Alike> = Vec::new();
-    for entry in candidates(&snapshot, traits)? {
-        let Some(other) = self::traits(&snapshot, entry)? else { continue };
+    for entry in candidates(connection, generations, traits)? {
+        let Some(other) = self::traits(connection, generations, entry)? else { continue };
         let judged = decide(&weights, traits, &other);
         if judged.verdict >= Verdict::Review {
-            found.push(Alike { person: index::root(&snapshot, entry)?, entry, judged });
+            found.push(Alike { person: index::root(connection, entry)?, entry, judged });
         }
     }
     found.sort_by(|a, b| {
@@ -408,13 +432,16 @@ pub struct Entry {
 }
 
 /// The entries a token leads to, and every other entry of the same persons.
-pub fn entries_of(connection: &Connection, token: &Token) -> Result<Vec<Entry>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+pub fn entries_of(
+    connection: &Connection,
+    generations: &Generations,
+    token: &Token,
+) -> Result<Vec<Entry>, StoreError> {
     let mut found: Vec<Entry> = Vec::new();
-    for (holder, _) in index::holders(&snapshot, token)? {
-        let person = index::root(&snapshot, holder)?;
-        for entry in index::set(&snapshot, person)? {
-            let source: Option<String> = snapshot
+    for (holder, _) in index::holders(connection, generations, token)? {
+        let person = index::root(connection, holder)?;
+        for entry in index::set(connection, person)? {
+            let source: Option<String> = connection
                 .prepare_cached("SELECT source FROM person WHERE id = ?1")?
                 .query_row([entry.0], |row| row.get(0))?;
             let source = source.unwrap_or_default();

@@ -18,6 +18,7 @@ use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
 use super::error::StoreError;
 use super::exchange::Exchanged;
+use super::generation::Generations;
 use super::index::Person;
 use super::journal::{Guard, Message, Outcome, Tally};
 use super::place::Moves;
@@ -54,6 +55,10 @@ pub enum Request {
     Weigh(Box<Weights>, i64, i64),
     /// Judge these entries anew.
     Rejudge(Vec<PersonId>, i64),
+    /// Move some entries to the generation in force; this is said once none is left.
+    MoveOn(usize, LedgerRow),
+    /// Bring the next generation of the tokens' key into force.
+    Rotate { at_ms: i64 },
     /// Undo a join.
     Unmerge { person: PersonId, at_ms: i64 },
     /// Fill the search tables a little further.
@@ -151,6 +156,7 @@ pub struct Shared {
 pub struct Writer {
     pub(super) connection: Connection,
     pub(super) keys: StoreKeys,
+    pub(super) generations: Generations,
     pub(super) next: Next,
     pub(super) tokens: Recent<(Token, Source), PersonId>,
     pub(super) persons: Recent<PersonId, Person>,
@@ -175,6 +181,7 @@ impl Writer {
         (shared, remembered_max): (Arc<Shared>, usize),
     ) -> Result<Self, StoreError> {
         let mut writer = Self {
+            generations: Generations::read(&connection, &keys)?,
             connection,
             keys,
             next: Next::default(),
@@ -305,6 +312,8 @@ impl Writer {
                 self.weigh(weights, (*entries, *at_ms)).map(|()| Answer::Done)
             }
             Request::Rejudge(entries, at_ms) => self.rejudge_all(entries, *at_ms).map(touched),
+            Request::MoveOn(limit, ended) => self.move_on(*limit, ended).map(|()| Answer::Done),
+            Request::Rotate { at_ms } => self.rotate(*at_ms).map(|()| Answer::Done),
             Request::Project => self.project().map(|()| Answer::Done),
             #[cfg(test)]
             Request::Pages(pages) => {
@@ -354,6 +363,7 @@ impl Writer {
             projected: last("SELECT until FROM projected")?,
         };
         self.weights = super::review::weights(&self.connection)?;
+        self.generations = Generations::read(&self.connection, &self.keys)?;
         self.sound = true;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::rig::message::{Message, Resident, field};
-use crate::rig::{AGENT, Rig, TLS_SENDER};
+use crate::rig::{AGENT, Rig, TLS_SENDER, until};
 
 /// What a command answers, as JSON: one value, or a line each.
 fn told(rig: &Rig, words: &[&str]) -> Vec<Value> {
@@ -90,6 +90,35 @@ fn one_elder_of_two_hospitals_is_found_explained_parted_and_joined() {
     let stats = &told(&rig, &["identity", "stats"])[0];
     assert!(stats["persons"].as_u64().unwrap() >= 1);
     assert!(rig.ledger(&["search", "--kind", "identity", "--json"]).contains("not one person"));
+}
+
+#[test]
+fn the_key_of_the_tokens_rotates_while_everybody_is_served() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    let (birth, id) = (&resident.citizen[6..14], resident.citizen.as_str());
+    let who = format!("欧阳^秀兰||{birth}|F|||^^中山路12号院3号楼501室||13900000001");
+    assert_eq!(admit(&rig, "HOSP-A", &pid("HOSP-A", "A1", id, &who), "101"), "AA");
+    assert_eq!(allergens(&rig, "citizen-id", id), 1);
+    let about = ["search", "--citizen-id", id, "--json"];
+    let before = rig.ledger(&about);
+    let rotated = &told(&rig, &["identity", "rotate"])[0];
+    assert_eq!((&rotated["generation"], &rotated["ending"]), (&json!(2), &json!(1)));
+    // Whichever key either entry stands under by now.
+    assert_eq!(admit(&rig, "HOSP-B", &pid("HOSP-B", "B1", "", &who), "102"), "AA");
+    assert_eq!(allergens(&rig, "citizen-id", id), 2);
+    let tokens = || told(&rig, &["identity", "stats"])[0]["tokens"].clone();
+    let ended = json!({ "generation": 2, "ending": null, "entries_left": 0 });
+    until("the old generation ends", || (tokens() == ended).then_some(()));
+    rig.kill();
+    rig.resume();
+    assert_eq!(allergens(&rig, "citizen-id", id), 2);
+    let said = rig.ledger(&["search", "--kind", "identity", "--json"]);
+    assert!(said.contains("token generation 1 ended") && said.contains("generation ordered"));
+    let after = rig.ledger(&about);
+    assert!(!before.is_empty() && before.lines().all(|entry| after.contains(entry)), "{after}");
+    assert_eq!(rig.counted("kangqiao_identity_token_generation", &[]), 2);
+    rig.ledger(&["verify"]);
 }
 
 #[test]

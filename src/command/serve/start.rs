@@ -86,6 +86,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(verifying));
     let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
     running.listeners.push(tokio::spawn(counting));
+    let rotating = Arc::clone(&running.gateway).keep_rotating(running.stopping.clone());
+    running.listeners.push(tokio::spawn(rotating));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }

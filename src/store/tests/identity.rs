@@ -8,23 +8,24 @@ use super::super::identity::LEARNED_MIN;
 use super::*;
 use crate::identity::linkage::Weights;
 use crate::store::review::Proposal;
+use crate::store::rotation::in_force;
 use crate::vocabulary::value::Composite;
 use crate::vocabulary::{Coding, Date};
 
 /// What one source says of somebody. Everybody here is invented.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    source: &'static str,
-    number: u64,
-    name: &'static str,
-    sex: &'static str,
-    birth: &'static str,
-    citizen: &'static str,
-    phone: &'static str,
-    address: &'static str,
+pub(super) struct Entry {
+    pub(super) source: &'static str,
+    pub(super) number: u64,
+    pub(super) name: &'static str,
+    pub(super) sex: &'static str,
+    pub(super) birth: &'static str,
+    pub(super) citizen: &'static str,
+    pub(super) phone: &'static str,
+    pub(super) address: &'static str,
 }
 
-const LI: Entry = Entry {
+pub(super) const LI: Entry = Entry {
     source: "hospital-a",
     number: 1,
     name: "李秀兰",
@@ -36,7 +37,8 @@ const LI: Entry = Entry {
 };
 
 /// The same person at another source, under another number, without an id.
-const LI_B: Entry = Entry { source: "hospital-b", number: 2, citizen: "", name: "李秀蘭", ..LI };
+pub(super) const LI_B: Entry =
+    Entry { source: "hospital-b", number: 2, citizen: "", name: "李秀蘭", ..LI };
 /// Her twin, at the same place: another name, and an id that is not known there.
 const TWIN: Entry = Entry { source: "registry", number: 3, citizen: "", name: "李秀云", ..LI };
 /// Her namesake of one birthday, somewhere else.
@@ -94,7 +96,12 @@ fn proposed(entry: Entry, other: Option<(Claim, u64)>) -> Proposed {
     }
 }
 
-async fn tell(store: &Store, id: &str, entry: Entry, other: Option<(Claim, u64)>) -> Kept {
+pub(super) async fn tell(
+    store: &Store,
+    id: &str,
+    entry: Entry,
+    other: Option<(Claim, u64)>,
+) -> Kept {
     let message =
         Arrival { source: source(entry.source), ..arrival(id, id, proposed(entry, other)) };
     store.keep(message).await.unwrap()
@@ -105,7 +112,10 @@ async fn person(store: &Store, number: u64) -> PersonId {
 }
 
 /// Who is one person, by local numbers.
-async fn persons(store: &Store, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<Vec<u64>> {
+pub(super) async fn persons(
+    store: &Store,
+    numbers: impl IntoIterator<Item = u64>,
+) -> BTreeSet<Vec<u64>> {
     let mut groups = std::collections::BTreeMap::<PersonId, Vec<u64>>::new();
     for number in numbers {
         if let Some(root) = store.person(&[local(number).token]).await.unwrap() {
@@ -181,7 +191,8 @@ async fn an_overlay_is_held_and_the_old_state_stays_served() {
     let passed = store.set_outcome(held.number, proposed(other, None), Guard::Pass).await.unwrap();
     assert_eq!(passed.state, State::Kept, "somebody said that it is right");
     let reader = file::reader(&file::database(folder.path()), 64).unwrap();
-    let now = review::traits(&reader, passed.persons[0]).unwrap().unwrap();
+    let traits = |reader: &_, by: &_| review::traits(reader, by, passed.persons[0]);
+    let now = in_force(&reader, &store.keys, traits).unwrap().unwrap();
     assert!(now.citizen.is_none(), "the number of the one before is not this one's");
 }
 
@@ -229,7 +240,7 @@ async fn a_number_that_moves_leads_to_the_other_and_takes_no_record_with_it() {
     assert_eq!(store.person(&[id.token]).await.unwrap(), Some(li), "her own number is hers");
 }
 
-fn words(pair: (i64, i64), same: bool, by: &str) -> Said {
+pub(super) fn words(pair: (i64, i64), same: bool, by: &str) -> Said {
     let pair = (PersonId(pair.0), PersonId(pair.1));
     Said { pair, same, by: by.to_owned(), at_ms: 5, journal: None }
 }
@@ -261,7 +272,7 @@ async fn a_no_outlives_every_later_score_and_a_yes_needs_two() {
 }
 
 /// Entries of a few people, some of them hard to tell apart.
-fn crowd() -> Vec<Entry> {
+pub(super) fn crowd() -> Vec<Entry> {
     let names = ["王桂英", "王桂荣", "张国强", "李秀兰", "刘凤霞"];
     let mut crowd = Vec::new();
     for (at, name) in (0_u64..).zip(names) {

@@ -7,6 +7,7 @@ mod journal;
 mod law;
 mod ledger;
 mod persons;
+mod rotation;
 
 use std::path::Path;
 
@@ -179,12 +180,13 @@ async fn texts(store: &Store, person: PersonId) -> Vec<String> {
 /// Makes of a file of schema 4 one of schema 3, where a person was whoever had a number.
 const WITHOUT_ENTRIES: &str = "
     DROP TABLE trait; DROP TABLE pair; DROP TABLE assertion; DROP TABLE proposal;
-    DROP TABLE weights; DROP TABLE indexed;
+    DROP TABLE weights; DROP TABLE indexed; DROP TABLE generation;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;
     DROP TABLE identifier; ALTER TABLE old RENAME TO identifier;
     CREATE INDEX identifier_person ON identifier (person);
+    DROP INDEX person_generation; ALTER TABLE person DROP COLUMN generation;
     ALTER TABLE person DROP COLUMN source; ALTER TABLE person DROP COLUMN mark;
     ALTER TABLE person DROP COLUMN seen; ALTER TABLE person DROP COLUMN traits;
     PRAGMA user_version = 3;";
