@@ -8,10 +8,9 @@ use super::arrival::{Change, Reason, State, WriteEntry};
 use super::assertion::Said;
 use super::index::{Conflict, Meant};
 use super::journal::{Guard, Settled};
-use super::place::Moves;
+use super::place::{Moves, Who};
 use super::seal::Place;
 use super::writer::{Stop, Writer};
-use crate::identity::linkage::Demographics;
 use crate::identity::{Indexed, PersonId};
 use crate::translate::Claim;
 use crate::vocabulary::{Dataset, Fault, IdentifierKind, Position, Source};
@@ -19,7 +18,7 @@ use crate::vocabulary::{Dataset, Fault, IdentifierKind, Position, Source};
 /// A record and whom it is about.
 pub struct Application {
     /// What the record says of who somebody is.
-    pub(super) who: Demographics,
+    pub(super) who: Who,
     /// Where it says the name.
     pub(super) named_at: Option<Position>,
     pub(super) json: Vec<u8>,

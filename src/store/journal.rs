@@ -13,6 +13,7 @@ use super::directory::Listing;
 use super::error::StoreError;
 use super::exchange::Mark;
 use super::index::Conflict;
+use super::place::Who;
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
@@ -98,10 +99,16 @@ impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
         let json = |record: &Record| serde_json::to_vec(record).map_err(|_| StoreError::Damaged);
-        let (record, (identifiers, merge_from, claim), entry, documents) = match proposed {
-            Proposed::Apply { record, identifiers, merge_from, claim, entry, documents } => {
-                (record, (identifiers, merge_from, claim), entry, documents)
-            }
+        let (record, veiled, (identifiers, merge_from, claim), entry, documents) = match proposed {
+            Proposed::Apply {
+                record,
+                veiled,
+                identifiers,
+                merge_from,
+                claim,
+                entry,
+                documents,
+            } => (record, veiled, (identifiers, merge_from, claim), entry, documents),
             Proposed::Enter { record, key } => {
                 return Ok(Self::Enter(Listing { json: json(&record)?, key }));
             }
@@ -111,7 +118,10 @@ impl Outcome {
         let named = record.fields().find(|field| is_name(field));
         let named_at = named.and_then(|field| field.at.clone());
         Ok(Self::Apply(Box::new(Application {
-            who: Demographics::of(&record),
+            who: match veiled {
+                Some(veiled) => Who::Veiled(veiled),
+                None => Who::Clear(Box::new(Demographics::of(&record))),
+            },
             named_at,
             json: json(&record)?,
             dataset: record.dataset,

@@ -14,7 +14,9 @@ use super::place::{Moves, candidates};
 use super::rotation::{self, Rotation, in_force};
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
-use crate::identity::linkage::{Contribution, Judged, Traits, Verdict, Weights, decide};
+use crate::identity::linkage::{
+    Contribution, Fingerprint, Judged, Traits, Veiled, Verdict, Weights,
+};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::Record;
 
@@ -100,6 +102,8 @@ pub struct Stats {
     pub learned_from: u64,
     /// How far the tokens are in their rotation.
     pub tokens: Rotation,
+    /// Of sources that veil themselves: source, fingerprint of the key, entries.
+    pub veiled: Vec<(String, String, u64)>,
 }
 
 /// The weights that count now.
@@ -222,11 +226,10 @@ pub fn compared(
         let sides = [side(reader, keys, pair.0)?, side(reader, keys, pair.1)?];
         let traits = |entry| traits(reader, generations, entry);
         let judged = match (traits(pair.0)?, traits(pair.1)?) {
-            (Some(one), Some(other)) => {
-                let judged = decide(&weights, &one, &other);
+            (Some(one), Some(other)) => one.against(&other, &weights).map(|judged| {
                 let parts = weights.contributions(&judged.comparison, &judged.shared);
-                Some((judged, parts))
-            }
+                (judged, parts)
+            }),
             _ => None,
         };
         Ok(Compared { sides, judged })
@@ -265,15 +268,17 @@ pub fn traits(
     connection: &Connection,
     generations: &Generations,
     entry: PersonId,
-) -> Result<Option<Traits>, StoreError> {
-    let found: Option<(Option<Vec<u8>>, i64)> = connection
-        .prepare_cached("SELECT traits, generation FROM person WHERE id = ?1")?
-        .query_row([entry.0], |row| Ok((row.get(0)?, row.get(1)?)))
+) -> Result<Option<Veiled>, StoreError> {
+    let found = connection
+        .prepare_cached("SELECT traits, generation, veil FROM person WHERE id = ?1")?
+        .query_row([entry.0], |row| {
+            let bytes: Option<Vec<u8>> = row.get(0)?;
+            Ok((bytes, row.get(1)?, row.get::<_, Option<[u8; 8]>>(2)?))
+        })
         .optional()?;
-    match found {
-        Some((Some(bytes), number)) => generations.of(number)?.open(entry, &bytes).map(Some),
-        _ => Ok(None),
-    }
+    let Some((Some(bytes), number, by)) = found else { return Ok(None) };
+    let traits = generations.of(number)?.open(entry, &bytes)?;
+    Ok(Some(Veiled { by: by.map(Fingerprint), traits }))
 }
 
 /// Everything that was said of the entries of a person, oldest first.
@@ -349,6 +354,15 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
     let rows =
         select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
     stats.duplicates = rows.collect::<rusqlite::Result<_>>()?;
+    let mut select = snapshot.prepare(
+        "SELECT coalesce(source, ''), veil, count(*) FROM person WHERE veil IS NOT NULL \
+         GROUP BY 1, 2 ORDER BY 1, 2",
+    )?;
+    let rows = select.query_map([], |row| {
+        let by = Fingerprint(row.get(1)?).to_string();
+        Ok((row.get(0)?, by, row.get::<_, i64>(2)?.cast_unsigned()))
+    })?;
+    stats.veiled = rows.collect::<rusqlite::Result<_>>()?;
     Ok(stats)
 }
 
@@ -360,7 +374,8 @@ pub fn entries(connection: &Connection) -> Result<Vec<PersonId>, StoreError> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Traits of at most `limit` entries: all of them, or whole persons taken evenly.
+/// Traits of at most `limit` entries: all of them, or whole persons taken evenly. Of several
+/// keys that veil, those of the one most were made by.
 pub fn sample(
     connection: &Connection,
     generations: &Generations,
@@ -369,12 +384,20 @@ pub fn sample(
     let all: i64 =
         connection.query_row("SELECT count(traits) FROM person", [], |row| row.get(0))?;
     let every = (all / limited(limit).max(1)) + 1;
+    let by: Option<Option<[u8; 8]>> = connection
+        .query_row(
+            "SELECT veil FROM person WHERE traits IS NOT NULL GROUP BY veil \
+             ORDER BY count(*) DESC, veil LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
     let mut select = connection.prepare_cached(
         "SELECT id, traits, mark, generation FROM person WHERE traits IS NOT NULL \
-         AND coalesce(merged_into, id) % ?1 = 0 ORDER BY id",
+         AND veil IS ?2 AND coalesce(merged_into, id) % ?1 = 0 ORDER BY id",
     )?;
     let mut found = Vec::new();
-    let mut rows = select.query([every])?;
+    let mut rows = select.query((every, by.flatten()))?;
     while let Some(row) = rows.next()? {
         let (entry, bytes) = (row.get(0).map(PersonId)?, row.get::<_, Vec<u8>>(1)?);
         let generation = generations.of(row.get(3)?)?;
@@ -400,14 +423,15 @@ pub struct Alike {
 pub fn alike(
     connection: &Connection,
     generations: &Generations,
-    traits: &Traits,
+    traits: Traits,
 ) -> Result<Vec<Alike>, StoreError> {
     let weights = weights(connection)?;
+    let described = Veiled { by: None, traits };
     let mut found: Vec<Alike> = Vec::new();
-    for entry in candidates(connection, generations, traits)? {
+    for entry in candidates(connection, generations, &described.traits)? {
         let Some(other) = self::traits(connection, generations, entry)? else { continue };
-        let judged = decide(&weights, traits, &other);
-        if judged.verdict >= Verdict::Review {
+        let judged = described.against(&other, &weights);
+        if let Some(judged) = judged.filter(|judged| judged.verdict >= Verdict::Review) {
             found.push(Alike { person: index::root(connection, entry)?, entry, judged });
         }
     }

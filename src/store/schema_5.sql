@@ -7,3 +7,7 @@ CREATE TABLE generation (
 INSERT INTO generation VALUES (1, 0);
 ALTER TABLE person ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;
 CREATE INDEX person_generation ON person (generation);
+
+-- By which key traits were made, where a source veiled them itself: never compared with
+-- those of another key.
+ALTER TABLE person ADD COLUMN veil BLOB;

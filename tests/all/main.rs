@@ -45,4 +45,5 @@ mod review;
 mod rig;
 mod services;
 mod tidy;
+mod veiled;
 mod whom;

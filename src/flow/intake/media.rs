@@ -13,6 +13,7 @@ pub const TAKEN: &[&str] = &[
     "application/vnd.kangqiao.civil+json",
     "application/vnd.kangqiao.civil+xml",
     "application/vnd.kangqiao.card+json",
+    "application/vnd.kangqiao.tokens+ndjson",
     "text/csv",
 ];
 
@@ -38,6 +39,7 @@ pub fn form(media: Option<&str>, body: &[u8]) -> Result<Form, Fault> {
         "application/vnd.kangqiao.civil+json" => Ok(Form::CivilJson),
         "application/vnd.kangqiao.civil+xml" => Ok(Form::CivilXml),
         "application/vnd.kangqiao.card+json" => Ok(Form::Card),
+        "application/vnd.kangqiao.tokens+ndjson" => Ok(Form::Tokens),
         "text/csv" => Ok(Form::CivilCsv),
         _ => Err(Fault::UnsupportedMedia),
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::identity::LEARNED_MIN;
 use super::*;
-use crate::identity::linkage::Weights;
+use crate::identity::linkage::{Demographics, Veil, Veiled, Weights};
 use crate::store::review::Proposal;
 use crate::store::rotation::in_force;
 use crate::vocabulary::value::Composite;
@@ -88,6 +88,7 @@ fn numbers(entry: Entry) -> Vec<Indexed> {
 fn proposed(entry: Entry, other: Option<(Claim, u64)>) -> Proposed {
     Proposed::Apply {
         record: Box::new(said_of(entry)),
+        veiled: None,
         identifiers: numbers(entry),
         merge_from: other.iter().map(|(_, number)| local(*number)).collect(),
         claim: other.map(|(claim, _)| claim).unwrap_or_default(),
@@ -193,7 +194,7 @@ async fn an_overlay_is_held_and_the_old_state_stays_served() {
     let reader = file::reader(&file::database(folder.path()), 64).unwrap();
     let traits = |reader: &_, by: &_| review::traits(reader, by, passed.persons[0]);
     let now = in_force(&reader, &store.keys, traits).unwrap().unwrap();
-    assert!(now.citizen.is_none(), "the number of the one before is not this one's");
+    assert!(now.traits.citizen.is_none(), "the number of the one before is not this one's");
 }
 
 #[tokio::test]
@@ -371,6 +372,45 @@ async fn a_file_of_before_is_compared_when_it_is_opened() {
     let joined = tell(&store, "c", LI_B, None).await;
     assert_eq!(joined.persons[0], person(&store, 1).await);
     assert_eq!(persons(&store, 1..=3).await, BTreeSet::from([vec![1, 2], vec![3]]));
+}
+
+#[tokio::test]
+async fn what_its_source_veiled_is_kept_when_everything_else_is_veiled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let veil = Veil::new(&[3; 32]);
+    for entry in [LI, LI_B, TWIN] {
+        let traits = veil.traits(&Demographics::of(&said_of(Entry { citizen: "", ..entry })));
+        let by = Some(veil.fingerprint());
+        let mut proposed = proposed(entry, None);
+        if let Proposed::Apply { record, veiled, identifiers, .. } = &mut proposed {
+            **record = record_of(entry.source);
+            *veiled = Some(Box::new(Veiled { by, traits }));
+            identifiers.truncate(1);
+        }
+        let source = source(entry.source);
+        let id = entry.number.to_string();
+        store.keep(Arrival { source, ..arrival(&id, &id, proposed) }).await.unwrap();
+    }
+    let found = persons(&store, 1..=3).await;
+    assert_eq!(found, BTreeSet::from([vec![1, 2], vec![3]]));
+    let waiting = store.identity_stats().await.unwrap().queue;
+    // Under the gateway's own key the same words are somebody else's tokens.
+    let clear = Entry { number: 9, source: "archive", citizen: "", ..LI };
+    tell(&store, "clear", clear, None).await;
+    assert_eq!(persons(&store, [1, 9]).await.len(), 2);
+    drop(store);
+    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    file.execute_batch("DELETE FROM indexed").unwrap();
+    drop(file);
+    let store = open(&folder);
+    assert_eq!(persons(&store, 1..=3).await, found);
+    assert_eq!(store.identity_stats().await.unwrap().queue, waiting);
+}
+
+/// A record that says nothing of anybody.
+fn record_of(name: &str) -> Record {
+    Record { source: source(name), ..record("") }
 }
 
 #[tokio::test]

@@ -96,6 +96,7 @@ fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
     let record = Box::new(record(text));
     Proposed::Apply {
         record,
+        veiled: None,
         identifiers,
         merge_from: Vec::new(),
         claim: Claim::Merged,
@@ -110,6 +111,7 @@ fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
     let record = Box::new(record("merge"));
     Proposed::Apply {
         record,
+        veiled: None,
         identifiers: new,
         merge_from: old,
         claim: Claim::Merged,
@@ -187,6 +189,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP TABLE identifier; ALTER TABLE old RENAME TO identifier;
     CREATE INDEX identifier_person ON identifier (person);
     DROP INDEX person_generation; ALTER TABLE person DROP COLUMN generation;
+    ALTER TABLE person DROP COLUMN veil;
     ALTER TABLE person DROP COLUMN source; ALTER TABLE person DROP COLUMN mark;
     ALTER TABLE person DROP COLUMN seen; ALTER TABLE person DROP COLUMN traits;
     PRAGMA user_version = 3;";

@@ -411,7 +411,7 @@ impl<'p, 't> Reading<'p, 't, '_> {
         for group in &mut self.record.groups {
             group.fields.sort_by_cached_key(|field| order.of(field.at.as_ref()));
         }
-        Translation { record: self.record, merge: None, bins }
+        Translation { record: self.record, merge: None, veiled: None, bins }
     }
 }
 
