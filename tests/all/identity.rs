@@ -121,6 +121,49 @@ fn the_key_of_the_tokens_rotates_while_everybody_is_served() {
     rig.ledger(&["verify"]);
 }
 
+/// What a hospital says in FHIR of a number it uses no more, and of the one it uses instead.
+fn replaced(old: &str, new: &str) -> Value {
+    let number = |number: &str| json!({ "system": "urn:kangqiao:system:HOSP-B", "value": number });
+    json!({ "resourceType": "Bundle", "type": "collection", "entry": [{ "resource": {
+        "resourceType": "Patient", "identifier": [number(new)],
+        "link": [{ "type": "replaces", "other": { "identifier": number(old) } }],
+    } }] })
+}
+
+#[test]
+fn a_link_of_fhir_merges_as_a40_does_and_is_undone_as_well() {
+    let rig = Rig::start();
+    let residents = [Resident::new(), Resident::new(), Resident::new()];
+    let ids = residents.each_ref().map(|resident| resident.citizen.as_str());
+    let who = |number: usize, name: &str| {
+        format!("{name}||{}|F|||^^大学路{number}号", &ids[number][6..14])
+    };
+    let said = [("B1", "", "陈^桂英"), ("B2", ids[1], "陈^桂英"), ("B3", ids[2], "孙^玉梅")];
+    for (number, (local, id, name)) in said.into_iter().enumerate() {
+        let pid = pid("HOSP-B", local, id, &who(number, name));
+        assert_eq!(admit(&rig, "HOSP-B", &pid, ["101", "102", "103"][number]), "AA");
+    }
+    let bring = |old: &str, new: &str| {
+        let body = replaced(old, new).to_string();
+        rig.https(TLS_SENDER).post("/fhir", "application/fhir+json", body.as_bytes()).unwrap()
+    };
+    assert_eq!(allergens(&rig, "citizen-id", ids[1]), 1);
+    let reply = bring("B1", "B2");
+    assert_eq!(reply.status, 201, "{}", String::from_utf8_lossy(&reply.body));
+    assert_eq!(allergens(&rig, "citizen-id", ids[1]), 2, "the old number leads to the new one");
+    let entries = rig.ledger(&["search", "--kind", "merge", "--json"]);
+    assert_eq!(entries.lines().count(), 1, "{entries}");
+    // Two proven ids that differ: nothing changes, and the message waits.
+    let reply = bring("B2", "B3");
+    let body = String::from_utf8_lossy(&reply.body).into_owned();
+    assert!(reply.status == 409 && body.contains("identity-conflict"), "{body}");
+    assert_eq!(allergens(&rig, "citizen-id", ids[2]), 1);
+    let undone = ["unmerge", "--local", "B1", "--authority", "HOSP-B"];
+    let (done, text) = rig.order(&undone);
+    assert!(done, "{text}");
+    assert_eq!(allergens(&rig, "citizen-id", ids[1]), 1);
+}
+
 #[test]
 fn a_namesake_waits_and_an_overlay_is_held_until_somebody_says_so() {
     let rig = Rig::start();
