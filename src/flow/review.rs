@@ -18,7 +18,8 @@ use crate::inbound::console::view::review::{
     PairView, QueuePage, Reviewing, SideView,
 };
 use crate::inbound::console::view::{Asker, Seen};
-use crate::store::review::{Event, Proposal, Review, Side};
+use crate::store::history::Event;
+use crate::store::review::{Proposal, Review, Side};
 use crate::store::{Backlog, Held, Item, Said};
 use crate::vocabulary::{ElementId, Fault, Record};
 
@@ -208,7 +209,7 @@ fn held(held: Held) -> HeldRow {
 fn event(event: Event) -> EventRow {
     EventRow {
         pair: (event.pair.0.0, event.pair.1.0),
-        same: event.same,
+        what: event.what,
         by: event.by,
         at_ms: event.at_ms,
         journal: event.journal,

@@ -123,7 +123,7 @@ impl Writer {
             },
             Claim::Moved => {
                 let from = other.known.map(|(one, _)| one);
-                self.take_over((from, holder), &application.merge_from, number)?;
+                self.take_over(holder, &application.merge_from, (number, at_ms))?;
                 if let (Some(entry), Some(from)) = (&application.entry, from) {
                     let persons = [self.root(holder)?, self.root(from)?];
                     self.append(&entry(Change::Moved, &persons))?;

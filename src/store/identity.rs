@@ -6,8 +6,9 @@ use rusqlite::OptionalExtension;
 
 use super::assertion::Said;
 use super::error::StoreError;
+use super::history::{self, Event};
 use super::place::{VEIL, Who};
-use super::review::{self, Compared, Event, Proposal, Review, Stats};
+use super::review::{self, Compared, Proposal, Review, Stats};
 use super::seal::Place;
 use super::writer::{Answer, Failed, Request, Stop, Writer};
 use super::{Store, persons};
@@ -87,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn identity_history(&self, person: PersonId) -> Result<Vec<Event>, StoreError> {
-        self.readers.read(move |connection| review::history(connection, person)).await
+        self.readers.read(move |connection| history::history(connection, person)).await
     }
 
     /// How the index stands.

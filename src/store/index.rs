@@ -180,34 +180,7 @@ impl Writer {
         Ok((holder, root))
     }
 
-    /// Numbers of one entry are another's from now on; what came under them stays.
-    pub(super) fn take_over(
-        &mut self,
-        (from, into): (Option<PersonId>, PersonId),
-        numbers: &[Indexed],
-        journal: i64,
-    ) -> Result<(), Stop> {
-        let source = self.source(into)?;
-        self.lift(into)?;
-        for indexed in numbers {
-            let [token, ending] = self.generations.covers(&indexed.token);
-            if let Some(from) = from {
-                self.connection
-                    .prepare_cached(
-                        "DELETE FROM identifier WHERE token IN (?1, ?2) AND person = ?3",
-                    )?
-                    .execute((token, ending, from.0))?;
-            }
-            self.connection
-                .prepare_cached("INSERT OR IGNORE INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1)")?
-                .execute((token, source.as_str(), into.0, indexed.kind.as_str(), journal))?;
-            self.tokens.keep((indexed.token, source), into);
-        }
-        self.relinked = true;
-        Ok(())
-    }
-
-    fn source(&self, entry: PersonId) -> Result<Source, Stop> {
+    pub(super) fn source(&self, entry: PersonId) -> Result<Source, Stop> {
         let name: String = self
             .connection
             .prepare_cached("SELECT coalesce(source, '') FROM person WHERE id = ?1")?
@@ -235,9 +208,12 @@ impl Writer {
                      WHERE id = ?1 AND wrapped IS NOT NULL",
                 )?
                 .execute((each.0, at_ms))?;
-            self.connection
-                .prepare_cached("DELETE FROM identifier WHERE person = ?1")?
-                .execute([each.0])?;
+            for sql in [
+                "DELETE FROM identifier WHERE person = ?1",
+                "DELETE FROM moved WHERE one = ?1 OR other = ?1",
+            ] {
+                self.connection.prepare_cached(sql)?.execute([each.0])?;
+            }
             self.unplace(*each)?;
             self.persons.forget(each);
         }
@@ -299,7 +275,7 @@ impl Writer {
         Ok(())
     }
 
-    fn holder(&mut self, key: (Token, Source)) -> rusqlite::Result<Option<PersonId>> {
+    pub(super) fn holder(&mut self, key: (Token, Source)) -> rusqlite::Result<Option<PersonId>> {
         if let Some(holder) = self.tokens.look(&key) {
             return Ok(Some(holder));
         }

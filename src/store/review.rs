@@ -66,25 +66,6 @@ pub enum Proposal {
     Own,
 }
 
-/// One event in the history of a person's entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
-    /// Its number.
-    pub event: i64,
-    /// The two entries.
-    pub pair: (PersonId, PersonId),
-    /// Whether they were said to be one.
-    pub same: bool,
-    /// Who said so.
-    pub by: String,
-    /// When.
-    pub at_ms: i64,
-    /// The message, if one did.
-    pub journal: Option<u64>,
-    /// When it was undone, if it was.
-    pub ended_at_ms: Option<i64>,
-}
-
 /// How the index stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Stats {
@@ -279,36 +260,6 @@ pub fn traits(
     let Some((Some(bytes), number, by)) = found else { return Ok(None) };
     let traits = generations.of(number)?.open(entry, &bytes)?;
     Ok(Some(Veiled { by: by.map(Fingerprint), traits }))
-}
-
-/// Everything that was said of the entries of a person, oldest first.
-pub fn history(connection: &Connection, person: PersonId) -> Result<Vec<Event>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let root = index::root(&snapshot, person)?;
-    let mut select = snapshot.prepare_cached(
-        "SELECT event, one, other, same, said_by, at_ms, journal, ended_at_ms FROM assertion \
-         WHERE one = ?1 OR other = ?1",
-    )?;
-    let mut events: Vec<Event> = Vec::new();
-    for entry in index::set(&snapshot, root)? {
-        let rows = select.query_map([entry.0], |row| {
-            Ok(Event {
-                event: row.get(0)?,
-                pair: (row.get(1).map(PersonId)?, row.get(2).map(PersonId)?),
-                same: row.get(3)?,
-                by: row.get(4)?,
-                at_ms: row.get(5)?,
-                journal: row.get::<_, Option<i64>>(6)?.map(i64::cast_unsigned),
-                ended_at_ms: row.get(7)?,
-            })
-        })?;
-        for row in rows {
-            events.push(row?);
-        }
-    }
-    events.sort_by_key(|event| event.event);
-    events.dedup_by_key(|event| event.event);
-    Ok(events)
 }
 
 /// How the index stands.

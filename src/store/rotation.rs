@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Store;
 use super::arrival::LedgerRow;
 use super::error::StoreError;
-use super::generation::Generations;
+use super::generation::{Generation, Generations};
 use super::ledger::limited;
 use super::seal::StoreKeys;
 use super::writer::{Answer, Request, Stop, Writer};
@@ -124,6 +124,23 @@ impl Writer {
         entries.into_iter().try_for_each(|entry| self.lift(PersonId(entry)))
     }
 
+    /// The generation an entry stands under.
+    pub(super) fn generation(&self, entry: PersonId) -> Result<&Generation, Stop> {
+        let number = self
+            .connection
+            .prepare_cached("SELECT generation FROM person WHERE id = ?1")?
+            .query_row([entry.0], |row| row.get(0))?;
+        Ok(self.generations.of(number)?)
+    }
+
+    /// Numbers that came to an entry, by their events.
+    fn moved_to(&self, entry: PersonId) -> rusqlite::Result<Vec<(i64, [u8; 32])>> {
+        let mut select =
+            self.connection.prepare_cached("SELECT event, token FROM moved WHERE other = ?1")?;
+        let rows = select.query_map([entry.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+
     /// Puts everything of an entry under the generation in force.
     pub(super) fn lift(&self, entry: PersonId) -> Result<(), Stop> {
         let current = &self.generations.current;
@@ -150,6 +167,12 @@ impl Writer {
                     "UPDATE identifier SET token = ?3 WHERE token = ?1 AND person = ?2",
                 )?
                 .execute((&*token, entry.0, moved))?;
+        }
+        for (event, token) in self.moved_to(entry)? {
+            let moved = current.cover(&before.uncover(token));
+            self.connection
+                .prepare_cached("UPDATE moved SET token = ?2 WHERE event = ?1")?
+                .execute((event, moved))?;
         }
         let traits = traits.map(|bytes| before.open(entry, &bytes)).transpose()?;
         for key in traits.iter().flat_map(|traits| &traits.keys) {

@@ -11,3 +11,21 @@ CREATE INDEX person_generation ON person (generation);
 -- By which key traits were made, where a source veiled them itself: never compared with
 -- those of another key.
 ALTER TABLE person ADD COLUMN veil BLOB;
+
+-- A number that a message gave to another entry (A43, A47): whose it was before, if anybody's,
+-- and whose it is since. It stands under the generation of the latter. Events are counted
+-- with the assertions.
+CREATE TABLE moved (
+    event       INTEGER PRIMARY KEY,
+    token       BLOB NOT NULL,
+    source      TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    one         INTEGER,
+    other       INTEGER NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    journal     INTEGER NOT NULL,
+    ended_at_ms INTEGER
+) STRICT;
+CREATE INDEX moved_token ON moved (token);
+CREATE INDEX moved_one ON moved (one);
+CREATE INDEX moved_other ON moved (other);

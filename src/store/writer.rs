@@ -135,6 +135,8 @@ pub struct Next {
     pub journal: i64,
     pub ledger: i64,
     pub person: i64,
+    /// Of what is said of entries.
+    pub event: i64,
     /// Up to where the search tables are filled.
     pub projected: i64,
 }
@@ -360,6 +362,10 @@ impl Writer {
             journal: last("SELECT coalesce(max(number), 0) + 1 FROM journal")?,
             ledger: last("SELECT coalesce(max(number), -1) + 1 FROM ledger")?,
             person: last("SELECT coalesce(max(id), 0) + 1 FROM person")?,
+            event: last(
+                "SELECT max((SELECT coalesce(max(event), 0) FROM assertion), \
+                 (SELECT coalesce(max(event), 0) FROM moved)) + 1",
+            )?,
             projected: last("SELECT until FROM projected")?,
         };
         self.weights = super::review::weights(&self.connection)?;

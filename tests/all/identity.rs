@@ -81,8 +81,8 @@ fn one_elder_of_two_hospitals_is_found_explained_parted_and_joined() {
     told(&rig, &["identity", "link", &one, &other]);
     assert_eq!(allergens(&rig, "citizen-id", id), 2);
     let history = told(&rig, &["identity", "history", "--citizen-id", id]);
-    let said: Vec<_> = history.iter().map(|event| event["same"].as_bool().unwrap()).collect();
-    assert_eq!(said, [false, true]);
+    let said: Vec<_> = history.iter().map(|event| event["what"].as_str().unwrap()).collect();
+    assert_eq!(said, ["apart", "same"]);
     told(&rig, &["identity", "undo", &history[1]["event"].to_string()]);
     assert_eq!(allergens(&rig, "citizen-id", id), 2, "with neither word their ids say it");
     let (done, text) = rig.order(&["identity", "undo", &history[1]["event"].to_string()]);
@@ -162,6 +162,33 @@ fn a_link_of_fhir_merges_as_a40_does_and_is_undone_as_well() {
     let (done, text) = rig.order(&undone);
     assert!(done, "{text}");
     assert_eq!(allergens(&rig, "citizen-id", ids[1]), 1);
+}
+
+#[test]
+fn a_number_that_moved_is_given_back_by_the_number_of_its_event() {
+    let rig = Rig::start();
+    let residents = [Resident::new(), Resident::new()];
+    for (number, resident) in residents.iter().enumerate() {
+        let who = format!("{}||{}|F", ["陈^桂英", "孙^玉梅"][number], &resident.citizen[6..14]);
+        let local = format!("B{number}");
+        let pid = pid("HOSP-B", &local, &resident.citizen, &who);
+        assert_eq!(admit(&rig, "HOSP-B", &pid, "101"), "AA");
+    }
+    let mut message = Message::new("A43", &Resident::new());
+    message.segments.truncate(1);
+    message.segments.push("PID|1||B1^^^HOSP-B^MR||孙^玉梅".to_owned());
+    message.segments.push("MRG|B0^^^HOSP-B^MR".to_owned());
+    let reply = rig.mllps(TLS_SENDER).unwrap().exchange(&message.bytes()).unwrap();
+    assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+    let words = |what| [["identity", what], ["--local", "B0"], ["--authority", "HOSP-B"]];
+    let entries = |what| told(&rig, &words(what).concat())[0]["entries"][0]["entry"].clone();
+    let moved = entries("explain");
+    let history = told(&rig, &words("history").concat());
+    assert_eq!((&history[0]["what"], &history[0]["by"]), (&json!("moved"), &json!(TLS_SENDER)));
+    told(&rig, &["identity", "undo", &history[0]["event"].to_string()]);
+    assert_ne!(entries("explain"), moved, "it is whose it was");
+    let said = rig.ledger(&["search", "--kind", "identity", "--json"]);
+    assert!(said.contains("withdrawn"), "{said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::identity::LEARNED_MIN;
 use super::*;
 use crate::identity::linkage::{Demographics, Veil, Veiled, Weights};
+use crate::store::history::What;
 use crate::store::review::Proposal;
 use crate::store::rotation::in_force;
 use crate::vocabulary::value::Composite;
@@ -239,6 +240,26 @@ async fn a_number_that_moves_leads_to_the_other_and_takes_no_record_with_it() {
     assert_eq!(store.records(li, 9).await.unwrap().len(), 1);
     let id = indexed(IdentifierKind::CitizenId, LI.citizen);
     assert_eq!(store.person(&[id.token]).await.unwrap(), Some(li), "her own number is hers");
+    let history = store.identity_history(chen).await.unwrap();
+    assert_eq!((history[0].event, history[0].what, history[0].pair), (1, What::Moved, (li, chen)));
+    // To a third by A47, under another key: each word is undone by itself, in any order.
+    store.rotate(5).await.unwrap();
+    let third = Entry { number: 8, name: "孙玉梅", birth: "19330204", ..other };
+    tell(&store, "c", third, None).await;
+    tell(&store, "A47", third, Some((Claim::Moved, 1))).await;
+    let sun = person(&store, 8).await;
+    for (undone, whose) in [(1, sun), (2, li)] {
+        assert_eq!(person(&store, 1).await, sun, "the later word is about whoever had it");
+        store.withdraw(undone, 9).await.unwrap();
+        assert_eq!(person(&store, 1).await, whose);
+    }
+    assert!(store.withdraw(2, 9).await.is_err(), "it has ended");
+    tell(&store, "back at home", LI, None).await;
+    assert_eq!(store.records(li, 9).await.unwrap().len(), 2);
+    store.say(words((1, 2), false, "x")).await.unwrap();
+    let history = store.identity_history(li).await.unwrap();
+    let numbers: Vec<_> = history.iter().map(|event| event.event).collect();
+    assert_eq!(numbers, [1, 3], "all are counted together");
 }
 
 pub(super) fn words(pair: (i64, i64), same: bool, by: &str) -> Said {
@@ -268,8 +289,9 @@ async fn a_no_outlives_every_later_score_and_a_yes_needs_two() {
     assert!(matches!(done, Proposal::Done(persons) if persons.len() == 2));
     assert_eq!(persons(&store, 1..=2).await, BTreeSet::from([vec![1, 2]]));
     let history = store.identity_history(PersonId(1)).await.unwrap();
-    let told: Vec<_> = history.iter().map(|event| (event.same, event.ended_at_ms)).collect();
-    assert_eq!(told, [(false, Some(5)), (true, None)], "nothing said is ever deleted");
+    let told: Vec<_> = history.iter().map(|event| (event.what, event.ended_at_ms)).collect();
+    let ended = [(What::Apart, Some(5)), (What::Same, None)];
+    assert_eq!(told, ended, "nothing said is ever deleted");
 }
 
 /// Entries of a few people, some of them hard to tell apart.

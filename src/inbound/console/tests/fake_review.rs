@@ -4,6 +4,7 @@ use super::fake::{AT, Fake};
 use crate::identity::linkage::{Contribution, Demographics};
 use crate::inbound::console::view::review::*;
 use crate::inbound::console::view::{Asker, Seen};
+use crate::store::history::What;
 
 /// The pair that waits.
 pub const WAITING: Pair = (3, 17);
@@ -98,17 +99,17 @@ impl Reviewing for Fake {
     fn history<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<Vec<EventRow>>> {
         Box::pin(async move {
             self.ask(asker, ("history", pair))?;
-            let event = |same, by: &str, journal, ended_at_ms| EventRow {
+            let event = |what, by: &str, journal, ended_at_ms| EventRow {
                 pair: (17, 40),
-                same,
+                what,
                 by: by.to_owned(),
                 at_ms: AT - 86_400_000,
                 journal,
                 ended_at_ms,
             };
             let events = vec![
-                event(true, "hospital-a", Some(214_001), Some(AT - 3_600_000)),
-                event(false, "rui", None, None),
+                event(What::Same, "hospital-a", Some(214_001), Some(AT - 3_600_000)),
+                event(What::Apart, "rui", None, None),
             ];
             Ok((pair == WAITING).then_some(events))
         })

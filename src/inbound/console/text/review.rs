@@ -1,6 +1,7 @@
 //! The texts of the reviewer's pages, and the words of rules, fields and levels.
 
 use super::Lang;
+use crate::store::history::What;
 
 texts! { ReviewText:
     lead "可能是同一个人的两条登记，等候人工认定；最早的在前。"
@@ -77,6 +78,7 @@ texts! { ReviewText:
     same "同一人" "One person";
     confirm_same "确认同一人" "Confirm: one person";
     apart "不是同一人" "Not one person";
+    number_moved "前者的一个编号归后者" "a number of the first is the second's";
     same_note
         "“同一人”须两位审核员先后认定才生效；合并后可以撤销。"
         "Two reviewers, one after the other, make them one person; it can be undone.";
@@ -251,6 +253,16 @@ impl ReviewText {
             (_, "year") => self.level_year,
             (_, "year-off") => self.level_year_off,
             (_, other) => other,
+        }
+    }
+
+    /// What was said of two entries.
+    #[must_use]
+    pub const fn what(&self, what: &What) -> &'static str {
+        match what {
+            What::Apart => self.apart,
+            What::Moved => self.number_moved,
+            What::Same => self.same,
         }
     }
 

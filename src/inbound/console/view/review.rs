@@ -5,6 +5,7 @@
 
 use super::{Asker, Seen};
 use crate::identity::linkage::{Contribution, Demographics};
+use crate::store::history::What;
 use crate::vocabulary::Position;
 
 /// 身份审核, the index as a reviewer may see it; `flow` implements it.
@@ -179,8 +180,8 @@ pub struct JudgedView {
 pub struct EventRow {
     /// The two entries it is about.
     pub pair: Pair,
-    /// Whether they were said to be one.
-    pub same: bool,
+    /// What was said of them.
+    pub what: What,
     /// Who said so.
     pub by: String,
     /// When, unix milliseconds.
