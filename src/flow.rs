@@ -15,6 +15,7 @@ pub mod identity;
 mod intake;
 mod ledger;
 mod operate;
+mod overlay;
 mod query;
 mod question;
 mod review;

@@ -257,6 +257,8 @@ impl Writer {
                 wrapped,
                 &self.scratch[..],
             ))?;
+        let sql = "DELETE FROM opinion WHERE number = ?1";
+        self.connection.prepare_cached(sql)?.execute([number])?;
         let tally = self.tally(source);
         tally.move_to(before, -1);
         tally.move_to(settled.state, 1);

@@ -29,6 +29,7 @@ mod index;
 mod journal;
 mod ledger;
 mod moved;
+pub mod opinion;
 pub mod packs;
 mod place;
 mod read;

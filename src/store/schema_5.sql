@@ -29,3 +29,11 @@ CREATE TABLE moved (
 CREATE INDEX moved_token ON moved (token);
 CREATE INDEX moved_one ON moved (one);
 CREATE INDEX moved_other ON moved (other);
+
+-- What one reviewer has said of a message held by the overlay guard, until a second says so.
+CREATE TABLE opinion (
+    number  INTEGER PRIMARY KEY,
+    accepts INTEGER NOT NULL,
+    said_by TEXT NOT NULL,
+    at_ms   INTEGER NOT NULL
+) STRICT;

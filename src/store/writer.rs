@@ -21,6 +21,7 @@ use super::exchange::Exchanged;
 use super::generation::Generations;
 use super::index::Person;
 use super::journal::{Guard, Message, Outcome, Tally};
+use super::opinion::Voiced;
 use super::place::Moves;
 use super::recent::Recent;
 use super::review::Proposal;
@@ -51,6 +52,8 @@ pub enum Request {
     Withdraw { event: i64, at_ms: i64 },
     /// Note what one reviewer decided, or confirm what another did.
     Propose(Box<Said>),
+    /// Note what one reviewer says of a held message, or that a second says the same.
+    Voice(Box<Voiced>),
     /// Count by these weights from now on.
     Weigh(Box<Weights>, i64, i64),
     /// Judge these entries anew.
@@ -310,6 +313,7 @@ impl Writer {
             Request::Part(said) => self.part(said).map(touched),
             Request::Withdraw { event, at_ms } => self.withdraw(*event, *at_ms).map(touched),
             Request::Propose(said) => self.propose(said).map(Answer::Proposed),
+            Request::Voice(voiced) => self.voice(voiced).map(Answer::Proposed),
             Request::Weigh(weights, entries, at_ms) => {
                 self.weigh(weights, (*entries, *at_ms)).map(|()| Answer::Done)
             }

@@ -8,6 +8,7 @@ use super::super::identity::LEARNED_MIN;
 use super::*;
 use crate::identity::linkage::{Demographics, Veil, Veiled, Weights};
 use crate::store::history::What;
+use crate::store::opinion::{Opinion, Voiced};
 use crate::store::review::Proposal;
 use crate::store::rotation::in_force;
 use crate::vocabulary::value::Composite;
@@ -43,7 +44,7 @@ pub(super) const LI_B: Entry =
 /// Her twin, at the same place: another name, and an id that is not known there.
 const TWIN: Entry = Entry { source: "registry", number: 3, citizen: "", name: "李秀云", ..LI };
 /// Her namesake of one birthday, somewhere else.
-const NAMESAKE: Entry = Entry {
+pub(super) const NAMESAKE: Entry = Entry {
     source: "archive",
     number: 4,
     citizen: "",
@@ -109,7 +110,7 @@ pub(super) async fn tell(
     store.keep(message).await.unwrap()
 }
 
-async fn person(store: &Store, number: u64) -> PersonId {
+pub(super) async fn person(store: &Store, number: u64) -> PersonId {
     store.person(&[local(number).token]).await.unwrap().unwrap()
 }
 
@@ -190,7 +191,18 @@ async fn an_overlay_is_held_and_the_old_state_stays_served() {
     ] {
         assert_eq!(tell(&store, id, entry, None).await.state, State::Kept, "{id}");
     }
+    let voice = |by: &str, opinion| {
+        store.voice(Voiced { number: held.number, opinion, by: by.to_owned(), at_ms: 5 })
+    };
+    let (accept, refuse) = (Opinion::Accept, Opinion::Refuse);
+    assert_eq!(voice("rui", refuse).await.unwrap(), Proposal::Waits);
+    assert_eq!(voice("rui", refuse).await.unwrap(), Proposal::Own);
+    assert_eq!(voice("rui", accept).await.unwrap(), Proposal::Waits, "another mind");
+    assert_eq!(voice("rong", accept).await.unwrap(), Proposal::Done(Vec::new()));
+    assert_eq!(store.overlays(0, 9).await.unwrap()[0].1, Some((accept, "rui".to_owned())));
     let passed = store.set_outcome(held.number, proposed(other, None), Guard::Pass).await.unwrap();
+    assert!(store.overlays(0, 9).await.unwrap().is_empty());
+    assert!(matches!(voice("rong", refuse).await, Err(StoreError::Settled)));
     assert_eq!(passed.state, State::Kept, "somebody said that it is right");
     let reader = file::reader(&file::database(folder.path()), 64).unwrap();
     let traits = |reader: &_, by: &_| review::traits(reader, by, passed.persons[0]);
@@ -224,42 +236,6 @@ async fn what_messages_say_of_two_numbers_is_done_and_undone() {
     tell(&store, "moved house", Entry { address: "和平路9号", ..child }, None).await;
     let queue = store.reviews(crate::flow::identity::FIRST, 99).await.unwrap();
     assert!(queue.iter().any(|review| review.rule == "claimed"), "whatever came meanwhile");
-}
-
-#[tokio::test]
-async fn a_number_that_moves_leads_to_the_other_and_takes_no_record_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder);
-    tell(&store, "a", LI, None).await;
-    let other = Entry { number: 7, name: "陈桂英", citizen: "", phone: "", ..NAMESAKE };
-    let other = Entry { source: "hospital-a", birth: "19511120", ..other };
-    tell(&store, "b", other, None).await;
-    let (li, chen) = (person(&store, 1).await, person(&store, 7).await);
-    tell(&store, "A43", other, Some((Claim::Moved, 1))).await;
-    assert_eq!(person(&store, 1).await, chen);
-    assert_eq!(store.records(li, 9).await.unwrap().len(), 1);
-    let id = indexed(IdentifierKind::CitizenId, LI.citizen);
-    assert_eq!(store.person(&[id.token]).await.unwrap(), Some(li), "her own number is hers");
-    let history = store.identity_history(chen).await.unwrap();
-    assert_eq!((history[0].event, history[0].what, history[0].pair), (1, What::Moved, (li, chen)));
-    // To a third by A47, under another key: each word is undone by itself, in any order.
-    store.rotate(5).await.unwrap();
-    let third = Entry { number: 8, name: "孙玉梅", birth: "19330204", ..other };
-    tell(&store, "c", third, None).await;
-    tell(&store, "A47", third, Some((Claim::Moved, 1))).await;
-    let sun = person(&store, 8).await;
-    for (undone, whose) in [(1, sun), (2, li)] {
-        assert_eq!(person(&store, 1).await, sun, "the later word is about whoever had it");
-        store.withdraw(undone, 9).await.unwrap();
-        assert_eq!(person(&store, 1).await, whose);
-    }
-    assert!(store.withdraw(2, 9).await.is_err(), "it has ended");
-    tell(&store, "back at home", LI, None).await;
-    assert_eq!(store.records(li, 9).await.unwrap().len(), 2);
-    store.say(words((1, 2), false, "x")).await.unwrap();
-    let history = store.identity_history(li).await.unwrap();
-    let numbers: Vec<_> = history.iter().map(|event| event.event).collect();
-    assert_eq!(numbers, [1, 3], "all are counted together");
 }
 
 pub(super) fn words(pair: (i64, i64), same: bool, by: &str) -> Said {

@@ -5,6 +5,7 @@ use crate::identity::linkage::{Contribution, Demographics};
 use crate::inbound::console::view::review::*;
 use crate::inbound::console::view::{Asker, Seen};
 use crate::store::history::What;
+use crate::store::opinion::Opinion;
 
 /// The pair that waits.
 pub const WAITING: Pair = (3, 17);
@@ -83,9 +84,31 @@ impl Reviewing for Fake {
 
     fn held(&self, after: Option<u64>, _limit: usize) -> Seen<'_, HeldPage> {
         let source = "hospital-b".to_owned();
-        let row = HeldRow { number: 214_005, source, at_ms: AT - 90_000, at: None };
+        let voiced = self.voiced.lock().unwrap().clone();
+        let row = HeldRow { number: 214_005, source, at_ms: AT - 90_000, at: None, voiced };
         let rows = if after.is_none() { vec![row] } else { Vec::new() };
         Box::pin(async move { Ok(HeldPage { rows, next: None }) })
+    }
+
+    fn judge<'a>(
+        &'a self,
+        asker: &'a Asker,
+        (number, opinion): (u64, Opinion),
+    ) -> Seen<'a, Judged> {
+        Box::pin(async move {
+            self.ask(asker, (opinion, number))?;
+            let mut voiced = self.voiced.lock().unwrap();
+            Ok(match voiced.clone() {
+                _ if number != 214_005 => Judged::Settled,
+                Some((first, by)) if first == opinion && by == asker.user => Judged::Own,
+                Some((Opinion::Accept, _)) if opinion == Opinion::Accept => Judged::Accepted,
+                Some((Opinion::Refuse, _)) if opinion == Opinion::Refuse => Judged::Refused,
+                _ => {
+                    *voiced = Some((opinion, asker.user.clone()));
+                    Judged::Waits
+                }
+            })
+        })
     }
 
     fn pair<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<PairView>> {
