@@ -161,6 +161,7 @@ fn arrival(keys: &Keys, record: &population::Record, control_id: &str) -> Arriva
         mark: None,
         proposed: Proposed::Apply {
             record: Box::new(said(record, named)),
+            veiled: None,
             identifiers,
             merge_from: Vec::new(),
             claim: Claim::Merged,

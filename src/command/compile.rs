@@ -111,7 +111,9 @@ impl Compiled {
         }
         let bindings = Bindings::new(self.policies.bindings().chain(senders), standing)
             .map_err(|subject| format!("certificate {subject} belongs to two peers"))?;
-        Ok(Rules { pack: self.pack, policies: self.policies, bindings })
+        let veils = config.sender.iter().filter(|sender| !sender.veils.is_empty());
+        let veils = veils.map(|sender| (sender.name, sender.veils.clone())).collect();
+        Ok(Rules { pack: self.pack, policies: self.policies, bindings, veils })
     }
 
     /// Refuses a subscription to what its department may never be told.

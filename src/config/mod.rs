@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::identity::linkage::Fingerprint;
 use crate::inbound::{console, exchange, mllp, tls};
 use crate::outbound::SubscriptionSettings;
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
@@ -122,6 +123,9 @@ pub struct Operation {
     pub address: SocketAddr,
 }
 
+/// Keys one sender may veil by: the one, and the next while it changes them.
+const VEILS_MAX: usize = 2;
+
 /// One sender.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,6 +134,10 @@ pub struct Sender {
     pub name: Source,
     /// Common name of its client certificate; none for a sender on a plain port.
     pub certificate: Option<String>,
+    /// Fingerprints of the keys it veils its entries by, two at most: it sends tokens alone.
+    /// Default none.
+    #[serde(default)]
+    pub veils: Vec<Fingerprint>,
 }
 
 fn default_mappings() -> PathBuf {
@@ -193,6 +201,9 @@ impl Config {
                 }
                 _ => (),
             }
+        }
+        for sender in self.sender.iter().filter(|sender| sender.veils.len() > VEILS_MAX) {
+            complain(sender.name.as_str(), "more than two keys of the veil");
         }
         for (index, exchange) in self.exchange.iter().enumerate() {
             if self.sender.iter().all(|known| known.name != exchange.sender) {

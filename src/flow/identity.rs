@@ -49,6 +49,8 @@ pub enum Identity {
     },
     /// What waits for a reviewer.
     Review,
+    /// The next generation of the tokens' key comes into force.
+    Rotate,
     /// How the index stands.
     Stats,
     /// What was said is withdrawn, as if it had not been.
@@ -91,6 +93,7 @@ impl Gateway {
                 let waiting = waiting.map_err(|error| error.fault())?;
                 Ok(waiting.iter().map(row).collect())
             }
+            Identity::Rotate => self.rotate(&by).await,
             Identity::Stats => {
                 let stats = self.store.identity_stats().await.map_err(|error| error.fault())?;
                 Ok(json!(stats))

@@ -26,7 +26,7 @@ use crate::registry::v3::answer;
 use crate::store::{self, Kept, Proposed, Reason, State, StoreError};
 use crate::translate::v3::LISTED;
 use crate::translate::{Bins, Form, Translation, Unread};
-use crate::vocabulary::{ElementId, Fault, Record, Source, Value};
+use crate::vocabulary::{ElementId, Fault, Position, Record, Source, Value};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::{self, Header, Message};
 
@@ -187,6 +187,9 @@ impl Gateway {
             (Some(reason), _, _) => Understood::of(Proposed::Refuse(reason)),
             (None, None, _) => refuse(Fault::CertificateUnknown, None),
             (None, Some(_), Err(error)) => refuse(error.fault(), error.position().cloned()),
+            (None, Some(sender), Ok(_)) if !rules.takes(sender, Form::Hl7v2) => {
+                refuse(Fault::UnsupportedMedia, None)
+            }
             (None, Some(sender), Ok(message)) => {
                 counters::charset(sender, message.header());
                 match rules.pack.read_hl7(sender, message) {
@@ -206,6 +209,9 @@ impl Gateway {
         form: Form,
         bytes: &[u8],
     ) -> Understood {
+        if !rules.takes(sender, form) {
+            return Understood::refused(Fault::UnsupportedMedia);
+        }
         let understood = match rules.pack.read((form, sender), bytes, &self.limits) {
             Err(wrong) => unread(wrong),
             Ok(mut records) => match (records.pop(), records.is_empty()) {
@@ -225,6 +231,11 @@ impl Gateway {
         translation: Translation,
     ) -> Understood {
         counters::unmapped(sender, &translation.bins);
+        if translation.veiled.as_ref().is_some_and(|veiled| !rules.knows_key(sender, veiled.by)) {
+            let at = Some(Position::Pointer("/veil".to_owned()));
+            let reason = Reason { fault: Fault::VeilUnknown, at };
+            return Understood::of(Proposed::Refuse(reason));
+        }
         if let Some(key) = self.listed(&translation.record) {
             let record = Box::new(translation.record);
             let proposed = Proposed::Enter { record, key };
@@ -244,6 +255,7 @@ impl Gateway {
                 documents: self.document_keys(&translation.record),
                 wishes: self.wishes(rules.policies.events(), translation.record.dataset),
                 record: Box::new(translation.record),
+                veiled: translation.veiled,
                 identifiers,
                 merge_from,
                 claim: translation.merge.map(|merge| merge.claim).unwrap_or_default(),

@@ -149,7 +149,8 @@ impl Gateway {
     }
 }
 
-fn row(entry: &Entry) -> LedgerRow {
+/// An entry as the store takes it.
+pub(super) fn row(entry: &Entry) -> LedgerRow {
     LedgerRow {
         bytes: Bytes::from(entry.to_bytes()),
         person: entry.person.clone(),

@@ -14,12 +14,14 @@ use crate::audit::{Kind, Reference};
 use crate::identity::PersonId;
 use crate::identity::linkage::Demographics;
 use crate::inbound::console::view::review::{
-    self, Cursor, Decided, Decision, EventRow, HeldPage, HeldRow, JudgedView, Pair, PairRow,
+    self, Cursor, Decided, Decision, EventRow, HeldPage, Judged, JudgedView, Pair, PairRow,
     PairView, QueuePage, Reviewing, SideView,
 };
 use crate::inbound::console::view::{Asker, Seen};
-use crate::store::review::{Event, Proposal, Review, Side};
-use crate::store::{Backlog, Held, Item, Said};
+use crate::store::history::Event;
+use crate::store::opinion::Opinion;
+use crate::store::review::{Proposal, Review, Side};
+use crate::store::{Backlog, Item, Said};
 use crate::vocabulary::{ElementId, Fault, Record};
 
 /// Rows of one page at most.
@@ -32,6 +34,14 @@ impl Reviewing for Sights {
 
     fn held(&self, after: Option<u64>, limit: usize) -> Seen<'_, HeldPage> {
         self.0.held_overlays(after, limit.clamp(1, ROWS_MAX)).boxed()
+    }
+
+    fn judge<'a>(
+        &'a self,
+        asker: &'a Asker,
+        (number, opinion): (u64, Opinion),
+    ) -> Seen<'a, Judged> {
+        self.0.judge_held(asker, (number, opinion)).boxed()
     }
 
     fn pair<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<PairView>> {
@@ -62,13 +72,6 @@ impl Gateway {
         let next = rows.last().filter(|_| full);
         let next = next.map(|row| Cursor { at_ms: row.at_ms, pair: row.pair });
         Ok(QueuePage { at_ms: (self.clock)(), backlog: backlog(waiting), rows, next })
-    }
-
-    async fn held_overlays(&self, after: Option<u64>, limit: usize) -> Result<HeldPage, Fault> {
-        let found = self.store.overlays(after.unwrap_or(0), limit).await;
-        let found = found.map_err(|error| error.fault())?;
-        let next = found.last().filter(|_| found.len() >= limit).map(|held| held.number);
-        Ok(HeldPage { rows: found.into_iter().map(held).collect(), next })
     }
 
     async fn side_by_side(&self, asker: &Asker, pair: Pair) -> Result<Option<PairView>, Fault> {
@@ -196,19 +199,10 @@ fn row(review: Review) -> PairRow {
     }
 }
 
-fn held(held: Held) -> HeldRow {
-    HeldRow {
-        number: held.number,
-        source: held.source.to_string(),
-        at_ms: held.received_at_ms,
-        at: held.reason.and_then(|reason| reason.at),
-    }
-}
-
 fn event(event: Event) -> EventRow {
     EventRow {
         pair: (event.pair.0.0, event.pair.1.0),
-        same: event.same,
+        what: event.what,
         by: event.by,
         at_ms: event.at_ms,
         journal: event.journal,

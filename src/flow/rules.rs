@@ -1,10 +1,12 @@
 //! What operators write, compiled: swapped as a whole by a reload.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::identity::linkage::Fingerprint;
 use crate::identity::{Bindings, Certificate, Peer};
 use crate::policy::PolicySet;
-use crate::translate::Pack;
+use crate::translate::{Form, Pack};
 use crate::vocabulary::{Department, Fault, Role, Source};
 
 /// Mappings, policies and bindings of one moment.
@@ -16,6 +18,8 @@ pub struct Rules {
     pub policies: Arc<PolicySet>,
     /// Which certificate belongs to whom.
     pub bindings: Bindings,
+    /// Senders that veil themselves, and by which keys.
+    pub veils: HashMap<Source, Vec<Fingerprint>>,
 }
 
 /// Who asks: a department in one of its roles.
@@ -35,6 +39,20 @@ impl Rules {
             Some(_) => None,
             None => port,
         }
+    }
+
+    /// Whether a sender may send in a form: who veils its entries sends nothing else, and
+    /// nobody else sends tokens.
+    #[must_use]
+    pub fn takes(&self, sender: Source, form: Form) -> bool {
+        self.veils.contains_key(&sender) == (form == Form::Tokens)
+    }
+
+    /// Whether a sender may veil by that key.
+    #[must_use]
+    pub fn knows_key(&self, sender: Source, by: Option<Fingerprint>) -> bool {
+        let known = self.veils.get(&sender).into_iter().flatten();
+        by.is_some_and(|by| known.into_iter().any(|known| *known == by))
     }
 
     /// Who asks over a connection: its certificate says.

@@ -9,10 +9,9 @@ use super::assertion::Said;
 use super::index::{Conflict, Meant};
 use super::journal::{Guard, Settled};
 use super::outbox::Wish;
-use super::place::Moves;
+use super::place::{Moves, Who};
 use super::seal::Place;
 use super::writer::{Stop, Writer};
-use crate::identity::linkage::Demographics;
 use crate::identity::{Indexed, PersonId};
 use crate::translate::Claim;
 use crate::vocabulary::{Dataset, Fault, IdentifierKind, Position, Source};
@@ -20,7 +19,7 @@ use crate::vocabulary::{Dataset, Fault, IdentifierKind, Position, Source};
 /// A record and whom it is about.
 pub struct Application {
     /// What the record says of who somebody is.
-    pub(super) who: Demographics,
+    pub(super) who: Who,
     /// Where it says the name.
     pub(super) named_at: Option<Position>,
     pub(super) json: Vec<u8>,
@@ -127,7 +126,7 @@ impl Writer {
             },
             Claim::Moved => {
                 let from = other.known.map(|(one, _)| one);
-                self.take_over((from, holder), &application.merge_from, number)?;
+                self.take_over(holder, &application.merge_from, (number, at_ms))?;
                 if let (Some(entry), Some(from)) = (&application.entry, from) {
                     let persons = [self.root(holder)?, self.root(from)?];
                     self.append(&entry(Change::Moved, &persons))?;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::exchange::Mark;
 use super::outbox::Wish;
+use crate::identity::linkage::Veiled;
 use crate::identity::{Indexed, PersonId, Pseudonym};
 use crate::translate::{Claim, Form};
 use crate::vocabulary::{Department, Fault, Position, Record, Source};
@@ -51,6 +52,8 @@ pub enum Proposed {
     Apply {
         /// What it became.
         record: Box<Record>,
+        /// What can be compared of the person, where the source veiled it itself.
+        veiled: Option<Box<Veiled>>,
         /// Whom it is about.
         identifiers: Vec<Indexed>,
         /// Of whom else it speaks (MRG-1 of ADT^A40); empty for all others.

@@ -46,10 +46,19 @@ impl Writer {
             .execute((one.0, other.0, said.at_ms))?;
         self.connection
             .prepare_cached(
-                "INSERT INTO assertion (one, other, same, said_by, at_ms, journal) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO assertion (event, one, other, same, said_by, at_ms, journal) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute((one.0, other.0, said.same, &said.by, said.at_ms, said.journal))?;
+            .execute((
+                self.next.event,
+                one.0,
+                other.0,
+                said.same,
+                &said.by,
+                said.at_ms,
+                said.journal,
+            ))?;
+        self.next.event += 1;
         self.forget_proposal(said.pair)?;
         self.regroup(&[one, other], (said.at_ms, said.journal))
     }
@@ -94,8 +103,8 @@ impl Writer {
         at_ms: i64,
     ) -> Result<Vec<PersonId>, Stop> {
         let roots = (self.root(from)?, self.root(into)?);
-        let ids =
-            (citizen_ids(&self.connection, roots.0)?, citizen_ids(&self.connection, roots.1)?);
+        let ids = |root| citizen_ids(&self.connection, &self.generations, root);
+        let ids = (ids(roots.0)?, ids(roots.1)?);
         if roots.0 != roots.1 {
             if apart(&ids.0, &ids.1) || self.said_apart(roots.0, roots.1)? {
                 return Err(StoreError::Conflict.into());
@@ -126,7 +135,7 @@ impl Writer {
         Ok(std::iter::once(person).chain(touched).collect())
     }
 
-    /// Ends an assertion: the state is the one there would be without it.
+    /// Ends what was said: the state is the one there would be without it.
     pub(super) fn withdraw(&mut self, event: i64, at_ms: i64) -> Result<Moves, Stop> {
         let pair = self
             .connection
@@ -138,6 +147,9 @@ impl Writer {
                 Ok([row.get(0).map(PersonId)?, row.get(1).map(PersonId)?])
             })
             .optional()?;
-        self.regroup(&pair.ok_or(StoreError::Unknown)?, (at_ms, None))
+        match pair {
+            Some(pair) => self.regroup(&pair, (at_ms, None)),
+            None => self.give_back(event, at_ms),
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::arrival::{Held, State};
+use super::Store;
+use super::arrival::State;
 use super::error::StoreError;
 use super::review::WAITING;
-use super::{Store, read};
 use crate::identity::PersonId;
 use crate::vocabulary::Fault;
 
@@ -54,16 +54,6 @@ impl Store {
         pair: (PersonId, PersonId),
     ) -> Result<Option<Item>, StoreError> {
         self.readers.read(move |connection| item(connection, pair)).await
-    }
-
-    /// Messages held by the overlay guard with a number above `after`, in order, at most
-    /// `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError::Sql`].
-    pub async fn overlays(&self, after: u64, limit: usize) -> Result<Vec<Held>, StoreError> {
-        let fault = Fault::IdentityOverlay;
-        self.readers.read(move |connection| read::held_for(connection, fault, (after, limit))).await
     }
 }
 

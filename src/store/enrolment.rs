@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::StoreError;
+use super::generation::Generations;
 use super::index;
+use super::ledger::limited;
 use super::outbox::{Enrol, Enrolled};
 use super::seal::{Place, StoreKeys};
 use super::writer::{Answer, Stop, Writer};
@@ -46,6 +48,8 @@ impl Writer {
         at_ms: i64,
     ) -> Result<bool, Stop> {
         let reference = self.keys.seen(enrolled.reference.as_bytes());
+        let current = &self.generations.current;
+        let (covered, either) = (current.cover(token), self.generations.covers(token));
         let known: Option<(i64, [u8; 32])> = self
             .connection
             .prepare_cached(
@@ -55,7 +59,7 @@ impl Writer {
             .optional()?;
         let json = serde_json::to_vec(enrolled).map_err(|_| StoreError::Damaged)?;
         let lane = match known {
-            Some((_, same)) if same == *token.as_bytes() => return Ok(false),
+            Some((_, same)) if either.contains(&same) => return Ok(false),
             Some((lane, _)) => lane,
             None => {
                 self.connection
@@ -63,20 +67,41 @@ impl Writer {
                         "INSERT INTO enrolment (subscription, token, reference, sealed, at_ms) \
                          VALUES (?1, ?2, ?3, x'', ?4)",
                     )?
-                    .execute((subscription.as_str(), token.as_bytes(), reference, at_ms))?;
+                    .execute((subscription.as_str(), covered, reference, at_ms))?;
                 self.connection.last_insert_rowid()
             }
         };
         self.keys.wrap().seal(Place::enrolment(lane), &json, &mut self.scratch)?;
         self.connection
-            .prepare_cached("UPDATE enrolment SET token = ?2, sealed = ?3 WHERE lane = ?1")?
-            .execute((lane, token.as_bytes(), &self.scratch[..]))?;
+            .prepare_cached(
+                "UPDATE enrolment SET token = ?2, sealed = ?3, generation = ?4 WHERE lane = ?1",
+            )?
+            .execute((lane, covered, &self.scratch[..], current.number))?;
         Ok(true)
+    }
+
+    /// Puts lanes under the generation in force, at most so many; how many stood under the
+    /// one before.
+    pub(super) fn lift_lanes(&self, before: i64, limit: usize) -> Result<usize, Stop> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT lane, token FROM enrolment WHERE generation = ?1 LIMIT ?2")?;
+        let rows = select
+            .query_map((before, limited(limit)), |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let (before, current) = (self.generations.of(before)?, &self.generations.current);
+        for (lane, token) in &rows {
+            let covered = current.cover(&before.uncover(*token));
+            self.connection
+                .prepare_cached("UPDATE enrolment SET token = ?2, generation = ?3 WHERE lane = ?1")?
+                .execute((lane, covered, current.number))?;
+        }
+        Ok(rows.len())
     }
 
     /// Takes somebody off every list.
     pub(super) fn leave_lists(&mut self, root: PersonId) -> Result<(), Stop> {
-        for (lane, _) in lanes(&self.connection, root)? {
+        for (lane, _) in lanes(&self.connection, &self.generations, root)? {
             self.connection
                 .prepare_cached("DELETE FROM enrolment WHERE lane = ?1")?
                 .execute([lane])?;
@@ -90,25 +115,23 @@ impl Writer {
 }
 
 /// The lanes of everybody whose identifier leads to this person, with their subscriptions.
-pub fn lanes(connection: &Connection, root: PersonId) -> Result<Vec<(i64, String)>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT DISTINCT lane, subscription, enrolment.token FROM identifier \
-         JOIN enrolment ON enrolment.token = identifier.token WHERE identifier.person = ?1",
-    )?;
+pub fn lanes(
+    connection: &Connection,
+    generations: &Generations,
+    root: PersonId,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let mut select = connection
+        .prepare_cached("SELECT lane, subscription FROM enrolment WHERE token IN (?1, ?2)")?;
     let mut found = Vec::new();
     for entry in index::set(connection, root)? {
-        let rows = select.query_map([entry.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2).map(Token::from_bytes)?))
-        })?;
-        for row in rows {
-            let (lane, subscription, token) = row?;
+        for token in index::tokens(connection, generations, entry)? {
+            let rows = select.query_map(generations.covers(&token), |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            })?;
+            let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             // Whoever only used a number is not who it means.
-            let meant = match index::holder(connection, &token) {
-                Err(StoreError::Conflict) => None,
-                other => other?,
-            };
-            if meant == Some(root) {
-                found.push((lane, subscription));
+            if !rows.is_empty() && meant(connection, generations, &token)? == Some(root) {
+                found.extend(rows);
             }
         }
     }
@@ -117,20 +140,31 @@ pub fn lanes(connection: &Connection, root: PersonId) -> Result<Vec<(i64, String
     Ok(found)
 }
 
+/// Whose number a token is, if it is one person's.
+fn meant(
+    connection: &Connection,
+    generations: &Generations,
+    token: &Token,
+) -> Result<Option<PersonId>, StoreError> {
+    match index::holder(connection, generations, token) {
+        Err(StoreError::Conflict) => Ok(None),
+        other => other,
+    }
+}
+
 /// Which other references of the lane's subscription mean the same elder.
 pub fn same_elder(
     connection: &Connection,
-    keys: &StoreKeys,
+    (keys, generations): (&StoreKeys, &Generations),
     (lane, person): (i64, PersonId),
 ) -> Result<Vec<String>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let root = index::root(&snapshot, person)?;
-    let mut select = snapshot.prepare_cached(
+    let root = index::root(connection, person)?;
+    let mut select = connection.prepare_cached(
         "SELECT other.sealed FROM enrolment AS one JOIN enrolment AS other USING (subscription) \
          WHERE one.lane = ?1 AND other.lane = ?2",
     )?;
     let mut found = Vec::new();
-    for (other, _) in lanes(&snapshot, root)? {
+    for (other, _) in lanes(connection, generations, root)? {
         if other == lane {
             continue;
         }

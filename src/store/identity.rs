@@ -6,8 +6,9 @@ use rusqlite::OptionalExtension;
 
 use super::assertion::Said;
 use super::error::StoreError;
-use super::place::VEIL;
-use super::review::{self, Compared, Event, Proposal, Review, Stats};
+use super::history::{self, Event};
+use super::place::{VEIL, Who};
+use super::review::{self, Compared, Proposal, Review, Stats};
 use super::seal::Place;
 use super::writer::{Answer, Failed, Request, Stop, Writer};
 use super::{Store, persons};
@@ -87,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn identity_history(&self, person: PersonId) -> Result<Vec<Event>, StoreError> {
-        self.readers.read(move |connection| review::history(connection, person)).await
+        self.readers.read(move |connection| history::history(connection, person)).await
     }
 
     /// How the index stands.
@@ -105,7 +106,7 @@ impl Store {
     /// [`StoreError::Sql`].
     pub async fn alike(&self, who: Demographics) -> Result<Vec<review::Alike>, StoreError> {
         let traits = self.keys.veil().traits(&who);
-        self.readers.read(move |connection| review::alike(connection, &traits)).await
+        self.by_generation(move |reader, by| review::alike(reader, by, traits)).await
     }
 
     /// How a description agrees with each of some others, by the weights that count now.
@@ -140,8 +141,8 @@ impl Store {
         if entries.len() < LEARNED_MIN {
             return Ok((entries.len(), None));
         }
-        let sampled = self.readers.read(|connection| review::sample(connection, LEARNED_MAX));
-        let sampled = sampled.await?;
+        let sampled = |reader: &_, by: &_| review::sample(reader, by, LEARNED_MAX);
+        let sampled = self.by_generation(sampled).await?;
         let learned = tokio::task::spawn_blocking(move || learned(&sampled));
         let weights = Box::new(learned.await.map_err(|_| StoreError::Unavailable)?);
         let size = i64::try_from(entries.len()).unwrap_or(i64::MAX);
@@ -161,7 +162,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn entries_of(&self, token: Token) -> Result<Vec<review::Entry>, StoreError> {
-        self.readers.read(move |connection| review::entries_of(connection, &token)).await
+        self.by_generation(move |reader, by| review::entries_of(reader, by, &token)).await
     }
 }
 
@@ -183,7 +184,7 @@ impl Writer {
         // Tokens of two veils are never compared.
         self.connection.execute_batch(
             "BEGIN IMMEDIATE; DELETE FROM trait; DELETE FROM pair; \
-             UPDATE person SET seen = NULL, traits = NULL; COMMIT",
+             UPDATE person SET seen = NULL, traits = NULL WHERE veil IS NULL; COMMIT",
         )?;
         self.persons.clear();
         let entries = review::entries(&self.connection)?;
@@ -213,11 +214,20 @@ impl Writer {
                 rows.push(row?);
             }
         }
+        // What its source veiled, its source alone can veil anew.
+        if let Some(veiled) = self.traits(entry)? {
+            let at_ms = rows.last().map_or(0, |(_, _, at_ms)| *at_ms);
+            self.write_keys(entry, &veiled.traits)?;
+            self.rejudge(entry, &veiled, at_ms)?;
+            self.regroup(&[entry], (at_ms, None))?;
+            return Ok(());
+        }
         let key = self.key(entry)?;
         for (number, sealed, at_ms) in rows {
             let json = key.open(Place::record(entry.0, number), &sealed)?;
             let record: Record = serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)?;
-            if let Some(stated) = self.stated(Some(entry), &Demographics::of(&record))? {
+            let who = Who::Clear(Box::new(Demographics::of(&record)));
+            if let Some(stated) = self.stated(Some(entry), &who)? {
                 self.place(entry, stated, (at_ms, Some(number)))?;
             }
         }

@@ -8,10 +8,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
+use super::generation::Generations;
 use super::seal::{DataKey, Place};
 use super::writer::{Stop, Writer};
 use crate::identity::resident::resolve;
@@ -114,10 +115,11 @@ impl Writer {
         }
         let mut select = self
             .connection
-            .prepare_cached("SELECT 1 FROM identifier WHERE token = ?1 AND person = ?2")?;
+            .prepare_cached("SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person = ?3")?;
         let mut found = Vec::new();
         for indexed in identifiers.drain(..) {
-            if !select.exists((indexed.token.as_bytes(), holder.0))? {
+            let [token, ending] = self.generations.covers(&indexed.token);
+            if !select.exists((token, ending, holder.0))? {
                 found.push(indexed);
             }
         }
@@ -132,9 +134,9 @@ impl Writer {
     }
 
     /// Every citizen id of the person meant, and those the message brings.
-    fn citizen_ids(&self, meant: &Meant<'_>) -> rusqlite::Result<Vec<Token>> {
+    fn citizen_ids(&self, meant: &Meant<'_>) -> Result<Vec<Token>, StoreError> {
         let mut found = match meant.known {
-            Some((_, root)) => citizen_ids(&self.connection, root)?,
+            Some((_, root)) => citizen_ids(&self.connection, &self.generations, root)?,
             None => Vec::new(),
         };
         let new = meant.unknown.iter().filter(|indexed| national(indexed));
@@ -157,8 +159,12 @@ impl Writer {
                 self.create(meant.source, mark).map(|person| (person, person))?
             }
         };
+        if !meant.unknown.is_empty() {
+            self.lift(holder)?;
+        }
         for indexed in &meant.unknown {
-            let (token, source) = (indexed.token.as_bytes(), meant.source.as_str());
+            let token = self.generations.current.cover(&indexed.token);
+            let source = meant.source.as_str();
             self.connection
                 .prepare_cached("INSERT OR IGNORE INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1)")?
                 .execute((token, source, holder.0, indexed.kind.as_str(), journal))?;
@@ -174,31 +180,7 @@ impl Writer {
         Ok((holder, root))
     }
 
-    /// Numbers of one entry are another's from now on; what came under them stays.
-    pub(super) fn take_over(
-        &mut self,
-        (from, into): (Option<PersonId>, PersonId),
-        numbers: &[Indexed],
-        journal: i64,
-    ) -> Result<(), Stop> {
-        let source = self.source(into)?;
-        for indexed in numbers {
-            let token = indexed.token.as_bytes();
-            if let Some(from) = from {
-                self.connection
-                    .prepare_cached("DELETE FROM identifier WHERE token = ?1 AND person = ?2")?
-                    .execute((token, from.0))?;
-            }
-            self.connection
-                .prepare_cached("INSERT OR IGNORE INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1)")?
-                .execute((token, source.as_str(), into.0, indexed.kind.as_str(), journal))?;
-            self.tokens.keep((indexed.token, source), into);
-        }
-        self.relinked = true;
-        Ok(())
-    }
-
-    fn source(&self, entry: PersonId) -> Result<Source, Stop> {
+    pub(super) fn source(&self, entry: PersonId) -> Result<Source, Stop> {
         let name: String = self
             .connection
             .prepare_cached("SELECT coalesce(source, '') FROM person WHERE id = ?1")?
@@ -207,9 +189,12 @@ impl Writer {
     }
 
     fn is_shared(&self, token: &Token, holder: PersonId) -> rusqlite::Result<bool> {
+        let [token, ending] = self.generations.covers(token);
         self.connection
-            .prepare_cached("SELECT 1 FROM identifier WHERE token = ?1 AND person <> ?2 LIMIT 1")?
-            .exists((token.as_bytes(), holder.0))
+            .prepare_cached(
+                "SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person <> ?3 LIMIT 1",
+            )?
+            .exists((token, ending, holder.0))
     }
 
     /// Destroys the keys of everybody who is this person, and unlinks their identifiers.
@@ -224,9 +209,12 @@ impl Writer {
                      WHERE id = ?1 AND wrapped IS NOT NULL",
                 )?
                 .execute((each.0, at_ms))?;
-            self.connection
-                .prepare_cached("DELETE FROM identifier WHERE person = ?1")?
-                .execute([each.0])?;
+            for sql in [
+                "DELETE FROM identifier WHERE person = ?1",
+                "DELETE FROM moved WHERE one = ?1 OR other = ?1",
+            ] {
+                self.connection.prepare_cached(sql)?.execute([each.0])?;
+            }
             self.unplace(*each)?;
             self.persons.forget(each);
         }
@@ -248,12 +236,19 @@ impl Writer {
     fn create(&mut self, source: Source, mark: i64) -> Result<PersonId, Stop> {
         let person = PersonId(self.next.person);
         let (key, wrapped) = self.keys.fresh(Place::person_key(person.0))?;
+        let current = &self.generations.current;
         self.connection
             .prepare_cached(
-                "INSERT INTO person (id, wrapped, citizen, source, mark) \
-                 VALUES (?1, ?2, 0, ?3, ?4)",
+                "INSERT INTO person (id, wrapped, citizen, source, mark, generation) \
+                 VALUES (?1, ?2, 0, ?3, ?4, ?5)",
             )?
-            .execute((person.0, wrapped, source.as_str(), mark))?;
+            .execute((
+                person.0,
+                wrapped,
+                source.as_str(),
+                current.cover_mark(mark),
+                current.number,
+            ))?;
         self.next.person += 1;
         let made = Person { key: Some(Arc::new(key)), merged_into: None, seen: None };
         self.persons.keep(person, made);
@@ -281,17 +276,18 @@ impl Writer {
         Ok(())
     }
 
-    fn holder(&mut self, key: (Token, Source)) -> rusqlite::Result<Option<PersonId>> {
+    pub(super) fn holder(&mut self, key: (Token, Source)) -> rusqlite::Result<Option<PersonId>> {
         if let Some(holder) = self.tokens.look(&key) {
             return Ok(Some(holder));
         }
+        let [token, ending] = self.generations.covers(&key.0);
         let found = self
             .connection
             .prepare_cached(
-                "SELECT person FROM identifier WHERE token = ?1 AND source = ?2 \
+                "SELECT person FROM identifier WHERE token IN (?1, ?2) AND source = ?3 \
                  ORDER BY person LIMIT 1",
             )?
-            .query_row((key.0.as_bytes(), key.1.as_str()), |row| row.get(0).map(PersonId))
+            .query_row((token, ending, key.1.as_str()), |row| row.get(0).map(PersonId))
             .optional()?;
         if let Some(person) = found {
             self.tokens.keep(key, person);
@@ -361,23 +357,59 @@ fn national(indexed: &&Indexed) -> bool {
 }
 
 /// The citizen ids of every entry of a person.
-pub fn citizen_ids(connection: &Connection, root: PersonId) -> rusqlite::Result<Vec<Token>> {
+pub fn citizen_ids(
+    connection: &Connection,
+    generations: &Generations,
+    root: PersonId,
+) -> Result<Vec<Token>, StoreError> {
     let sql = format!(
-        "{SET} SELECT DISTINCT token FROM identifier JOIN one ON identifier.person = one.id \
-         WHERE kind = 'citizen-id'"
+        "{SET} SELECT token, generation FROM identifier JOIN one ON identifier.person = one.id \
+         JOIN person ON person.id = one.id WHERE kind = 'citizen-id'"
     );
     let mut select = connection.prepare_cached(&sql)?;
-    let rows = select.query_map([root.0], |row| row.get(0).map(Token::from_bytes))?;
-    rows.collect()
+    uncovered(&mut select, generations, root)
+}
+
+/// Every token of an entry.
+pub fn tokens(
+    connection: &Connection,
+    generations: &Generations,
+    entry: PersonId,
+) -> Result<Vec<Token>, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT token, generation FROM identifier JOIN person ON person.id = identifier.person \
+         WHERE identifier.person = ?1",
+    )?;
+    uncovered(&mut select, generations, entry)
+}
+
+/// The tokens of rows that say their generation, each once and in order.
+fn uncovered(
+    select: &mut CachedStatement<'_>,
+    generations: &Generations,
+    of: PersonId,
+) -> Result<Vec<Token>, StoreError> {
+    let mut tokens = Vec::new();
+    let mut rows = select.query([of.0])?;
+    while let Some(row) = rows.next()? {
+        tokens.push(generations.of(row.get(1)?)?.uncover(row.get(0)?));
+    }
+    tokens.sort_unstable();
+    tokens.dedup();
+    Ok(tokens)
 }
 
 /// The entries a token is linked to, those it is most surely of first.
-pub fn holders(connection: &Connection, token: &Token) -> rusqlite::Result<Vec<(PersonId, i64)>> {
+pub fn holders(
+    connection: &Connection,
+    generations: &Generations,
+    token: &Token,
+) -> rusqlite::Result<Vec<(PersonId, i64)>> {
     let mut select = connection.prepare_cached(
-        "SELECT person, claim FROM identifier WHERE token = ?1 ORDER BY claim, person",
+        "SELECT person, claim FROM identifier WHERE token IN (?1, ?2) ORDER BY claim, person",
     )?;
-    let rows =
-        select.query_map([token.as_bytes()], |row| Ok((row.get(0).map(PersonId)?, row.get(1)?)))?;
+    let rows = select
+        .query_map(generations.covers(token), |row| Ok((row.get(0).map(PersonId)?, row.get(1)?)))?;
     rows.collect()
 }
 
@@ -386,8 +418,12 @@ pub fn holders(connection: &Connection, token: &Token) -> rusqlite::Result<Vec<(
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if it may be several persons'.
-pub fn holder(connection: &Connection, token: &Token) -> Result<Option<PersonId>, StoreError> {
-    let holders = holders(connection, token)?;
+pub fn holder(
+    connection: &Connection,
+    generations: &Generations,
+    token: &Token,
+) -> Result<Option<PersonId>, StoreError> {
+    let holders = holders(connection, generations, token)?;
     let Some((_, best)) = holders.first().copied() else { return Ok(None) };
     let mut found = None;
     for (entry, _) in holders.into_iter().take_while(|(_, claim)| *claim == best) {
@@ -401,14 +437,16 @@ pub fn holder(connection: &Connection, token: &Token) -> Result<Option<PersonId>
 }
 
 /// The entry of a token that somebody said is another's.
-pub fn merged(connection: &Connection, token: &Token) -> rusqlite::Result<Option<PersonId>> {
-    connection
-        .prepare_cached(
-            "SELECT person FROM identifier JOIN assertion ON one = person \
-             WHERE token = ?1 AND same = 1 AND ended_at_ms IS NULL ORDER BY event DESC LIMIT 1",
-        )?
-        .query_row([token.as_bytes()], |row| row.get(0).map(PersonId))
-        .optional()
+pub fn merged(
+    connection: &Connection,
+    generations: &Generations,
+    token: &Token,
+) -> rusqlite::Result<Option<PersonId>> {
+    let mut select = connection.prepare_cached(
+        "SELECT person FROM identifier JOIN assertion ON one = person \
+         WHERE token IN (?1, ?2) AND same = 1 AND ended_at_ms IS NULL ORDER BY event DESC LIMIT 1",
+    )?;
+    select.query_row(generations.covers(token), |row| row.get(0).map(PersonId)).optional()
 }
 
 /// The root a person is merged into.

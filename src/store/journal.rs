@@ -13,6 +13,7 @@ use super::directory::Listing;
 use super::error::StoreError;
 use super::exchange::Mark;
 use super::index::Conflict;
+use super::place::Who;
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
@@ -98,27 +99,31 @@ impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
         let json = |record: &Record| serde_json::to_vec(record).map_err(|_| StoreError::Damaged);
-        let (record, (identifiers, merge_from, claim), entry, (documents, wishes)) = match proposed
-        {
-            Proposed::Apply {
-                record,
-                identifiers,
-                merge_from,
-                claim,
-                entry,
-                documents,
-                wishes,
-            } => (record, (identifiers, merge_from, claim), entry, (documents, wishes)),
-            Proposed::Enter { record, key } => {
-                return Ok(Self::Enter(Listing { json: json(&record)?, key }));
-            }
-            Proposed::Quarantine(reason) => return Ok(Self::Hold(State::Quarantined, reason)),
-            Proposed::Refuse(reason) => return Ok(Self::Hold(State::Refused, reason)),
-        };
+        let (record, veiled, (identifiers, merge_from, claim), entry, (documents, wishes)) =
+            match proposed {
+                Proposed::Apply {
+                    record,
+                    veiled,
+                    identifiers,
+                    merge_from,
+                    claim,
+                    entry,
+                    documents,
+                    wishes,
+                } => (record, veiled, (identifiers, merge_from, claim), entry, (documents, wishes)),
+                Proposed::Enter { record, key } => {
+                    return Ok(Self::Enter(Listing { json: json(&record)?, key }));
+                }
+                Proposed::Quarantine(reason) => return Ok(Self::Hold(State::Quarantined, reason)),
+                Proposed::Refuse(reason) => return Ok(Self::Hold(State::Refused, reason)),
+            };
         let named = record.fields().find(|field| is_name(field));
         let named_at = named.and_then(|field| field.at.clone());
         Ok(Self::Apply(Box::new(Application {
-            who: Demographics::of(&record),
+            who: match veiled {
+                Some(veiled) => Who::Veiled(veiled),
+                None => Who::Clear(Box::new(Demographics::of(&record))),
+            },
             named_at,
             json: json(&record)?,
             dataset: record.dataset,
@@ -255,6 +260,8 @@ impl Writer {
                 wrapped,
                 &self.scratch[..],
             ))?;
+        let sql = "DELETE FROM opinion WHERE number = ?1";
+        self.connection.prepare_cached(sql)?.execute([number])?;
         let tally = self.tally(source);
         tally.move_to(before, -1);
         tally.move_to(settled.state, 1);

@@ -8,8 +8,10 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
+use super::generation::Generations;
+use super::seal::StoreKeys;
 use super::writer::{Stop, Writer};
-use super::{file, index};
+use super::{file, index, rotation};
 use crate::identity::{PersonId, Pseudonym, Token};
 use crate::vocabulary::Department;
 
@@ -121,8 +123,13 @@ impl LedgerFile {
     ///
     /// # Errors
     /// [`StoreError::Sql`].
-    pub fn known_as(&self, token: &Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-        known_as(&self.0, token)
+    pub fn known_as(
+        &self,
+        token: &Token,
+        master: &[u8; 32],
+    ) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+        let keys = StoreKeys::derive(master)?;
+        rotation::in_force(&self.0, &keys, |reader, by| known_as(reader, by, token))
     }
 }
 
@@ -146,25 +153,22 @@ pub struct LedgerSearch {
 /// [`StoreError::Sql`].
 pub fn known_as(
     connection: &Connection,
+    generations: &Generations,
     token: &Token,
 ) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
     let mut persons = Vec::new();
-    for (holder, _) in index::holders(&snapshot, token)? {
-        for person in index::set(&snapshot, index::root(&snapshot, holder)?)? {
+    for (holder, _) in index::holders(connection, generations, token)? {
+        for person in index::set(connection, index::root(connection, holder)?)? {
             if !persons.contains(&person) {
                 persons.push(person);
             }
         }
     }
     let mut tokens = vec![*token];
-    let mut select = snapshot.prepare_cached(
-        "SELECT token FROM identifier WHERE person = ?1 AND token <> ?2 ORDER BY token",
-    )?;
     for person in &persons {
-        let rows = select.query_map((person.0, token.as_bytes()), |row| row.get(0))?;
-        let linked: rusqlite::Result<Vec<[u8; 32]>> = rows.collect();
-        tokens.extend(linked?.into_iter().map(Token::from_bytes));
+        let mut linked = index::tokens(connection, generations, *person)?;
+        linked.retain(|other| other != token);
+        tokens.extend(linked);
     }
     Ok((persons, tokens))
 }

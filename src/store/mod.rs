@@ -23,17 +23,22 @@ mod enrolment;
 mod error;
 pub mod exchange;
 mod file;
+mod generation;
+pub mod history;
 mod identity;
 mod index;
 mod journal;
 mod ledger;
+mod moved;
 mod notice;
+pub mod opinion;
 pub mod outbox;
 pub mod packs;
 mod place;
 mod read;
 mod recent;
 pub mod review;
+mod rotation;
 mod seal;
 mod settings;
 #[cfg(test)]
@@ -61,6 +66,7 @@ pub use exchange::{Exchanged, Mark, Sums};
 pub use journal::Guard;
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use outbox::Standing;
+pub use rotation::Rotation;
 pub use settings::Settings;
 
 use crate::identity::{PersonId, Token};
@@ -222,7 +228,7 @@ impl Store {
             return Ok(Some(person));
         }
         let wanted = tokens.to_vec();
-        let found = self.readers.read(move |connection| read::person(connection, &wanted)).await?;
+        let found = self.by_generation(move |reader, by| read::person(reader, by, &wanted)).await?;
         if let ([token], Some(person)) = (tokens, found) {
             self.tokens.insert(*token, (person, links));
         }
@@ -234,7 +240,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn is_one(&self, named: Vec<(IdentifierKind, Token)>) -> Result<bool, StoreError> {
-        self.readers.read(move |connection| read::is_one(connection, &named)).await
+        self.by_generation(move |reader, by| read::is_one(reader, by, &named)).await
     }
 
     /// Records of a person and of everybody merged with it, newest first, each with the
@@ -265,11 +271,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn entries(&self, token: Token) -> Result<Vec<PersonId>, StoreError> {
-        let read = move |connection: &rusqlite::Connection| {
-            let holders = index::holders(connection, &token)?;
+        let read = move |connection: &_, generations: &_| {
+            let holders = index::holders(connection, generations, &token)?;
             Ok(holders.into_iter().map(|(entry, _)| entry).collect())
         };
-        self.readers.read(read).await
+        self.by_generation(read).await
     }
 
     /// The entry of an identifier that somebody said is another's, if one is.
@@ -277,7 +283,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn merged(&self, token: Token) -> Result<Option<PersonId>, StoreError> {
-        self.readers.read(move |connection| Ok(index::merged(connection, &token)?)).await
+        self.by_generation(move |reader, by| Ok(index::merged(reader, by, &token)?)).await
     }
 
     /// The counts of every source, by name.
@@ -366,7 +372,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Sql`].
     pub async fn known_as(&self, token: Token) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-        self.readers.read(move |connection| ledger::known_as(connection, &token)).await
+        self.by_generation(move |reader, by| ledger::known_as(reader, by, &token)).await
     }
 
     /// Checkpoints over more than `above` entries, in order, at most `limit`.

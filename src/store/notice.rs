@@ -6,11 +6,12 @@ use rusqlite::Connection;
 
 use super::enrolment::{lanes, opened};
 use super::error::StoreError;
+use super::generation::Generations;
 use super::ledger::limited;
 use super::outbox::{Dead, Due, Ended, Standing, Verdict, Wish};
 use super::seal::StoreKeys;
 use super::writer::{Answer, Stop, Writer};
-use crate::identity::{PersonId, Token};
+use crate::identity::PersonId;
 use crate::policy::IDENTITY;
 use crate::vocabulary::{Event, Subscription};
 
@@ -31,7 +32,7 @@ impl Writer {
             return Ok(());
         }
         let root = self.root(holder)?;
-        for (lane, subscription) in lanes(&self.connection, root)? {
+        for (lane, subscription) in lanes(&self.connection, &self.generations, root)? {
             for wish in wishes.iter().filter(|wish| wish.subscription.as_str() == subscription) {
                 self.put((lane, None), (&subscription, wish.event), (at_ms, Some(journal)))?;
             }
@@ -63,7 +64,7 @@ impl Writer {
         let news: BTreeSet<PersonId> = news.map(|(_, to)| *to).collect();
         let mut told: BTreeSet<(String, i64)> = BTreeSet::new();
         for person in news {
-            let lanes = lanes(&self.connection, person)?;
+            let lanes = lanes(&self.connection, &self.generations, person)?;
             told.extend(lanes.into_iter().map(|(lane, subscription)| (subscription, lane)));
         }
         let mut before: Option<(String, i64)> = None;
@@ -146,11 +147,12 @@ impl Writer {
 /// Notices of a subscription that may leave now, oldest first.
 pub fn due(
     connection: &Connection,
-    keys: &StoreKeys,
+    (keys, generations): (&StoreKeys, &Generations),
     (subscription, now_ms, limit): (Subscription, i64, usize),
 ) -> Result<Vec<Due>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT number, one.lane, event, one.at_ms, tries, sealed, token FROM outbox AS one \
+        "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, generation \
+         FROM outbox AS one \
          LEFT JOIN enrolment ON enrolment.lane = one.lane \
          WHERE one.subscription = ?1 AND state = 0 AND next_ms <= ?2 \
          AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
@@ -161,8 +163,8 @@ pub fn due(
          ORDER BY number LIMIT ?3",
     )?;
     let rows = select.query_map((subscription.as_str(), now_ms, limited(limit)), |row| {
-        let enrolled = match (row.get::<_, Option<Vec<u8>>>(5)?, row.get(6)?) {
-            (Some(sealed), Some(token)) => Some((sealed, Token::from_bytes(token))),
+        let enrolled = match (row.get::<_, Option<Vec<u8>>>(5)?, row.get(6)?, row.get(7)?) {
+            (Some(sealed), Some(token), Some(number)) => Some((sealed, token, number)),
             _ => None,
         };
         let event: String = row.get(2)?;
@@ -173,7 +175,10 @@ pub fn due(
         let (number, lane, event, at_ms, tries, enrolled) = row?;
         let event = Event::parse(&event).map_err(|_| StoreError::Damaged)?;
         let enrolled = match enrolled {
-            Some((sealed, token)) => Some((opened(keys, lane, &sealed)?, token)),
+            Some((sealed, token, number)) => {
+                let token = generations.of(number)?.uncover(token);
+                Some((opened(keys, lane, &sealed)?, token))
+            }
             None => None,
         };
         found.push(Due { number, lane, event, at_ms, tries, enrolled });

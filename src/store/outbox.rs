@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::generation::Generations;
 use super::writer::{Answer, Request};
 use super::{Store, enrolment, notice};
 use crate::identity::{PersonId, Token};
@@ -174,14 +175,15 @@ impl Store {
         reference: &str,
     ) -> Result<Option<Token>, StoreError> {
         let digest = self.keys.seen(reference.as_bytes());
-        let read = move |connection: &Connection| {
+        let read = move |connection: &Connection, generations: &Generations| {
             let mut select = connection.prepare_cached(
-                "SELECT token FROM enrolment WHERE subscription = ?1 AND reference = ?2",
+                "SELECT token, generation FROM enrolment WHERE subscription = ?1 AND reference = ?2",
             )?;
-            let token = |row: &Row<'_>| row.get(0).map(Token::from_bytes);
-            Ok(select.query_row((subscription.as_str(), digest), token).optional()?)
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let found = select.query_row((subscription.as_str(), digest), row).optional()?;
+            found.map(|(token, number)| Ok(generations.of(number)?.uncover(token))).transpose()
         };
-        self.readers.read(read).await
+        self.by_generation(read).await
     }
 
     /// The notices of a subscription that may leave now, oldest first.
@@ -195,9 +197,10 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         let keys = Arc::clone(&self.keys);
-        self.readers
-            .read(move |connection| notice::due(connection, &keys, (subscription, now_ms, limit)))
-            .await
+        let read = move |connection: &Connection, generations: &Generations| {
+            notice::due(connection, (&keys, generations), (subscription, now_ms, limit))
+        };
+        self.by_generation(read).await
     }
 
     /// When a notice waits next, in milliseconds since 1970.
@@ -220,9 +223,10 @@ impl Store {
     /// [`StoreError::Damaged`], [`StoreError::Sql`].
     pub async fn same_elder(&self, lane: i64, person: PersonId) -> Result<Vec<String>, StoreError> {
         let keys = Arc::clone(&self.keys);
-        self.readers
-            .read(move |connection| enrolment::same_elder(connection, &keys, (lane, person)))
-            .await
+        let read = move |connection: &Connection, generations: &Generations| {
+            enrolment::same_elder(connection, (&keys, generations), (lane, person))
+        };
+        self.by_generation(read).await
     }
 
     /// Takes note of what became of a try.

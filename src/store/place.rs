@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::generation::Generations;
 use super::index::BORROWED;
 use super::ledger::limited;
 use super::review;
@@ -22,7 +23,7 @@ use crate::identity::linkage::compare::{BirthLevel, CitizenLevel, NameLevel, Sex
 use crate::identity::linkage::population::SHARED_MAX;
 use crate::identity::linkage::traits::Own;
 use crate::identity::linkage::{
-    Comparison, Demographics, Link, Rule, Traits, Verdict, compare, decide, group,
+    Comparison, Demographics, Link, Rule, Traits, Veiled, Verdict, compare, group,
 };
 
 /// How traits are made; another number means that every entry is made anew at the start.
@@ -47,14 +48,35 @@ impl Moves {
     }
 }
 
+/// What a message says of who somebody is.
+pub enum Who {
+    /// In clear.
+    Clear(Box<Demographics>),
+    /// As tokens its source made.
+    Veiled(Box<Veiled>),
+}
+
+impl Who {
+    /// To see whether anything changed.
+    fn digested(&self) -> Vec<u8> {
+        match self {
+            Self::Clear(who) => who.digested(),
+            Self::Veiled(veiled) => {
+                let by = veiled.by.iter().flat_map(|by| by.0);
+                by.chain(veiled.traits.to_bytes()).collect()
+            }
+        }
+    }
+}
+
 /// What the demographics of an entry are now.
 pub struct Stated {
     /// Keyed digest of what was said.
     seen: [u8; 16],
     /// What can be compared of it, with what was said before and not again.
-    traits: Traits,
+    now: Veiled,
     /// What could be compared of it before.
-    before: Option<Traits>,
+    before: Option<Veiled>,
     /// Whether the message puts another person where this one was.
     pub overlays: bool,
 }
@@ -64,7 +86,7 @@ impl Writer {
     pub(super) fn stated(
         &mut self,
         entry: Option<PersonId>,
-        who: &Demographics,
+        who: &Who,
     ) -> Result<Option<Stated>, Stop> {
         let seen = self.keys.seen(&who.digested());
         let before = match entry {
@@ -72,13 +94,18 @@ impl Writer {
             Some(entry) => self.traits(entry)?,
             None => None,
         };
-        let mut traits = self.keys.veil().traits(who);
-        let overlays = before.as_ref().is_some_and(|before| another(before, &traits));
+        let mut now = match who {
+            Who::Clear(who) => Veiled { by: None, traits: self.keys.veil().traits(who) },
+            Who::Veiled(veiled) => Veiled::clone(veiled),
+        };
+        // Under another key nothing said before can be compared or taken over.
+        let alike = before.as_ref().filter(|before| before.by == now.by);
+        let overlays = alike.is_some_and(|before| another(&before.traits, &now.traits));
         // What was known of somebody else is not this one's.
-        if let Some(before) = before.as_ref().filter(|_| !overlays) {
-            traits.fill(before);
+        if let Some(before) = alike.filter(|_| !overlays) {
+            now.traits.fill(&before.traits);
         }
-        Ok(Some(Stated { seen, traits, before, overlays }))
+        Ok(Some(Stated { seen, now, before, overlays }))
     }
 
     /// Puts an entry where it belongs.
@@ -88,23 +115,23 @@ impl Writer {
         stated: Stated,
         when: (i64, Option<i64>),
     ) -> Result<Moves, Stop> {
-        let Stated { seen, traits, before, .. } = stated;
-        if before.as_ref() == Some(&traits) {
+        let Stated { seen, now, before, .. } = stated;
+        if before.as_ref() == Some(&now) {
             self.write_seen(entry, seen)?;
             return Ok(Moves::default());
         }
-        self.write_traits(entry, seen, (&traits, before.as_ref()))?;
-        self.rejudge(entry, &traits, when.0)?;
+        self.write_traits(entry, seen, (&now, before.as_ref()))?;
+        self.rejudge(entry, &now, when.0)?;
         self.regroup(&[entry], when)
     }
 
     /// Takes everything away by which an entry could be found and compared.
     pub(super) fn unplace(&mut self, entry: PersonId) -> Result<(), Stop> {
-        if let Some(traits) = self.traits(entry)? {
-            self.forget_keys(entry, &traits)?;
+        if let Some(veiled) = self.traits(entry)? {
+            self.forget_keys(entry, &veiled.traits)?;
         }
         for sql in [
-            "UPDATE person SET seen = NULL, traits = NULL WHERE id = ?1",
+            "UPDATE person SET seen = NULL, traits = NULL, veil = NULL WHERE id = ?1",
             "DELETE FROM pair WHERE one = ?1",
             "DELETE FROM pair WHERE other = ?1",
             "DELETE FROM proposal WHERE one = ?1 OR other = ?1",
@@ -118,7 +145,7 @@ impl Writer {
     pub(super) fn rejudge(
         &mut self,
         entry: PersonId,
-        traits: &Traits,
+        now: &Veiled,
         at_ms: i64,
     ) -> Result<(), Stop> {
         let mut old: BTreeMap<PersonId, i64> = BTreeMap::new();
@@ -141,15 +168,15 @@ impl Writer {
         ] {
             self.connection.prepare_cached(sql)?.execute([entry.0])?;
         }
-        for candidate in candidates(&self.connection, traits)? {
+        for candidate in candidates(&self.connection, &self.generations, &now.traits)? {
             if candidate == entry {
                 continue;
             }
             let Some(other) = self.traits(candidate)? else { continue };
-            let judged = decide(&self.weights, traits, &other);
-            if judged.verdict < Verdict::Review {
+            let judged = now.against(&other, &self.weights);
+            let Some(judged) = judged.filter(|judged| judged.verdict >= Verdict::Review) else {
                 continue;
-            }
+            };
             let (one, other) = (entry.min(candidate), entry.max(candidate));
             let since = old.get(&candidate).copied().unwrap_or(at_ms);
             self.connection
@@ -176,7 +203,7 @@ impl Writer {
         let (Some(one), Some(other)) = (self.traits(pair.0)?, self.traits(pair.1)?) else {
             return Ok(false);
         };
-        let judged = decide(&self.weights, &one, &other);
+        let Some(judged) = one.against(&other, &self.weights) else { return Ok(false) };
         if judged.verdict > Verdict::Apart && !contradicts(&judged.comparison) {
             return Ok(false);
         }
@@ -274,8 +301,10 @@ impl Writer {
         let mut links = self.said(component)?;
         for (a, one) in traits.iter().enumerate() {
             for (b, other) in traits.iter().enumerate().skip(a + 1) {
-                if let (Some(one), Some(other)) = (one, other) {
-                    links.push(decide(&self.weights, one, other).link((a, b)));
+                if let (Some(one), Some(other)) = (one, other)
+                    && let Some(judged) = one.against(other, &self.weights)
+                {
+                    links.push(judged.link((a, b)));
                 }
             }
         }
@@ -324,14 +353,17 @@ impl Writer {
     }
 
     /// The traits of an entry; an erased one has none.
-    pub(super) fn traits(&self, entry: PersonId) -> Result<Option<Traits>, Stop> {
-        Ok(review::traits(&self.connection, entry)?)
+    pub(super) fn traits(&self, entry: PersonId) -> Result<Option<Veiled>, Stop> {
+        Ok(review::traits(&self.connection, &self.generations, entry)?)
     }
 
-    fn order(&self, entry: PersonId) -> rusqlite::Result<u64> {
-        self.connection
-            .prepare_cached("SELECT coalesce(mark, id) FROM person WHERE id = ?1")?
-            .query_row([entry.0], |row| row.get(0).map(i64::cast_unsigned))
+    fn order(&self, entry: PersonId) -> Result<u64, Stop> {
+        let (mark, number): (Option<i64>, _) = self
+            .connection
+            .prepare_cached("SELECT mark, generation FROM person WHERE id = ?1")?
+            .query_row([entry.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let generation = self.generations.of(number)?;
+        Ok(mark.map_or(entry.0, |mark| generation.uncover_mark(mark)).cast_unsigned())
     }
 
     fn write_seen(&mut self, entry: PersonId, seen: [u8; 16]) -> Result<(), Stop> {
@@ -346,21 +378,19 @@ impl Writer {
         &mut self,
         entry: PersonId,
         seen: [u8; 16],
-        (traits, before): (&Traits, Option<&Traits>),
+        (now, before): (&Veiled, Option<&Veiled>),
     ) -> Result<(), Stop> {
+        self.lift(entry)?;
+        let sealed = self.generations.current.seal(entry, &now.traits)?;
         self.connection
-            .prepare_cached("UPDATE person SET seen = ?2, traits = ?3 WHERE id = ?1")?
-            .execute((entry.0, seen, traits.to_bytes()))?;
+            .prepare_cached("UPDATE person SET seen = ?2, traits = ?3, veil = ?4 WHERE id = ?1")?
+            .execute((entry.0, seen, sealed, now.by.map(|by| by.0)))?;
         self.persons.forget(&entry);
         if let Some(before) = before {
-            self.forget_keys(entry, before)?;
+            self.forget_keys(entry, &before.traits)?;
         }
-        for key in &traits.keys {
-            self.connection
-                .prepare_cached("INSERT OR IGNORE INTO trait VALUES (?1, ?2)")?
-                .execute((key.cast_signed(), entry.0))?;
-        }
-        let claim = traits.citizen.as_ref().map(|citizen| match citizen.own {
+        self.write_keys(entry, &now.traits)?;
+        let claim = now.traits.citizen.as_ref().map(|citizen| match citizen.own {
             Own::Agrees => 0,
             Own::Unknown => 1,
             Own::Contradicts => BORROWED,
@@ -378,11 +408,23 @@ impl Writer {
         Ok(())
     }
 
-    fn forget_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
-        let mut delete =
-            self.connection.prepare_cached("DELETE FROM trait WHERE key = ?1 AND person = ?2")?;
+    /// Under which others find an entry.
+    pub(super) fn write_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
+        let mut insert =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO trait VALUES (?1, ?2)")?;
         for key in &traits.keys {
-            delete.execute((key.cast_signed(), entry.0))?;
+            insert.execute((self.generations.current.found_by(*key), entry.0))?;
+        }
+        Ok(())
+    }
+
+    fn forget_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM trait WHERE key IN (?1, ?2) AND person = ?3")?;
+        for key in &traits.keys {
+            let [key, ending] = self.generations.found_by(*key);
+            delete.execute((key, ending, entry.0))?;
         }
         Ok(())
     }
@@ -412,15 +454,16 @@ fn reborn(found: &Comparison) -> bool {
 /// Who shares a key with these traits.
 pub fn candidates(
     connection: &Connection,
+    generations: &Generations,
     traits: &Traits,
 ) -> rusqlite::Result<BTreeSet<PersonId>> {
     let mut select =
-        connection.prepare_cached("SELECT person FROM trait WHERE key = ?1 LIMIT ?2")?;
+        connection.prepare_cached("SELECT person FROM trait WHERE key IN (?1, ?2) LIMIT ?3")?;
     let mut found = BTreeSet::new();
     for key in traits.keys.iter().chain(&traits.probes) {
-        let rows = select.query_map((key.cast_signed(), limited(SHARED_MAX + 1)), |row| {
-            row.get(0).map(PersonId)
-        })?;
+        let [key, ending] = generations.found_by(*key);
+        let rows = select
+            .query_map((key, ending, limited(SHARED_MAX + 1)), |row| row.get(0).map(PersonId))?;
         let holders: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
         if holders.len() <= SHARED_MAX {
             found.extend(holders);

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::arrival::{Count, Held, MergeEvent, Replay, State};
 use super::error::StoreError;
+use super::generation::Generations;
 use super::index;
 use super::journal::read_reason;
 use super::ledger::{bound, limited};
@@ -64,11 +65,14 @@ impl Readers {
 }
 
 /// The one person all of these lead to; those that lead nowhere are passed over.
-pub fn person(connection: &Connection, tokens: &[Token]) -> Result<Option<PersonId>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+pub fn person(
+    connection: &Connection,
+    generations: &Generations,
+    tokens: &[Token],
+) -> Result<Option<PersonId>, StoreError> {
     let mut found = None;
     for token in tokens {
-        let Some(root) = index::holder(&snapshot, token)? else { continue };
+        let Some(root) = index::holder(connection, generations, token)? else { continue };
         if found.is_some_and(|other| other != root) {
             return Err(StoreError::Conflict);
         }
@@ -81,10 +85,11 @@ pub fn person(connection: &Connection, tokens: &[Token]) -> Result<Option<Person
 /// and a citizen id nobody has is not beside a person who has another.
 pub fn is_one(
     connection: &Connection,
+    generations: &Generations,
     named: &[(IdentifierKind, Token)],
 ) -> Result<bool, StoreError> {
     let tokens: Vec<_> = named.iter().map(|(_, token)| *token).collect();
-    let person = match person(connection, &tokens) {
+    let person = match person(connection, generations, &tokens) {
         Ok(Some(person)) => person,
         Ok(None) => return Ok(true),
         Err(StoreError::Conflict) => return Ok(false),
@@ -92,7 +97,7 @@ pub fn is_one(
     };
     let national = named.iter().filter(|(kind, _)| *kind == IdentifierKind::CitizenId);
     let national: Vec<_> = national.map(|(_, token)| *token).collect();
-    Ok(!index::apart(&national, &index::citizen_ids(connection, person)?))
+    Ok(!index::apart(&national, &index::citizen_ids(connection, generations, person)?))
 }
 
 /// Records of a person and of everybody merged with it, newest first, with their arrival.

@@ -7,12 +7,16 @@ use serde::Serialize;
 
 use super::assertion::Said;
 use super::error::StoreError;
+use super::generation::Generations;
 use super::index;
 use super::ledger::limited;
 use super::place::{Moves, candidates};
+use super::rotation::{self, Rotation, in_force};
 use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
-use crate::identity::linkage::{Contribution, Judged, Traits, Verdict, Weights, decide};
+use crate::identity::linkage::{
+    Contribution, Fingerprint, Judged, Traits, Veiled, Verdict, Weights,
+};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::Record;
 
@@ -62,25 +66,6 @@ pub enum Proposal {
     Own,
 }
 
-/// One event in the history of a person's entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Event {
-    /// Its number.
-    pub event: i64,
-    /// The two entries.
-    pub pair: (PersonId, PersonId),
-    /// Whether they were said to be one.
-    pub same: bool,
-    /// Who said so.
-    pub by: String,
-    /// When.
-    pub at_ms: i64,
-    /// The message, if one did.
-    pub journal: Option<u64>,
-    /// When it was undone, if it was.
-    pub ended_at_ms: Option<i64>,
-}
-
 /// How the index stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Stats {
@@ -96,6 +81,10 @@ pub struct Stats {
     pub oldest_ms: Option<i64>,
     /// With how many entries the weights were learned; 0 for those that were assumed.
     pub learned_from: u64,
+    /// How far the tokens are in their rotation.
+    pub tokens: Rotation,
+    /// Of sources that veil themselves: source, fingerprint of the key, entries.
+    pub veiled: Vec<(String, String, u64)>,
 }
 
 /// The weights that count now.
@@ -213,18 +202,19 @@ pub fn compared(
     keys: &Arc<StoreKeys>,
     pair: (PersonId, PersonId),
 ) -> Result<Compared, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let weights = weights(&snapshot)?;
-    let sides = [side(&snapshot, keys, pair.0)?, side(&snapshot, keys, pair.1)?];
-    let judged = match (traits(&snapshot, pair.0)?, traits(&snapshot, pair.1)?) {
-        (Some(one), Some(other)) => {
-            let judged = decide(&weights, &one, &other);
-            let parts = weights.contributions(&judged.comparison, &judged.shared);
-            Some((judged, parts))
-        }
-        _ => None,
-    };
-    Ok(Compared { sides, judged })
+    in_force(connection, keys, |reader, generations| {
+        let weights = weights(reader)?;
+        let sides = [side(reader, keys, pair.0)?, side(reader, keys, pair.1)?];
+        let traits = |entry| traits(reader, generations, entry);
+        let judged = match (traits(pair.0)?, traits(pair.1)?) {
+            (Some(one), Some(other)) => one.against(&other, &weights).map(|judged| {
+                let parts = weights.contributions(&judged.comparison, &judged.shared);
+                (judged, parts)
+            }),
+            _ => None,
+        };
+        Ok(Compared { sides, judged })
+    })
 }
 
 fn side(connection: &Connection, keys: &StoreKeys, entry: PersonId) -> Result<Side, StoreError> {
@@ -255,42 +245,21 @@ fn side(connection: &Connection, keys: &StoreKeys, entry: PersonId) -> Result<Si
 }
 
 /// Traits of an entry, as they are kept.
-pub fn traits(connection: &Connection, entry: PersonId) -> Result<Option<Traits>, StoreError> {
-    let bytes: Option<Option<Vec<u8>>> = connection
-        .prepare_cached("SELECT traits FROM person WHERE id = ?1")?
-        .query_row([entry.0], |row| row.get(0))
+pub fn traits(
+    connection: &Connection,
+    generations: &Generations,
+    entry: PersonId,
+) -> Result<Option<Veiled>, StoreError> {
+    let found = connection
+        .prepare_cached("SELECT traits, generation, veil FROM person WHERE id = ?1")?
+        .query_row([entry.0], |row| {
+            let bytes: Option<Vec<u8>> = row.get(0)?;
+            Ok((bytes, row.get(1)?, row.get::<_, Option<[u8; 8]>>(2)?))
+        })
         .optional()?;
-    bytes.flatten().map(|bytes| Traits::from_bytes(&bytes).ok_or(StoreError::Damaged)).transpose()
-}
-
-/// Everything that was said of the entries of a person, oldest first.
-pub fn history(connection: &Connection, person: PersonId) -> Result<Vec<Event>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let root = index::root(&snapshot, person)?;
-    let mut select = snapshot.prepare_cached(
-        "SELECT event, one, other, same, said_by, at_ms, journal, ended_at_ms FROM assertion \
-         WHERE one = ?1 OR other = ?1",
-    )?;
-    let mut events: Vec<Event> = Vec::new();
-    for entry in index::set(&snapshot, root)? {
-        let rows = select.query_map([entry.0], |row| {
-            Ok(Event {
-                event: row.get(0)?,
-                pair: (row.get(1).map(PersonId)?, row.get(2).map(PersonId)?),
-                same: row.get(3)?,
-                by: row.get(4)?,
-                at_ms: row.get(5)?,
-                journal: row.get::<_, Option<i64>>(6)?.map(i64::cast_unsigned),
-                ended_at_ms: row.get(7)?,
-            })
-        })?;
-        for row in rows {
-            events.push(row?);
-        }
-    }
-    events.sort_by_key(|event| event.event);
-    events.dedup_by_key(|event| event.event);
-    Ok(events)
+    let Some((Some(bytes), number, by)) = found else { return Ok(None) };
+    let traits = generations.of(number)?.open(entry, &bytes)?;
+    Ok(Some(Veiled { by: by.map(Fingerprint), traits }))
 }
 
 /// How the index stands.
@@ -312,6 +281,7 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
             "SELECT coalesce((SELECT entries FROM weights ORDER BY version DESC LIMIT 1), 0)",
         )?
         .cast_unsigned(),
+        tokens: rotation::rotation(&snapshot)?,
         ..Stats::default()
     };
     let mut select = snapshot.prepare(
@@ -335,6 +305,15 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
     let rows =
         select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
     stats.duplicates = rows.collect::<rusqlite::Result<_>>()?;
+    let mut select = snapshot.prepare(
+        "SELECT coalesce(source, ''), veil, count(*) FROM person WHERE veil IS NOT NULL \
+         GROUP BY 1, 2 ORDER BY 1, 2",
+    )?;
+    let rows = select.query_map([], |row| {
+        let by = Fingerprint(row.get(1)?).to_string();
+        Ok((row.get(0)?, by, row.get::<_, i64>(2)?.cast_unsigned()))
+    })?;
+    stats.veiled = rows.collect::<rusqlite::Result<_>>()?;
     Ok(stats)
 }
 
@@ -346,22 +325,38 @@ pub fn entries(connection: &Connection) -> Result<Vec<PersonId>, StoreError> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Traits of at most `limit` entries: all of them, or whole persons taken evenly.
-pub fn sample(connection: &Connection, limit: usize) -> Result<Vec<Traits>, StoreError> {
+/// Traits of at most `limit` entries: all of them, or whole persons taken evenly. Of several
+/// keys that veil, those of the one most were made by.
+pub fn sample(
+    connection: &Connection,
+    generations: &Generations,
+    limit: usize,
+) -> Result<Vec<Traits>, StoreError> {
     let all: i64 =
         connection.query_row("SELECT count(traits) FROM person", [], |row| row.get(0))?;
     let every = (all / limited(limit).max(1)) + 1;
+    let by: Option<Option<[u8; 8]>> = connection
+        .query_row(
+            "SELECT veil FROM person WHERE traits IS NOT NULL GROUP BY veil \
+             ORDER BY count(*) DESC, veil LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
     let mut select = connection.prepare_cached(
-        "SELECT traits FROM person WHERE traits IS NOT NULL \
-         AND coalesce(merged_into, id) % ?1 = 0 ORDER BY mark",
+        "SELECT id, traits, mark, generation FROM person WHERE traits IS NOT NULL \
+         AND veil IS ?2 AND coalesce(merged_into, id) % ?1 = 0 ORDER BY id",
     )?;
     let mut found = Vec::new();
-    let mut rows = select.query([every])?;
+    let mut rows = select.query((every, by.flatten()))?;
     while let Some(row) = rows.next()? {
-        let bytes: Vec<u8> = row.get(0)?;
-        found.push(Traits::from_bytes(&bytes).ok_or(StoreError::Damaged)?);
+        let (entry, bytes) = (row.get(0).map(PersonId)?, row.get::<_, Vec<u8>>(1)?);
+        let generation = generations.of(row.get(3)?)?;
+        let mark = row.get::<_, Option<i64>>(2)?.map(|mark| generation.uncover_mark(mark));
+        found.push((mark, generation.open(entry, &bytes)?));
     }
-    Ok(found)
+    found.sort_by_key(|(mark, _)| *mark);
+    Ok(found.into_iter().map(|(_, traits)| traits).collect())
 }
 
 /// Somebody of the index who may be meant.
@@ -376,15 +371,19 @@ pub struct Alike {
 }
 
 /// Persons who may have these traits, the likeliest first.
-pub fn alike(connection: &Connection, traits: &Traits) -> Result<Vec<Alike>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let weights = weights(&snapshot)?;
+pub fn alike(
+    connection: &Connection,
+    generations: &Generations,
+    traits: Traits,
+) -> Result<Vec<Alike>, StoreError> {
+    let weights = weights(connection)?;
+    let described = Veiled { by: None, traits };
     let mut found: Vec<Alike> = Vec::new();
-    for entry in candidates(&snapshot, traits)? {
-        let Some(other) = self::traits(&snapshot, entry)? else { continue };
-        let judged = decide(&weights, traits, &other);
-        if judged.verdict >= Verdict::Review {
-            found.push(Alike { person: index::root(&snapshot, entry)?, entry, judged });
+    for entry in candidates(connection, generations, &described.traits)? {
+        let Some(other) = self::traits(connection, generations, entry)? else { continue };
+        let judged = described.against(&other, &weights);
+        if let Some(judged) = judged.filter(|judged| judged.verdict >= Verdict::Review) {
+            found.push(Alike { person: index::root(connection, entry)?, entry, judged });
         }
     }
     found.sort_by(|a, b| {
@@ -408,13 +407,16 @@ pub struct Entry {
 }
 
 /// The entries a token leads to, and every other entry of the same persons.
-pub fn entries_of(connection: &Connection, token: &Token) -> Result<Vec<Entry>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+pub fn entries_of(
+    connection: &Connection,
+    generations: &Generations,
+    token: &Token,
+) -> Result<Vec<Entry>, StoreError> {
     let mut found: Vec<Entry> = Vec::new();
-    for (holder, _) in index::holders(&snapshot, token)? {
-        let person = index::root(&snapshot, holder)?;
-        for entry in index::set(&snapshot, person)? {
-            let source: Option<String> = snapshot
+    for (holder, _) in index::holders(connection, generations, token)? {
+        let person = index::root(connection, holder)?;
+        for entry in index::set(connection, person)? {
+            let source: Option<String> = connection
                 .prepare_cached("SELECT source FROM person WHERE id = ?1")?
                 .query_row([entry.0], |row| row.get(0))?;
             let source = source.unwrap_or_default();

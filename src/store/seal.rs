@@ -49,6 +49,11 @@ impl Place {
         Self { what: b'e', owner: 0, number: lane }
     }
 
+    /// What can be compared of an entry, under the key of a generation.
+    pub const fn traits(owner: i64, generation: i64) -> Self {
+        Self { what: b't', owner, number: generation }
+    }
+
     /// The text that proves the master key.
     pub const fn proof() -> Self {
         Self { what: b'm', owner: 0, number: 0 }
@@ -68,7 +73,7 @@ impl Place {
 pub struct DataKey(LessSafeKey);
 
 impl DataKey {
-    fn new(bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(super) fn new(bytes: &[u8]) -> Result<Self, StoreError> {
         let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| StoreError::Damaged)?;
         Ok(Self(LessSafeKey::new(key)))
     }
@@ -116,6 +121,8 @@ pub struct StoreKeys {
     wrap: DataKey,
     digest: hmac::Key,
     veil: Veil,
+    /// From which the keys of all generations follow.
+    generations: hmac::Key,
 }
 
 impl StoreKeys {
@@ -124,14 +131,17 @@ impl StoreKeys {
         let mut wrap = derive(master, b"kangqiao store wrap v1");
         let mut digest = derive(master, b"kangqiao store digest v1");
         let mut veil = derive(master, b"kangqiao veil v1");
+        let mut generations = derive(master, b"kangqiao token generations v1");
         let keys = Self {
             wrap: DataKey::new(&wrap)?,
             digest: hmac::Key::new(hmac::HMAC_SHA256, &digest),
             veil: Veil::new(&veil),
+            generations: hmac::Key::new(hmac::HMAC_SHA256, &generations),
         };
         wrap.zeroize();
         digest.zeroize();
         veil.zeroize();
+        generations.zeroize();
         Ok(keys)
     }
 
@@ -143,6 +153,14 @@ impl StoreKeys {
     /// The veil under which demographics become what can be compared.
     pub const fn veil(&self) -> &Veil {
         &self.veil
+    }
+
+    /// The key of a generation for one purpose.
+    pub fn of_generation(&self, number: i64, purpose: &[u8]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.generations);
+        context.update(&number.to_be_bytes());
+        context.update(purpose);
+        context.sign().as_ref().first_chunk().copied().unwrap_or_default()
     }
 
     /// What the file keeps of a text, to see whether another is the same.

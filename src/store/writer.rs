@@ -18,8 +18,10 @@ use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
 use super::error::StoreError;
 use super::exchange::Exchanged;
+use super::generation::Generations;
 use super::index::Person;
 use super::journal::{Guard, Message, Outcome, Tally};
+use super::opinion::Voiced;
 use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
 use super::recent::Recent;
@@ -57,10 +59,16 @@ pub enum Request {
     Withdraw { event: i64, at_ms: i64 },
     /// Note what one reviewer decided, or confirm what another did.
     Propose(Box<Said>),
+    /// Note what one reviewer says of a held message, or that a second says the same.
+    Voice(Box<Voiced>),
     /// Count by these weights from now on.
     Weigh(Box<Weights>, i64, i64),
     /// Judge these entries anew.
     Rejudge(Vec<PersonId>, i64),
+    /// Move some entries to the generation in force; this is said once none is left.
+    MoveOn(usize, LedgerRow),
+    /// Bring the next generation of the tokens' key into force.
+    Rotate { at_ms: i64 },
     /// Undo a join.
     Unmerge { person: PersonId, at_ms: i64 },
     /// Fill the search tables a little further.
@@ -141,6 +149,8 @@ pub struct Next {
     pub journal: i64,
     pub ledger: i64,
     pub person: i64,
+    /// Of what is said of entries.
+    pub event: i64,
     /// Up to where the search tables are filled.
     pub projected: i64,
 }
@@ -164,6 +174,7 @@ pub struct Shared {
 pub struct Writer {
     pub(super) connection: Connection,
     pub(super) keys: StoreKeys,
+    pub(super) generations: Generations,
     pub(super) next: Next,
     pub(super) tokens: Recent<(Token, Source), PersonId>,
     pub(super) persons: Recent<PersonId, Person>,
@@ -189,6 +200,7 @@ impl Writer {
         (shared, remembered_max): (Arc<Shared>, usize),
     ) -> Result<Self, StoreError> {
         let mut writer = Self {
+            generations: Generations::read(&connection, &keys)?,
             connection,
             keys,
             next: Next::default(),
@@ -324,10 +336,13 @@ impl Writer {
             Request::Part(said) => self.part(said).map(touched),
             Request::Withdraw { event, at_ms } => self.withdraw(*event, *at_ms).map(touched),
             Request::Propose(said) => self.propose(said).map(Answer::Proposed),
+            Request::Voice(voiced) => self.voice(voiced).map(Answer::Proposed),
             Request::Weigh(weights, entries, at_ms) => {
                 self.weigh(weights, (*entries, *at_ms)).map(|()| Answer::Done)
             }
             Request::Rejudge(entries, at_ms) => self.rejudge_all(entries, *at_ms).map(touched),
+            Request::MoveOn(limit, ended) => self.move_on(*limit, ended).map(|()| Answer::Done),
+            Request::Rotate { at_ms } => self.rotate(*at_ms).map(|()| Answer::Done),
             Request::Project => self.project().map(|()| Answer::Done),
             #[cfg(test)]
             Request::Pages(pages) => {
@@ -375,9 +390,14 @@ impl Writer {
             journal: last("SELECT coalesce(max(number), 0) + 1 FROM journal")?,
             ledger: last("SELECT coalesce(max(number), -1) + 1 FROM ledger")?,
             person: last("SELECT coalesce(max(id), 0) + 1 FROM person")?,
+            event: last(
+                "SELECT max((SELECT coalesce(max(event), 0) FROM assertion), \
+                 (SELECT coalesce(max(event), 0) FROM moved)) + 1",
+            )?,
             projected: last("SELECT until FROM projected")?,
         };
         self.weights = super::review::weights(&self.connection)?;
+        self.generations = Generations::read(&self.connection, &self.keys)?;
         self.sound = true;
         Ok(())
     }

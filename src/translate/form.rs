@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{
     Bins, Envelope, NoDocument, Pack, TranslateError, Translation, civil, document, plain,
-    record_to_json, v3,
+    record_to_json, tokens, v3,
 };
 use crate::vocabulary::{Dataset, Fault, Position, Record, Source};
 use crate::wire::charset::Charset;
@@ -36,6 +36,8 @@ pub enum Form {
     PlatformJson,
     /// The elements themselves.
     Elements,
+    /// 令牌, what a source veiled itself.
+    Tokens,
 }
 
 impl Form {
@@ -52,6 +54,7 @@ impl Form {
         Self::Card,
         Self::PlatformJson,
         Self::Elements,
+        Self::Tokens,
     ];
 
     /// Its name in commands, metrics and the journal.
@@ -69,6 +72,7 @@ impl Form {
             Self::Card => "card",
             Self::PlatformJson => "platform-json",
             Self::Elements => "elements",
+            Self::Tokens => "tokens",
         }
     }
 
@@ -163,6 +167,7 @@ impl Pack {
                 Ok(vec![self.read_fhir(sender, &Tree::from_json(&value))?])
             }
             Form::Elements => self.elements(sender, &parsed(bytes, limits)?),
+            Form::Tokens => Ok(vec![tokens::read(self, sender, (bytes, limits))?]),
         }
     }
 
@@ -181,7 +186,7 @@ impl Pack {
             self.version.clone_into(&mut record.mappings);
             let mapped = u32::try_from(record.fields().count()).unwrap_or(u32::MAX);
             let bins = Bins { mapped, ..Bins::default() };
-            Ok(Translation { record, merge: None, bins })
+            Ok(Translation { record, merge: None, veiled: None, bins })
         };
         records.iter().map(read).collect()
     }
@@ -201,6 +206,8 @@ impl Pack {
                 tree => pretty(&tree.to_json()),
             },
             Form::Cda => Ok(self.write_cda(record)),
+            // Whoever has the record cannot make the tokens: the key is its source's.
+            Form::Tokens => Err(none()),
             Form::CivilCsv | Form::CivilJson | Form::CivilXml => {
                 Ok(civil::write(self, (form, None), record))
             }

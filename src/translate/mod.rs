@@ -44,6 +44,7 @@ mod read_hl7;
 mod reading;
 mod segment;
 mod suggest;
+mod tokens;
 pub mod v3;
 mod value;
 mod write_hl7;
@@ -60,6 +61,7 @@ pub use write_hl7::Envelope;
 
 use serde::Deserialize;
 
+use crate::identity::linkage::Veiled;
 use crate::vocabulary::{
     Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
 };
@@ -98,6 +100,8 @@ pub struct Translation {
     pub record: Record,
     /// What the message says of somebody else and the record's person.
     pub merge: Option<Merge>,
+    /// What can be compared of the person, where the source veiled it itself.
+    pub veiled: Option<Box<Veiled>>,
     /// Where the leaves ended.
     pub bins: Bins,
 }

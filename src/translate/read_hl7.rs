@@ -368,7 +368,7 @@ impl<'p, 'f> Reader<'p, 'f> {
             return Err(TranslateError::Missing(path.position(1, 1).into()));
         }
         self.record.time = self.time.map(|(_, date)| date);
-        Ok(Translation { record: self.record, merge: self.merge, bins: self.bins })
+        Ok(Translation { record: self.record, merge: self.merge, veiled: None, bins: self.bins })
     }
 }
 

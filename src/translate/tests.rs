@@ -11,6 +11,7 @@ mod hl7;
 mod json;
 mod laws;
 mod overlays;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

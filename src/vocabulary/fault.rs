@@ -67,6 +67,8 @@ pub enum Fault {
     UnsupportedVersion,
     /// An upstream system needed for this purpose does not answer.
     UpstreamUnavailable,
+    /// Tokens made under a key that the sender's configuration does not name.
+    VeilUnknown,
     /// A character XML does not allow.
     XmlCharacter,
     /// A document type declaration: none is read.
@@ -206,6 +208,8 @@ faults! {
         "the version is not supported" "不支持该版本";
     UpstreamUnavailable "upstream-unavailable" 207 Error 503 true
         "a system needed for this purpose does not answer" "该用途所需的上游系统无应答";
+    VeilUnknown "veil-unknown" 207 Error 422 false
+        "the tokens are made under a key this gateway was not told of" "令牌所用密钥的指纹未在网关登记";
     XmlCharacter "xml-character" 100 Reject 400 false
         "a character stands there that XML does not allow" "出现 XML 不允许的字符";
     XmlDoctype "xml-doctype" 100 Reject 400 false

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::rig::message::{Message, Resident, field};
-use crate::rig::{AGENT, Rig, TLS_SENDER};
+use crate::rig::{AGENT, Rig, TLS_SENDER, until};
 
 /// What a command answers, as JSON: one value, or a line each.
 fn told(rig: &Rig, words: &[&str]) -> Vec<Value> {
@@ -81,8 +81,8 @@ fn one_elder_of_two_hospitals_is_found_explained_parted_and_joined() {
     told(&rig, &["identity", "link", &one, &other]);
     assert_eq!(allergens(&rig, "citizen-id", id), 2);
     let history = told(&rig, &["identity", "history", "--citizen-id", id]);
-    let said: Vec<_> = history.iter().map(|event| event["same"].as_bool().unwrap()).collect();
-    assert_eq!(said, [false, true]);
+    let said: Vec<_> = history.iter().map(|event| event["what"].as_str().unwrap()).collect();
+    assert_eq!(said, ["apart", "same"]);
     told(&rig, &["identity", "undo", &history[1]["event"].to_string()]);
     assert_eq!(allergens(&rig, "citizen-id", id), 2, "with neither word their ids say it");
     let (done, text) = rig.order(&["identity", "undo", &history[1]["event"].to_string()]);
@@ -90,6 +90,105 @@ fn one_elder_of_two_hospitals_is_found_explained_parted_and_joined() {
     let stats = &told(&rig, &["identity", "stats"])[0];
     assert!(stats["persons"].as_u64().unwrap() >= 1);
     assert!(rig.ledger(&["search", "--kind", "identity", "--json"]).contains("not one person"));
+}
+
+#[test]
+fn the_key_of_the_tokens_rotates_while_everybody_is_served() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    let (birth, id) = (&resident.citizen[6..14], resident.citizen.as_str());
+    let who = format!("欧阳^秀兰||{birth}|F|||^^中山路12号院3号楼501室||13900000001");
+    assert_eq!(admit(&rig, "HOSP-A", &pid("HOSP-A", "A1", id, &who), "101"), "AA");
+    assert_eq!(allergens(&rig, "citizen-id", id), 1);
+    let about = ["search", "--citizen-id", id, "--json"];
+    let before = rig.ledger(&about);
+    let rotated = &told(&rig, &["identity", "rotate"])[0];
+    assert_eq!((&rotated["generation"], &rotated["ending"]), (&json!(2), &json!(1)));
+    // Whichever key either entry stands under by now.
+    assert_eq!(admit(&rig, "HOSP-B", &pid("HOSP-B", "B1", "", &who), "102"), "AA");
+    assert_eq!(allergens(&rig, "citizen-id", id), 2);
+    let tokens = || told(&rig, &["identity", "stats"])[0]["tokens"].clone();
+    let ended = json!({ "generation": 2, "ending": null, "entries_left": 0 });
+    until("the old generation ends", || (tokens() == ended).then_some(()));
+    rig.kill();
+    rig.resume();
+    assert_eq!(allergens(&rig, "citizen-id", id), 2);
+    let said = rig.ledger(&["search", "--kind", "identity", "--json"]);
+    assert!(said.contains("token generation 1 ended") && said.contains("generation ordered"));
+    let after = rig.ledger(&about);
+    assert!(!before.is_empty() && before.lines().all(|entry| after.contains(entry)), "{after}");
+    assert_eq!(rig.counted("kangqiao_identity_token_generation", &[]), 2);
+    rig.ledger(&["verify"]);
+}
+
+/// What a hospital says in FHIR of a number it uses no more, and of the one it uses instead.
+fn replaced(old: &str, new: &str) -> Value {
+    let number = |number: &str| json!({ "system": "urn:kangqiao:system:HOSP-B", "value": number });
+    json!({ "resourceType": "Bundle", "type": "collection", "entry": [{ "resource": {
+        "resourceType": "Patient", "identifier": [number(new)],
+        "link": [{ "type": "replaces", "other": { "identifier": number(old) } }],
+    } }] })
+}
+
+#[test]
+fn a_link_of_fhir_merges_as_a40_does_and_is_undone_as_well() {
+    let rig = Rig::start();
+    let residents = [Resident::new(), Resident::new(), Resident::new()];
+    let ids = residents.each_ref().map(|resident| resident.citizen.as_str());
+    let who = |number: usize, name: &str| {
+        format!("{name}||{}|F|||^^大学路{number}号", &ids[number][6..14])
+    };
+    let said = [("B1", "", "陈^桂英"), ("B2", ids[1], "陈^桂英"), ("B3", ids[2], "孙^玉梅")];
+    for (number, (local, id, name)) in said.into_iter().enumerate() {
+        let pid = pid("HOSP-B", local, id, &who(number, name));
+        assert_eq!(admit(&rig, "HOSP-B", &pid, ["101", "102", "103"][number]), "AA");
+    }
+    let bring = |old: &str, new: &str| {
+        let body = replaced(old, new).to_string();
+        rig.https(TLS_SENDER).post("/fhir", "application/fhir+json", body.as_bytes()).unwrap()
+    };
+    assert_eq!(allergens(&rig, "citizen-id", ids[1]), 1);
+    let reply = bring("B1", "B2");
+    assert_eq!(reply.status, 201, "{}", String::from_utf8_lossy(&reply.body));
+    assert_eq!(allergens(&rig, "citizen-id", ids[1]), 2, "the old number leads to the new one");
+    let entries = rig.ledger(&["search", "--kind", "merge", "--json"]);
+    assert_eq!(entries.lines().count(), 1, "{entries}");
+    // Two proven ids that differ: nothing changes, and the message waits.
+    let reply = bring("B2", "B3");
+    let body = String::from_utf8_lossy(&reply.body).into_owned();
+    assert!(reply.status == 409 && body.contains("identity-conflict"), "{body}");
+    assert_eq!(allergens(&rig, "citizen-id", ids[2]), 1);
+    let undone = ["unmerge", "--local", "B1", "--authority", "HOSP-B"];
+    let (done, text) = rig.order(&undone);
+    assert!(done, "{text}");
+    assert_eq!(allergens(&rig, "citizen-id", ids[1]), 1);
+}
+
+#[test]
+fn a_number_that_moved_is_given_back_by_the_number_of_its_event() {
+    let rig = Rig::start();
+    let residents = [Resident::new(), Resident::new()];
+    for (number, resident) in residents.iter().enumerate() {
+        let who = format!("{}||{}|F", ["陈^桂英", "孙^玉梅"][number], &resident.citizen[6..14]);
+        let local = format!("B{number}");
+        let pid = pid("HOSP-B", &local, &resident.citizen, &who);
+        assert_eq!(admit(&rig, "HOSP-B", &pid, "101"), "AA");
+    }
+    let mut message = Message::new("A43", &Resident::new());
+    message.segments.truncate(1);
+    message.segments.push("PID|1||B1^^^HOSP-B^MR||孙^玉梅".to_owned());
+    message.segments.push("MRG|B0^^^HOSP-B^MR".to_owned());
+    let reply = rig.mllps(TLS_SENDER).unwrap().exchange(&message.bytes()).unwrap();
+    assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+    let words = |what| [["identity", what], ["--local", "B0"], ["--authority", "HOSP-B"]];
+    let entries = |what| told(&rig, &words(what).concat())[0]["entries"][0]["entry"].clone();
+    let moved = entries("explain");
+    let history = told(&rig, &words("history").concat());
+    assert_eq!((&history[0]["what"], &history[0]["by"]), (&json!("moved"), &json!(TLS_SENDER)));
+    told(&rig, &["identity", "undo", &history[0]["event"].to_string()]);
+    assert_ne!(entries("explain"), moved, "it is whose it was");
+    let said = rig.ledger(&["search", "--kind", "identity", "--json"]);
+    assert!(said.contains("withdrawn"), "{said}");
 }
 
 #[test]

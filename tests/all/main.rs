@@ -46,4 +46,5 @@ mod review;
 mod rig;
 mod services;
 mod tidy;
+mod veiled;
 mod whom;

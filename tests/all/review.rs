@@ -260,3 +260,48 @@ async fn who_is_no_reviewer_sees_nobody_and_a_reviewer_sees_no_ledger() {
         browser.close().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_is_accepted_or_refused_by_two() {
+    let Some(driver) = Driver::start() else {
+        return skipped("no chromium with chromedriver");
+    };
+    let rig = Rig::start();
+    let (rui, rong) = (enrol(&rig, "rui", "reviewer"), enrol(&rig, "rong", "reviewer"));
+    let elder = Elder::new(["张^秀兰", "张^秀兰"]);
+    elder.arrives_at_first(&rig);
+    // Twice somebody else under the elder's number.
+    for who in ["赵^大勇||19551231|M", "周^建国||19391111|M"] {
+        let mut overlay = elder.first();
+        overlay.segments[1] = format!("PID|1||{}^^^HOSP-A^MR||{who}", elder.numbers[0]);
+        overlay.segments.push("AL1|1|DA|101^KANARIE-ALLERGY^CV05.01.038|SV".to_owned());
+        let reply = rig.mllp().exchange(&overlay.bytes()).unwrap();
+        assert_eq!(field(&reply, "MSA-1"), "AE");
+    }
+    let first = enters(&driver, &rig, ("rui", &rui)).await;
+    for (button, seen) in [("refuse-2", "已提议"), ("accept-3", "已提议")] {
+        goes(&first, &rig, "/review/held").await;
+        presses(&first, button).await;
+        shows(&first, seen).await;
+    }
+    assert!(first.find(Locator::Css("#accept-3")).await.is_err(), "one's own is offered");
+    pictured(&first, "held-proposed").await;
+    let second = enters(&driver, &rig, ("rong", &rong)).await;
+    for (button, seen) in [("refuse-2", "已拒绝"), ("accept-3", "已接受")] {
+        goes(&second, &rig, "/review/held").await;
+        presses(&second, button).await;
+        shows(&second, seen).await;
+    }
+    shows(&second, "没有挂起的消息").await;
+    let states = "SELECT group_concat(state) = '0,2,0' FROM journal";
+    assert_eq!(rig.stored(states), 1, "one is refused, one is applied");
+    let said = rig.ledger(&["search", "--kind", "identity", "--json"]);
+    for word in ["message 2: overlay refused", "message 3: overlay accepted"] {
+        assert_eq!(said.matches(word).count(), 2, "{word}: {said}");
+    }
+    let about = rig.ledger(&["search", "--citizen-id", &elder.citizen, "--kind", "identity"]);
+    assert!(about.lines().count() >= 4, "whoever asks about the elder finds it: {about}");
+    rig.ledger(&["verify"]);
+    first.close().await.unwrap();
+    second.close().await.unwrap();
+}

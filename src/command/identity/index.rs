@@ -71,6 +71,12 @@ impl Place {
 
     /// # Errors
     /// [`Failure`] if the gateway does not carry it out.
+    pub fn rotate(self) -> Result<(), Failure> {
+        self.order(&Identity::Rotate)
+    }
+
+    /// # Errors
+    /// [`Failure`] if the gateway does not carry it out.
     pub fn stats(self) -> Result<(), Failure> {
         self.order(&Identity::Stats)
     }

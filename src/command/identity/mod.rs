@@ -31,6 +31,8 @@ enum What {
     Link(index::Two),
     /// 待审 What waits for a reviewer, oldest first
     Review(index::Place),
+    /// 换钥 Brings the next key of the tokens into force; entries move to it meanwhile
+    Rotate(index::Place),
     /// 概况 Entries, persons, duplicates and the queue
     Stats(index::Place),
     /// 撤销 Withdraws what was said, by the number that history shows
@@ -55,6 +57,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
         What::Learn(place) => place.learn(),
         What::Link(args) => args.link(),
         What::Review(place) => place.review(),
+        What::Rotate(place) => place.rotate(),
         What::Stats(place) => place.stats(),
         What::Undo(args) => args.run(),
         What::Unlink(args) => args.run(),

@@ -83,11 +83,12 @@ impl Filter {
         };
         let path = self.master_key.as_ref().or(place.master_key.as_ref());
         let path = path.ok_or_else(|| Failure("a number needs --master-key".to_owned()))?;
-        let keys = Keys::derive(&*master_key(path)?);
+        let master = master_key(path)?;
+        let keys = Keys::derive(&master);
         let token = keys.token(&identifier);
         let token = token.map_err(|error| Failure::during("identifier", error))?;
         let (known, tokens) =
-            file.known_as(&token).map_err(|error| Failure::during("ledger", error))?;
+            file.known_as(&token, &master).map_err(|error| Failure::during("ledger", error))?;
         persons.extend(known.into_iter().map(|person| keys.pseudonym(person)));
         persons.extend(tokens.iter().map(|token| keys.pseudonym_of_token(token)));
         Ok(persons)

@@ -135,6 +135,7 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
         raw: Bytes::from_static(b"MSH"),
         proposed: Proposed::Apply {
             record: Box::new(record),
+            veiled: None,
             identifiers: vec![Indexed { token, kind: IdentifierKind::CitizenId, at: None }],
             merge_from: Vec::new(),
             claim: crate::translate::Claim::Merged,

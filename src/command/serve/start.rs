@@ -89,6 +89,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(counting));
     let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
     running.listeners.push(tokio::spawn(delivering));
+    let rotating = Arc::clone(&running.gateway).keep_rotating(running.stopping.clone());
+    running.listeners.push(tokio::spawn(rotating));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }

@@ -14,6 +14,7 @@ pub const TAKEN: &[&str] = &[
     "application/vnd.kangqiao.civil+xml",
     "application/vnd.kangqiao.card+json",
     "application/vnd.kangqiao.platform+json",
+    "application/vnd.kangqiao.tokens+ndjson",
     "text/csv",
 ];
 
@@ -40,6 +41,7 @@ pub fn form(media: Option<&str>, body: &[u8]) -> Result<Form, Fault> {
         "application/vnd.kangqiao.civil+xml" => Ok(Form::CivilXml),
         "application/vnd.kangqiao.card+json" => Ok(Form::Card),
         "application/vnd.kangqiao.platform+json" => Ok(Form::PlatformJson),
+        "application/vnd.kangqiao.tokens+ndjson" => Ok(Form::Tokens),
         "text/csv" => Ok(Form::CivilCsv),
         _ => Err(Fault::UnsupportedMedia),
     }

@@ -19,6 +19,7 @@ pub fn units(form: Form, body: &Bytes, most: usize) -> Option<Vec<Bytes>> {
     let units = match form {
         Form::CivilJson | Form::PlatformJson => records(body).unwrap_or_else(|| vec![body.clone()]),
         Form::CivilCsv => rows(body),
+        Form::Tokens => lines(body),
         _ => vec![body.clone()],
     };
     (1..=most).contains(&units.len()).then_some(units)
@@ -28,6 +29,12 @@ pub fn units(form: Form, body: &Bytes, most: usize) -> Option<Vec<Bytes>> {
 fn records(body: &Bytes) -> Option<Vec<Bytes>> {
     let listed: Listed<'_> = serde_json::from_slice(body).ok()?;
     Some(listed.records.iter().map(|one| Bytes::copy_from_slice(one.get().as_bytes())).collect())
+}
+
+/// Every line that is not empty.
+fn lines(body: &Bytes) -> Vec<Bytes> {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.filter(|line| !line.is_empty()).map(|line| body.slice_ref(line)).collect()
 }
 
 /// Every row with the header before it, so that it can be read again by itself.

@@ -22,6 +22,7 @@ mod sites;
 mod tests;
 pub mod traits;
 pub mod veil;
+pub mod veiled;
 pub mod verdict;
 pub mod weights;
 
@@ -31,6 +32,7 @@ pub use demographics::Demographics;
 pub use population::Population;
 pub use traits::{Mark, Traits};
 pub use veil::Veil;
+pub use veiled::{Fingerprint, Veiled};
 pub use verdict::{Rule, Verdict, judge};
 pub use weights::{Contribution, Weights};
 

@@ -145,6 +145,9 @@ pub struct Traits {
     pub probes: Vec<Mark>,
 }
 
+/// Keys or probes one entry may bring, and parts one of its values may have.
+const BROUGHT_MAX: usize = 512;
+const PARTS_MAX: usize = 64;
 /// Keys one entry is found under; of more, what was said first is forgotten.
 const KEYS_MAX: usize = 128;
 
@@ -161,6 +164,32 @@ impl Traits {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (traits, rest) = postcard::take_from_bytes(bytes).ok()?;
         rest.is_empty().then_some(traits)
+    }
+
+    /// Whether no list is longer than a veil makes any: to be asked of what others veiled.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        let few = [
+            self.names.len(),
+            self.cards.len(),
+            self.phones.len(),
+            self.sites.len(),
+            self.assigned.len(),
+        ];
+        let mut parts = Vec::new();
+        for name in &self.names {
+            parts.extend([name.readings.len(), name.surnames.len(), name.given.len()]);
+            parts.extend([name.without_one.len(), name.beginnings.len()]);
+        }
+        let inside = self.citizen.as_ref().and_then(|citizen| citizen.birth.as_ref());
+        for birth in self.birth.iter().chain(inside) {
+            parts.extend([birth.years_off.len(), birth.other_calendar.len(), birth.open.len()]);
+        }
+        let numbers = self.citizen.iter().map(|citizen| &citizen.number).chain(&self.cards);
+        parts.extend(numbers.map(|number| number.without_one.len()));
+        few.into_iter().all(|count| count <= EACH_MAX)
+            && parts.into_iter().all(|count| count <= PARTS_MAX)
+            && self.keys.len().max(self.probes.len()) <= BROUGHT_MAX
     }
 
     /// Takes over what an earlier statement of the same entry said and this one does not:

@@ -12,6 +12,8 @@ use super::sites::Site;
 use super::traits::{
     BirthTraits, CitizenTraits, Hint, Mark, NameTraits, NumberTraits, Own, Sex, SiteTraits, Traits,
 };
+use super::veiled::Fingerprint;
+use crate::vocabulary::hex::to_hex;
 
 /// How many of each are kept; more are cut off.
 pub(super) const EACH_MAX: usize = 4;
@@ -64,6 +66,19 @@ impl Veil {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
+    /// By what the key is told from others: those of one key can be compared.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(self.mark("fingerprint", &[]).to_be_bytes())
+    }
+
+    /// A source's own token of its own number: 64 hexadecimal digits.
+    #[must_use]
+    pub fn number(&self, number: &str) -> String {
+        let tag = hmac::sign(&self.0, format!("own number {number}").as_bytes());
+        to_hex(tag.as_ref()).to_ascii_lowercase()
+    }
+
     /// The tokens of everything that can be compared.
     #[must_use]
     pub fn traits(&self, who: &Demographics) -> Traits {
@@ -78,7 +93,7 @@ impl Veil {
             sex,
             birth: clear.birth.map(|birth| self.birth(birth)),
             citizen: citizen.map(|number| self.citizen(number, clear.birth, sex)),
-            cards: cards.take(EACH_MAX).map(|text| self.number("card", &text)).collect(),
+            cards: cards.take(EACH_MAX).map(|text| self.numbered("card", &text)).collect(),
             phones: phones.take(EACH_MAX).map(|text| self.mark("phone", &[&text])).collect(),
             sites: sites.take(EACH_MAX).map(|site| self.site(&site)).collect(),
             division: division(&who.division).map(|code| self.hint("division", &[&code])),
@@ -128,7 +143,7 @@ impl Veil {
         }
     }
 
-    fn number(&self, what: &str, text: &str) -> NumberTraits {
+    fn numbered(&self, what: &str, text: &str) -> NumberTraits {
         let without = |skip: usize| -> String {
             let left = text.chars().enumerate().filter(|(at, _)| *at != skip);
             left.map(|(_, sign)| sign).collect()
@@ -147,7 +162,7 @@ impl Veil {
             None => Sex::Unknown,
         };
         CitizenTraits {
-            number: self.number("citizen", &number.text),
+            number: self.numbered("citizen", &number.text),
             proven: number.proven,
             own: own((birth, sex), (number.birth, inside)),
             birth: number.birth.map(|day| self.birth(day)),

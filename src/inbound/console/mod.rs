@@ -305,6 +305,7 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
             .route("/review", web::get().to(review::queue))
             .route("/review/held", web::get().to(review::held))
+            .route("/review/held/{number}", web::post().to(review::judge))
             .route("/review/{one}/{other}", web::get().to(review::pair))
             .route("/review/{one}/{other}", web::post().to(review::decide))
             .route("/review/{one}/{other}/history", web::get().to(review::history))

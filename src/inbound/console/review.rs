@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::access::Area;
 use super::guard::{Problem, Visit, see};
 use super::pages::show;
-use super::view::review::{Cursor, Decided, Decision, Pair};
+use super::view::review::{Cursor, Decided, Decision, Judged, Pair};
+use crate::store::opinion::Opinion;
 use page::{HeldList, HistoryPage, PairPage, QueueList};
 
 const ROWS_MAX: usize = 50;
@@ -27,6 +28,7 @@ pub(super) struct QueueQuery {
 #[serde(default)]
 pub(super) struct HeldQuery {
     after: Option<u64>,
+    said: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -44,8 +46,18 @@ pub(super) async fn queue(visit: Visit, asked: Asked<QueueQuery>) -> HttpRespons
 
 /// What the overlay guard holds.
 pub(super) async fn held(visit: Visit, asked: Asked<HeldQuery>) -> HttpResponse {
-    let page = held_page(&visit, asked.after).await;
+    let page = held_page(&visit, asked.into_inner()).await;
     visit.answer(page)
+}
+
+/// A reviewer says what shall become of a held message.
+pub(super) async fn judge(
+    visit: Visit,
+    number: Path<u64>,
+    form: Form<DecisionForm>,
+) -> HttpResponse {
+    let judged = judged(&visit, *number, &form).await;
+    visit.answer(judged)
 }
 
 /// Two entries side by side.
@@ -88,11 +100,37 @@ async fn queue_page(visit: &Visit, asked: QueueQuery) -> Result<HttpResponse, Pr
     Ok(show(&QueueList { f, page, said, paged: after.is_some() }, StatusCode::OK))
 }
 
-async fn held_page(visit: &Visit, after: Option<u64>) -> Result<HttpResponse, Problem> {
-    visit.asker(Area::Review)?;
-    let page = visit.console.sight().held(after, ROWS_MAX).await?;
+async fn held_page(visit: &Visit, asked: HeldQuery) -> Result<HttpResponse, Problem> {
+    let asker = visit.asker(Area::Review)?;
+    let page = visit.console.sight().held(asked.after, ROWS_MAX).await?;
     let f = visit.frame(Some(Area::Review));
-    Ok(show(&HeldList { f, page }, StatusCode::OK))
+    let said = match asked.said.as_deref() {
+        Some("accepted") => Some(f.r.said_accepted),
+        Some("refused") => Some(f.r.said_refused),
+        Some("still") => Some(f.r.said_still),
+        Some("waits") => Some(f.r.said_held_waits),
+        _ => None,
+    };
+    Ok(show(&HeldList { f, page, said, user: asker.user }, StatusCode::OK))
+}
+
+async fn judged(visit: &Visit, number: u64, form: &DecisionForm) -> Result<HttpResponse, Problem> {
+    let asker = visit.asker(Area::Review)?;
+    visit.own_form(&form.form_token)?;
+    let opinion = match form.decision.as_str() {
+        "accept" => Opinion::Accept,
+        "refuse" => Opinion::Refuse,
+        _ => return Err(Problem::Form),
+    };
+    let r = super::text::review::ReviewText::of(visit.t.lang);
+    match visit.console.sight().judge(&asker, (number, opinion)).await? {
+        Judged::Accepted => Ok(see("/review/held?said=accepted")),
+        Judged::Own => Err(Problem::Unchanged(r.own_opinion)),
+        Judged::Refused => Ok(see("/review/held?said=refused")),
+        Judged::Settled => Err(Problem::Unchanged(r.held_settled)),
+        Judged::Still => Ok(see("/review/held?said=still")),
+        Judged::Waits => Ok(see("/review/held?said=waits")),
+    }
 }
 
 async fn pair_page(visit: &Visit, pair: Pair) -> Result<HttpResponse, Problem> {

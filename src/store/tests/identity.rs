@@ -6,25 +6,28 @@ use proptest::prelude::*;
 
 use super::super::identity::LEARNED_MIN;
 use super::*;
-use crate::identity::linkage::Weights;
+use crate::identity::linkage::{Demographics, Veil, Veiled, Weights};
+use crate::store::history::What;
+use crate::store::opinion::{Opinion, Voiced};
 use crate::store::review::Proposal;
+use crate::store::rotation::in_force;
 use crate::vocabulary::value::Composite;
 use crate::vocabulary::{Coding, Date};
 
 /// What one source says of somebody. Everybody here is invented.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    source: &'static str,
-    number: u64,
-    name: &'static str,
-    sex: &'static str,
-    birth: &'static str,
-    citizen: &'static str,
-    phone: &'static str,
-    address: &'static str,
+pub(super) struct Entry {
+    pub(super) source: &'static str,
+    pub(super) number: u64,
+    pub(super) name: &'static str,
+    pub(super) sex: &'static str,
+    pub(super) birth: &'static str,
+    pub(super) citizen: &'static str,
+    pub(super) phone: &'static str,
+    pub(super) address: &'static str,
 }
 
-const LI: Entry = Entry {
+pub(super) const LI: Entry = Entry {
     source: "hospital-a",
     number: 1,
     name: "李秀兰",
@@ -36,11 +39,12 @@ const LI: Entry = Entry {
 };
 
 /// The same person at another source, under another number, without an id.
-const LI_B: Entry = Entry { source: "hospital-b", number: 2, citizen: "", name: "李秀蘭", ..LI };
+pub(super) const LI_B: Entry =
+    Entry { source: "hospital-b", number: 2, citizen: "", name: "李秀蘭", ..LI };
 /// Her twin, at the same place: another name, and an id that is not known there.
 const TWIN: Entry = Entry { source: "registry", number: 3, citizen: "", name: "李秀云", ..LI };
 /// Her namesake of one birthday, somewhere else.
-const NAMESAKE: Entry = Entry {
+pub(super) const NAMESAKE: Entry = Entry {
     source: "archive",
     number: 4,
     citizen: "",
@@ -86,6 +90,7 @@ fn numbers(entry: Entry) -> Vec<Indexed> {
 fn proposed(entry: Entry, other: Option<(Claim, u64)>) -> Proposed {
     Proposed::Apply {
         record: Box::new(said_of(entry)),
+        veiled: None,
         identifiers: numbers(entry),
         merge_from: other.iter().map(|(_, number)| local(*number)).collect(),
         claim: other.map(|(claim, _)| claim).unwrap_or_default(),
@@ -95,18 +100,26 @@ fn proposed(entry: Entry, other: Option<(Claim, u64)>) -> Proposed {
     }
 }
 
-async fn tell(store: &Store, id: &str, entry: Entry, other: Option<(Claim, u64)>) -> Kept {
+pub(super) async fn tell(
+    store: &Store,
+    id: &str,
+    entry: Entry,
+    other: Option<(Claim, u64)>,
+) -> Kept {
     let message =
         Arrival { source: source(entry.source), ..arrival(id, id, proposed(entry, other)) };
     store.keep(message).await.unwrap()
 }
 
-async fn person(store: &Store, number: u64) -> PersonId {
+pub(super) async fn person(store: &Store, number: u64) -> PersonId {
     store.person(&[local(number).token]).await.unwrap().unwrap()
 }
 
 /// Who is one person, by local numbers.
-async fn persons(store: &Store, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<Vec<u64>> {
+pub(super) async fn persons(
+    store: &Store,
+    numbers: impl IntoIterator<Item = u64>,
+) -> BTreeSet<Vec<u64>> {
     let mut groups = std::collections::BTreeMap::<PersonId, Vec<u64>>::new();
     for number in numbers {
         if let Some(root) = store.person(&[local(number).token]).await.unwrap() {
@@ -179,11 +192,23 @@ async fn an_overlay_is_held_and_the_old_state_stays_served() {
     ] {
         assert_eq!(tell(&store, id, entry, None).await.state, State::Kept, "{id}");
     }
+    let voice = |by: &str, opinion| {
+        store.voice(Voiced { number: held.number, opinion, by: by.to_owned(), at_ms: 5 })
+    };
+    let (accept, refuse) = (Opinion::Accept, Opinion::Refuse);
+    assert_eq!(voice("rui", refuse).await.unwrap(), Proposal::Waits);
+    assert_eq!(voice("rui", refuse).await.unwrap(), Proposal::Own);
+    assert_eq!(voice("rui", accept).await.unwrap(), Proposal::Waits, "another mind");
+    assert_eq!(voice("rong", accept).await.unwrap(), Proposal::Done(Vec::new()));
+    assert_eq!(store.overlays(0, 9).await.unwrap()[0].1, Some((accept, "rui".to_owned())));
     let passed = store.set_outcome(held.number, proposed(other, None), Guard::Pass).await.unwrap();
+    assert!(store.overlays(0, 9).await.unwrap().is_empty());
+    assert!(matches!(voice("rong", refuse).await, Err(StoreError::Settled)));
     assert_eq!(passed.state, State::Kept, "somebody said that it is right");
     let reader = file::reader(&file::database(folder.path()), 64).unwrap();
-    let now = review::traits(&reader, passed.persons[0]).unwrap().unwrap();
-    assert!(now.citizen.is_none(), "the number of the one before is not this one's");
+    let traits = |reader: &_, by: &_| review::traits(reader, by, passed.persons[0]);
+    let now = in_force(&reader, &store.keys, traits).unwrap().unwrap();
+    assert!(now.traits.citizen.is_none(), "the number of the one before is not this one's");
 }
 
 #[tokio::test]
@@ -214,23 +239,7 @@ async fn what_messages_say_of_two_numbers_is_done_and_undone() {
     assert!(queue.iter().any(|review| review.rule == "claimed"), "whatever came meanwhile");
 }
 
-#[tokio::test]
-async fn a_number_that_moves_leads_to_the_other_and_takes_no_record_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder);
-    tell(&store, "a", LI, None).await;
-    let other = Entry { number: 7, name: "陈桂英", citizen: "", phone: "", ..NAMESAKE };
-    let other = Entry { source: "hospital-a", birth: "19511120", ..other };
-    tell(&store, "b", other, None).await;
-    let (li, chen) = (person(&store, 1).await, person(&store, 7).await);
-    tell(&store, "A43", other, Some((Claim::Moved, 1))).await;
-    assert_eq!(person(&store, 1).await, chen);
-    assert_eq!(store.records(li, 9).await.unwrap().len(), 1);
-    let id = indexed(IdentifierKind::CitizenId, LI.citizen);
-    assert_eq!(store.person(&[id.token]).await.unwrap(), Some(li), "her own number is hers");
-}
-
-fn words(pair: (i64, i64), same: bool, by: &str) -> Said {
+pub(super) fn words(pair: (i64, i64), same: bool, by: &str) -> Said {
     let pair = (PersonId(pair.0), PersonId(pair.1));
     Said { pair, same, by: by.to_owned(), at_ms: 5, journal: None }
 }
@@ -257,12 +266,13 @@ async fn a_no_outlives_every_later_score_and_a_yes_needs_two() {
     assert!(matches!(done, Proposal::Done(persons) if persons.len() == 2));
     assert_eq!(persons(&store, 1..=2).await, BTreeSet::from([vec![1, 2]]));
     let history = store.identity_history(PersonId(1)).await.unwrap();
-    let told: Vec<_> = history.iter().map(|event| (event.same, event.ended_at_ms)).collect();
-    assert_eq!(told, [(false, Some(5)), (true, None)], "nothing said is ever deleted");
+    let told: Vec<_> = history.iter().map(|event| (event.what, event.ended_at_ms)).collect();
+    let ended = [(What::Apart, Some(5)), (What::Same, None)];
+    assert_eq!(told, ended, "nothing said is ever deleted");
 }
 
 /// Entries of a few people, some of them hard to tell apart.
-fn crowd() -> Vec<Entry> {
+pub(super) fn crowd() -> Vec<Entry> {
     let names = ["王桂英", "王桂荣", "张国强", "李秀兰", "刘凤霞"];
     let mut crowd = Vec::new();
     for (at, name) in (0_u64..).zip(names) {
@@ -361,6 +371,45 @@ async fn a_file_of_before_is_compared_when_it_is_opened() {
     let joined = tell(&store, "c", LI_B, None).await;
     assert_eq!(joined.persons[0], person(&store, 1).await);
     assert_eq!(persons(&store, 1..=3).await, BTreeSet::from([vec![1, 2], vec![3]]));
+}
+
+#[tokio::test]
+async fn what_its_source_veiled_is_kept_when_everything_else_is_veiled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let veil = Veil::new(&[3; 32]);
+    for entry in [LI, LI_B, TWIN] {
+        let traits = veil.traits(&Demographics::of(&said_of(Entry { citizen: "", ..entry })));
+        let by = Some(veil.fingerprint());
+        let mut proposed = proposed(entry, None);
+        if let Proposed::Apply { record, veiled, identifiers, .. } = &mut proposed {
+            **record = record_of(entry.source);
+            *veiled = Some(Box::new(Veiled { by, traits }));
+            identifiers.truncate(1);
+        }
+        let source = source(entry.source);
+        let id = entry.number.to_string();
+        store.keep(Arrival { source, ..arrival(&id, &id, proposed) }).await.unwrap();
+    }
+    let found = persons(&store, 1..=3).await;
+    assert_eq!(found, BTreeSet::from([vec![1, 2], vec![3]]));
+    let waiting = store.identity_stats().await.unwrap().queue;
+    // Under the gateway's own key the same words are somebody else's tokens.
+    let clear = Entry { number: 9, source: "archive", citizen: "", ..LI };
+    tell(&store, "clear", clear, None).await;
+    assert_eq!(persons(&store, [1, 9]).await.len(), 2);
+    drop(store);
+    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    file.execute_batch("DELETE FROM indexed").unwrap();
+    drop(file);
+    let store = open(&folder);
+    assert_eq!(persons(&store, 1..=3).await, found);
+    assert_eq!(store.identity_stats().await.unwrap().queue, waiting);
+}
+
+/// A record that says nothing of anybody.
+fn record_of(name: &str) -> Record {
+    Record { source: source(name), ..record("") }
 }
 
 #[tokio::test]

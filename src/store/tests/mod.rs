@@ -6,8 +6,10 @@ mod identity;
 mod journal;
 mod law;
 mod ledger;
+mod moved;
 mod outbox;
 mod persons;
+mod rotation;
 
 use std::path::Path;
 
@@ -96,6 +98,7 @@ fn apply(text: &str, identifiers: Vec<Indexed>) -> Proposed {
     let record = Box::new(record(text));
     Proposed::Apply {
         record,
+        veiled: None,
         identifiers,
         merge_from: Vec::new(),
         claim: Claim::Merged,
@@ -111,6 +114,7 @@ fn merge(new: Vec<Indexed>, old: Vec<Indexed>) -> Proposed {
     let record = Box::new(record("merge"));
     Proposed::Apply {
         record,
+        veiled: None,
         identifiers: new,
         merge_from: old,
         claim: Claim::Merged,
@@ -183,11 +187,14 @@ async fn texts(store: &Store, person: PersonId) -> Vec<String> {
 const WITHOUT_ENTRIES: &str = "
     DROP TABLE trait; DROP TABLE pair; DROP TABLE assertion; DROP TABLE proposal;
     DROP TABLE weights; DROP TABLE indexed; DROP TABLE outbox; DROP TABLE enrolment;
+    DROP TABLE generation; DROP TABLE moved; DROP TABLE opinion;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;
     DROP TABLE identifier; ALTER TABLE old RENAME TO identifier;
     CREATE INDEX identifier_person ON identifier (person);
+    DROP INDEX person_generation; ALTER TABLE person DROP COLUMN generation;
+    ALTER TABLE person DROP COLUMN veil;
     ALTER TABLE person DROP COLUMN source; ALTER TABLE person DROP COLUMN mark;
     ALTER TABLE person DROP COLUMN seen; ALTER TABLE person DROP COLUMN traits;
     PRAGMA user_version = 3;";

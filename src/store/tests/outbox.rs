@@ -128,3 +128,30 @@ async fn lanes_that_become_one_wait_for_each_other() {
     store.end(second[0].0, Ended::Delivered, 0).await.unwrap();
     assert_eq!(due(&store).await.len(), 2, "each elder's later notice goes on in its own lane");
 }
+
+#[tokio::test]
+async fn lanes_move_to_the_next_key_with_everything_else() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder);
+    for (number, reference) in CARDS.iter().zip(["ONE", "OTHER"]) {
+        enrol(&store, number, reference).await;
+        tell(&store, reference, number).await;
+    }
+    store.rotate(1).await.unwrap();
+    enrol(&store, "A0012347", "THIRD").await;
+    for number in [CARDS[0], "A0012347"] {
+        tell(&store, &format!("meanwhile {number}"), number).await;
+    }
+    assert_eq!(named(&due(&store).await), ["ONE", "OTHER", "THIRD"]);
+    while store.rotation().await.unwrap().ending.is_some() {
+        store.move_on(1, row("ended", None, None)).await.unwrap();
+        assert_eq!(named(&due(&store).await), ["ONE", "OTHER", "THIRD"]);
+    }
+    assert_eq!(store.enrolled(PAYMENTS, "OTHER").await.unwrap(), Some(card(CARDS[1]).token));
+    tell(&store, "after", CARDS[1]).await;
+    assert_eq!(store.standings().await.unwrap()[0].waiting, 5);
+    store.empty_log().await;
+    let bytes = bytes_on_disk(folder.path());
+    let stable = card(CARDS[1]).token;
+    assert!(!bytes.windows(32).any(|window| window == stable.as_bytes()), "the old key's token");
+}

@@ -197,7 +197,7 @@ impl<'p> Reading<'p, '_> {
             self.note(&NOT_IN_MODEL, at);
         }
         bins.notes = std::mem::take(&mut self.notes);
-        Translation { record: self.record, merge: None, bins }
+        Translation { record: self.record, merge: None, veiled: None, bins }
     }
 
     /// Whether the tables say that a leaf is rebuilt or meaningless.

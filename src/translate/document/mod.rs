@@ -133,7 +133,7 @@ fn record(
     let mut bins = Bins::default();
     let mut target = Target { record: &mut record, bins: &mut bins, group: 0, fired };
     read((&plan.body, sent), (document, base), known, &mut target)?;
-    Ok(Translation { record, merge: None, bins })
+    Ok(Translation { record, merge: None, veiled: None, bins })
 }
 
 /// The file that writes a record: that of its dataset.

@@ -16,6 +16,7 @@ mod form;
 mod gather;
 mod kin;
 mod leaves;
+mod link;
 mod path;
 mod place;
 mod plan;

@@ -11,6 +11,7 @@ use super::bundle::{DATASET, EVENT_TIME};
 use super::form::{Forms, date_of};
 use super::gather::{Entry, element, entries, group_all, retold};
 use super::leaves::Leaves;
+use super::link;
 use super::path::Path;
 use super::place::{Found, constant_at, find};
 use super::plan::{EachElement, FhirRow, ResourcePlan};
@@ -37,7 +38,10 @@ pub(super) fn read(
     }
     let mut leaves = Leaves::of(&plan.structure, tree);
     let mut entries = entries(plan, tree, &mut leaves);
-    let mut groups = vec![Group { name: pack.top, parent: None, fields: Vec::new() }];
+    let forms = Forms { pack, plan };
+    let said = link::linked(forms, (&mut entries, &mut leaves), (pack.overlay(source), source))?;
+    let (merge, named) = said.map_or((None, Vec::new()), |said| (Some(said.merge), said.named));
+    let mut groups = vec![Group { name: pack.top, parent: None, fields: named }];
     group_all(plan, (&mut entries, &leaves), &mut groups)?;
     let mut none = Vec::new();
     let record = Record {
@@ -50,7 +54,6 @@ pub(super) fn read(
         mappings: pack.version.clone(),
     };
     let fired = fired.unwrap_or(&mut none);
-    let forms = Forms { pack, plan };
     let files =
         entries.iter().filter_map(|entry| Some((std::ptr::from_ref(entry.tree), entry.file?)));
     let (files, items) = (files.collect(), HashMap::new());
@@ -65,7 +68,7 @@ pub(super) fn read(
     for entry in &entries {
         reading.rest(entry);
     }
-    Ok(reading.finish())
+    Ok(Translation { merge, ..reading.finish() })
 }
 
 struct Reading<'p, 't, 'f> {
@@ -411,7 +414,7 @@ impl<'p, 't> Reading<'p, 't, '_> {
         for group in &mut self.record.groups {
             group.fields.sort_by_cached_key(|field| order.of(field.at.as_ref()));
         }
-        Translation { record: self.record, merge: None, bins }
+        Translation { record: self.record, merge: None, veiled: None, bins }
     }
 }
 

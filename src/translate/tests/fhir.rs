@@ -1,5 +1,7 @@
 //! FHIR: what the loader refuses, and what a record becomes and comes back from.
 
+use serde_json::{Value as Json, json};
+
 use super::*;
 use crate::wire::Tree;
 
@@ -197,4 +199,83 @@ fn two_patients_and_no_resource_are_refused_by_position() {
         let error = read(json).map(|_| ()).unwrap_err();
         assert_eq!(error.at().to_string(), at);
     }
+}
+
+/// A bundle of these patients, each as `id`, number and links.
+fn patients(patients: &[(&str, &str, Json)]) -> String {
+    let entry = |(id, number, links): &(&str, &str, Json)| {
+        json!({ "resource": {
+            "resourceType": "Patient", "id": id, "link": links,
+            "identifier": [{ "system": "urn:x:system:A", "value": number }],
+            "name": [{ "text": format!("name of {number}") }],
+        } })
+    };
+    let entries: Vec<_> = patients.iter().map(entry).collect();
+    json!({ "resourceType": "Bundle", "type": "collection", "entry": entries }).to_string()
+}
+
+fn link(kind: &str, to: &str) -> Json {
+    json!({ "type": kind, "other": { "reference": format!("Patient/{to}") } })
+}
+
+fn named(kind: &str, number: &str) -> Json {
+    let identifier = json!({ "system": "urn:x:system:A", "value": number });
+    json!({ "type": kind, "other": { "identifier": identifier } })
+}
+
+#[test]
+fn a_patient_who_is_replaced_is_merged_whichever_side_says_it() {
+    let check = |bundle: &str, expect: (&[&str], &[&str])| {
+        let found = read(bundle).unwrap();
+        let numbers = |identifiers: Vec<&Identifier>| {
+            identifiers.into_iter().map(|one| one.value.clone()).collect::<Vec<_>>()
+        };
+        let stays = numbers(found.record.identifiers().map(|(one, _)| one).collect());
+        let merge = found.merge.unwrap_or_default();
+        let gone = numbers(merge.from.iter().map(|(one, _)| one).collect());
+        let told = (gone.join(" "), stays.join(" "));
+        assert_eq!(told, (expect.0.join(" "), expect.1.join(" ")), "{bundle}");
+        let names = found.record.fields().filter(|field| matches!(field.value, Value::Name(_)));
+        assert!(names.count() <= 1, "what is said of who is gone is not the other's");
+    };
+    let none = json!([]);
+    for links in [
+        [json!([link("replaced-by", "new")]), none.clone()],
+        [none.clone(), json!([link("replaces", "old")])],
+        [json!([link("replaced-by", "new")]), json!([link("replaces", "old")])],
+    ] {
+        let [old, new] = links;
+        check(&patients(&[("old", "1", old), ("new", "2", new)]), (&["1"], &["2"]));
+    }
+    let replaces = json!([named("replaces", "1"), named("seealso", "9")]);
+    check(&patients(&[("new", "2", replaces)]), (&["1"], &["2"]));
+    let replaced = json!([named("replaced-by", "2")]);
+    check(&patients(&[("old", "1", replaced)]), (&["1"], &["2"]));
+    for kind in ["refer", "seealso"] {
+        check(&patients(&[("one", "1", json!([named(kind, "2")]))]), (&[], &["1"]));
+    }
+}
+
+#[test]
+fn a_link_that_says_nobody_or_several_is_refused_by_its_place() {
+    let check = |bundle: &str, at: &str| {
+        let error = read(bundle).map(|found| found.merge).unwrap_err();
+        assert_eq!(error.at().to_string(), at, "{bundle}");
+    };
+    let elsewhere = patients(&[("new", "2", json!([link("replaces", "elsewhere")]))]);
+    check(&elsewhere, "/entry/0/resource/link/0/other/identifier");
+    let several = json!([named("replaced-by", "2"), named("replaced-by", "3")]);
+    check(&patients(&[("old", "1", several)]), "/entry/0/resource/link/1");
+    let itself = patients(&[("one", "1", json!([link("replaces", "one")]))]);
+    check(&itself, "/entry/0/resource/link/0");
+    let chain = [
+        ("a", "1", json!([link("replaced-by", "b")])),
+        ("b", "2", json!([link("replaced-by", "c")])),
+        ("c", "3", json!([])),
+    ];
+    check(&patients(&chain), "/entry/0/resource/link/0");
+    let without = r#"{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient",
+        "id":"old"}},{"resource":{"resourceType":"Patient","link":[{"type":"replaces",
+        "other":{"reference":"Patient/old"}}]}}]}"#;
+    check(without, "/entry/1/resource/link/0");
 }

@@ -6,8 +6,9 @@ use super::difference::{Piece, marked};
 use crate::identity::linkage::{Contribution, Demographics};
 use crate::inbound::console::pages::Frame;
 use crate::inbound::console::view::review::{
-    EventRow, HeldPage, JudgedView, Pair, PairView, QueuePage, SideView,
+    EventRow, HeldPage, HeldRow, JudgedView, Pair, PairView, QueuePage, SideView,
 };
+use crate::store::opinion::Opinion;
 use crate::vocabulary::IdentifierKind;
 
 /// A weight beyond which the bar is full.
@@ -31,6 +32,27 @@ pub(super) struct QueueList {
 pub(super) struct HeldList {
     pub(super) f: Frame,
     pub(super) page: HeldPage,
+    pub(super) said: Option<&'static str>,
+    /// Who looks.
+    pub(super) user: String,
+}
+
+impl HeldList {
+    /// Whether whoever looks may say this of a message: nobody confirms their own.
+    fn may(&self, row: &HeldRow, opinion: Opinion) -> bool {
+        row.voiced.as_ref().is_none_or(|(said, by)| *said != opinion || *by != self.user)
+    }
+
+    /// What a first reviewer has said, in words.
+    fn voiced(&self, row: &HeldRow) -> Option<String> {
+        row.voiced.as_ref().map(|(said, by)| {
+            let words = match said {
+                Opinion::Accept => self.f.r.held_accepted_by,
+                Opinion::Refuse => self.f.r.held_refused_by,
+            };
+            self.f.t.fill(words, by)
+        })
+    }
 }
 
 /// Two entries side by side.

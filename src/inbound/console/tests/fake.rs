@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use crate::inbound::console::view::*;
+use crate::store::opinion::Opinion;
 use crate::vocabulary::position::Hl7Position;
 use crate::vocabulary::{Fault, Position, Tier};
 
@@ -17,6 +18,8 @@ pub struct Fake {
     pub full: std::sync::atomic::AtomicBool,
     /// Who has proposed that the pair that waits is one person.
     pub proposed: Mutex<Option<String>>,
+    /// What somebody has said of the message that is held.
+    pub voiced: Mutex<Option<(Opinion, String)>>,
 }
 
 impl Fake {

@@ -4,6 +4,8 @@ use super::fake::{AT, Fake};
 use crate::identity::linkage::{Contribution, Demographics};
 use crate::inbound::console::view::review::*;
 use crate::inbound::console::view::{Asker, Seen};
+use crate::store::history::What;
+use crate::store::opinion::Opinion;
 
 /// The pair that waits.
 pub const WAITING: Pair = (3, 17);
@@ -82,9 +84,31 @@ impl Reviewing for Fake {
 
     fn held(&self, after: Option<u64>, _limit: usize) -> Seen<'_, HeldPage> {
         let source = "hospital-b".to_owned();
-        let row = HeldRow { number: 214_005, source, at_ms: AT - 90_000, at: None };
+        let voiced = self.voiced.lock().unwrap().clone();
+        let row = HeldRow { number: 214_005, source, at_ms: AT - 90_000, at: None, voiced };
         let rows = if after.is_none() { vec![row] } else { Vec::new() };
         Box::pin(async move { Ok(HeldPage { rows, next: None }) })
+    }
+
+    fn judge<'a>(
+        &'a self,
+        asker: &'a Asker,
+        (number, opinion): (u64, Opinion),
+    ) -> Seen<'a, Judged> {
+        Box::pin(async move {
+            self.ask(asker, (opinion, number))?;
+            let mut voiced = self.voiced.lock().unwrap();
+            Ok(match voiced.clone() {
+                _ if number != 214_005 => Judged::Settled,
+                Some((first, by)) if first == opinion && by == asker.user => Judged::Own,
+                Some((Opinion::Accept, _)) if opinion == Opinion::Accept => Judged::Accepted,
+                Some((Opinion::Refuse, _)) if opinion == Opinion::Refuse => Judged::Refused,
+                _ => {
+                    *voiced = Some((opinion, asker.user.clone()));
+                    Judged::Waits
+                }
+            })
+        })
     }
 
     fn pair<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<PairView>> {
@@ -98,17 +122,17 @@ impl Reviewing for Fake {
     fn history<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<Vec<EventRow>>> {
         Box::pin(async move {
             self.ask(asker, ("history", pair))?;
-            let event = |same, by: &str, journal, ended_at_ms| EventRow {
+            let event = |what, by: &str, journal, ended_at_ms| EventRow {
                 pair: (17, 40),
-                same,
+                what,
                 by: by.to_owned(),
                 at_ms: AT - 86_400_000,
                 journal,
                 ended_at_ms,
             };
             let events = vec![
-                event(true, "hospital-a", Some(214_001), Some(AT - 3_600_000)),
-                event(false, "rui", None, None),
+                event(What::Same, "hospital-a", Some(214_001), Some(AT - 3_600_000)),
+                event(What::Apart, "rui", None, None),
             ];
             Ok((pair == WAITING).then_some(events))
         })

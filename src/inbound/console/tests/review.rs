@@ -171,6 +171,31 @@ async fn what_was_said_and_what_is_held_is_shown_with_what_to_do() {
 }
 
 #[actix_web::test]
+async fn a_held_message_takes_two_reviewers_who_say_the_same() {
+    const HELD: &str = "/review/held/214005";
+    let house = House::open().await;
+    let mut rui = house.signed_in("rui").await;
+    let mut rong = house.signed_in("rong").await;
+    let say = async |browser: &mut Browser, place: &str, decision: &str| {
+        let token = browser.visit("/review/held").await.form_token();
+        let page = browser.post(place, &[("form_token", &token), ("decision", decision)]).await;
+        (page.status, page.header("location").to_owned())
+    };
+    let told = |word: &str| (303, format!("/review/held?said={word}"));
+    assert_eq!(say(&mut rui, HELD, "refuse").await, told("waits"));
+    let page = rui.visit("/review/held?said=waits").await;
+    assert!(page.body.contains("rui 已提议拒绝") && page.body.contains("value=\"accept\""));
+    assert!(!page.body.contains("value=\"refuse\""), "one's own is offered");
+    assert_eq!(say(&mut rui, HELD, "refuse").await.0, 409);
+    assert_eq!(say(&mut rong, HELD, "accept").await, told("waits"), "the other opinion");
+    assert_eq!(say(&mut rui, HELD, "accept").await, told("accepted"));
+    assert_eq!(say(&mut rong, "/review/held/7", "accept").await.0, 409, "it is not held");
+    assert_eq!(say(&mut rong, HELD, "perhaps").await.0, 403);
+    let mut auditor = house.signed_in("lin").await;
+    assert_eq!(auditor.post(HELD, &[("decision", "accept")]).await.status, 403);
+}
+
+#[actix_web::test]
 async fn no_page_of_a_reviewer_has_a_script_or_a_style_of_its_own() {
     let house = House::open().await;
     let mut reviewer = house.signed_in("rui").await;

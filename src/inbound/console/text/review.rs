@@ -1,6 +1,7 @@
 //! The texts of the reviewer's pages, and the words of rules, fields and levels.
 
 use super::Lang;
+use crate::store::history::What;
 
 texts! { ReviewText:
     lead "可能是同一个人的两条登记，等候人工认定；最早的在前。"
@@ -77,6 +78,7 @@ texts! { ReviewText:
     same "同一人" "One person";
     confirm_same "确认同一人" "Confirm: one person";
     apart "不是同一人" "Not one person";
+    number_moved "前者的一个编号归后者" "a number of the first is the second's";
     same_note
         "“同一人”须两位审核员先后认定才生效；合并后可以撤销。"
         "Two reviewers, one after the other, make them one person; it can be undone.";
@@ -107,13 +109,35 @@ texts! { ReviewText:
         "Name and birth date or sex changed at once under one number: what was is still served.";
     held_empty "没有挂起的消息。" "No message is held.";
     held_caption "挂起的消息，最早的在前" "Messages held, oldest first";
+    held_decision "认定" "Decision";
+    held_accept "接受新资料" "Accept the new ones";
+    held_refuse "拒绝这条消息" "Refuse the message";
+    held_accepted_by "{} 已提议接受" "{} has proposed to accept";
+    held_refused_by "{} 已提议拒绝" "{} has proposed to refuse";
+    said_accepted "已接受，新资料即时生效。" "Accepted: the new ones are served from now on.";
+    said_refused "已拒绝，原来的资料不变。" "Refused: what was stays as it is.";
+    said_still
+        "已接受，但这条消息另有问题，仍在隔离中。"
+        "Accepted, but something else is wrong with the message: it stays in quarantine.";
+    said_held_waits
+        "已提议，等候另一位审核员作出相同认定。"
+        "Proposed; another reviewer has to say the same.";
+    own_opinion
+        "这是您自己的提议：须由另一位审核员确认，没有任何改变。"
+        "Your own proposal: another reviewer has to confirm it. Nothing was changed.";
+    held_settled
+        "这条消息已不在挂起之列，您的认定没有生效。"
+        "The message is not held any more; your decision was not taken.";
+    held_two
+        "接受或拒绝都须两位审核员作出相同认定；请先向发送方核实。"
+        "To accept or to refuse takes two reviewers who say the same; ask the sender first.";
     held_what "怎么办" "What to do";
     held_right
-        "新资料是对的（例如登记时写错、现已更正）：请运维员执行"
-        "The new ones are right, such as a mistake that was mended: the operator runs";
+        "新资料是对的（例如登记时写错、现已更正）：两位审核员先后接受，或由运维员执行"
+        "The new ones are right (a mistake was mended): two reviewers accept, or the operator runs";
     held_wrong
-        "新资料是另一个人的：请发送方在其系统中更正并重新发送；这条消息不必处理。"
-        "They are somebody else's: the sender mends its own system and sends again.";
+        "新资料是另一个人的：请发送方在其系统中更正并重新发送；两位审核员可拒绝这条消息。"
+        "They are somebody else's: the sender mends and sends again; two reviewers may refuse.";
     held_unsure
         "拿不准：按编号和时间向发送方核对，不要执行。"
         "Not sure: ask the sender, by number and time, and run nothing.";
@@ -251,6 +275,16 @@ impl ReviewText {
             (_, "year") => self.level_year,
             (_, "year-off") => self.level_year_off,
             (_, other) => other,
+        }
+    }
+
+    /// What was said of two entries.
+    #[must_use]
+    pub const fn what(&self, what: &What) -> &'static str {
+        match what {
+            What::Apart => self.apart,
+            What::Moved => self.number_moved,
+            What::Same => self.same,
         }
     }
 

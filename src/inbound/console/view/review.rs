@@ -5,6 +5,8 @@
 
 use super::{Asker, Seen};
 use crate::identity::linkage::{Contribution, Demographics};
+use crate::store::history::What;
+use crate::store::opinion::Opinion;
 use crate::vocabulary::Position;
 
 /// 身份审核, the index as a reviewer may see it; `flow` implements it.
@@ -18,6 +20,9 @@ pub trait Reviewing: Send + Sync {
 
     /// Messages held by the overlay guard, oldest first. Not recorded.
     fn held(&self, after: Option<u64>, limit: usize) -> Seen<'_, HeldPage>;
+
+    /// Takes what a reviewer says of a message held by the overlay guard.
+    fn judge<'a>(&'a self, asker: &'a Asker, said: (u64, Opinion)) -> Seen<'a, Judged>;
 
     /// Two entries side by side.
     fn pair<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<PairView>>;
@@ -58,6 +63,23 @@ pub enum Decided {
     /// Nothing: somebody else has decided meanwhile.
     Settled,
     /// Proposed; a second reviewer has to confirm it.
+    Waits,
+}
+
+/// What became of what was said of a held message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// It is applied: the new demographics are served.
+    Accepted,
+    /// Nothing: whoever said so first may not confirm.
+    Own,
+    /// It is refused for good.
+    Refused,
+    /// Nothing: it is not held any more.
+    Settled,
+    /// It was accepted, and something else is wrong with it.
+    Still,
+    /// A second reviewer has to say the same.
     Waits,
 }
 
@@ -131,6 +153,8 @@ pub struct HeldRow {
     pub at_ms: i64,
     /// Where in the message.
     pub at: Option<Position>,
+    /// What a first reviewer has said of it, and who.
+    pub voiced: Option<(Opinion, String)>,
 }
 
 /// Two entries side by side.
@@ -179,8 +203,8 @@ pub struct JudgedView {
 pub struct EventRow {
     /// The two entries it is about.
     pub pair: Pair,
-    /// Whether they were said to be one.
-    pub same: bool,
+    /// What was said of them.
+    pub what: What,
     /// Who said so.
     pub by: String,
     /// When, unix milliseconds.

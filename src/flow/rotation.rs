@@ -1,0 +1,69 @@
+//! 换钥, the tokens' key is replaced on an operator's order while everything is served.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics::gauge;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Gateway, ledger};
+use crate::audit::{Kind, Reference};
+use crate::store::{Rotation, StoreError};
+use crate::vocabulary::Fault;
+
+/// Entries that move in one commit, so that no message waits long for its own.
+const MOVED_AT_ONCE: usize = 50;
+/// How often it is looked whether a rotation is under way.
+const LOOKED_EVERY: Duration = Duration::from_secs(1);
+
+impl Gateway {
+    /// Brings the next generation of the tokens' key into force.
+    ///
+    /// # Errors
+    /// [`Fault::IdentityConflict`] while a rotation is under way, [`Fault::Unavailable`].
+    pub(super) async fn rotate(&self, by: &str) -> Result<Value, Fault> {
+        let mut entry = self.event(Kind::Identity, "next token generation ordered");
+        entry.asker = Some(Reference::new(by));
+        self.append(&entry).await.map_err(|error| error.fault())?;
+        let rotation = self.store.rotate((self.clock)()).await;
+        rotation.map(|rotation| json!(rotation)).map_err(|error| error.fault())
+    }
+
+    /// Moves entries to the generation in force wherever a rotation is under way, also one
+    /// that was before a restart, until it is told to stop.
+    pub async fn keep_rotating(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let begun = Instant::now();
+            let pause = match self.rotate_on().await {
+                // Messages have at least as much of the writer's time as the rotation.
+                Ok(true) => begun.elapsed(),
+                Ok(false) => LOOKED_EVERY,
+                Err(error) => {
+                    tracing::warn!(error.kind = %error, "entries cannot move to the next key");
+                    LOOKED_EVERY
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => (),
+            }
+        }
+    }
+
+    /// One step; whether there may be another.
+    async fn rotate_on(&self) -> Result<bool, StoreError> {
+        let rotation = self.store.rotation().await?;
+        show(&rotation);
+        let Some(ending) = rotation.ending else { return Ok(false) };
+        let ended = self.event(Kind::Identity, &format!("token generation {ending} ended"));
+        self.store.move_on(MOVED_AT_ONCE, ledger::row(&ended)).await?;
+        Ok(true)
+    }
+}
+
+/// A gauge is a float; counts are far below 2^52, up to where each is exact.
+fn show(rotation: &Rotation) {
+    gauge!("kangqiao_identity_token_generation").set(rotation.generation as f64);
+    gauge!("kangqiao_identity_old_token_entries").set(rotation.entries_left as f64);
+}
