@@ -325,7 +325,7 @@ async fn what_cannot_be_asked_is_said() {
     complains("search --citizen-id 11010519491231002X", "--master-key");
     let wrong = "search --citizen-id 110105194912310021 --master-key @master.key";
     complains(wrong, "identifier: check character is wrong");
-    complains("search --kind gossip", "disclosure, erase");
+    complains("search --kind gossip", "disclosure, enrolment, erase");
     complains("search --since yesterday", "--since: not a date");
     complains("search --receipt 1", "--receipt: a receipt is 26");
     complains("export --format pdf --output @out", "csv, fhir, jsonl");

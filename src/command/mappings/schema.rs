@@ -196,6 +196,7 @@ const FHIR_ROW: &[Key] = &[
     ("original", Any, "the sender's table | the table its codes become"),
     ("besides", Rows(FHIR_CONSTANT), "constants of the item the value stands in"),
     ("worded", Flag, "a code's text repeats what it says"),
+    ("designator", Flag, "an organization whose name is its number (HD)"),
     ("note", Text(false), "for the reader"),
 ];
 const REF: &[Key] = &[
