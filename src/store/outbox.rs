@@ -177,7 +177,8 @@ impl Store {
         let digest = self.keys.seen(reference.as_bytes());
         let read = move |connection: &Connection, generations: &Generations| {
             let mut select = connection.prepare_cached(
-                "SELECT token, generation FROM enrolment WHERE subscription = ?1 AND reference = ?2",
+                "SELECT token, generation FROM enrolment \
+                 WHERE subscription = ?1 AND reference = ?2",
             )?;
             let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
             let found = select.query_row((subscription.as_str(), digest), row).optional()?;
