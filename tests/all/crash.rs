@@ -8,13 +8,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use kangqiao_conformance::{https, mllp};
 use serde_json::json;
 
+use crate::notices::{Site, in_order};
 use crate::rig::message::{Message, Resident, field};
 use crate::rig::{CLERK, Rig, at, loudly};
 
 /// Connections that push while the process is killed.
 const PUSHING: usize = 16;
+/// Connections that push about elders somebody is told of.
+const TELLING: usize = 2;
 /// Connections that ask at the same time.
 const ASKING: usize = 2;
+/// Elders somebody is told of.
+const ENROLLED: usize = 20;
 
 /// What the clients know when the process is gone.
 #[derive(Default)]
@@ -31,10 +36,12 @@ fn rounds() -> usize {
     std::env::var("KANGQIAO_CRASH_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(12)
 }
 
-fn push_until(stop: &AtomicBool, address: &str, known: &Mutex<Known>) {
+fn push_until(stop: &AtomicBool, address: &str, (known, enrolled): (&Mutex<Known>, &[Resident])) {
     let Ok(mut link) = mllp::Link::connect(address, None) else { return };
+    let mut next = enrolled.iter().cycle();
     while !stop.load(Ordering::SeqCst) {
-        let message = Message::new("A01", &Resident::new());
+        let resident = next.next().cloned().unwrap_or_else(Resident::new);
+        let message = Message::new("A01", &resident);
         let bytes = message.bytes();
         match link.exchange(&bytes) {
             Ok(reply) => {
@@ -66,17 +73,24 @@ fn ask_until(stop: &AtomicBool, rig: &Rig, citizen: &str, known: &Mutex<Known>) 
 }
 
 /// Load from all connections, and a kill in the middle of it.
-fn round(rig: &Arc<Rig>, citizen: &str, wait: Duration, known: &Arc<Mutex<Known>>) {
+fn round(
+    (site, enrolled): (&Arc<Site>, &Arc<Vec<Resident>>),
+    wait: Duration,
+    known: &Arc<Mutex<Known>>,
+) {
+    let rig = &site.rig;
     let stop = Arc::new(AtomicBool::new(false));
     let mut clients = Vec::new();
-    for _ in 0..PUSHING {
+    for client in 0..PUSHING + TELLING {
         let (stop, known, address) = (stop.clone(), known.clone(), at(rig.ports.mllp));
-        clients.push(std::thread::spawn(move || push_until(&stop, &address, &known)));
+        let enrolled = if client < TELLING { Arc::clone(enrolled) } else { Arc::default() };
+        let push = move || push_until(&stop, &address, (&known, &enrolled));
+        clients.push(std::thread::spawn(push));
     }
     for _ in 0..ASKING {
-        let (stop, known, rig) = (stop.clone(), known.clone(), rig.clone());
-        let citizen = citizen.to_owned();
-        clients.push(std::thread::spawn(move || ask_until(&stop, &rig, &citizen, &known)));
+        let (stop, known, site) = (stop.clone(), known.clone(), Arc::clone(site));
+        let citizen = enrolled[0].citizen.clone();
+        clients.push(std::thread::spawn(move || ask_until(&stop, &site.rig, &citizen, &known)));
     }
     // Load must be flowing before the kill, or the round would prove nothing.
     let before = known.lock().unwrap().acknowledged.len();
@@ -91,11 +105,32 @@ fn round(rig: &Arc<Rig>, citizen: &str, wait: Duration, known: &Arc<Mutex<Known>
     }
 }
 
+/// Every acknowledged message about an enrolled elder was told, of each elder in order.
+fn all_told(site: &Site, enrolled: &[Resident], known: &Known) -> usize {
+    site.settled();
+    let told = in_order(&site.receiver.taken());
+    let mut sum = 0;
+    for resident in enrolled {
+        let about = known.acknowledged.values().filter(|(bytes, _)| {
+            bytes.windows(resident.citizen.len()).any(|part| part == resident.citizen.as_bytes())
+        });
+        let (about, notices) = (about.count(), told.get(&resident.local).map_or(0, Vec::len));
+        assert_eq!(notices, about, "notices and messages differ");
+        sum += notices;
+    }
+    assert!(sum > 0, "nobody was told");
+    sum
+}
+
 #[test]
 fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() {
-    let rig = Arc::new(Rig::start());
-    let resident = Resident::new();
-    rig.mllp().exchange(&Message::new("A01", &resident).bytes()).unwrap();
+    let site = Arc::new(Site::for_purpose("subsidy-eligibility", "\"long-stay\""));
+    let rig = &site.rig;
+    let enrolled: Arc<Vec<_>> = Arc::new((0..ENROLLED).map(|_| Resident::new()).collect());
+    for resident in enrolled.iter() {
+        site.enrol(resident, &resident.local);
+    }
+    rig.mllp().exchange(&Message::new("A01", &Resident::new()).bytes()).unwrap();
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
     eprintln!("crash seed {seed}, {} rounds", rounds());
     let known = Arc::new(Mutex::new(Known::default()));
@@ -105,7 +140,7 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        round(&rig, &resident.citizen, Duration::from_micros(random % 300_000), &known);
+        round((&site, &enrolled), Duration::from_micros(random % 300_000), &known);
         rig.resume();
         let mut link = rig.mllp();
         let in_flight = std::mem::take(&mut known.lock().unwrap().in_flight);
@@ -117,7 +152,7 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
         }
     }
     let known = std::mem::take(&mut *known.lock().unwrap());
-    // One more than the load sent: the resident asked about.
+    // One more than the load sent: the first.
     let wanted = known.acknowledged.len() as u64 + 1;
     let stored = || {
         assert_eq!(rig.stored("SELECT count(*) FROM journal"), wanted, "rows, not as acknowledged");
@@ -132,9 +167,14 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
     }
     stored();
     assert!(!known.receipts.is_empty(), "nothing was asked");
+    let told = all_told(&site, &enrolled, &known);
     rig.stop();
     rig.ledger(&["verify"]);
     let ledger = rig.ledger(&["export"]);
+    for came in site.receiver.came() {
+        let receipt = came.notice["receipt"].as_str().unwrap().to_owned();
+        assert_eq!(ledger.matches(&receipt).count(), 1, "a notice left that no entry tells of");
+    }
     for receipt in &known.receipts {
         assert_eq!(
             ledger.matches(receipt.as_str()).count(),
@@ -144,5 +184,7 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
     }
     let (acknowledged, answered) = (known.acknowledged.len(), known.receipts.len());
     let rounds = rounds();
-    loudly(&format!("{rounds} kills: {acknowledged} acknowledged, {answered} answered, none lost"));
+    loudly(&format!(
+        "{rounds} kills: {acknowledged} acknowledged, {answered} answered, {told} told, none lost"
+    ));
 }

@@ -1,5 +1,6 @@
 //! Notices: whoever subscribed is told of an elder he enrolled, under his own reference, once.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,22 +16,29 @@ use crate::rig::{AGENT, CLERK, HOME_CLERK, Rig, TLS_SENDER, WORKER, free_port, u
 const PAYMENTS: &str = "payments";
 
 /// A gateway and the receiver of its one subscription, with more lines for that.
-struct Site {
-    rig: Rig,
-    receiver: Receiver,
+pub struct Site {
+    /// The gateway.
+    pub rig: Rig,
+    /// Whoever is told.
+    pub receiver: Receiver,
 }
 
 impl Site {
     fn start(events: &str) -> Self {
+        Self::for_purpose("living-check", events)
+    }
+
+    /// A gateway that tells of some events for a purpose.
+    pub fn for_purpose(purpose: &str, events: &str) -> Self {
         let port = free_port();
-        let rig = Rig::prepare(&subscription(port, "living-check", events));
+        let rig = Rig::prepare(&subscription(port, purpose, events));
         let receiver = Receiver::start(&rig.path().join("certs"), "platform", port);
         rig.resume();
         Self { rig, receiver }
     }
 
     /// Enrols a resident under a reference.
-    fn enrol(&self, resident: &Resident, reference: &str) {
+    pub fn enrol(&self, resident: &Resident, reference: &str) {
         let reply = self.ask(CLERK, &enrolment(&resident.citizen, reference));
         assert_eq!(reply.status, 200, "{}", text(&reply));
     }
@@ -49,7 +57,7 @@ impl Site {
     }
 
     /// Waits until nothing is on its way any more.
-    fn settled(&self) {
+    pub fn settled(&self) {
         until("no notice waits", || {
             (self.rig.stored("SELECT count(*) FROM outbox WHERE state = 0") == 0).then_some(())
         });
@@ -99,6 +107,22 @@ fn dies(rig: &Rig, citizen: &str, day: u32) {
     let body = death.to_string();
     let reply = rig.https(TLS_SENDER).post("/v1/messages", media, body.as_bytes()).unwrap();
     assert_eq!((reply.status, &reply.json()["state"]), (200, &json!("kept")), "{}", text(&reply));
+}
+
+/// The numbers each elder's notices bear, which must have come in order; repeats once.
+pub fn in_order(taken: &[Value]) -> BTreeMap<String, Vec<u64>> {
+    let mut told: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for one in taken {
+        let number = one["id"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        let ids = told.entry(one["reference"].as_str().unwrap().to_owned()).or_default();
+        if !ids.contains(&number) {
+            ids.push(number);
+        }
+    }
+    for (reference, ids) in &told {
+        assert!(ids.is_sorted(), "{reference}: {ids:?}");
+    }
+    told
 }
 
 /// The day of death a notice tells.
@@ -261,21 +285,9 @@ fn a_receiver_that_was_down_has_everything_in_order_after_the_gateway_was_killed
     site.rig.resume();
     site.settled();
     let taken = site.receiver.taken();
-    let ids: std::collections::BTreeSet<_> =
-        taken.iter().map(|one| one["id"].to_string()).collect();
-    assert_eq!(ids.len(), 24, "a notice is missing");
-    for index in 0..6 {
-        let reference = format!("E{index}");
-        let mut order: Vec<u64> = Vec::new();
-        for one in taken.iter().filter(|one| one["reference"] == reference.as_str()) {
-            let id = one["id"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
-            if !order.contains(&id) {
-                order.push(id);
-            }
-        }
-        assert_eq!(order.len(), 4);
-        assert!(order.is_sorted(), "{reference}: {order:?}");
-    }
+    let told = in_order(&taken);
+    assert_eq!(told.len(), 6);
+    assert!(told.values().all(|ids| ids.len() == 4), "a notice is missing: {told:?}");
     site.rig.ledger(&["verify"]);
 }
 
@@ -391,14 +403,7 @@ fn another_hospital_that_speaks_of_an_elder_is_no_news() {
 
 #[test]
 fn an_event_of_which_nothing_may_leave_is_not_told() {
-    let rig = Rig::prepare("");
-    let port = free_port();
-    let lines = subscription(port, "subsidy-eligibility", "\"ability-level\"");
-    let config = std::fs::read_to_string(rig.config()).unwrap();
-    std::fs::write(rig.config(), format!("{lines}\n{config}")).unwrap();
-    let receiver = Receiver::start(&rig.path().join("certs"), "platform", port);
-    rig.resume();
-    let site = Site { rig, receiver };
+    let site = Site::for_purpose("subsidy-eligibility", "\"ability-level\"");
     let resident = Resident::new();
     site.enrol(&resident, "A");
     let push = |levels: Value| {
