@@ -141,6 +141,7 @@ impl Gateway {
         }
         let resident = self.meant_by(turn, &scope, &inquiry.whom).await?;
         let about = |refused: Refused| Refused { person: resident.person, ..refused };
+        self.afford(turn, &scope, &resident).await.map_err(|error| about(error.into()))?;
         let gathered = self.gather(turn, &scope, &resident).await.map_err(about)?;
         if let Whom::Identifier(identifier) = &inquiry.whom {
             card::usable(identifier, &gathered.records())?;
@@ -157,7 +158,9 @@ impl Gateway {
             sources: &gathered.reports(),
         };
         let written = question.writing.answer(&rules.pack, &release, &meta);
-        let appended = self.append(&entry.with_answer(&written.body)).await?;
+        let entry = entry.with_answer(&written.body);
+        let appended = self.append_answer(&scope, &entry).await;
+        let appended = appended.map_err(|error| about(error.into()))?;
         counters::answered(&scope);
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry: Some(appended) })

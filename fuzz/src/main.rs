@@ -13,6 +13,9 @@ mod vocabulary;
 #[path = "../../src/wire/mod.rs"]
 mod wire;
 
+#[path = "../../src/identity/mod.rs"]
+mod identity;
+
 #[path = "../../src/translate/mod.rs"]
 mod translate;
 

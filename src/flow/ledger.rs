@@ -13,7 +13,9 @@ use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{PersonId, Pseudonym};
 use crate::outbound::{Subscriber, Upstream};
+use crate::policy::Scope;
 use crate::registry::whom::Whom;
+use crate::store::budget::Spending;
 use crate::store::{Change, LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
 
@@ -23,6 +25,32 @@ impl Gateway {
         let appended = self.store.append(row(entry)).await?;
         let checkpoint = crate::audit::checkpoint::one_line(&appended.checkpoint);
         Ok((appended.number, checkpoint))
+    }
+
+    /// Makes the entry of an answer durable, within the budget of who asks.
+    pub(super) async fn append_answer(
+        &self,
+        scope: &Scope,
+        entry: &Entry,
+    ) -> Result<(u64, String), StoreError> {
+        let spending =
+            entry.person.as_ref().and_then(|person| spending(scope, person, entry.at_ms));
+        let Some(spending) = spending else { return self.append(entry).await };
+        let appended = self.store.append_within(row(entry), spending).await?;
+        Ok((appended.number, crate::audit::checkpoint::one_line(&appended.checkpoint)))
+    }
+
+    /// Whether the budget of who asks allows a question, before anybody else hears of it.
+    pub(super) async fn afford(
+        &self,
+        turn: &Turn,
+        scope: &Scope,
+        resident: &Resident,
+    ) -> Result<(), StoreError> {
+        match spending(scope, &self.pseudonym(resident), turn.at_ms) {
+            Some(spending) => self.store.afford(spending).await,
+            None => Ok(()),
+        }
     }
 
     /// Enters something that happened and is no disclosure, such as a reload or a sign-in.
@@ -147,6 +175,13 @@ impl Gateway {
             row(&Entry::change(kind, from, sender, circumstances))
         })
     }
+}
+
+/// What a question costs, where the department has a budget for the purpose.
+fn spending(scope: &Scope, person: &Pseudonym, at_ms: i64) -> Option<Spending> {
+    let most = scope.persons_per_day()?;
+    let scope = format!("{} {}", scope.department(), scope.purpose());
+    Some(Spending { scope, person: person.clone(), most, at_ms })
 }
 
 /// An entry as the store takes it.

@@ -94,7 +94,10 @@ impl From<IdentifierError> for Refused {
 }
 
 impl From<StoreError> for Refused {
-    fn from(_: StoreError) -> Self {
-        Fault::Unavailable.into()
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Exhausted => Fault::BudgetExhausted.into(),
+            _ => Fault::Unavailable.into(),
+        }
     }
 }

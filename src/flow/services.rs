@@ -222,7 +222,8 @@ impl Gateway {
             sources: &[],
         };
         let written = answering.answer(&turn.rules.pack, &release, &meta);
-        let appended = self.append(&entry.with_answer(&written.body)).await?;
+        let entry = entry.with_answer(&written.body);
+        let appended = self.append_answer(&scope, &entry).await?;
         counters::answered(&scope);
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry: Some(appended) })

@@ -41,6 +41,7 @@ impl Gateway {
         let mut found = Vec::with_capacity(fit.len());
         let mut entries = Vec::with_capacity(fit.len());
         for (likeness, Candidate { resident, .. }) in fit {
+            self.afford(turn, scope, &resident).await?;
             let gathered = self.gather_own(turn, &resident).await?;
             let release = policy::decide(scope, wanted, &gathered.records(), &self.keys);
             let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
@@ -64,7 +65,7 @@ impl Gateway {
         let mut appended = None;
         for entry in entries {
             // The checkpoint of the last covers them all.
-            appended = Some(self.append(&entry.with_answer(&body)).await?);
+            appended = Some(self.append_answer(scope, &entry.with_answer(&body)).await?);
         }
         counters::answered(scope);
         Ok(Answered { status, media, body, entry: appended })

@@ -20,6 +20,8 @@ pub struct Grant {
     pub purpose: Purpose,
     /// The roles that may ask for it.
     pub roles: Vec<Role>,
+    /// About how many persons it may ask for it in 24 hours; none named means any number.
+    pub persons_per_day: Option<u32>,
 }
 
 /// One department.
@@ -76,6 +78,7 @@ struct CertificateRow {
 struct GrantRow {
     purpose: Spanned<String>,
     roles: Vec<Spanned<String>>,
+    persons_per_day: Option<Spanned<u32>>,
 }
 
 impl Departments {
@@ -150,7 +153,13 @@ fn department(row: Row, purposes: &Purposes, page: &mut Page<'_>) -> Option<Depa
             page.fault(grant.purpose.span().start, format!("there is no purpose {purpose}"));
         }
         let roles = grant.roles.iter().filter_map(|role| page.name(role, Role::parse)).collect();
-        grants.push(Grant { purpose, roles });
+        let persons_per_day = grant.persons_per_day.map(|most| {
+            if *most.get_ref() == 0 {
+                page.fault(most.span().start, "a budget of nobody grants nothing: leave it out");
+            }
+            most.into_inner()
+        });
+        grants.push(Grant { purpose, roles, persons_per_day });
     }
     // A kind is spelled like any other name, so that it can stand in a rule.
     let kind = page.name(&row.kind, Department::parse)?;

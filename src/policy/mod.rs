@@ -180,7 +180,19 @@ impl PolicySet {
             plan.get_or_init(|| self.plan((department, role), terms.id, bits)).clone()
         });
         let plan = plan.ok_or_else(not_granted)?;
-        Ok(Scope { department, role, evidence, plan })
+        let persons_per_day = self.persons_per_day((department, role), terms.id);
+        Ok(Scope { department, role, evidence, persons_per_day, plan })
+    }
+
+    fn persons_per_day(
+        &self,
+        (department, role): (Department, Role),
+        purpose: Purpose,
+    ) -> Option<u32> {
+        let row = self.departments.department(department)?;
+        let mut grants = row.grants.iter();
+        let of = |grant: &&Grant| grant.purpose == purpose && grant.roles.contains(&role);
+        grants.find(of)?.persons_per_day
     }
 
     /// Checks a list of wanted elements against the catalogue.

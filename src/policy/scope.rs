@@ -77,6 +77,7 @@ pub struct Scope {
     pub(super) department: Department,
     pub(super) role: Role,
     pub(super) evidence: Evidence,
+    pub(super) persons_per_day: Option<u32>,
     pub(super) plan: Arc<Plan>,
 }
 
@@ -97,6 +98,12 @@ impl Scope {
     #[must_use]
     pub fn purpose(&self) -> Purpose {
         self.plan.terms.id
+    }
+
+    /// About how many persons the department may ask for the purpose in 24 hours.
+    #[must_use]
+    pub const fn persons_per_day(&self) -> Option<u32> {
+        self.persons_per_day
     }
 
     /// With what evidence.

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// Two persons cannot be joined or told apart as asked.
     #[error("the identifiers belong to different persons")]
     Conflict,
+    /// As many persons were asked about as may be.
+    #[error("the budget of persons is exhausted")]
+    Exhausted,
     /// A row does not open under its key or does not read as what it should be.
     #[error("a stored row is damaged")]
     Damaged,
@@ -51,6 +54,7 @@ impl StoreError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Conflict => Fault::IdentityConflict,
+            Self::Exhausted => Fault::BudgetExhausted,
             Self::Unavailable | Self::Sql(_) => Fault::Unavailable,
             _ => Fault::Internal,
         }

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
+use super::budget::Spending;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
@@ -35,6 +36,8 @@ use crate::vocabulary::{Source, Subscription};
 pub enum Request {
     /// Put an entry in the ledger.
     Append(LedgerRow),
+    /// Put an entry in the ledger, if a budget allows it.
+    AppendWithin(LedgerRow, Spending),
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
@@ -313,6 +316,9 @@ impl Writer {
     fn work(&mut self, request: &Request) -> Result<Answer, Stop> {
         match request {
             Request::Append(row) => self.append(row).map(Answer::Appended),
+            Request::AppendWithin(row, spending) => {
+                self.append_within(row, spending).map(Answer::Appended)
+            }
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
             Request::Enrol(subscription, changes, at_ms) => {

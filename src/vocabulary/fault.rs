@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Fault {
+    /// The department has asked about as many persons for this purpose as it may in a day.
+    BudgetExhausted,
     /// The card's number is another person's.
     CardConflict,
     /// The card was reported lost, suspended, cancelled or replaced.
@@ -146,6 +148,9 @@ macro_rules! faults {
 }
 
 faults! {
+    BudgetExhausted "budget-exhausted" 207 Error 429 true
+        "this department has asked about as many persons for this purpose as it may in 24 hours"
+        "该部门以此用途查询的人数已达 24 小时上限";
     CardConflict "card-conflict" 204 Error 409 false
         "the card number belongs to another person" "卡号属于他人";
     CardState "card-state" 207 Error 409 false

@@ -1,0 +1,90 @@
+//! 查询额度, about how many persons a department may ask for a purpose in a day.
+//!
+//! The count is in the commit of the ledger entry, so two questions at once cannot both be the
+//! last, and a restart forgets nothing. Whoever nobody knows counts like anybody else: a sweep
+//! through numbers is what the budget is there to end.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Store;
+use super::arrival::{Appended, LedgerRow};
+use super::error::StoreError;
+use super::writer::{Answer, Request, Stop, Writer};
+use crate::identity::Pseudonym;
+
+/// The time a budget is for, in milliseconds.
+const DAY_MS: i64 = 86_400_000;
+
+/// One question against a budget.
+#[derive(Debug, Clone)]
+pub struct Spending {
+    /// Whose budget: department and purpose.
+    pub scope: String,
+    /// About whom is asked.
+    pub person: Pseudonym,
+    /// Persons in 24 hours.
+    pub most: u32,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
+impl Store {
+    /// Whether a budget allows the question: who was asked about already costs nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`] if not, [`StoreError::Sql`].
+    pub async fn afford(&self, spending: Spending) -> Result<(), StoreError> {
+        self.readers.read(move |connection| afford(connection, &spending)).await
+    }
+
+    /// Appends the entry of an answer, and what it costs, in one commit.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`] if the budget does not allow it, [`StoreError::Unavailable`]:
+    /// nothing may be released.
+    pub async fn append_within(
+        &self,
+        row: LedgerRow,
+        spending: Spending,
+    ) -> Result<Appended, StoreError> {
+        match self.write(Request::AppendWithin(row, spending)).await? {
+            Answer::Appended(appended) => Ok(appended),
+            _ => Err(StoreError::Damaged),
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn append_within(
+        &mut self,
+        row: &LedgerRow,
+        spending: &Spending,
+    ) -> Result<Appended, Stop> {
+        afford(&self.connection, spending)?;
+        let Spending { scope, person, at_ms, .. } = spending;
+        self.connection
+            .prepare_cached("DELETE FROM asked WHERE scope = ?1 AND at_ms <= ?2")?
+            .execute((scope, at_ms - DAY_MS))?;
+        // The first question counts: who is asked about all day is free again a day after it.
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO asked VALUES (?1, ?2, ?3)")?
+            .execute((scope, &person.0, at_ms))?;
+        self.append(row)
+    }
+}
+
+fn afford(connection: &Connection, spending: &Spending) -> Result<(), StoreError> {
+    let Spending { scope, person, most, at_ms } = spending;
+    let since = at_ms - DAY_MS;
+    let known = connection
+        .prepare_cached("SELECT 1 FROM asked WHERE scope = ?1 AND person = ?2 AND at_ms > ?3")?
+        .query_row((scope, &person.0, since), |_| Ok(()))
+        .optional()?;
+    if known.is_some() {
+        return Ok(());
+    }
+    let spent: i64 = connection
+        .prepare_cached("SELECT count(*) FROM asked WHERE scope = ?1 AND at_ms > ?2")?
+        .query_row((scope, since), |row| row.get(0))?;
+    if spent < i64::from(*most) { Ok(()) } else { Err(StoreError::Exhausted) }
+}
