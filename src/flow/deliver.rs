@@ -8,12 +8,12 @@
 //! that moment. Of an elder the oldest notice leaves first and the next when it has ended; a
 //! receiver that is down is left alone, and keeps nobody else waiting.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often the notices are counted for the metrics, milliseconds.
 const COUNT_EVERY_MS: i64 = 10_000;
 /// How long a notice waits that the gateway itself could not bring on its way, milliseconds.
-const HELD_MS: i64 = 5_000;
+const HELD_MS: i64 = 15_000;
 
 /// Why a notice is not told.
 mod why {
@@ -85,8 +85,8 @@ impl Gateway {
 
     /// Delivers notices until it is told to stop, then lets those on their way end.
     pub async fn keep_delivering(self: Arc<Self>, stop: CancellationToken) {
-        let mut sending: JoinSet<(Subscription, i64)> = JoinSet::new();
-        let mut busy: HashSet<(Subscription, i64)> = HashSet::new();
+        let mut sending = JoinSet::new();
+        let mut busy: HashMap<Id, (Subscription, i64)> = HashMap::new();
         let mut counted_ms = i64::MIN;
         while !stop.is_cancelled() {
             let now_ms = (self.clock)();
@@ -99,24 +99,41 @@ impl Gateway {
             for subscriber in self.subscribers.load_full().iter() {
                 for due in self.leaving(subscriber, &busy).await {
                     let key = (subscriber.settings().name, due.number);
-                    busy.insert(key);
                     let (gateway, subscriber) = (Arc::clone(&self), Arc::clone(subscriber));
-                    sending.spawn(async move {
-                        gateway.deliver(&subscriber, due).await;
-                        key
-                    });
+                    let task = async move { gateway.deliver(&subscriber, due).await };
+                    busy.insert(sending.spawn(task).id(), key);
                 }
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = noticed => (),
-                Some(ended) = sending.join_next() => ended.iter().for_each(|key| {
-                    busy.remove(key);
-                }),
+                Some(ended) = sending.join_next_with_id() => {
+                    let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+                    let key = busy.remove(&id);
+                    if let (Err(_), Some((_, number))) = (ended, key) {
+                        // It panicked, and would again at once.
+                        self.hold(number).await;
+                    }
+                }
                 () = tokio::time::sleep(LOOK_EVERY) => (),
             }
         }
         while sending.join_next().await.is_some() {}
+    }
+
+    /// Lets a notice wait that the gateway could not bring on its way.
+    async fn hold(&self, number: i64) {
+        let now_ms = (self.clock)();
+        let (next_ms, why) = (now_ms + HELD_MS, Fault::Internal.row().name);
+        self.note(number, Ended::Again { next_ms, why, answered: false }, now_ms).await;
+    }
+
+    /// Writes down what became of a notice.
+    async fn note(&self, number: i64, ended: Ended, at_ms: i64) {
+        if let Err(error) = self.store.end(number, ended, at_ms).await {
+            // It is still in the outbox, and is told again under the same id.
+            tracing::error!(error.kind = %error, "what became of a notice cannot be written");
+        }
     }
 
     /// A gauge is a float; counts are far below 2^52, up to where each is exact.
@@ -137,10 +154,10 @@ impl Gateway {
     async fn leaving(
         &self,
         subscriber: &Subscriber,
-        busy: &HashSet<(Subscription, i64)>,
+        busy: &HashMap<Id, (Subscription, i64)>,
     ) -> Vec<Due> {
         let (settings, now_ms) = (subscriber.settings(), (self.clock)());
-        let on_the_way = busy.iter().filter(|(name, _)| *name == settings.name).count();
+        let on_the_way = busy.values().filter(|(name, _)| *name == settings.name).count();
         let room = settings.in_flight_max.saturating_sub(on_the_way);
         if room == 0 || subscriber.rests(now_ms) {
             return Vec::new();
@@ -150,7 +167,8 @@ impl Gateway {
             tracing::error!(error.kind = %error, "the outbox cannot be read");
             Vec::new()
         });
-        due.retain(|due| !busy.contains(&(settings.name, due.number)));
+        let under_way = |due: &Due| busy.values().any(|key| *key == (settings.name, due.number));
+        due.retain(|due| !under_way(due));
         due.truncate(room);
         due
     }
@@ -179,10 +197,7 @@ impl Gateway {
                 "a notice is dead; the elder's later notices wait until somebody decides"
             );
         }
-        if let Err(error) = self.store.end(due.number, ended, now_ms).await {
-            // It is still in the outbox, and is told again under the same id.
-            tracing::error!(error.kind = %error, "what became of a notice cannot be written");
-        }
+        self.note(due.number, ended, now_ms).await;
     }
 
     async fn try_to_tell(&self, subscriber: &Subscriber, due: &Due) -> Ended {
