@@ -133,6 +133,8 @@ impl Gateway {
         if let Err(error) = self.store.end(number, ended, at_ms).await {
             // It is still in the outbox, and is told again under the same id.
             tracing::error!(error.kind = %error, "what became of a notice cannot be written");
+            // Not at once: the disk is full, or the store is closing.
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
