@@ -21,7 +21,7 @@ use super::gather::Resident;
 use super::question::Turn;
 use crate::audit::Entry;
 use crate::outbound::subscriber::Parcel;
-use crate::outbound::{LineError, Subscriber};
+use crate::outbound::{CircuitState, LineError, Subscriber};
 use crate::policy::{self, EventRow, Evidence, IDENTITY, Release, Scope};
 use crate::registry::answer::AnswerMeta;
 use crate::registry::notice::{self, Head};
@@ -52,6 +52,13 @@ mod why {
     pub const UNREACHABLE: &str = "unreachable";
     /// The receiver answered with an error.
     pub const FAILED: &str = "failed";
+}
+
+/// A notice on its way.
+struct Busy {
+    subscription: Subscription,
+    number: i64,
+    lanes: [Option<i64>; 2],
 }
 
 /// What one notice is about, decided and written.
@@ -86,7 +93,7 @@ impl Gateway {
     /// Delivers notices until it is told to stop, then lets those on their way end.
     pub async fn keep_delivering(self: Arc<Self>, stop: CancellationToken) {
         let mut sending = JoinSet::new();
-        let mut busy: HashMap<Id, (Subscription, i64)> = HashMap::new();
+        let mut busy: HashMap<Id, Busy> = HashMap::new();
         let mut counted_ms = i64::MIN;
         while !stop.is_cancelled() {
             let now_ms = (self.clock)();
@@ -98,7 +105,8 @@ impl Gateway {
             let noticed = self.store.noticed();
             for subscriber in self.subscribers.load_full().iter() {
                 for due in self.leaving(subscriber, &busy).await {
-                    let key = (subscriber.settings().name, due.number);
+                    let subscription = subscriber.settings().name;
+                    let key = Busy { subscription, number: due.number, lanes: due.lanes() };
                     let (gateway, subscriber) = (Arc::clone(&self), Arc::clone(subscriber));
                     let task = async move { gateway.deliver(&subscriber, due).await };
                     busy.insert(sending.spawn(task).id(), key);
@@ -110,7 +118,7 @@ impl Gateway {
                 Some(ended) = sending.join_next_with_id() => {
                     let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
                     let key = busy.remove(&id);
-                    if let (Err(_), Some((_, number))) = (ended, key) {
+                    if let (Err(_), Some(Busy { number, .. })) = (ended, key) {
                         // It panicked, and would again at once.
                         self.hold(number).await;
                     }
@@ -153,14 +161,16 @@ impl Gateway {
     }
 
     /// What of one subscription leaves now: as much as its line takes.
-    async fn leaving(
-        &self,
-        subscriber: &Subscriber,
-        busy: &HashMap<Id, (Subscription, i64)>,
-    ) -> Vec<Due> {
+    async fn leaving(&self, subscriber: &Subscriber, busy: &HashMap<Id, Busy>) -> Vec<Due> {
         let (settings, now_ms) = (subscriber.settings(), (self.clock)());
-        let on_the_way = busy.values().filter(|(name, _)| *name == settings.name).count();
-        let room = settings.in_flight_max.saturating_sub(on_the_way);
+        let own: Vec<&Busy> =
+            busy.values().filter(|one| one.subscription == settings.name).collect();
+        // One finds out whether a receiver that was down is back; the others are not decided.
+        let most = match subscriber.reading(now_ms).state {
+            CircuitState::Closed => settings.in_flight_max,
+            CircuitState::HalfOpen | CircuitState::Open => 1,
+        };
+        let room = most.saturating_sub(own.len());
         if room == 0 || subscriber.rests(now_ms) {
             return Vec::new();
         }
@@ -169,8 +179,10 @@ impl Gateway {
             tracing::error!(error.kind = %error, "the outbox cannot be read");
             Vec::new()
         });
-        let under_way = |due: &Due| busy.values().any(|key| *key == (settings.name, due.number));
-        due.retain(|due| !under_way(due));
+        // A lane is held by what is on its way, whatever is told again meanwhile.
+        let held =
+            |lane: Option<i64>| lane.is_some() && own.iter().any(|one| one.lanes.contains(&lane));
+        due.retain(|due| !due.lanes().into_iter().any(held));
         due.truncate(room);
         due
     }
@@ -217,7 +229,7 @@ impl Gateway {
         let parcel = Parcel { id: id(settings.name, due.number), body: told.body, entry };
         match subscriber.send(parcel, now_ms).await {
             Ok(()) => Ended::Delivered,
-            Err(error) => failed(subscriber, due, error, now_ms),
+            Err(error) => failed(subscriber, due, error, (self.clock)()),
         }
     }
 

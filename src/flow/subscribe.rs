@@ -110,14 +110,19 @@ impl Gateway {
         let name = subscriber.settings().name;
         let mut entries = Vec::with_capacity(changes.len());
         for change in changes {
-            let (word, token) = match change {
-                Enrol::Join(_, token) => ("joined", Some(*token)),
-                Enrol::Leave(reference) => ("left", self.store.enrolled(name, reference).await?),
+            let (reference, joins) = match change {
+                Enrol::Join(enrolled, token) => (&enrolled.reference, Some(*token)),
+                Enrol::Leave(reference) => (reference, None),
             };
-            let Some(token) = token else { continue };
-            let person = Some(self.pseudonym_of(&token).await?);
-            let circumstances = Self::about(turn, person, [].into());
-            entries.push(Entry::enrolment(scope, &format!("{name} {word}"), circumstances));
+            // Whoever had the reference is on the list no longer.
+            let leaves = self.store.enrolled(name, reference).await?;
+            let leaves = leaves.filter(|before| joins != Some(*before));
+            for (word, token) in [("left", leaves), ("joined", joins)] {
+                let Some(token) = token else { continue };
+                let person = Some(self.pseudonym_of(&token).await?);
+                let circumstances = Self::about(turn, person, [].into());
+                entries.push(Entry::enrolment(scope, &format!("{name} {word}"), circumstances));
+            }
         }
         let appending = entries.iter().map(|entry| self.append(entry));
         futures_util::future::try_join_all(appending).await.map(drop)
@@ -181,7 +186,7 @@ impl Gateway {
     ) -> Result<serde_json::Value, Fault> {
         let subject = match &verdict {
             Verdict::Retry(number) => format!("notice {number} tried again"),
-            Verdict::Skip(number) => format!("notice {number} given up"),
+            Verdict::Skip(number, _) => format!("notice {number} given up"),
             Verdict::Rewind(name, since_ms) => format!("{name} told again since {since_ms}"),
         };
         let mut entry = self.event(Kind::Replay, &subject);

@@ -81,7 +81,14 @@ impl Writer {
             return Ok(Settled::overlay(application.named_at.clone()));
         }
 
-        let (holder, _) = self.admit(&into, number)?;
+        let numbered = match into.known {
+            Some((entry, _)) if !into.unknown.is_empty() => Some(self.lanes_of(entry)?),
+            _ => None,
+        };
+        let (holder, root) = self.admit(&into, number)?;
+        if let Some(before) = numbered {
+            self.notice_numbers(&before, root, (at_ms, Some(number)))?;
+        }
         let mut moves = match stated {
             Some(stated) => self.place(holder, stated, (at_ms, Some(number)))?,
             None => Moves::default(),

@@ -27,7 +27,7 @@ impl Writer {
                         usize::from(self.join_list(subscription, (enrolled, token), at_ms)?);
                 }
                 Enrol::Leave(reference) => {
-                    let digest = self.keys.seen(reference.as_bytes());
+                    let digest = self.keys.seen(&of_subscription(subscription, reference));
                     left += self
                         .connection
                         .prepare_cached(
@@ -40,14 +40,15 @@ impl Writer {
         Ok(Answer::Enrolled(joined, left))
     }
 
-    /// Whether that is news. Who is enrolled again under one reference keeps his lane.
+    /// Whether that is news. A reference that means somebody else from now on is a new lane:
+    /// what waits in the old one was about the other.
     fn join_list(
         &mut self,
         subscription: Subscription,
         (enrolled, token): (&Enrolled, &Token),
         at_ms: i64,
     ) -> Result<bool, Stop> {
-        let reference = self.keys.seen(enrolled.reference.as_bytes());
+        let reference = self.keys.seen(&of_subscription(subscription, &enrolled.reference));
         let current = &self.generations.current;
         let (covered, either) = (current.cover(token), self.generations.covers(token));
         let known: Option<(i64, [u8; 32])> = self
@@ -57,26 +58,26 @@ impl Writer {
             )?
             .query_row((subscription.as_str(), reference), |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        let json = serde_json::to_vec(enrolled).map_err(|_| StoreError::Damaged)?;
-        let lane = match known {
-            Some((_, same)) if either.contains(&same) => return Ok(false),
-            Some((lane, _)) => lane,
-            None => {
-                self.connection
-                    .prepare_cached(
-                        "INSERT INTO enrolment (subscription, token, reference, sealed, at_ms) \
-                         VALUES (?1, ?2, ?3, x'', ?4)",
-                    )?
-                    .execute((subscription.as_str(), covered, reference, at_ms))?;
-                self.connection.last_insert_rowid()
+        if let Some((lane, before)) = known {
+            if either.contains(&before) {
+                return Ok(false);
             }
-        };
-        self.keys.wrap().seal(Place::enrolment(lane), &json, &mut self.scratch)?;
+            self.connection
+                .prepare_cached("DELETE FROM enrolment WHERE lane = ?1")?
+                .execute([lane])?;
+        }
+        let json = serde_json::to_vec(enrolled).map_err(|_| StoreError::Damaged)?;
         self.connection
             .prepare_cached(
-                "UPDATE enrolment SET token = ?2, sealed = ?3, generation = ?4 WHERE lane = ?1",
+                "INSERT INTO enrolment (subscription, token, reference, sealed, at_ms, \
+                 generation) VALUES (?1, ?2, ?3, x'', ?4, ?5)",
             )?
-            .execute((lane, covered, &self.scratch[..], current.number))?;
+            .execute((subscription.as_str(), covered, reference, at_ms, current.number))?;
+        let lane = self.connection.last_insert_rowid();
+        self.keys.wrap().seal(Place::enrolment(lane), &json, &mut self.scratch)?;
+        self.connection
+            .prepare_cached("UPDATE enrolment SET sealed = ?2 WHERE lane = ?1")?
+            .execute((lane, &self.scratch[..]))?;
         Ok(true)
     }
 
@@ -112,6 +113,11 @@ impl Writer {
     pub(super) fn is_anybody_enrolled(&self) -> rusqlite::Result<bool> {
         self.connection.prepare_cached("SELECT 1 FROM enrolment LIMIT 1")?.exists([])
     }
+}
+
+/// A reference beside the name of its subscription: two departments' are never the same.
+pub fn of_subscription(subscription: Subscription, reference: &str) -> Vec<u8> {
+    [subscription.as_str().as_bytes(), b"\0", reference.as_bytes()].concat()
 }
 
 /// The lanes of everybody whose identifier leads to this person, with their subscriptions.

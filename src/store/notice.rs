@@ -1,6 +1,6 @@
 //! 通知, what is in the outbox: put there, let go, ended, and decided on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
@@ -17,6 +17,8 @@ use crate::vocabulary::{Event, Subscription};
 
 /// How long an ended notice is kept, so that a subscriber can have it again; milliseconds.
 const KEPT_MS: i64 = 30 * 86_400_000;
+/// Why a notice that somebody gave up is told no more, whatever is told again.
+const GIVEN_UP: &str = "given-up";
 /// Ended notices that are cleared away in one commit.
 const CLEARED_MAX: i64 = 100;
 
@@ -40,9 +42,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts in the outbox that who is one person has changed, for everybody who enrolled one of
-    /// them: `placed` says of each entry whose it was and whose it is. An entry that has just
-    /// come is no news. Two lanes of one subscription wait for each other.
+    /// Puts in the outbox that who is one person has changed, for whoever enrolled two of them:
+    /// `placed` says of each entry whose it was and whose it is. An entry that has just come is
+    /// no news.
     pub(super) fn notice_moves(
         &mut self,
         placed: &[(PersonId, (PersonId, PersonId))],
@@ -62,17 +64,59 @@ impl Writer {
         let parted = |from: PersonId| came.iter().filter(|way| way.0 == from).count() > 1;
         let news = came.iter().filter(|(from, to)| joined(*to) || parted(*from));
         let news: BTreeSet<PersonId> = news.map(|(_, to)| *to).collect();
-        let mut told: BTreeSet<(String, i64)> = BTreeSet::new();
+        let mut told = Vec::new();
         for person in news {
-            let lanes = lanes(&self.connection, &self.generations, person)?;
-            told.extend(lanes.into_iter().map(|(lane, subscription)| (subscription, lane)));
+            told.extend(lanes(&self.connection, &self.generations, person)?);
         }
-        let mut before: Option<(String, i64)> = None;
-        for (subscription, lane) in told {
-            let other = before.as_ref().filter(|(known, _)| *known == subscription);
-            let other = other.map(|(_, lane)| *lane);
-            self.put((lane, other), (&subscription, IDENTITY), when)?;
-            before = Some((subscription, lane));
+        self.tell_who_is_one(told, when)
+    }
+
+    /// Puts in the outbox that a number a person has since is another lane's, where a second
+    /// lane of the subscription leads to that person.
+    pub(super) fn notice_numbers(
+        &mut self,
+        before: &[(i64, String)],
+        root: PersonId,
+        when: (i64, Option<i64>),
+    ) -> Result<(), Stop> {
+        let after = lanes(&self.connection, &self.generations, root)?;
+        if after.as_slice() == before {
+            return Ok(());
+        }
+        let gained = |subscription: &str| {
+            let own = |lane: &&(i64, String)| lane.1 == subscription;
+            after.iter().filter(own).ne(before.iter().filter(own))
+        };
+        let told = after.iter().filter(|(_, subscription)| gained(subscription));
+        self.tell_who_is_one(told.cloned().collect(), when)
+    }
+
+    /// The lanes of a person; none where nobody enrolled anybody.
+    pub(super) fn lanes_of(&mut self, entry: PersonId) -> Result<Vec<(i64, String)>, Stop> {
+        if !self.is_anybody_enrolled()? {
+            return Ok(Vec::new());
+        }
+        let root = self.root(entry)?;
+        Ok(lanes(&self.connection, &self.generations, root)?)
+    }
+
+    /// One reference alone hears nothing: that entries of a hospital were joined is not its
+    /// department's. Two lanes that became one, or were, wait for each other.
+    fn tell_who_is_one(
+        &mut self,
+        told: Vec<(i64, String)>,
+        when: (i64, Option<i64>),
+    ) -> Result<(), Stop> {
+        let mut of: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        for (lane, subscription) in told {
+            of.entry(subscription).or_default().insert(lane);
+        }
+        for (subscription, lanes) in of.into_iter().filter(|(_, lanes)| lanes.len() > 1) {
+            let mut before = None;
+            for lane in lanes {
+                self.put((lane, before), (&subscription, IDENTITY), when)?;
+                before = Some(lane);
+            }
         }
         Ok(())
     }
@@ -94,7 +138,7 @@ impl Writer {
     }
 
     pub(super) fn end(&mut self, number: i64, ended: Ended, at_ms: i64) -> Result<Answer, Stop> {
-        // A notice that was given up or is told again meanwhile is what was decided last.
+        // What is told again meanwhile comes first, and this one once more behind it.
         let (state, tried, next_ms, why, ended_ms) = match ended {
             Ended::Delivered => (1, 1, 0, None, Some(at_ms)),
             Ended::Again { next_ms, why, answered } => {
@@ -106,7 +150,9 @@ impl Writer {
         self.connection
             .prepare_cached(
                 "UPDATE outbox SET state = ?2, tries = tries + ?3, next_ms = ?4, why = ?5, \
-                 ended_ms = ?6 WHERE number = ?1 AND state = 0",
+                 ended_ms = ?6 WHERE number = ?1 AND state = 0 AND NOT (?2 = 1 AND EXISTS \
+                 (SELECT 1 FROM outbox AS before WHERE before.state = 0 \
+                 AND before.number < ?1 AND before.lane = outbox.lane))",
             )?
             .execute((number, state, tried, next_ms, why, ended_ms))?;
         self.connection
@@ -130,14 +176,17 @@ impl Writer {
         };
         let changed = match verdict {
             Verdict::Retry(number) => dead("state = 0, tries = 0, next_ms = 0", *number)?,
-            Verdict::Skip(number) => dead("state = 3, ended_ms = at_ms", *number)?,
+            Verdict::Skip(number, at_ms) => {
+                dead(&format!("state = 3, why = '{GIVEN_UP}', ended_ms = {at_ms}"), *number)?
+            }
             Verdict::Rewind(subscription, since_ms) => self
                 .connection
                 .prepare_cached(
                     "UPDATE outbox SET state = 0, tries = 0, next_ms = 0, ended_ms = NULL \
-                     WHERE subscription = ?1 AND at_ms >= ?2 AND state IN (1, 3)",
+                     WHERE subscription = ?1 AND at_ms >= ?2 AND state IN (1, 3) \
+                     AND why IS NOT ?3",
                 )?
-                .execute((subscription.as_str(), since_ms))?,
+                .execute((subscription.as_str(), since_ms, GIVEN_UP))?,
         };
         self.noticed = true;
         Ok(Answer::Changed(changed))
@@ -151,7 +200,7 @@ pub fn due(
     (subscription, now_ms, limit): (Subscription, i64, usize),
 ) -> Result<Vec<Due>, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, generation \
+        "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, generation, other \
          FROM outbox AS one \
          LEFT JOIN enrolment ON enrolment.lane = one.lane \
          WHERE one.subscription = ?1 AND state = 0 AND next_ms <= ?2 \
@@ -168,11 +217,11 @@ pub fn due(
             _ => None,
         };
         let event: String = row.get(2)?;
-        Ok((row.get(0)?, row.get(1)?, event, row.get(3)?, row.get(4)?, enrolled))
+        Ok((row.get(0)?, (row.get(1)?, row.get(8)?), event, row.get(3)?, row.get(4)?, enrolled))
     })?;
     let mut found = Vec::new();
     for row in rows {
-        let (number, lane, event, at_ms, tries, enrolled) = row?;
+        let (number, (lane, other), event, at_ms, tries, enrolled) = row?;
         let event = Event::parse(&event).map_err(|_| StoreError::Damaged)?;
         let enrolled = match enrolled {
             Some((sealed, token, number)) => {
@@ -181,7 +230,7 @@ pub fn due(
             }
             None => None,
         };
-        found.push(Due { number, lane, event, at_ms, tries, enrolled });
+        found.push(Due { number, lane, other, event, at_ms, tries, enrolled });
     }
     Ok(found)
 }
@@ -212,7 +261,7 @@ pub fn standings(connection: &Connection) -> rusqlite::Result<Vec<Standing>> {
 /// Dead notices after a number, oldest first.
 pub fn dead(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<Vec<Dead>> {
     let mut select = connection.prepare_cached(
-        "SELECT number, subscription, event, at_ms, tries, why FROM outbox \
+        "SELECT number, subscription, event, at_ms, tries, why, journal FROM outbox \
          WHERE state = 2 AND number > ?1 ORDER BY number LIMIT ?2",
     )?;
     let rows = select.query_map((after, limited(limit)), |row| {
@@ -223,6 +272,7 @@ pub fn dead(connection: &Connection, after: i64, limit: usize) -> rusqlite::Resu
             at_ms: row.get(3)?,
             tries: row.get(4)?,
             why: row.get(5)?,
+            journal: row.get(6)?,
         })
     })?;
     rows.collect()

@@ -61,6 +61,8 @@ pub struct Due {
     pub number: i64,
     /// Its lane.
     pub lane: i64,
+    /// The other lane it is about, where two became one.
+    pub other: Option<i64>,
     /// Of what it tells.
     pub event: Event,
     /// When that happened, in milliseconds since 1970.
@@ -69,6 +71,14 @@ pub struct Due {
     pub tries: i64,
     /// About whom, as the department said; `None` if he was taken off the list since.
     pub enrolled: Option<(Enrolled, Token)>,
+}
+
+impl Due {
+    /// The lanes it holds.
+    #[must_use]
+    pub const fn lanes(&self) -> [Option<i64>; 2] {
+        [Some(self.lane), self.other]
+    }
 }
 
 /// What became of a try.
@@ -96,9 +106,9 @@ pub enum Ended {
 pub enum Verdict {
     /// A dead one is tried again.
     Retry(i64),
-    /// A dead one is given up, and its lane goes on.
-    Skip(i64),
-    /// Everything delivered or passed over since then is told again, in order.
+    /// A dead one is given up for good, and its lane goes on; when, milliseconds since 1970.
+    Skip(i64, i64),
+    /// Everything delivered since then, or that could not be told, is told again, in order.
     Rewind(Subscription, i64),
 }
 
@@ -146,6 +156,8 @@ pub struct Dead {
     pub tries: i64,
     /// Why it is dead.
     pub why: Option<String>,
+    /// The message that told of it, if one did.
+    pub journal: Option<i64>,
 }
 
 impl Store {
@@ -174,7 +186,7 @@ impl Store {
         subscription: Subscription,
         reference: &str,
     ) -> Result<Option<Token>, StoreError> {
-        let digest = self.keys.seen(reference.as_bytes());
+        let digest = self.keys.seen(&enrolment::of_subscription(subscription, reference));
         let read = move |connection: &Connection, generations: &Generations| {
             let mut select = connection.prepare_cached(
                 "SELECT token, generation FROM enrolment \
@@ -202,20 +214,6 @@ impl Store {
             notice::due(connection, (&keys, generations), (subscription, now_ms, limit))
         };
         self.by_generation(read).await
-    }
-
-    /// When a notice waits next, in milliseconds since 1970.
-    ///
-    /// # Errors
-    /// [`StoreError::Sql`].
-    pub async fn next_due(&self, subscription: Subscription) -> Result<Option<i64>, StoreError> {
-        let read = move |connection: &Connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT min(next_ms) FROM outbox WHERE subscription = ?1 AND state = 0",
-            )?;
-            Ok(select.query_row([subscription.as_str()], |row| row.get(0))?)
-        };
-        self.readers.read(read).await
     }
 
     /// Which other references of the lane's subscription mean the same elder now.

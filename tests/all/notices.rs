@@ -442,3 +442,86 @@ fn a_subscription_to_what_its_purpose_does_not_open_stops_the_start() {
     check("living-check", "", "names no events");
     check("emergency-card", "\"death\"", "purpose-not-granted");
 }
+
+#[test]
+fn a_reference_that_means_somebody_else_tells_nothing_old_of_him() {
+    let site = Site::start("\"death\"");
+    let (before, after) = (Resident::new(), Resident::new());
+    site.receiver.answers(|_| 503);
+    site.enrol(&before, "A");
+    dies(&site.rig, &before.citizen, 1);
+    dies(&site.rig, &after.citizen, 2);
+    site.enrol(&after, "A");
+    site.receiver.answers(|_| 200);
+    site.settled();
+    assert!(site.receiver.taken().is_empty(), "a death was told of somebody else");
+    let ledger = site.rig.ledger(&["export"]);
+    assert_eq!(ledger.matches("payments joined").count(), 2);
+    assert_eq!(ledger.matches("payments left").count(), 1, "who was taken off is not entered");
+    dies(&site.rig, &after.citizen, 3);
+    assert_eq!(site.taken(1).len(), 1);
+}
+
+/// An admission whose PID-3 is this.
+fn admitted_as(site: &Site, resident: &Resident, numbers: &str) {
+    let mut message = Message::new("A01", resident);
+    message.segments[1] = message.segments[1].replace(&resident.identifiers(), numbers);
+    let reply = site.rig.mllp().exchange(&message.bytes()).unwrap();
+    assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+}
+
+#[test]
+fn who_is_one_person_is_told_where_two_references_are_concerned_and_nowhere_else() {
+    let site = Site::start("\"death\", \"identity\"");
+    let resident = Resident::new();
+    let card = format!("C{:09}", unique() % 1_000_000_000);
+    let local = format!("{}^^^HOSP-A^MR", resident.local);
+    let other = format!("X{}^^^HOSP-A^MR", resident.local);
+    site.enrol(&resident, "ID");
+    admitted_as(&site, &resident, &resident.identifiers());
+    admitted_as(&site, &resident, &format!("{other}~{card}^^^CARD^HC"));
+    let mut merge = Message::new("A40", &resident);
+    merge.segments.push(format!("MRG|{other}"));
+    let reply = site.rig.mllp().exchange(&merge.bytes()).unwrap();
+    assert_eq!(field(&reply, "MSA-1"), "AA");
+    site.settled();
+    assert_eq!(site.receiver.count(), 0, "that a hospital merged its entries is nobody's");
+
+    // A second reference of another elder, whose number turns out to be the first one's.
+    let second = format!("D{:09}", unique() % 1_000_000_000);
+    let identifier = json!({ "kind": "health-card", "value": second });
+    let elder = json!({ "identifier": identifier, "reference": "CARD" });
+    let reply = site.ask(CLERK, &json!({ "subscription": PAYMENTS, "enrol": [elder] }));
+    assert_eq!(reply.status, 200, "{}", text(&reply));
+    admitted_as(
+        &site,
+        &resident,
+        &format!("{local}~{}^^^GA^NI~{second}^^^CARD^HC", resident.citizen),
+    );
+    let mut told: Vec<_> = site
+        .taken(2)
+        .iter()
+        .map(|one| (one["reference"].to_string(), one["same_as"].to_string()))
+        .collect();
+    told.sort();
+    let expect = [("\"CARD\"", "[\"ID\"]"), ("\"ID\"", "[\"CARD\"]")];
+    assert_eq!(told, expect.map(|(one, other)| (one.to_owned(), other.to_owned())));
+}
+
+#[test]
+fn a_receiver_that_is_down_costs_one_entry_a_pause() {
+    let site = Site::start("\"death\"");
+    let residents: Vec<_> = (0..8).map(|_| Resident::new()).collect();
+    for (index, resident) in residents.iter().enumerate() {
+        site.enrol(resident, &format!("E{index}"));
+    }
+    site.receiver.answers(|_| 503);
+    residents.iter().for_each(|resident| dies(&site.rig, &resident.citizen, 1));
+    until("it was tried some times", || (site.receiver.count() > 20).then_some(()));
+    site.rig.stop();
+    // Every notice that is in the ledger came to the receiver.
+    let ledger = site.rig.ledger(&["export"]);
+    let entered = ledger.lines().filter(|line| line.contains("delivery")).count();
+    let came = site.receiver.count();
+    assert!(entered <= came + 1, "{entered} entries, {came} notices came");
+}

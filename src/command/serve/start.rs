@@ -310,7 +310,9 @@ async fn carry(
         Order::Notices { about } => match about {
             Notices::List => gateway.notices().await,
             Notices::Retry { number } => gateway.decide_notices(Verdict::Retry(number), user).await,
-            Notices::Skip { number } => gateway.decide_notices(Verdict::Skip(number), user).await,
+            Notices::Skip { number } => {
+                gateway.decide_notices(Verdict::Skip(number, now_ms()), user).await
+            }
             Notices::Rewind { subscription, since_ms } => {
                 gateway.decide_notices(Verdict::Rewind(subscription, since_ms), user).await
             }
