@@ -42,6 +42,7 @@ mod push;
 mod query;
 mod readme;
 mod realclients;
+mod references;
 mod reload;
 mod review;
 mod rig;
