@@ -389,7 +389,7 @@ fn a_receiver_that_is_down_costs_one_entry_a_pause() {
     }
     site.receiver.answers(|_| 503);
     residents.iter().for_each(|resident| dies(&site.rig, &resident.citizen, 1));
-    until("it was tried some times", || (site.receiver.count() > 20).then_some(()));
+    until("it was tried some times", || (site.receiver.count() > 12).then_some(()));
     site.rig.stop();
     // Every notice that is in the ledger came to the receiver, but for those that were entered
     // while the first failures closed the way.
