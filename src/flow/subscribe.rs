@@ -56,29 +56,29 @@ impl Gateway {
             ..Fault::SubscriptionUnknown.into()
         })?;
         let scope = self.scope_of(turn, &subscriber)?;
-        let (entry, done) = match &request.wish {
+        let subscription = request.subscription;
+        let (subject, changes) = match &request.wish {
             Wish::Elders { enrol, leave } => {
                 let changes = self.changes(enrol, leave)?;
                 self.enter_enrolments(turn, (&subscriber, &scope), &changes).await?;
-                let subject = format!("{} enrolments", request.subscription);
-                let entry = Entry::enrolment(&scope, &subject, Self::about(turn, None, [].into()));
-                let appended = self.append(&entry).await?;
-                let (joined, left) =
-                    self.store.enrol(request.subscription, changes, turn.at_ms).await?;
-                ((entry, appended), (Some(joined), Some(left), None))
+                (format!("{subscription} enrolments"), changes)
+            }
+            Wish::Rewind(since) => (format!("{subscription} told again since {since}"), Vec::new()),
+        };
+        let entry = Entry::enrolment(&scope, &subject, Self::about(turn, None, [].into()));
+        let appended = self.append(&entry).await?;
+        let (mut enrolled, mut left, mut again) = (None, None, None);
+        match request.wish {
+            Wish::Elders { .. } => {
+                let changed = self.store.enrol(subscription, changes, turn.at_ms).await?;
+                (enrolled, left) = (Some(changed.0), Some(changed.1));
             }
             Wish::Rewind(since) => {
-                let subject = format!("{} told again since {since}", request.subscription);
-                let entry = Entry::enrolment(&scope, &subject, Self::about(turn, None, [].into()));
-                let appended = self.append(&entry).await?;
-                let verdict = Verdict::Rewind(request.subscription, since.saturating_mul(1000));
-                let again = self.store.decide(verdict).await?;
-                ((entry, appended), (None, None, Some(again)))
+                let verdict = Verdict::Rewind(subscription, since.saturating_mul(1000));
+                again = Some(self.store.decide(verdict).await?);
             }
-        };
-        let ((entry, appended), (enrolled, left, again)) = (entry, done);
+        }
         let receipt = entry.receipt.to_string();
-        let subscription = request.subscription;
         let done = Done { receipt: &receipt, subscription, enrolled, left, again };
         let body = notice::write_done(&done);
         Ok(Answered { status: 200, media: JSON, body, entry: Some(appended) })

@@ -30,11 +30,10 @@ impl Writer {
         wishes: &[Wish],
         (at_ms, journal): (i64, i64),
     ) -> Result<(), Stop> {
-        if wishes.is_empty() || !self.is_anybody_enrolled()? {
+        if wishes.is_empty() {
             return Ok(());
         }
-        let root = self.root(holder)?;
-        for (lane, subscription) in lanes(&self.connection, &self.generations, root)? {
+        for (lane, subscription) in self.lanes_of(holder)? {
             for wish in wishes.iter().filter(|wish| wish.subscription.as_str() == subscription) {
                 self.put((lane, None), (&subscription, wish.event), (at_ms, Some(journal)))?;
             }
