@@ -134,19 +134,21 @@ impl Gateway {
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;
-        let scope = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
+        let admission = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
         if let (Whom::Described(who), Some(window)) = (&inquiry.whom, question.writing.window()) {
-            let asked = (&scope, wanted);
+            let asked = (&admission, wanted);
             return self.disclose_each((turn, question), asked, (who, window)).await;
         }
-        let resident = self.meant_by(turn, &scope, &inquiry.whom).await?;
+        let resident = self.meant_by(turn, &admission, &inquiry.whom).await?;
         let about = |refused: Refused| Refused { person: resident.person, ..refused };
-        self.afford(turn, &scope, &resident).await.map_err(|error| about(error.into()))?;
-        let gathered = self.gather(turn, &scope, &resident).await.map_err(about)?;
+        self.afford(turn, &admission, &resident).await.map_err(|error| about(error.into()))?;
+        let gathered = self.gather(turn, &admission, &resident).await.map_err(about)?;
+        let records = gathered.records();
         if let Whom::Identifier(identifier) = &inquiry.whom {
-            card::usable(identifier, &gathered.records())?;
+            card::usable(identifier, &records)?;
         }
-        let release = policy::decide(&scope, wanted, &gathered.records(), &self.keys);
+        let scope = admission.towards(&records, turn.at_ms / 1000);
+        let release = policy::decide(&scope, wanted, &records, &self.keys);
         let entry = Entry::disclosure(
             &release,
             self.circumstances(turn, Some(&resident), gathered.states()),
@@ -159,9 +161,9 @@ impl Gateway {
         };
         let written = question.writing.answer(&rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
-        let appended = self.append_answer(&scope, &entry).await;
+        let appended = self.append_answer(&admission, &entry).await;
         let appended = appended.map_err(|error| about(error.into()))?;
-        counters::answered(&scope);
+        counters::answered(&admission);
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry: Some(appended) })
     }

@@ -6,7 +6,7 @@ use super::entry::{Entry, Kind};
 use super::reference::Reference;
 use super::tree::Hash;
 use crate::identity::Pseudonym;
-use crate::policy::{Evidence, Release, Scope};
+use crate::policy::{Admission, Evidence, Release};
 use crate::vocabulary::{Department, Fault, Freshness, Role, Source};
 
 /// What an entry needs that no decision knows.
@@ -39,13 +39,17 @@ impl Entry {
         Self { subject, ..Self::of(Kind::Delivery, release, circumstances) }
     }
 
-    /// A department wishes to be told of events about a person, or no longer; `scope` is the
+    /// A department wishes to be told of events about a person, or no longer; `admission` is the
     /// one its notices are decided under.
     #[must_use]
-    pub fn enrolment(scope: &Scope, subject: &str, circumstances: Circumstances<'_>) -> Self {
+    pub fn enrolment(
+        admission: &Admission,
+        subject: &str,
+        circumstances: Circumstances<'_>,
+    ) -> Self {
         let mut entry = Self::at(Kind::Enrolment, circumstances);
         entry.subject = Some(Reference::new(subject));
-        entry.under(scope);
+        entry.under(admission);
         entry
     }
 
@@ -103,7 +107,8 @@ impl Entry {
 
     fn of(kind: Kind, release: &Release, circumstances: Circumstances<'_>) -> Self {
         let mut entry = Self::at(kind, circumstances);
-        entry.under(release.scope());
+        entry.under(release.admission());
+        entry.rules.extend(release.scope().grounds());
         for released in release.released() {
             entry.elements.insert(released.tier(), released.element().id);
             entry.rules.extend(released.rules().iter().map(|rule| rule.to_string()));
@@ -117,13 +122,13 @@ impl Entry {
     }
 
     /// Who, in which role, what for, and by which policies.
-    fn under(&mut self, scope: &Scope) {
-        self.department = Some(scope.department());
-        self.role = Some(scope.role());
-        self.purpose = Some(scope.purpose());
-        self.legal_basis = Some(scope.terms().legal_basis.zh.clone());
-        self.policy = Some(scope.version().to_owned());
-        self.bring(scope.evidence());
+    fn under(&mut self, admission: &Admission) {
+        self.department = Some(admission.department());
+        self.role = Some(admission.role());
+        self.purpose = Some(admission.purpose());
+        self.legal_basis = Some(admission.terms().legal_basis.zh.clone());
+        self.policy = Some(admission.version().to_owned());
+        self.bring(admission.evidence());
     }
 
     fn bring(&mut self, evidence: &Evidence) {

@@ -73,7 +73,7 @@ pub(crate) fn release(department: &str, role: &str, purpose: &str) -> Release {
         reason: None,
         asker: Some("0017".to_owned()),
     };
-    let scope = policies().admit(who, purpose, evidence).unwrap();
+    let admission = policies().admit(who, purpose, evidence).unwrap();
     let citizen = Identifier::new(IdentifierKind::CitizenId, SECRETS[0]);
     let assessed = [
         ("DE02.01.030.00", Value::Identifier(citizen)),
@@ -82,6 +82,7 @@ pub(crate) fn release(department: &str, role: &str, purpose: &str) -> Release {
     ];
     let record = record("ability-assessment", "elder-registry", &assessed);
     let gathered = [Gathered { record: &record, as_of: 1_795_000_000 }];
+    let scope = admission.towards(&gathered, 1_795_000_000);
     decide(&scope, None, &gathered, &Keys::derive(&[1; 32]))
 }
 

@@ -121,14 +121,14 @@ impl Compiled {
         let outbound::SubscriptionSettings { name, department, role, purpose, events, .. } =
             settings;
         let asker = (*department, *role);
-        let scope = self.policies.admit(asker, purpose.as_str(), Evidence::default());
-        let scope = scope.map_err(|refusal| {
+        let admission = self.policies.admit(asker, purpose.as_str(), Evidence::default());
+        let admission = admission.map_err(|refusal| {
             format!("subscription {name}: {department} {role} for {purpose}: {refusal}")
         })?;
         for id in events {
             let event = self.policies.events().event(*id);
             let event = event.ok_or_else(|| format!("subscription {name}: no event {id}"))?;
-            if !event.is_open_to(scope.terms()) {
+            if !event.is_open_to(admission.terms()) {
                 return Err(format!("subscription {name}: {purpose} opens nothing of event {id}"));
             }
         }

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::{Failure, say};
 use crate::config::files::read_folder;
-use crate::policy::{Evidence, Explanation, PolicySet, Refusal, Scope};
+use crate::policy::{Admission, ConsentTerms, Evidence, Explanation, PolicySet, Refusal};
 use crate::vocabulary::{
-    Catalogue, CodeTables, Department, Diagnostic, ElementId, Files, Role, Tier,
+    Catalogue, CodeTables, Department, Diagnostic, ElementId, Files, Relation, Role, Tier,
 };
 
 /// Explains what a department would get for a purpose, element by element.
@@ -32,6 +32,9 @@ pub struct Args {
     /// Without evidence (call, case, reason); else all of it is taken as given.
     #[arg(long)]
     without_evidence: bool,
+    /// A relation of the department to the person, as in `relations.toml`; may stand several times.
+    #[arg(long)]
+    relation: Vec<String>,
     /// Folder of the mapping files.
     #[arg(long, default_value = "mappings")]
     mappings: PathBuf,
@@ -50,6 +53,7 @@ struct Explained {
     role: Role,
     purpose: String,
     policy: String,
+    consent: ConsentTerms,
     elements: Vec<Explanation>,
 }
 
@@ -76,22 +80,31 @@ fn explain(set: &PolicySet, args: &Args) -> Result<Vec<Explained>, Failure> {
     let known = set.know(element.as_slice());
     let named = args.element.as_deref().unwrap_or_default();
     known.map_err(|_| Failure(format!("there is no element {named}")))?;
+    let relations = args.relation.iter().map(|name| Relation::parse(name)).collect();
+    let relations: Vec<_> =
+        Result::map_err(relations, |error| Failure::during("--relation", error))?;
     let explained = roles(set, department, args)?.into_iter().map(|role| {
-        let scope = set.admit((department, role), &args.purpose, evidence(args));
-        let scope = scope.map_err(|refusal| refused(department, role, &refusal))?;
-        Ok(explained(set, &scope, element))
+        let admission = set.admit((department, role), &args.purpose, evidence(args));
+        let admission = admission.map_err(|refusal| refused(department, role, &refusal))?;
+        explained(&admission, &relations, element)
     });
     explained.collect()
 }
 
-fn explained(set: &PolicySet, scope: &Scope, element: Option<ElementId>) -> Explained {
-    Explained {
-        department: scope.department(),
-        role: scope.role(),
-        purpose: scope.purpose().to_string(),
-        policy: scope.version().to_owned(),
-        elements: set.explain(scope, element),
-    }
+fn explained(
+    admission: &Admission,
+    relations: &[Relation],
+    element: Option<ElementId>,
+) -> Result<Explained, Failure> {
+    let elements = admission.explain(relations, element);
+    Ok(Explained {
+        department: admission.department(),
+        role: admission.role(),
+        purpose: admission.purpose().to_string(),
+        policy: admission.version().to_owned(),
+        consent: admission.terms().consent,
+        elements: elements.ok_or_else(|| Failure("there is no such relation".to_owned()))?,
+    })
 }
 
 /// The role asked for, or every role of the department the purpose is granted to.
@@ -140,8 +153,15 @@ fn load(mappings: &Path, policies: &Path) -> Result<PolicySet, Failure> {
 
 /// One line for each element: tier, element, treatment or what could be done, rules.
 fn table(explained: &Explained) -> String {
-    let Explained { department, role, purpose, policy, elements } = explained;
+    let Explained { department, role, purpose, policy, consent, elements } = explained;
     let mut out = format!("{department} {role} · {purpose} · policy {policy}\n");
+    match consent {
+        ConsentTerms::Needed => {
+            out.push_str("  须经本人同意 with the person's consent alone\n");
+        }
+        ConsentTerms::MayRefuse => out.push_str("  本人可拒绝 unless the person refuses\n"),
+        ConsentTerms::NotNeeded => (),
+    }
     for one in elements {
         let what = match (one.tier, one.treatment, &one.remedy) {
             (Tier::Withheld, _, Some(remedy)) => format!("{} {}", remedy.zh, remedy.en),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use metrics::{counter, histogram};
 
-use crate::policy::Scope;
+use crate::policy::Admission;
 use crate::store::{Kept, StoreError};
 use crate::translate::{Bins, Form};
 use crate::vocabulary::{Fault, Source};
@@ -75,8 +75,9 @@ pub(super) fn foreign(upstream: Source, records: u64) {
 }
 
 /// One answered question.
-pub(super) fn answered(scope: &Scope) {
-    let (department, purpose) = (scope.department().to_string(), scope.purpose().to_string());
+pub(super) fn answered(admission: &Admission) {
+    let department = admission.department().to_string();
+    let purpose = admission.purpose().to_string();
     counter!(
         "kangqiao_inquiries_total",
         "department" => department, "purpose" => purpose, "outcome" => "answered"

@@ -22,7 +22,7 @@ use super::question::Turn;
 use crate::audit::Entry;
 use crate::outbound::subscriber::Parcel;
 use crate::outbound::{CircuitState, LineError, Subscriber};
-use crate::policy::{self, EventRow, Evidence, IDENTITY, Release, Scope};
+use crate::policy::{self, Admission, EventRow, Evidence, IDENTITY, Release};
 use crate::registry::answer::AnswerMeta;
 use crate::registry::notice::{self, Head};
 use crate::store::outbox::{Due, Ended, Wish};
@@ -245,7 +245,7 @@ impl Gateway {
         let event = events.event(due.event).filter(|event| settings.events.contains(&event.id));
         let Some(event) = event else { return Ok(Err(why::UNSUBSCRIBED)) };
         let Some((enrolled, token)) = &due.enrolled else { return Ok(Err(why::UNENROLLED)) };
-        let scope = self.scope_of(turn, subscriber)?;
+        let admission = self.admission_of(turn, subscriber)?;
         let person = match self.store.person(&[*token]).await {
             // Whose number it is has to be settled first; until then it is nobody's to tell.
             Err(StoreError::Conflict) => return Err(Fault::IdentityConflict),
@@ -254,7 +254,9 @@ impl Gateway {
         let identifier = enrolled.identifier.clone();
         let resident = Resident { identifier, token: *token, person };
         let gathered = self.gather_told(turn, &resident).await.map_err(|refused| refused.fault)?;
-        let release = policy::decide(&scope, Some(&event.tells), &gathered.records(), &self.keys);
+        let records = gathered.records();
+        let scope = admission.towards(&records, turn.at_ms / 1000);
+        let release = policy::decide(&scope, Some(&event.tells), &records, &self.keys);
         if release.released().len() == 0 && event.id != IDENTITY {
             return Ok(Err(why::WITHHELD));
         }
@@ -281,8 +283,12 @@ impl Gateway {
         Ok(Ok(Told { entry, body }))
     }
 
-    /// Under which scope a subscription is told, if it still may be.
-    pub(super) fn scope_of(&self, turn: &Turn, subscriber: &Subscriber) -> Result<Scope, Fault> {
+    /// As whom a subscription is told, if it still may be.
+    pub(super) fn admission_of(
+        &self,
+        turn: &Turn,
+        subscriber: &Subscriber,
+    ) -> Result<Admission, Fault> {
         let settings = subscriber.settings();
         let asker = (settings.department, settings.role);
         let purpose = settings.purpose.as_str();

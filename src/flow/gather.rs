@@ -12,7 +12,7 @@ use super::{Gateway, OWN, counters};
 use crate::audit::Entry;
 use crate::identity::{PersonId, Subject, Token};
 use crate::outbound::Upstream;
-use crate::policy::{self, Evidence, Scope, Stale};
+use crate::policy::{self, Admission, Evidence, Stale};
 use crate::registry::{self, Body, answer::SourceReport, platform};
 use crate::store::StoreError;
 use crate::store::cache::{Fetched, Records};
@@ -46,6 +46,10 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    fn new(turn: &Turn, parts: Vec<(Source, Fetched)>) -> Self {
+        Self { parts, derived: None, at: turn.at_ms / 1000 }
+    }
+
     /// With what follows from the records beside them.
     fn derived(self, turn: &Turn) -> Self {
         let records = self.parts.iter().flat_map(|(_, part)| part.records.iter());
@@ -87,33 +91,36 @@ impl Gateway {
         Ok(Resident { identifier: Identifier::new(kind, identifier.normalised()?), token, person })
     }
 
-    /// Asks the own store and every upstream system of the purpose, all at once.
+    /// Asks the own store, then every upstream system of the purpose, all at once. Where the
+    /// person's consent is needed and is not there, no system hears of the question.
     pub(super) async fn gather(
         &self,
         turn: &Turn,
-        scope: &Scope,
+        admission: &Admission,
         resident: &Resident,
     ) -> Result<Gathered, Refused> {
-        let terms = scope.terms();
-        let upstreams = self.upstreams.load_full();
-        let asked = terms.upstreams.iter().map(async |name| {
-            match upstreams.iter().find(|upstream| upstream.name() == *name) {
-                Some(upstream) => self.ask_upstream(turn, upstream, resident).await,
-                // The purpose needs what nobody configured: as good as down.
-                None => (*name, Fetched::unavailable()),
-            }
-        });
-        let (own, theirs) =
-            futures_util::future::join(self.ask_store(turn, resident), join_all(asked)).await;
-        let parts: Vec<_> = std::iter::once(own).chain(theirs).collect();
-        let down = parts.iter().any(|(_, part)| match part.state {
+        let terms = admission.terms();
+        let mut gathered = Gathered::new(turn, vec![self.ask_store(turn, resident).await]);
+        let scope = admission.towards(&gathered.records(), gathered.at);
+        if !scope.lacks_consent() {
+            let upstreams = self.upstreams.load_full();
+            let asked = terms.upstreams.iter().map(async |name| {
+                match upstreams.iter().find(|upstream| upstream.name() == *name) {
+                    Some(upstream) => self.ask_upstream(turn, upstream, resident).await,
+                    // The purpose needs what nobody configured: as good as down.
+                    None => (*name, Fetched::unavailable()),
+                }
+            });
+            gathered.parts.extend(join_all(asked).await);
+        }
+        let down = gathered.parts.iter().any(|(_, part)| match part.state {
             Freshness::Cached | Freshness::Fresh => false,
             Freshness::Stale | Freshness::Unavailable => true,
         });
         if down && terms.stale == Stale::Refuse {
             return Err(Fault::UpstreamUnavailable.into());
         }
-        Ok(Gathered { parts, derived: None, at: turn.at_ms / 1000 }.derived(turn))
+        Ok(gathered.derived(turn))
     }
 
     /// The own store alone.
@@ -126,7 +133,7 @@ impl Gateway {
         match own.1.state {
             Freshness::Unavailable => Err(Fault::Unavailable.into()),
             Freshness::Cached | Freshness::Fresh | Freshness::Stale => {
-                Ok(Gathered { parts: vec![own], derived: None, at: turn.at_ms / 1000 })
+                Ok(Gathered::new(turn, vec![own]))
             }
         }
     }
@@ -145,8 +152,7 @@ impl Gateway {
         };
         let (state, as_of_ms) = (Freshness::Fresh, Some(turn.at_ms));
         let own = Fetched { state, records: Arc::new(records), as_of_ms };
-        let parts = vec![(OWN, own)];
-        Ok(Gathered { parts, derived: None, at: turn.at_ms / 1000 }.derived(turn))
+        Ok(Gathered::new(turn, vec![(OWN, own)]).derived(turn))
     }
 
     /// What the own store has of a person of the index.
@@ -201,8 +207,10 @@ impl Gateway {
         };
         let admitted =
             turn.rules.policies.admit(asker, platform::PURPOSE.as_str(), Evidence::default());
-        let scope = admitted.map_err(|refusal| refusal.fault)?;
-        let subject = [policy::Gathered { record: &subject, as_of: turn.at_ms / 1000 }];
+        let admission = admitted.map_err(|refusal| refusal.fault)?;
+        let now = turn.at_ms / 1000;
+        let subject = [policy::Gathered { record: &subject, as_of: now }];
+        let scope = admission.towards(&subject, now);
         let release = policy::decide(&scope, None, &subject, &self.keys);
         let circumstances = self.circumstances(turn, Some(resident), BTreeMap::new());
         let entry = Entry::location(&release, circumstances);

@@ -13,7 +13,7 @@ use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{PersonId, Pseudonym};
 use crate::outbound::{Subscriber, Upstream};
-use crate::policy::Scope;
+use crate::policy::Admission;
 use crate::registry::whom::Whom;
 use crate::store::budget::Spending;
 use crate::store::{Change, LedgerRow, StoreError, WriteEntry};
@@ -30,11 +30,11 @@ impl Gateway {
     /// Makes the entry of an answer durable, within the budget of who asks.
     pub(super) async fn append_answer(
         &self,
-        scope: &Scope,
+        admission: &Admission,
         entry: &Entry,
     ) -> Result<(u64, String), StoreError> {
         let spending =
-            entry.person.as_ref().and_then(|person| spending(scope, person, entry.at_ms));
+            entry.person.as_ref().and_then(|person| spending(admission, person, entry.at_ms));
         let Some(spending) = spending else { return self.append(entry).await };
         let appended = self.store.append_within(row(entry), spending).await?;
         Ok((appended.number, crate::audit::checkpoint::one_line(&appended.checkpoint)))
@@ -44,10 +44,10 @@ impl Gateway {
     pub(super) async fn afford(
         &self,
         turn: &Turn,
-        scope: &Scope,
+        admission: &Admission,
         resident: &Resident,
     ) -> Result<(), StoreError> {
-        match spending(scope, &self.pseudonym(resident), turn.at_ms) {
+        match spending(admission, &self.pseudonym(resident), turn.at_ms) {
             Some(spending) => self.store.afford(spending).await,
             None => Ok(()),
         }
@@ -178,9 +178,9 @@ impl Gateway {
 }
 
 /// What a question costs, where the department has a budget for the purpose.
-fn spending(scope: &Scope, person: &Pseudonym, at_ms: i64) -> Option<Spending> {
-    let most = scope.persons_per_day()?;
-    let scope = format!("{} {}", scope.department(), scope.purpose());
+fn spending(admission: &Admission, person: &Pseudonym, at_ms: i64) -> Option<Spending> {
+    let most = admission.persons_per_day()?;
+    let scope = format!("{} {}", admission.department(), admission.purpose());
     Some(Spending { scope, person: person.clone(), most, at_ms })
 }
 

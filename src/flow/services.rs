@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::intake::{Taken, Unit};
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
+use super::whom::of;
 use super::{Gateway, counters};
 use crate::audit::Entry;
 use crate::identity::{Certificate, PersonId};
@@ -202,12 +203,18 @@ impl Gateway {
         (purpose, evidence): (&str, Evidence),
         answering: &Answering,
     ) -> Result<Answered, Refused> {
-        let scope = turn.rules.policies.admit(asker, purpose, evidence)?;
+        let admission = turn.rules.policies.admit(asker, purpose, evidence)?;
         let (person, records) = self.kept_under(&answering.request).await?;
-        let gathered: Vec<_> = records
-            .iter()
-            .map(|(record, at_ms)| policy::Gathered { record, as_of: at_ms / 1000 })
-            .collect();
+        let gathered: Vec<_> = records.iter().map(of).collect();
+        // What somebody said and who treats him stands in his other records.
+        let scope = match person {
+            Some(person) => {
+                let all = self.own_records(turn, person).await?;
+                let all: Vec<_> = all.iter().map(of).collect();
+                admission.towards(&all, turn.at_ms / 1000)
+            }
+            None => admission.towards(&gathered, turn.at_ms / 1000),
+        };
         let wanted = match answering.request.service.map(|service| service.deed) {
             Some(Deed::FetchDocuments) => Some(answer::WHOLE),
             _ => None,
@@ -223,8 +230,8 @@ impl Gateway {
         };
         let written = answering.answer(&turn.rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
-        let appended = self.append_answer(&scope, &entry).await?;
-        counters::answered(&scope);
+        let appended = self.append_answer(&admission, &entry).await?;
+        counters::answered(&admission);
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry: Some(appended) })
     }

@@ -10,7 +10,7 @@ use super::{Gateway, counters};
 use crate::audit::Entry;
 use crate::identity::linkage::{Demographics, Verdict};
 use crate::inbound::http::Answered;
-use crate::policy::{self, Scope};
+use crate::policy::{self, Admission};
 use crate::registry::answer::AnswerMeta;
 use crate::registry::whom::{Alone, Grade, Likeness};
 use crate::registry::writing::{Found, Several, Window, Written};
@@ -24,10 +24,10 @@ impl Gateway {
     pub(super) async fn disclose_each(
         &self,
         (turn, question): (&Turn, &Question),
-        (scope, wanted): (&Scope, Option<&[ElementId]>),
+        (admission, wanted): (&Admission, Option<&[ElementId]>),
         (who, window): (&Demographics, Window),
     ) -> Result<Answered, Refused> {
-        let candidates = self.candidates(turn, scope, who).await?;
+        let candidates = self.candidates(turn, admission, who).await?;
         let sure = candidates.iter().filter(|one| one.judged.verdict == Verdict::Automatic);
         let alone = if sure.count() == 1 { Alone::Yes } else { Alone::No };
         let mut fit: Vec<_> = candidates
@@ -41,14 +41,17 @@ impl Gateway {
         let mut found = Vec::with_capacity(fit.len());
         let mut entries = Vec::with_capacity(fit.len());
         for (likeness, Candidate { resident, .. }) in fit {
-            self.afford(turn, scope, &resident).await?;
+            self.afford(turn, admission, &resident).await?;
             let gathered = self.gather_own(turn, &resident).await?;
-            let release = policy::decide(scope, wanted, &gathered.records(), &self.keys);
+            let records = gathered.records();
+            let scope = admission.towards(&records, turn.at_ms / 1000);
+            let release = policy::decide(&scope, wanted, &records, &self.keys);
             let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
             entries.push(Entry::disclosure(&release, circumstances));
-            found.push(Found { release, likeness, handle: self.handle(scope, &resident) });
+            found.push(Found { release, likeness, handle: self.handle(admission, &resident) });
         }
-        let nobody = policy::decide(scope, wanted, &[], &self.keys);
+        let towards_nobody = admission.towards(&[], turn.at_ms / 1000);
+        let nobody = policy::decide(&towards_nobody, wanted, &[], &self.keys);
         if entries.is_empty() {
             let circumstances = self.circumstances(turn, None, Default::default());
             entries.push(Entry::disclosure(&nobody, circumstances));
@@ -65,15 +68,15 @@ impl Gateway {
         let mut appended = None;
         for entry in entries {
             // The checkpoint of the last covers them all.
-            appended = Some(self.append_answer(scope, &entry.with_answer(&body)).await?);
+            appended = Some(self.append_answer(admission, &entry.with_answer(&body)).await?);
         }
-        counters::answered(scope);
+        counters::answered(admission);
         Ok(Answered { status, media, body, entry: appended })
     }
 
     /// The department's own handle of a person.
-    fn handle(&self, scope: &Scope, resident: &Resident) -> String {
-        let department = scope.department();
+    fn handle(&self, admission: &Admission, resident: &Resident) -> String {
+        let department = admission.department();
         self.keys.handle(department.as_str(), &resident.identifier).unwrap_or_default()
     }
 }

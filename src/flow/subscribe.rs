@@ -11,7 +11,7 @@ use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{Certificate, Token};
 use crate::inbound::http::Answered;
 use crate::outbound::Subscriber;
-use crate::policy::Scope;
+use crate::policy::Admission;
 use crate::registry::answer::{RefusalMeta, write_refusal};
 use crate::registry::notice::{self, Done, Request, Wish};
 use crate::store::StoreError;
@@ -55,17 +55,17 @@ impl Gateway {
             at: Some(Position::Pointer("/subscription".to_owned())),
             ..Fault::SubscriptionUnknown.into()
         })?;
-        let scope = self.scope_of(turn, &subscriber)?;
+        let admission = self.admission_of(turn, &subscriber)?;
         let subscription = request.subscription;
         let (subject, changes) = match &request.wish {
             Wish::Elders { enrol, leave } => {
                 let changes = self.changes(enrol, leave)?;
-                self.enter_enrolments(turn, (&subscriber, &scope), &changes).await?;
+                self.enter_enrolments(turn, (&subscriber, &admission), &changes).await?;
                 (format!("{subscription} enrolments"), changes)
             }
             Wish::Rewind(since) => (format!("{subscription} told again since {since}"), Vec::new()),
         };
-        let entry = Entry::enrolment(&scope, &subject, Self::about(turn, None, [].into()));
+        let entry = Entry::enrolment(&admission, &subject, Self::about(turn, None, [].into()));
         let appended = self.append(&entry).await?;
         let (mut enrolled, mut left, mut again) = (None, None, None);
         match request.wish {
@@ -104,7 +104,7 @@ impl Gateway {
     async fn enter_enrolments(
         &self,
         turn: &Turn,
-        (subscriber, scope): (&Subscriber, &Scope),
+        (subscriber, admission): (&Subscriber, &Admission),
         changes: &[Enrol],
     ) -> Result<(), StoreError> {
         let name = subscriber.settings().name;
@@ -121,7 +121,7 @@ impl Gateway {
                 let Some(token) = token else { continue };
                 let person = Some(self.pseudonym_of(&token).await?);
                 let circumstances = Self::about(turn, person, [].into());
-                entries.push(Entry::enrolment(scope, &format!("{name} {word}"), circumstances));
+                entries.push(Entry::enrolment(admission, &format!("{name} {word}"), circumstances));
             }
         }
         let appending = entries.iter().map(|entry| self.append(entry));

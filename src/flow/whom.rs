@@ -11,10 +11,10 @@ use super::gather::Resident;
 use super::question::{Refused, Turn};
 use crate::identity::PersonId;
 use crate::identity::linkage::{Demographics, Judged, Verdict};
-use crate::policy::{self, Scope};
+use crate::policy::{self, Admission, Scope};
 use crate::registry::whom::{self, Whom};
 use crate::store::cache::Records;
-use crate::vocabulary::{ElementId, Fault, Freshness, Position};
+use crate::vocabulary::{ElementId, Fault, Freshness, Position, Record};
 
 /// Persons of the index who are looked at for one description.
 const CANDIDATES_MAX: usize = 50;
@@ -34,14 +34,14 @@ impl Gateway {
     pub(super) async fn meant_by(
         &self,
         turn: &Turn,
-        scope: &Scope,
+        admission: &Admission,
         whom: &Whom,
     ) -> Result<Resident, Refused> {
         let who = match whom {
             Whom::Identifier(identifier) => return self.resident(identifier).await,
             Whom::Described(who) => who,
         };
-        let candidates = self.candidates(turn, scope, who).await?;
+        let candidates = self.candidates(turn, admission, who).await?;
         let sure = |one: &Candidate| one.judged.verdict == Verdict::Automatic;
         let mut sure = candidates.into_iter().filter(sure);
         match (sure.next(), sure.next()) {
@@ -58,10 +58,10 @@ impl Gateway {
     pub(super) async fn candidates(
         &self,
         turn: &Turn,
-        scope: &Scope,
+        admission: &Admission,
         who: &Demographics,
     ) -> Result<Vec<Candidate>, Refused> {
-        let open: Vec<_> = scope.searchable().collect();
+        let open: Vec<_> = admission.searchable().collect();
         if let Some((_, at)) = whom::sought(who).into_iter().find(|(id, _)| !open.contains(id)) {
             let at = Some(Position::Pointer(at.to_owned()));
             return Err(Refused { at, ..Fault::UnsupportedParameter.into() });
@@ -69,7 +69,9 @@ impl Gateway {
         let mut found = Vec::new();
         for alike in self.store.alike(who.clone()).await?.into_iter().take(CANDIDATES_MAX) {
             let records = self.own_records(turn, alike.person).await?;
-            let others = self.seen(scope, &open, &records);
+            let said: Vec<_> = records.iter().map(of).collect();
+            let scope = admission.towards(&said, turn.at_ms / 1000);
+            let others = self.seen(&scope, &open, &said);
             let judged = self.store.judge(who.clone(), others).await?.into_iter();
             let best =
                 judged.max_by(|a, b| a.verdict.cmp(&b.verdict).then(a.weight.total_cmp(&b.weight)));
@@ -88,7 +90,11 @@ impl Gateway {
         Ok(found)
     }
 
-    async fn own_records(&self, turn: &Turn, person: PersonId) -> Result<Arc<Records>, Refused> {
+    pub(super) async fn own_records(
+        &self,
+        turn: &Turn,
+        person: PersonId,
+    ) -> Result<Arc<Records>, Refused> {
         let own = self.ask_person(turn, person).await;
         match own.state {
             Freshness::Unavailable => Err(Fault::Unavailable.into()),
@@ -97,11 +103,16 @@ impl Gateway {
     }
 
     /// What the asker may see of who somebody is, one for each way the records say it.
-    fn seen(&self, scope: &Scope, open: &[ElementId], records: &Records) -> Vec<Demographics> {
+    fn seen(
+        &self,
+        scope: &Scope,
+        open: &[ElementId],
+        records: &[policy::Gathered<'_>],
+    ) -> Vec<Demographics> {
         let mut seen: Vec<Demographics> = Vec::new();
-        for (record, at_ms) in records.iter().take(RECORDS_MAX) {
-            let gathered = [policy::Gathered { record, as_of: at_ms / 1000 }];
-            let told = whom::seen(&policy::decide(scope, Some(open), &gathered, &self.keys));
+        for record in records.iter().take(RECORDS_MAX) {
+            let alone = std::slice::from_ref(record);
+            let told = whom::seen(&policy::decide(scope, Some(open), alone, &self.keys));
             if told.tells() && !seen.contains(&told) {
                 seen.push(told);
             }
@@ -124,4 +135,9 @@ impl Gateway {
         }
         Ok(None)
     }
+}
+
+/// A record of the own store, for the decision.
+pub(super) fn of((record, at_ms): &(Record, i64)) -> policy::Gathered<'_> {
+    policy::Gathered { record, as_of: at_ms / 1000 }
 }

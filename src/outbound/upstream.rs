@@ -140,7 +140,7 @@ impl Upstream {
         dialect: &dyn Registry,
         now_ms: i64,
     ) -> Result<Vec<Vec<u8>>, LineError> {
-        if release.scope().department() != self.settings.department {
+        if release.admission().department() != self.settings.department {
             return Err(LineError::Misdirected);
         }
         let mut replies = Vec::new();

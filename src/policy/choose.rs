@@ -1,7 +1,7 @@
 //! Which of several values of one element is given.
 //!
-//! 1. Only values the scope may see take part, so a withheld newer value does not
-//!    hide an older one, and its absence cannot be seen.
+//! 1. Only values the scope may see take part, by rule and by what the person said, so a
+//!    withheld newer value does not hide an older one, and its absence cannot be seen.
 //! 2. Where the purpose names an authoritative source for a class, only that one.
 //! 3. Of a single fact, the golden record: the value of whoever is believed first about it
 //!    (`survivorship` in `purposes.toml`), of several the latest (its own time, but no later
@@ -17,9 +17,10 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use super::consent::Allowance;
 use super::plan::{Plan, Planned, Ruling};
 use super::special::Marks;
-use crate::vocabulary::{ElementId, Field, GroupName, Record, Value, ValueType};
+use crate::vocabulary::{Dataset, ElementId, Field, GroupName, Record, Value, ValueType};
 
 /// A record, and when its source last said so.
 #[derive(Debug, Clone, Copy)]
@@ -65,15 +66,20 @@ impl Choice<'_> {
 
 /// The values to give, single facts by the order of the purpose, then groups.
 pub(super) fn choose<'a>(
-    plan: &'a Plan,
+    (plan, allowance): (&'a Plan, &Allowance),
     wanted: Option<&[ElementId]>,
     gathered: &'a [Gathered<'a>],
 ) -> Vec<Choice<'a>> {
     let mut single: HashMap<ElementId, Choice<'a>> = HashMap::new();
     let mut repeated = Vec::new();
+    let latest = latest_of(&plan.terms.latest_of, gathered);
     for (record_index, from) in gathered.iter().enumerate() {
+        if !plan.terms.latest_of.is_empty() && latest != Some(record_index) {
+            continue;
+        }
         let time = from.time();
-        let mut seen = Seen { plan, wanted, from: *from, time, record_index, marks: None };
+        let mut seen =
+            Seen { plan, allowance, wanted, from: *from, time, record_index, marks: None };
         for (group_index, group) in from.record.groups.iter().enumerate() {
             for field in &group.fields {
                 let Some(choice) = seen.choice((group_index, group.name), field) else {
@@ -97,9 +103,17 @@ pub(super) fn choose<'a>(
     chosen
 }
 
+/// The newest record of these datasets; of equally late ones the first handed in.
+fn latest_of(datasets: &[Dataset], gathered: &[Gathered<'_>]) -> Option<usize> {
+    let places = gathered.iter().enumerate().rev();
+    let of = places.filter(|(_, from)| datasets.contains(&from.record.dataset));
+    of.max_by_key(|(_, from)| from.time()).map(|(index, _)| index)
+}
+
 /// One record while its values are looked at.
 struct Seen<'a, 'w> {
     plan: &'a Plan,
+    allowance: &'w Allowance,
     wanted: Option<&'w [ElementId]>,
     from: Gathered<'a>,
     /// Its time, worked out once.
@@ -128,7 +142,11 @@ impl<'a> Seen<'a, '_> {
             ValueType::Bytes => marks.iter().fold(Marks::default(), |all, one| all.with(*one)),
             _ => marks.get(group_index).copied().unwrap_or_default(),
         };
-        let ruling = planned.ruling(group.with(special.mark_value(value)));
+        let marks = group.with(special.mark_value(value));
+        if !self.allowance.allows(planned.element.class, special.marked(marks)) {
+            return None;
+        }
+        let ruling = planned.ruling(marks);
         // No rung, nothing to stand on: withheld.
         ruling.ladder.first()?;
         Some(Choice {

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::page::Page;
 use super::purpose::{Bilingual, Purposes};
 use crate::identity::Peer;
-use crate::vocabulary::{Department, Diagnostic, Files, Purpose, Role};
+use crate::vocabulary::{Department, Diagnostic, Files, Purpose, Role, Source};
 
 /// Where the list stands.
 const PATH: &str = "departments.toml";
@@ -37,6 +37,10 @@ pub struct DepartmentRow {
     pub certificates: Vec<(String, Role)>,
     /// What it was granted.
     pub grants: Vec<Grant>,
+    /// Senders that are itself: what they record of somebody can be a relation to him.
+    pub sources: Vec<Source>,
+    /// The codes and names by which records call it.
+    pub institutions: Vec<String>,
 }
 
 /// All departments.
@@ -64,6 +68,10 @@ struct Row {
     en: String,
     certificates: Vec<CertificateRow>,
     grants: Vec<GrantRow>,
+    #[serde(default)]
+    sources: Vec<Source>,
+    #[serde(default)]
+    institutions: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -169,5 +177,7 @@ fn department(row: Row, purposes: &Purposes, page: &mut Page<'_>) -> Option<Depa
         title: Bilingual { zh: row.zh, en: row.en },
         certificates,
         grants,
+        sources: row.sources,
+        institutions: row.institutions,
     })
 }

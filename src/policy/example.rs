@@ -9,10 +9,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::page::Page;
+use super::plan::Plan;
 use super::purpose::EvidenceKey;
-use super::scope::{Evidence, Scope};
+use super::scope::Evidence;
 use super::{PolicySet, Refusal};
-use crate::vocabulary::{Class, Department, Diagnostic, ElementId, Files, Purpose, Role, Tier};
+use crate::vocabulary::{
+    Class, Department, Diagnostic, ElementId, Files, Purpose, Relation, Role, Tier,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +35,9 @@ struct Example {
     purpose: String,
     #[serde(default)]
     evidence: Vec<EvidenceKey>,
+    /// What ties the department to the person.
+    #[serde(default)]
+    relations: Vec<Relation>,
     /// Element by element, the tier.
     #[serde(default)]
     sees: BTreeMap<String, Spanned<Tier>>,
@@ -61,16 +67,19 @@ pub(super) fn check(set: &PolicySet, files: &Files) -> Vec<Diagnostic> {
             let asker = (example.department, example.role);
             let admitted = set.admit(asker, &example.purpose, evidence(&example));
             match admitted {
-                Ok(scope) => {
-                    shown.insert((scope.department, scope.role, scope.purpose()));
-                    check_scope(&example, &scope, start, &mut page);
+                Ok(admission) => {
+                    shown.insert((admission.department(), admission.role(), admission.purpose()));
+                    match admission.plan_with(&example.relations) {
+                        Some(plan) => check_plan(&example, &plan, start, &mut page),
+                        None => page.fault(start, "there is no such relation"),
+                    }
                 }
                 Err(refusal) => check_refusal(&example, &refusal, start, &mut page),
             }
         }
         faults.extend(page.faults);
     }
-    let mut without: Vec<_> = set.plans.keys().filter(|grant| !shown.contains(grant)).collect();
+    let mut without: Vec<_> = set.desks.keys().filter(|grant| !shown.contains(grant)).collect();
     without.sort_unstable();
     faults.extend(without.into_iter().map(|(department, role, purpose)| {
         let message = format!("no example shows what {department} {role} gets for {purpose}");
@@ -90,12 +99,12 @@ fn evidence(example: &Example) -> Evidence {
     }
 }
 
-fn check_scope(example: &Example, scope: &Scope, start: usize, page: &mut Page<'_>) {
+fn check_plan(example: &Example, plan: &Plan, start: usize, page: &mut Page<'_>) {
     if example.refused.is_some() {
         page.fault(start, "this asker is admitted, the example says refused");
     }
     let tier = |id: ElementId| {
-        let found = scope.plan.released().find(|(planned, _)| planned.element.id == id);
+        let found = plan.released().find(|(planned, _)| planned.element.id == id);
         found.map_or(Tier::Withheld, |(_, ruling)| ruling.tier)
     };
     for (name, expected) in &example.sees {
@@ -107,7 +116,7 @@ fn check_scope(example: &Example, scope: &Scope, start: usize, page: &mut Page<'
     }
     for word in &example.never {
         let Some(id) = page.name(word, ElementId::parse) else { continue };
-        if scope.plan.shared.catalogue.get(id).is_none() {
+        if plan.shared.catalogue.get(id).is_none() {
             page.fault(word.span().start, format!("the catalogue has no element {id}"));
         } else if tier(id) != Tier::Withheld {
             page.fault(word.span().start, format!("{id} is released as {}", tier(id).as_str()));
@@ -115,7 +124,7 @@ fn check_scope(example: &Example, scope: &Scope, start: usize, page: &mut Page<'
     }
     for word in &example.never_classes {
         let Some(class) = page.name(word, Class::parse) else { continue };
-        let leak = scope.plan.released().find(|(planned, _)| planned.element.class == class);
+        let leak = plan.released().find(|(planned, _)| planned.element.class == class);
         if let Some((planned, _)) = leak {
             page.fault(word.span().start, format!("{} is released", planned.element.id));
         }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::PolicySet;
-use super::plan::title;
+use super::plan::{Plan, title};
 use super::purpose::Bilingual;
-use super::scope::{RuleId, Scope};
-use crate::vocabulary::{Class, ElementId, Tier};
+use super::scope::{Admission, RuleId};
+use crate::vocabulary::{Class, ElementId, Relation, Tier};
 
 /// What happens to one element in one scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,22 +30,29 @@ pub struct Explanation {
     pub remedy: Option<Bilingual>,
 }
 
-impl PolicySet {
-    /// Explains one element, or every element the purpose lists.
+impl Admission {
+    /// Explains one element, or every element the purpose lists, where these relations tie the
+    /// department to the person, and he allows it as far as he is asked. `None` if there is no
+    /// such relation.
     #[must_use]
-    pub fn explain(&self, scope: &Scope, element: Option<ElementId>) -> Vec<Explanation> {
+    pub fn explain(
+        &self,
+        relations: &[Relation],
+        element: Option<ElementId>,
+    ) -> Option<Vec<Explanation>> {
+        let plan = self.plan_with(relations)?;
         let wanted = match element {
             Some(element) => vec![element],
-            None => scope.terms().elements.clone(),
+            None => self.terms().elements.clone(),
         };
-        wanted.into_iter().flat_map(|id| explain(scope, id)).collect()
+        Some(wanted.into_iter().flat_map(|id| explain(&plan, id)).collect())
     }
 }
 
-fn explain(scope: &Scope, id: ElementId) -> Vec<Explanation> {
-    let released = scope.plan.released().find(|(planned, _)| planned.element.id == id);
+fn explain(plan: &Plan, id: ElementId) -> Vec<Explanation> {
+    let released = plan.released().find(|(planned, _)| planned.element.id == id);
     if let Some((planned, ruling)) = released {
-        let classes = scope.plan.shared.special.classes();
+        let classes = plan.shared.special.classes();
         // The rules may permit a tier that has no treatment for this kind of value.
         let (tier, treatment) = ruling.ladder.first().copied().unzip();
         return vec![Explanation {
@@ -62,7 +68,7 @@ fn explain(scope: &Scope, id: ElementId) -> Vec<Explanation> {
             remedy: None,
         }];
     }
-    let withheld = scope.plan.withheld(Some(&[id])).into_iter();
+    let withheld = plan.withheld(Some(&[id])).into_iter();
     withheld
         .map(|withheld| Explanation {
             element: id,

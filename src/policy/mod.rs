@@ -1,7 +1,8 @@
 //! 披露策略, who sees which element of whom for which purpose, and in which form.
 //!
 //! ```text
-//! admit (department, role, purpose, evidence) → Scope
+//! admit (department, role, purpose, evidence) → Admission
+//! Admission towards (all records of a person) → Scope
 //! decide (Scope, records)                     → Release
 //! ```
 //!
@@ -9,6 +10,7 @@
 //! may say is documented at the top of the module that reads each.
 
 mod choose;
+mod consent;
 mod department;
 mod event;
 mod example;
@@ -16,6 +18,7 @@ mod explain;
 mod page;
 mod plan;
 mod purpose;
+mod relation;
 mod release;
 mod rule_files;
 mod rules;
@@ -33,49 +36,44 @@ mod special_tests;
 pub(crate) mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use plan::{Plan, Shared};
-use rules::{Asker, Rules};
+use plan::{Desk, Shared};
+use rules::{Grounds, Rules};
 use schema::Lists;
 
 pub use choose::Gathered;
+pub use consent::{ConsentTerms, is_word};
 pub use department::{DepartmentRow, Departments, Grant};
 pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;
 pub use plan::Withheld;
 pub use purpose::{
     Authority, Bilingual, EvidenceKey, LegalBasis, Naming, Purposes, Requirement, Stale, Terms,
-    Wording,
+    TicketTerms, Wording,
 };
+pub use relation::{RelationRow, Relations};
 pub use release::{Release, Released, decide};
-pub use scope::{Evidence, Refusal, RuleId, Scope, fixed};
+pub use scope::{Admission, Evidence, Refusal, RuleId, Scope, fixed};
 pub use treat::Treated;
 pub use treatment::Treatment;
 
 use crate::identity::Peer;
 use crate::vocabulary::{
-    Catalogue, CodeTables, Department, Diagnostic, ElementId, Fault, Files, Purpose, Role,
+    Catalogue, CodeTables, Department, Diagnostic, ElementId, Fault, Files, Position, Purpose,
+    Record, Role,
 };
-
-/// Two to the number of evidence keys: each key is there or not.
-const EVIDENCE_SETS: usize = 1 << EvidenceKey::ALL.len();
-
-/// One plan for each set of evidence, made when first asked for.
-type Plans = [OnceLock<Option<Arc<Plan>>>; EVIDENCE_SETS];
 
 /// All policies, loaded and checked.
 pub struct PolicySet {
     shared: Arc<Shared>,
-    departments: Departments,
     events: Events,
-    rules: Rules,
-    plans: HashMap<(Department, Role, Purpose), Plans>,
+    desks: HashMap<(Department, Role, Purpose), Arc<Desk>>,
 }
 
 impl std::fmt::Debug for PolicySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PolicySet({}, {} rules)", self.shared.version, self.rules.len())
+        write!(f, "PolicySet({}, {} rules)", self.shared.version, self.shared.rules.len())
     }
 }
 
@@ -95,10 +93,17 @@ impl PolicySet {
             both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
         let (treatments, special) =
             both(treatment::Treatments::load(files, catalogue), special::Special::load(files))?;
-        let rules = Rules::load(
-            files,
-            Lists { catalogue, special: &special, purposes: &purposes, departments: &departments },
-        )?;
+        let relations = relation::Relations::load(files, catalogue)?;
+        let lists = Lists {
+            catalogue,
+            special: &special,
+            purposes: &purposes,
+            departments: &departments,
+            relations: &relations,
+        };
+        let classes = schema::classes(lists);
+        let (rules, consents) =
+            both(Rules::load(files, lists), consent::Consents::load(files, &purposes, &classes))?;
         let shared = Arc::new(Shared {
             version: files.version(),
             catalogue: catalogue.clone(),
@@ -106,9 +111,13 @@ impl PolicySet {
             purposes,
             special,
             treatments,
+            departments,
+            relations,
+            consents,
+            classes,
+            rules,
         });
-        let plans = plans(&departments);
-        let set = Self { shared, departments, events, rules, plans };
+        let set = Self { desks: desks(&shared), shared, events };
         match example::check(&set, files) {
             faults if faults.is_empty() => Ok(set),
             faults => Err(faults),
@@ -123,13 +132,13 @@ impl PolicySet {
 
     /// Whose certificate is whose.
     pub fn bindings(&self) -> impl Iterator<Item = (String, Peer)> {
-        self.departments.bindings()
+        self.shared.departments.bindings()
     }
 
     /// The departments.
     #[must_use]
-    pub const fn departments(&self) -> &Departments {
-        &self.departments
+    pub fn departments(&self) -> &Departments {
+        &self.shared.departments
     }
 
     /// The events departments may be told of.
@@ -154,7 +163,7 @@ impl PolicySet {
         (department, role): (Department, Role),
         purpose: &str,
         evidence: Evidence,
-    ) -> Result<Scope, Refusal> {
+    ) -> Result<Admission, Refusal> {
         let terms = Purpose::parse(purpose).ok().and_then(|id| self.shared.purposes.terms(id));
         let Some(terms) = terms else {
             return Err(Refusal::new(Fault::UnknownPurpose, fixed::UNKNOWN_PURPOSE, "/purpose"));
@@ -163,7 +172,7 @@ impl PolicySet {
             Refusal::new(Fault::PurposeNotGranted, fixed::NOT_GRANTED, "/purpose")
                 .remedy(&terms.remedy)
         };
-        let plans = self.plans.get(&(department, role, terms.id)).ok_or_else(not_granted)?;
+        let desk = self.desks.get(&(department, role, terms.id)).ok_or_else(not_granted)?;
         for requirement in &terms.requires {
             let key = requirement.evidence;
             if evidence.of(key).is_none() {
@@ -175,24 +184,16 @@ impl PolicySet {
                 );
             }
         }
-        let bits = evidence.bits();
-        let plan = plans.get(bits).and_then(|plan| {
-            plan.get_or_init(|| self.plan((department, role), terms.id, bits)).clone()
-        });
-        let plan = plan.ok_or_else(not_granted)?;
-        let persons_per_day = self.persons_per_day((department, role), terms.id);
-        Ok(Scope { department, role, evidence, persons_per_day, plan })
+        let plan = desk.plan(Grounds::new(evidence.bits(), 0)).ok_or_else(not_granted)?;
+        Ok(Admission { desk: Arc::clone(desk), evidence, plan })
     }
 
-    fn persons_per_day(
-        &self,
-        (department, role): (Department, Role),
-        purpose: Purpose,
-    ) -> Option<u32> {
-        let row = self.departments.department(department)?;
-        let mut grants = row.grants.iter();
-        let of = |grant: &&Grant| grant.purpose == purpose && grant.roles.contains(&role);
-        grants.find(of)?.persons_per_day
+    /// What is wrong with a record that is a person's word on who may see what, and where.
+    ///
+    /// # Errors
+    /// The fault and its place: a word nobody knows, a permission its source may not record.
+    pub fn heed(&self, record: &Record) -> Result<(), (Fault, Position)> {
+        self.shared.consents.fault(record, self.shared.words()).map_or(Ok(()), Err)
     }
 
     /// Checks a list of wanted elements against the catalogue.
@@ -206,30 +207,21 @@ impl PolicySet {
             Err(Refusal::new(Fault::UnknownElement, fixed::UNKNOWN_ELEMENT, &at))
         })
     }
-
-    fn plan(
-        &self,
-        (department, role): (Department, Role),
-        purpose: Purpose,
-        evidence: usize,
-    ) -> Option<Arc<Plan>> {
-        let kind = self.departments.department(department)?.kind.as_str();
-        let asker = Asker { department, kind, role, purpose, evidence };
-        Plan::new(&self.shared, &self.rules, asker).map(Arc::new)
-    }
 }
 
-/// An empty place for each plan that may be asked for.
-fn plans(departments: &Departments) -> HashMap<(Department, Role, Purpose), Plans> {
-    let mut plans = HashMap::new();
-    for row in departments.iter() {
+/// One desk for each role of each grant.
+fn desks(shared: &Arc<Shared>) -> HashMap<(Department, Role, Purpose), Arc<Desk>> {
+    let mut desks = HashMap::new();
+    for row in shared.departments.iter() {
         for grant in &row.grants {
             for role in &grant.roles {
-                plans.insert((row.name, *role, grant.purpose), Plans::default());
+                if let Some(desk) = Desk::new(shared, row, (*role, grant)) {
+                    desks.insert((row.name, *role, grant.purpose), Arc::new(desk));
+                }
             }
         }
     }
-    plans
+    desks
 }
 
 /// Both contents, or the faults of both.

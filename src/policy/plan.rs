@@ -1,18 +1,23 @@
 //! What one kind of asker gets for one purpose, worked out once.
 //!
-//! A decision depends on department, role, purpose and which evidence there is, and
-//! on the element, never on the person. So the rules are asked once for each such
-//! scope, and deciding on a record is looking things up.
+//! The rules speak of department, role, purpose, of the grounds there are and of the element,
+//! never of a value. So they are asked once for each such scope, and deciding on a record is
+//! looking things up.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::consent::{Consents, Words};
+use super::department::{DepartmentRow, Departments, Grant};
 use super::purpose::{Authority, Bilingual, Naming, Purposes, Survivorship, Terms};
-use super::rules::{About, Asker, Rules, Verdict};
+use super::relation::Relations;
+use super::rules::{About, Asker, Grounds, Rules, Verdict};
 use super::scope::{RuleId, fixed};
 use super::special::{Marks, Special};
 use super::treatment::{Treatment, Treatments};
-use crate::vocabulary::{Catalogue, CodeTables, Element, ElementId, Record, Source, Tier};
+use crate::vocabulary::{
+    Catalogue, Class, CodeTables, Element, ElementId, Record, Role, Source, Tier,
+};
 
 /// What every plan of a policy set shares.
 pub(super) struct Shared {
@@ -22,6 +27,64 @@ pub(super) struct Shared {
     pub(super) purposes: Purposes,
     pub(super) special: Special,
     pub(super) treatments: Treatments,
+    pub(super) departments: Departments,
+    pub(super) relations: Relations,
+    pub(super) consents: Consents,
+    /// Every class: those of elements and the special ones of values.
+    pub(super) classes: Vec<Class>,
+    pub(super) rules: Rules,
+}
+
+impl Shared {
+    /// What a person's word may speak of.
+    pub(super) fn words(&self) -> Words<'_> {
+        let Self { purposes, departments, classes, .. } = self;
+        Words { purposes, departments, classes }
+    }
+}
+
+/// 窗口, where one department in one role asks for one purpose. A decision depends on that, on
+/// the grounds there are and on the element; so the rules are asked once for each set of grounds.
+pub(super) struct Desk {
+    pub(super) shared: Arc<Shared>,
+    pub(super) department: DepartmentRow,
+    pub(super) role: Role,
+    pub(super) terms: Terms,
+    pub(super) persons_per_day: Option<u32>,
+    /// One plan for each set of grounds, made when first asked for.
+    plans: Vec<OnceLock<Option<Arc<Plan>>>>,
+}
+
+impl Desk {
+    /// The desk of a grant; `None` if there is no such purpose.
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        department: &DepartmentRow,
+        (role, grant): (Role, &Grant),
+    ) -> Option<Self> {
+        let sets = Grounds::sets(shared.relations.iter().count());
+        Some(Self {
+            shared: Arc::clone(shared),
+            department: department.clone(),
+            role,
+            terms: shared.purposes.terms(grant.purpose)?.clone(),
+            persons_per_day: grant.persons_per_day,
+            plans: (0..sets).map(|_| OnceLock::new()).collect(),
+        })
+    }
+
+    /// What is given on these grounds.
+    pub(super) fn plan(&self, grounds: Grounds) -> Option<Arc<Plan>> {
+        let asker = Asker {
+            department: self.department.name,
+            kind: &self.department.kind,
+            role: self.role,
+            purpose: self.terms.id,
+            grounds,
+        };
+        let made = self.plans.get(grounds.index())?;
+        made.get_or_init(|| Plan::new(&self.shared, asker).map(Arc::new)).clone()
+    }
 }
 
 /// How far down the tiers a value may go, and by which rules.
@@ -70,7 +133,6 @@ pub struct Withheld {
 
 /// The whole of it.
 pub(super) struct Plan {
-    pub(super) version: String,
     pub(super) terms: Terms,
     pub(super) shared: Arc<Shared>,
     elements: HashMap<ElementId, Planned>,
@@ -115,10 +177,10 @@ impl Planned {
 
 impl Plan {
     /// Asks the rules about every element the purpose lists.
-    pub(super) fn new(shared: &Arc<Shared>, rules: &Rules, asker: Asker<'_>) -> Option<Self> {
+    pub(super) fn new(shared: &Arc<Shared>, asker: Asker<'_>) -> Option<Self> {
+        let rules = &shared.rules;
         let terms = shared.purposes.terms(asker.purpose)?.clone();
         let mut plan = Self {
-            version: shared.version.clone(),
             shared: Arc::clone(shared),
             elements: HashMap::with_capacity(terms.elements.len()),
             withheld: Vec::new(),

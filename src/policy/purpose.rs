@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::consent::ConsentTerms;
 use super::page::Page;
 use crate::vocabulary::{
     Catalogue, Class, Dataset, Diagnostic, Element, ElementId, Files, Purpose, Source,
@@ -15,6 +16,8 @@ use crate::vocabulary::{
 
 /// Where the list stands.
 const PATH: &str = "purposes.toml";
+/// How long a ticket may be good for.
+const MINUTES_MAX: u32 = 1_440;
 
 /// A text in both languages.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +88,19 @@ pub struct Requirement {
     pub zh: String,
     /// What to do, in English.
     pub en: String,
+}
+
+/// 紧急调阅单, evidence that is good for one person and a while alone, and is looked at afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TicketTerms {
+    /// Which evidence is the ticket's number.
+    pub evidence: EvidenceKey,
+    /// How long it is good for, minutes from its first use.
+    pub minutes: u32,
+    /// Whether a second person of the department must ask the same before anybody is answered.
+    #[serde(default)]
+    pub four_eyes: bool,
 }
 
 /// What happens when an upstream the purpose gathers from does not answer.
@@ -159,8 +175,14 @@ pub struct Terms {
     pub upstreams: Vec<Source>,
     /// Evidence without which it is refused.
     pub requires: Vec<Requirement>,
+    /// Which of it is a ticket.
+    pub ticket: Option<TicketTerms>,
+    /// If any are named, the newest record of these datasets alone is looked at.
+    pub latest_of: Vec<Dataset>,
     /// What happens when an upstream is down.
     pub stale: Stale,
+    /// Whether the person is asked.
+    pub consent: ConsentTerms,
     /// How sources are named.
     pub naming: Naming,
     /// Who alone is believed about what.
@@ -208,7 +230,11 @@ struct PurposeRow {
     upstreams: Vec<Source>,
     #[serde(default)]
     requires: Vec<Requirement>,
+    ticket: Option<Spanned<TicketTerms>>,
+    #[serde(default)]
+    latest_of: Vec<Dataset>,
     stale: Stale,
+    consent: ConsentTerms,
     naming: Naming,
     #[serde(default)]
     authoritative: Vec<Spanned<Authority>>,
@@ -315,6 +341,18 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
             ),
         }
     }
+    if let Some(ticket) = &row.ticket {
+        let terms = ticket.get_ref();
+        if row.requires.iter().all(|required| required.evidence != terms.evidence) {
+            page.fault(ticket.span().start, "the evidence that is the ticket must be required");
+        }
+        if !(1..=MINUTES_MAX).contains(&terms.minutes) {
+            page.fault(
+                ticket.span().start,
+                format!("a ticket is good for 1 to {MINUTES_MAX} minutes"),
+            );
+        }
+    }
     Some(Terms {
         id: page.name(&row.id, Purpose::parse)?,
         code: row.code,
@@ -322,7 +360,10 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         legal_basis: row.legal_basis,
         upstreams: row.upstreams,
         requires: row.requires,
+        ticket: row.ticket.map(Spanned::into_inner),
+        latest_of: row.latest_of,
         stale: row.stale,
+        consent: row.consent,
         naming: row.naming,
         authoritative: row.authoritative.into_iter().map(Spanned::into_inner).collect(),
         elements,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::choose::{Choice, Gathered, choose};
 use super::plan::Withheld;
-use super::scope::{RuleId, Scope};
+use super::scope::{Admission, RuleId, Scope};
 use super::treat::{Surroundings, Treated, treat};
 use crate::identity::Keys;
 use crate::vocabulary::{Dataset, Element, ElementId, GroupName, Source, Tier};
@@ -110,6 +110,12 @@ pub struct Release {
 impl Release {
     /// Who asked, and what for.
     #[must_use]
+    pub const fn admission(&self) -> &Admission {
+        self.scope.admission()
+    }
+
+    /// Everything the decision depended on.
+    #[must_use]
     pub const fn scope(&self) -> &Scope {
         &self.scope
     }
@@ -128,7 +134,7 @@ impl Release {
     /// Version of the policies that decided.
     #[must_use]
     pub fn version(&self) -> &str {
-        self.scope.version()
+        self.admission().version()
     }
 }
 
@@ -143,7 +149,7 @@ pub fn decide(
     gathered: &[Gathered<'_>],
     keys: &Keys,
 ) -> Release {
-    let choices = choose(&scope.plan, wanted, gathered);
+    let choices = choose((&scope.plan, &scope.allowance), wanted, gathered);
     let mut released = Vec::with_capacity(choices.len());
     for choice in &choices {
         released.extend(release(scope, choice, keys).map(|one| (choice.group, one)));
@@ -158,9 +164,10 @@ pub fn decide(
 /// Down the ladder to the first treatment that takes the value.
 fn release(scope: &Scope, choice: &Choice<'_>, keys: &Keys) -> Option<Released> {
     let element = &choice.planned.element;
+    let department = scope.admission().department();
     let around = Surroundings {
         keys,
-        department: scope.department.as_str(),
+        department: department.as_str(),
         tables: &scope.plan.shared.tables,
         domain: element.domain.as_deref(),
     };

@@ -36,8 +36,44 @@ pub(super) struct Asker<'a> {
     pub(super) kind: &'a str,
     pub(super) role: Role,
     pub(super) purpose: Purpose,
-    /// Which evidence there is, as [`super::scope::Evidence`] counts it.
-    pub(super) evidence: usize,
+    /// What there is beside.
+    pub(super) grounds: Grounds,
+}
+
+/// 依据, what there is beside who asks and what for: which evidence was brought, and which
+/// relations the department has to the person. One bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct Grounds(u8);
+
+impl Grounds {
+    /// How many sets of grounds there are where there are that many relations.
+    pub(super) const fn sets(relations: usize) -> usize {
+        1 << (EvidenceKey::ALL.len() + relations)
+    }
+
+    /// Of evidence, one bit each in the order of [`EvidenceKey::ALL`], and of relations, one
+    /// bit each in the order of their file.
+    pub(super) const fn new(evidence: u8, relations: u8) -> Self {
+        Self(evidence | relations << EvidenceKey::ALL.len())
+    }
+
+    /// The same evidence with these relations.
+    pub(super) const fn with(self, relations: u8) -> Self {
+        Self::new(self.0 & ((1 << EvidenceKey::ALL.len()) - 1), relations)
+    }
+
+    /// The place of this set among all sets.
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    pub(super) const fn has_evidence(self, index: usize) -> bool {
+        self.0 & (1 << index) != 0
+    }
+
+    pub(super) const fn has_relation(self, index: usize) -> bool {
+        self.has_evidence(EvidenceKey::ALL.len() + index)
+    }
 }
 
 /// About what: an element, or those of its values that a special class holds.
@@ -78,6 +114,7 @@ type Slices = HashMap<(String, Vec<Class>), CedarSet>;
 /// All rules.
 pub(super) struct Rules {
     types: Types,
+    relations: Vec<String>,
     entities: Entities,
     authorizer: Authorizer,
     whole: CedarSet,
@@ -95,7 +132,8 @@ impl Rules {
         let Loaded { set, notes } = rule_files::load(files, &schema, lists)?;
         let slices = slices(&set, lists).map_err(whole_folder)?;
         let authorizer = Authorizer::new();
-        Ok(Self { types, entities, authorizer, whole: set, slices, notes })
+        let relations = lists.relations.iter().map(|row| row.id.to_string()).collect();
+        Ok(Self { types, relations, entities, authorizer, whole: set, slices, notes })
     }
 
     /// Which tier of an element, or of its values of a special class, an asker gets.
@@ -138,13 +176,17 @@ impl Rules {
     fn request(&self, asker: Asker<'_>, tier: Tier, resource: EntityUid) -> Option<Request> {
         let entity = RestrictedExpression::new_entity_uid;
         let evidence = EvidenceKey::ALL.into_iter().enumerate().map(|(index, key)| {
-            let present = asker.evidence & (1 << index) != 0;
+            let present = asker.grounds.has_evidence(index);
             (key.as_str().to_owned(), RestrictedExpression::new_bool(present))
+        });
+        let relations = self.relations.iter().enumerate().map(|(index, name)| {
+            (name.clone(), RestrictedExpression::new_bool(asker.grounds.has_relation(index)))
         });
         let pairs = [
             ("purpose".to_owned(), entity(self.types.purpose(asker.purpose.as_str()))),
             ("role".to_owned(), entity(self.types.role(asker.role.as_str()))),
             ("evidence".to_owned(), RestrictedExpression::new_record(evidence).ok()?),
+            ("relation".to_owned(), RestrictedExpression::new_record(relations).ok()?),
         ];
         let principal = self.types.department(asker.department.as_str());
         let context = Context::from_pairs(pairs).ok()?;

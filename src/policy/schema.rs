@@ -13,6 +13,7 @@ use cedar_policy::{
 
 use super::department::Departments;
 use super::purpose::{EvidenceKey, Purposes};
+use super::relation::Relations;
 use super::special::Special;
 use crate::vocabulary::{Catalogue, Class, Element, Tier};
 
@@ -23,6 +24,7 @@ pub(super) struct Lists<'a> {
     pub(super) special: &'a Special,
     pub(super) purposes: &'a Purposes,
     pub(super) departments: &'a Departments,
+    pub(super) relations: &'a Relations,
 }
 
 /// The types of entities, parsed once.
@@ -104,6 +106,8 @@ pub(super) fn schema(lists: Lists<'_>) -> Result<Schema, String> {
     let tiers = Tier::ALL.into_iter().filter(|tier| *tier != Tier::Withheld);
     let actions = tiers.map(Tier::as_str).collect::<Vec<_>>().join(", ");
     let evidence = EvidenceKey::ALL.map(|key| format!("{}: Bool", key.as_str())).join(", ");
+    let relations: Vec<_> =
+        lists.relations.iter().map(|row| format!("{:?}: Bool", row.id.as_str())).collect();
     let text = format!(
         "entity Kind enum [{}];\n\
          entity Department in [Kind];\n\
@@ -112,11 +116,12 @@ pub(super) fn schema(lists: Lists<'_>) -> Result<Schema, String> {
          entity Purpose enum [{}];\n\
          entity Role enum [{}];\n\
          action {actions} appliesTo {{ principal: Department, resource: Element, context: {{\n\
-           purpose: Purpose, role: Role, evidence: {{ {evidence} }} }} }};\n",
+           purpose: Purpose, role: Role, evidence: {{ {evidence} }}, relation: {{ {} }} }} }};\n",
         quoted(kinds),
         quoted(classes),
         quoted(purposes),
         quoted(roles),
+        relations.join(", "),
     );
     Schema::from_str(&text).map_err(|error| error.to_string())
 }

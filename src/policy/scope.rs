@@ -1,17 +1,23 @@
-//! 范围, everything a decision depends on: who asks, in which role, what for, with what evidence.
+//! 范围, everything a decision depends on: who asks, in which role, what for, with what evidence,
+//! what ties him to the person, and what the person said.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::plan::Plan;
+use super::choose::Gathered;
+use super::consent::Allowance;
+use super::plan::{Desk, Plan};
 use super::purpose::{Bilingual, EvidenceKey, Terms};
-use crate::vocabulary::{Department, ElementId, Fault, Position, Purpose, Role};
+use super::rules::Grounds;
+use crate::vocabulary::{Department, ElementId, Fault, Position, Purpose, Relation, Role};
 
 /// 规则标识, the id of a rule: the `@id` of a Cedar policy, or one of [`fixed`].
 pub type RuleId = Arc<str>;
 
 /// Rules that stand in no Cedar file because nothing can lift them.
 pub mod fixed {
+    /// The person allowed it.
+    pub const CONSENTED: &str = "consented";
     /// No rule permits it.
     pub const DEFAULT_DENY: &str = "default-deny";
     /// A rule could not be evaluated.
@@ -20,12 +26,18 @@ pub mod fixed {
     pub const NOT_GRANTED: &str = "purpose-not-granted";
     /// The purpose does not list the element.
     pub const OUTSIDE_PURPOSE: &str = "outside-purpose";
+    /// The person refused it, or a part of it.
+    pub const REFUSED_BY_PERSON: &str = "refused-by-person";
+    /// What ties the department to the person; the name of the relation is appended.
+    pub const RELATION: &str = "relation-";
     /// The purpose asks for evidence the inquiry lacks; the key is appended.
     pub const REQUIRES: &str = "requires-";
     /// The catalogue does not have the element.
     pub const UNKNOWN_ELEMENT: &str = "unknown-element";
     /// The closed list does not have the purpose.
     pub const UNKNOWN_PURPOSE: &str = "unknown-purpose";
+    /// The purpose needs the person's consent, and there is none.
+    pub const WITHOUT_CONSENT: &str = "without-consent";
 }
 
 /// What an inquiry brings to show that it is due.
@@ -54,7 +66,7 @@ impl Evidence {
     }
 
     /// Which keys are there, one bit each in the order of [`EvidenceKey::ALL`].
-    pub(super) fn bits(&self) -> usize {
+    pub(super) fn bits(&self) -> u8 {
         let present = EvidenceKey::ALL.into_iter().enumerate();
         present.filter(|(_, key)| self.of(*key).is_some()).map(|(index, _)| 1 << index).sum()
     }
@@ -68,42 +80,52 @@ impl fmt::Debug for Evidence {
     }
 }
 
-/// An admitted asker. Only [`super::PolicySet::admit`] builds one.
+/// 准入, an admitted asker. Only [`super::PolicySet::admit`] builds one.
 ///
 /// It carries the policies it was admitted under, so that a reload between
-/// admission and decision cannot mix two versions.
+/// admission and decision cannot mix two versions. It decides nothing: about
+/// whom is asked is part of every decision, see [`Admission::towards`].
 #[derive(Clone)]
-pub struct Scope {
-    pub(super) department: Department,
-    pub(super) role: Role,
+pub struct Admission {
+    pub(super) desk: Arc<Desk>,
     pub(super) evidence: Evidence,
-    pub(super) persons_per_day: Option<u32>,
+    /// What is given to a department that has no relation to the person.
     pub(super) plan: Arc<Plan>,
 }
 
-impl Scope {
+/// 范围, everything a decision depends on: an admitted asker, and what ties him to the person
+/// and what the person said. Only [`Admission::towards`] builds one.
+#[derive(Clone)]
+pub struct Scope {
+    admission: Admission,
+    relations: u8,
+    pub(super) plan: Arc<Plan>,
+    pub(super) allowance: Allowance,
+}
+
+impl Admission {
     /// Who asks.
     #[must_use]
-    pub const fn department(&self) -> Department {
-        self.department
+    pub fn department(&self) -> Department {
+        self.desk.department.name
     }
 
     /// In which role.
     #[must_use]
-    pub const fn role(&self) -> Role {
-        self.role
+    pub fn role(&self) -> Role {
+        self.desk.role
     }
 
     /// What for.
     #[must_use]
     pub fn purpose(&self) -> Purpose {
-        self.plan.terms.id
+        self.desk.terms.id
     }
 
     /// About how many persons the department may ask for the purpose in 24 hours.
     #[must_use]
-    pub const fn persons_per_day(&self) -> Option<u32> {
-        self.persons_per_day
+    pub fn persons_per_day(&self) -> Option<u32> {
+        self.desk.persons_per_day
     }
 
     /// With what evidence.
@@ -115,27 +137,87 @@ impl Scope {
     /// The terms of the purpose.
     #[must_use]
     pub fn terms(&self) -> &Terms {
-        &self.plan.terms
+        &self.desk.terms
     }
 
     /// The elements by which the asker may look for a person: those the purpose opens and he
     /// sees as they are. Every predicate is a read of its field.
     pub fn searchable(&self) -> impl Iterator<Item = ElementId> {
-        let open = self.plan.terms.described_by.iter().copied();
+        let open = self.desk.terms.described_by.iter().copied();
         open.filter(|id| self.plan.sees_whole(*id))
     }
 
     /// Version of the policies it was admitted under.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.plan.version
+        &self.desk.shared.version
+    }
+
+    /// The scope towards whom these records are about, at a time (seconds since 1970): all
+    /// there are about him, or what he said is not heard.
+    #[must_use]
+    pub fn towards(&self, gathered: &[Gathered<'_>], at: i64) -> Scope {
+        let Desk { shared, department, terms, .. } = &*self.desk;
+        let relations = shared.relations.held(department, gathered, at);
+        let words = shared.words();
+        let asker = (department.name, terms.id);
+        let allowance = shared.consents.allowance(terms.consent, asker, (gathered, words), at);
+        // A set of relations has its place among the plans, or it is no set of relations.
+        let plan = self.desk.plan(self.grounds().with(relations));
+        let plan = plan.unwrap_or_else(|| Arc::clone(&self.plan));
+        Scope { admission: self.clone(), relations, plan, allowance }
+    }
+
+    /// What is given to a department with these relations to the person, where he allows it;
+    /// `None` if there is no such relation.
+    pub(super) fn plan_with(&self, relations: &[Relation]) -> Option<Arc<Plan>> {
+        let known: Vec<_> = self.desk.shared.relations.iter().map(|row| row.id).collect();
+        let place = |named: &Relation| known.iter().position(|id| id == named);
+        let places: Option<Vec<_>> = relations.iter().map(place).collect();
+        let bits = places?.into_iter().fold(0, |bits, place| bits | 1 << place);
+        self.desk.plan(self.grounds().with(bits))
+    }
+
+    fn grounds(&self) -> Grounds {
+        Grounds::new(self.evidence.bits(), 0)
     }
 }
 
+impl Scope {
+    /// Who asks, in which role, what for, with what evidence.
+    #[must_use]
+    pub const fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// Whether the purpose needs the person's consent and there is none. A refusal of what needs
+    /// none is not told apart: who asks could see it by whom we ask.
+    #[must_use]
+    pub fn lacks_consent(&self) -> bool {
+        self.allowance.lacks_consent()
+    }
+
+    /// What tied the asker to the person, and what the person said, as far as it bore on the
+    /// decision; for the ledger alone.
+    pub fn grounds(&self) -> impl Iterator<Item = String> {
+        let relations = self.admission.desk.shared.relations.iter().enumerate();
+        let held = relations.filter(|(index, _)| self.relations & (1 << index) != 0);
+        let held = held.map(|(_, row)| format!("{}{}", fixed::RELATION, row.id));
+        held.chain(self.allowance.rule().map(str::to_owned))
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (department, role) = (self.department(), self.role());
+        write!(f, "Admission({department}, {role}, {}, {:?})", self.purpose(), self.evidence)
+    }
+}
+
+/// Shows who asks and what for: what a person said is nobody's to read in a log.
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (department, role) = (self.department, self.role);
-        write!(f, "Scope({department}, {role}, {}, {:?})", self.purpose(), self.evidence)
+        write!(f, "Scope({:?})", self.admission)
     }
 }
 

@@ -131,6 +131,12 @@ impl Special {
         &self.classes
     }
 
+    /// The classes of a set of marks.
+    pub(super) fn marked(&self, marks: Marks) -> impl Iterator<Item = Class> {
+        let classes = self.classes.iter().enumerate();
+        classes.filter(move |(index, _)| marks.0 & (1 << index) != 0).map(|(_, class)| *class)
+    }
+
     /// The marks of every group of a record, by index; the top group has none.
     pub(super) fn mark(&self, record: &Record) -> Vec<Marks> {
         let mut marks: Vec<Marks> = Vec::with_capacity(record.groups.len());

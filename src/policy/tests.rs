@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::rules::Asker;
 use super::*;
 use crate::vocabulary::record::{Field, Group};
 use crate::vocabulary::{Class, Coding, Dataset, Date, Element, GroupName, Record, Source, Value};
@@ -52,7 +53,7 @@ fn load() -> PolicySet {
 
 #[test]
 fn the_shipped_policies_hold_their_own_examples() {
-    assert!(shipped().rules.len() > 15);
+    assert!(shipped().shared.rules.len() > 15);
 }
 
 /// A record of groups: name, and its elements with their values.
@@ -92,6 +93,19 @@ pub(crate) fn element(id: &str) -> ElementId {
 
 pub(crate) fn names(asker: (&str, &str)) -> (Department, Role) {
     (Department::parse(asker.0).unwrap(), Role::parse(asker.1).unwrap())
+}
+
+/// A person's consent to what somebody was admitted for, where it needs one.
+pub(crate) fn consent(admission: &Admission) -> Option<Record> {
+    let said = vec![
+        ("MZ.privacy.number", text("c-1")),
+        ("MZ.privacy.state", code("active")),
+        ("MZ.privacy.decision", code("permit")),
+        ("MZ.privacy.purpose", code(admission.purpose().as_str())),
+        ("MZ.privacy.notice", text("2026-1")),
+    ];
+    let record = record(("privacy-consent", "elder-registry"), "20260101", vec![("record", said)]);
+    (admission.terms().consent == ConsentTerms::Needed).then_some(record)
 }
 
 pub(crate) fn with_call() -> Evidence {
@@ -253,16 +267,18 @@ fn no_rule_outside_a_slice_can_speak_of_what_is_in_it() {
     let set = shipped();
     let (role, purpose) = (names(("x", "clerk")).1, Purpose::parse("audit").unwrap());
     let lattice = lattice(set);
-    let heads = set.rules.heads();
+    let heads = set.shared.rules.heads();
     let mut outside = HashMap::new();
-    for row in set.departments.iter() {
+    for row in set.departments().iter() {
         let (department, kind) = (row.name, row.kind.as_str());
-        let asker = Asker { department, kind, role, purpose, evidence: 0 };
+        let grounds = Grounds::default();
+        let asker = Asker { department, kind, role, purpose, grounds };
         for (element, special) in &lattice {
             let about = rules::About { element, special: *special };
             let key = (kind, element.class, *special);
-            let out = outside.entry(key).or_insert_with(|| set.rules.outside(&heads, kind, about));
-            assert!(!set.rules.permits(out, asker, about), "{asker:?} {about:?}");
+            let out =
+                outside.entry(key).or_insert_with(|| set.shared.rules.outside(&heads, kind, about));
+            assert!(!set.shared.rules.permits(out, asker, about), "{asker:?} {about:?}");
         }
     }
     assert!(outside.len() > 400 && outside.values().any(|heads| !heads.is_empty()));
@@ -272,13 +288,17 @@ fn no_rule_outside_a_slice_can_speak_of_what_is_in_it() {
 fn asking_a_slice_is_asking_every_rule_in_every_granted_scope() {
     let set = shipped();
     let lattice = lattice(set);
-    for (department, role, purpose) in set.plans.keys().copied() {
-        let kind = set.departments.department(department).unwrap().kind.as_str();
-        let asker = Asker { department, kind, role, purpose, evidence: 1 };
-        for (element, special) in &lattice {
-            let about = rules::About { element, special: *special };
-            let sliced = set.rules.judge(asker, about);
-            assert_eq!(sliced, set.rules.judge_whole(asker, about), "{asker:?} {about:?}");
+    for (department, role, purpose) in set.desks.keys().copied() {
+        let kind = set.departments().department(department).unwrap().kind.as_str();
+        // All evidence and no relation, and the other way round.
+        for grounds in [Grounds::new(7, 0), Grounds::new(0, 31)] {
+            let asker = Asker { department, kind, role, purpose, grounds };
+            for (element, special) in &lattice {
+                let about = rules::About { element, special: *special };
+                let sliced = set.shared.rules.judge(asker, about);
+                let whole = set.shared.rules.judge_whole(asker, about);
+                assert_eq!(sliced, whole, "{asker:?} {about:?}");
+            }
         }
     }
 }

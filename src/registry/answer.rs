@@ -128,8 +128,8 @@ pub fn write_answer(release: &Release, meta: &AnswerMeta<'_>) -> Vec<u8> {
 pub(super) fn answer<'a>(release: &'a Release, meta: &AnswerMeta<'a>) -> Answer<'a> {
     Answer {
         receipt: meta.receipt,
-        purpose: release.scope().purpose(),
-        legal_basis: &release.scope().terms().legal_basis,
+        purpose: release.admission().purpose(),
+        legal_basis: &release.admission().terms().legal_basis,
         answered_at: iso(meta.answered_at),
         policy: release.version(),
         mappings: meta.mappings,

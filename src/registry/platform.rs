@@ -105,7 +105,7 @@ pub fn encode(release: &Release) -> Vec<u8> {
         }),
         _ => None,
     });
-    let purpose = release.scope().purpose();
+    let purpose = release.admission().purpose();
     let question = Question { purpose: purpose.as_str(), identifiers: identifiers.collect() };
     // Texts alone: serialising them cannot fail.
     serde_json::to_vec(&question).unwrap_or_default()

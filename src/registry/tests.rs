@@ -7,8 +7,8 @@ use serde_json::json;
 use super::answer::{AnswerMeta, RefusalMeta, SourceReport, write_answer, write_refusal};
 use super::platform;
 use crate::identity::Keys;
-use crate::policy::tests::{code, element, names, pack, record, shipped, text};
-use crate::policy::{Evidence, Gathered, PolicySet, Release, Scope, decide};
+use crate::policy::tests::{code, consent, element, names, pack, record, shipped, text};
+use crate::policy::{Admission, Evidence, Gathered, PolicySet, Release, decide};
 use crate::translate::Form;
 use crate::vocabulary::record::Carried;
 use crate::vocabulary::value::{Composite, Quantity};
@@ -29,7 +29,7 @@ fn evidence() -> Evidence {
 }
 
 /// Every scope somebody was granted.
-fn scopes(set: &PolicySet) -> Vec<Scope> {
+fn scopes(set: &PolicySet) -> Vec<Admission> {
     let mut scopes = Vec::new();
     for department in set.departments().iter() {
         for grant in &department.grants {
@@ -42,13 +42,16 @@ fn scopes(set: &PolicySet) -> Vec<Scope> {
     scopes
 }
 
-fn release(scope: &Scope, wanted: Option<&[ElementId]>, records: &[Record]) -> Release {
+fn release(admission: &Admission, wanted: Option<&[ElementId]>, records: &[Record]) -> Release {
+    let consent = consent(admission);
+    let records = records.iter().chain(&consent);
     let gathered: Vec<_> =
-        records.iter().map(|record| Gathered { record, as_of: 1_790_000_000 }).collect();
-    decide(scope, wanted, &gathered, &Keys::derive(&[9; 32]))
+        records.map(|record| Gathered { record, as_of: 1_790_000_000 }).collect();
+    let scope = admission.towards(&gathered, 1_790_000_000);
+    decide(&scope, wanted, &gathered, &Keys::derive(&[9; 32]))
 }
 
-fn answer(scope: &Scope, wanted: Option<&[ElementId]>, records: &[Record]) -> String {
+fn answer(scope: &Admission, wanted: Option<&[ElementId]>, records: &[Record]) -> String {
     String::from_utf8(write_answer(&release(scope, wanted, records), &META)).unwrap()
 }
 
@@ -371,7 +374,7 @@ fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
     for scope in scopes(shipped()) {
         let release = release(&scope, None, &records);
         let found = |id| release.released().any(|one| one.element().id == id);
-        let listed = shipped().explain(&scope, None).into_iter();
+        let listed = scope.explain(&[], None).unwrap().into_iter();
         let listed = listed.filter(|one| one.tier != Tier::Withheld && !found(one.element));
         missing.extend(listed.map(|one| one.element.to_string()));
     }

@@ -20,6 +20,7 @@
 //! - `open-stay-days-over` (boolean): whether a stay that no later record of its source
 //!   closes began more than `days` days ago. If all are closed or younger: no; without
 //!   any opening record: nothing.
+//! - `below` (boolean): whether the newest quantity of `from` is less than `than`.
 //! - `within-days` (boolean): whether the newest date of `from` is at most `days` days
 //!   before now.
 //! - `year-of` (date): the year of the newest date of `from`.
@@ -27,6 +28,8 @@
 //!   now, by the calendar of China.
 //! - `age-years` (quantity, unit `a`): completed years since the newest date of `from`;
 //!   of a date coarser than a day, nothing.
+//!
+//! With `yes_alone` a no is no fact: that there was anything to say no about would tell something.
 //!
 //! `open-stay-days-over` takes `opens` (default `admission`), `closes` (default
 //! `discharge`, `cancel-admit`) and `reopens` (default `cancel-discharge`); `where`
@@ -77,6 +80,9 @@ struct FactText {
     #[serde(rename = "where")]
     only: Option<Spanned<OnlyText>>,
     days: Option<u32>,
+    than: Option<u32>,
+    #[serde(default)]
+    yes_alone: bool,
     #[serde(default)]
     codes: Vec<String>,
     table: Option<Spanned<String>>,
@@ -102,6 +108,7 @@ struct OnlyText {
 #[serde(rename_all = "kebab-case")]
 enum Name {
     AgeYears,
+    Below,
     CodeIn,
     Comparable,
     Latest,
@@ -127,11 +134,13 @@ struct Fact {
     datasets: Vec<Dataset>,
     sources: Vec<Source>,
     only: Option<(ElementId, Vec<String>)>,
+    yes_alone: bool,
 }
 
 #[derive(Debug)]
 enum Function {
     AgeYears,
+    Below(f64),
     CodeIn(Vec<String>),
     Comparable { table: String, walk: HashMap<String, String> },
     Latest,
@@ -173,6 +182,7 @@ impl Compiler<'_> {
             let found = self.fact_element(file, id.get_ref(), id.span())?;
             let fits = match name {
                 Name::CodeIn | Name::Comparable => found.1 == ValueType::Code,
+                Name::Below => found.1 == ValueType::Quantity,
                 Name::Latest => found.1 == element.1,
                 Name::WithinDays | Name::ThisYear | Name::YearOf | Name::AgeYears => {
                     found.1 == ValueType::Date
@@ -201,7 +211,8 @@ impl Compiler<'_> {
         self.places.push(place.hint("add an example from which it follows"));
         let id = self.places.len() - 1;
         let (datasets, sources) = (text.datasets.clone(), text.sources.clone());
-        Ok(Fact { id, element: element.0, function, from, datasets, sources, only })
+        let yes_alone = text.yes_alone;
+        Ok(Fact { id, element: element.0, function, from, datasets, sources, only, yes_alone })
     }
 
     fn function(&self, file: Text<'_>, row: &Spanned<FactText>) -> Result<Function, Diagnostic> {
@@ -214,6 +225,10 @@ impl Compiler<'_> {
         };
         Ok(match text.function.get_ref() {
             Name::AgeYears => Function::AgeYears,
+            Name::Below => {
+                let than = text.than.ok_or_else(|| file.fault(row.span(), "name the bound"))?;
+                Function::Below(f64::from(than))
+            }
             Name::CodeIn => Function::CodeIn(self.listed(file, row)?),
             Name::Comparable => self.comparable(file, row)?,
             Name::Latest => Function::Latest,
@@ -315,6 +330,11 @@ impl Facts {
 
 impl Fact {
     fn value(&self, records: &[&Record], now: i64) -> Option<Value> {
+        let told = |value: &Value| !self.yes_alone || *value != Value::Boolean(false);
+        self.found(records, now).filter(told)
+    }
+
+    fn found(&self, records: &[&Record], now: i64) -> Option<Value> {
         let values = || self.newest_first(records).flat_map(|record| self.of(record));
         let date = || values().find_map(as_date);
         match &self.function {
@@ -322,6 +342,16 @@ impl Fact {
                 let (number, unit) = (years.to_string(), Some("a".to_owned()));
                 Value::Quantity(Quantity { number, comparator: None, unit })
             }),
+            Function::Below(than) => {
+                let mut numbers = values().filter_map(|value| match value {
+                    // What is compared already (`< 2`) is no number.
+                    Value::Quantity(Quantity { number, comparator: None, .. }) => {
+                        number.parse::<f64>().ok()
+                    }
+                    _ => None,
+                });
+                numbers.next().map(|number| Value::Boolean(number < *than))
+            }
             Function::CodeIn(codes) => {
                 let coded = values().filter_map(|value| match value {
                     Value::Code(coding) => coding.code.as_ref(),

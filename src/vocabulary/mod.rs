@@ -28,7 +28,8 @@ pub use fault::Fault;
 pub use freshness::Freshness;
 pub use identifier::{Identifier, IdentifierKind};
 pub use name::{
-    Class, Dataset, Department, ElementId, Event, GroupName, Purpose, Role, Source, Subscription,
+    Class, Dataset, Department, ElementId, Event, GroupName, Purpose, Relation, Role, Source,
+    Subscription,
 };
 pub use position::Position;
 pub use record::{Field, Group, Record};

@@ -133,6 +133,8 @@ names! {
     Role,
     /// 用途, the purpose of use, from the closed list in `policies/purposes.toml`.
     Purpose,
+    /// 关系, what ties a department to a person: `treating`, `resident`.
+    Relation,
     /// Where a record came from: a sender or an upstream system.
     Source,
     /// 事件, what may be told of an elder when it happens: `death`, `discharge`, `identity`.

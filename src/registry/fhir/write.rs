@@ -317,7 +317,7 @@ fn searched((receipt, at): (&str, i64), total: usize, entries: Vec<Json>) -> Jso
 
 /// From which systems, by whom, for what: the receipt leads to the ledger.
 fn provenance(release: &Release, meta: &AnswerMeta<'_>, targets: &[Json]) -> Json {
-    let purpose = release.scope().purpose();
+    let purpose = release.admission().purpose();
     let entities: Vec<_> = meta
         .sources
         .iter()

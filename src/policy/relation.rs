@@ -1,0 +1,195 @@
+//! 关系, what ties a department to a person, read off the person's records: `policies/relations.toml`.
+//!
+//! A row names the records that can show a relation (`datasets`) and by what they name the
+//! department: `by = "source"` (a sender that is itself, `sources` of `departments.toml`) or an
+//! element that holds one of its `institutions`. The newest of those records counts, if none of
+//! `ended_by` came after it: it must hold what `where` asks and be no older than `days`. So a relation ends when the records say so, and
+//! nobody has one by claiming it.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::choose::Gathered;
+use super::department::DepartmentRow;
+use super::page::Page;
+use super::purpose::Bilingual;
+use crate::vocabulary::{
+    Catalogue, Dataset, Diagnostic, ElementId, Files, Record, Relation, Value,
+};
+
+/// Where the list stands.
+const PATH: &str = "relations.toml";
+/// How many there may be, so that a set of them fits a byte with the evidence.
+pub(super) const RELATIONS_MAX: usize = 5;
+const DAY: i64 = 86_400;
+
+/// By what a record names the department.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Source,
+    Element(ElementId),
+}
+
+/// One relation.
+#[derive(Debug, Clone)]
+pub struct RelationRow {
+    /// Its name in rules and the ledger.
+    pub id: Relation,
+    /// Its name for people.
+    pub title: Bilingual,
+    datasets: Vec<Dataset>,
+    ended_by: Vec<Dataset>,
+    by: By,
+    only: Option<(ElementId, Vec<String>)>,
+    days: Option<u32>,
+}
+
+/// All relations, in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Relations(Vec<RelationRow>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RelationsFile {
+    #[allow(dead_code, reason = "for the reader of the file")]
+    title: String,
+    #[allow(dead_code, reason = "for the reader of the file")]
+    source: String,
+    #[serde(default)]
+    relation: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    id: Spanned<String>,
+    zh: String,
+    en: String,
+    datasets: Vec<Dataset>,
+    #[serde(default)]
+    ended_by: Vec<Dataset>,
+    by: Spanned<String>,
+    #[serde(rename = "where")]
+    only: Option<Spanned<OnlyRow>>,
+    days: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnlyRow {
+    element: String,
+    is: Vec<String>,
+}
+
+impl Relations {
+    /// Reads `relations.toml`.
+    pub(super) fn load(files: &Files, catalogue: &Catalogue) -> Result<Self, Vec<Diagnostic>> {
+        let (mut page, file) =
+            Page::open::<RelationsFile>(files, PATH).map_err(|fault| vec![fault])?;
+        let mut found = Self::default();
+        for row in file.relation {
+            let start = row.id.span().start;
+            if found.0.len() == RELATIONS_MAX {
+                page.fault(start, format!("there are at most {RELATIONS_MAX} relations"));
+                break;
+            }
+            let Some(row) = relation(row, catalogue, &mut page) else { continue };
+            if found.0.iter().any(|before| before.id == row.id) {
+                page.fault(start, format!("relation {} stands twice", row.id));
+            }
+            found.0.push(row);
+        }
+        page.close(found)
+    }
+
+    /// Every relation, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &RelationRow> {
+        self.0.iter()
+    }
+
+    /// Which of them a department has to whom the records are about, one bit each.
+    pub(super) fn held(&self, by: &DepartmentRow, gathered: &[Gathered<'_>], at: i64) -> u8 {
+        if by.sources.is_empty() && by.institutions.is_empty() {
+            return 0;
+        }
+        let held = self.0.iter().enumerate().filter(|(_, row)| row.holds(by, gathered, at));
+        held.map(|(index, _)| 1 << index).sum()
+    }
+}
+
+impl RelationRow {
+    fn holds(&self, department: &DepartmentRow, gathered: &[Gathered<'_>], at: i64) -> bool {
+        let can_show = |one: &&Gathered<'_>| {
+            let own = || department.sources.contains(&one.record.source);
+            let dataset = &one.record.dataset;
+            (self.datasets.contains(dataset) || self.ended_by.contains(dataset))
+                && match self.by {
+                    By::Source => own(),
+                    By::Element(id) => one.record.values(id).next().is_some(),
+                }
+        };
+        // Of equally late ones the first handed in, which is the last that came.
+        let newest = gathered.iter().rev().filter(can_show).max_by_key(|one| one.time());
+        let newest = newest.filter(|one| self.datasets.contains(&one.record.dataset));
+        let Some(newest) = newest else { return false };
+        let named = match self.by {
+            By::Source => true,
+            By::Element(id) => holds_one_of(newest.record, id, &department.institutions),
+        };
+        let as_asked =
+            |(id, words): &(ElementId, Vec<String>)| holds_one_of(newest.record, *id, words);
+        let recent =
+            |days: u32| at.saturating_sub(newest.time()) <= i64::from(days).saturating_mul(DAY);
+        named && self.only.as_ref().is_none_or(as_asked) && self.days.is_none_or(recent)
+    }
+}
+
+fn holds_one_of(record: &Record, id: ElementId, words: &[String]) -> bool {
+    record.values(id).any(|value| {
+        let is = |text: &str| words.iter().any(|word| word == text.trim());
+        match value {
+            Value::Boolean(true) => is("true"),
+            Value::Boolean(false) => is("false"),
+            Value::Code(coding) => coding.code.as_deref().is_some_and(is),
+            Value::Identifier(identifier) => is(&identifier.value),
+            Value::Organization(whole) | Value::Place(whole) => {
+                is(&whole.text) || whole.parts.iter().any(|part| is(part))
+            }
+            Value::Text(text) => is(text),
+            _ => false,
+        }
+    })
+}
+
+fn relation(row: Row, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<RelationRow> {
+    let known = |id: &str| {
+        let id = ElementId::parse(id).ok()?;
+        catalogue.get(id).map(|element| element.id)
+    };
+    let by = match row.by.get_ref().as_str() {
+        "source" => Some(By::Source),
+        other => known(other).map(By::Element),
+    };
+    if by.is_none() {
+        page.fault(row.by.span().start, "neither \"source\" nor an element of the catalogue");
+    }
+    if row.datasets.is_empty() {
+        page.fault(row.id.span().start, "a relation is shown by records: name their datasets");
+    }
+    let only = row.only.map(|only| {
+        let id = known(&only.get_ref().element);
+        if id.is_none() {
+            page.fault(only.span().start, "the catalogue has no such element");
+        }
+        id.map(|id| (id, only.into_inner().is))
+    });
+    Some(RelationRow {
+        id: page.name(&row.id, Relation::parse)?,
+        title: Bilingual { zh: row.zh, en: row.en },
+        datasets: row.datasets,
+        ended_by: row.ended_by,
+        by: by?,
+        only: only.flatten(),
+        days: row.days,
+    })
+}
