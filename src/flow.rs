@@ -134,14 +134,15 @@ impl Gateway {
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;
-        let admission = rules.policies.admit(asker, &inquiry.purpose, inquiry.evidence.clone())?;
+        let evidence = question.evidence(inquiry);
+        let admission = rules.policies.admit(asker, &inquiry.purpose, evidence)?;
         if let (Whom::Described(who), Some(window)) = (&inquiry.whom, question.writing.window()) {
             let asked = (&admission, wanted);
             return self.disclose_each((turn, question), asked, (who, window)).await;
         }
         let resident = self.meant_by(turn, &admission, &inquiry.whom).await?;
         let about = |refused: Refused| Refused { person: resident.person, ..refused };
-        self.afford(turn, &admission, &resident).await.map_err(|error| about(error.into()))?;
+        self.may_answer(turn, &admission, &resident).await.map_err(|error| about(error.into()))?;
         let gathered = self.gather(turn, &admission, &resident).await.map_err(about)?;
         let records = gathered.records();
         if let Whom::Identifier(identifier) = &inquiry.whom {

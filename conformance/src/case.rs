@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 /// One thing done and what must follow. Exactly one of `hl7`, `again`, `bytes`,
-/// `ask`, `post` and `call` says what.
+/// `ask`, `post`, `give` and `call` says what.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Step {
@@ -39,6 +39,8 @@ pub struct Step {
     pub ask: Option<String>,
     /// Segments of a message to send by HTTPS.
     pub post: Option<Vec<String>>,
+    /// A document of the civil-affairs interface to send by HTTPS, as JSON text.
+    pub give: Option<String>,
     /// A message of the exchange services to send by SOAP 1.1.
     pub call: Option<String>,
     /// Which platform's dialect it is in: `regional` (default) or `hospital`.

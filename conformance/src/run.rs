@@ -101,7 +101,8 @@ struct Play<'a> {
 
 impl Play<'_> {
     fn step(&mut self, step: &Step) -> Result<(), String> {
-        if step.ask.is_some() || step.post.is_some() || step.call.is_some() {
+        let https = step.ask.is_some() || step.post.is_some() || step.give.is_some();
+        if https || step.call.is_some() {
             let reply = self.http(step).map_err(|error| format!("https: {error}"))?;
             self.sent.push(Vec::new());
             self.replies.push(reply.body.clone());
@@ -193,6 +194,11 @@ impl Play<'_> {
         if let Some(segments) = &step.post {
             let body = self.message(segments, step).map_err(io::Error::other)?;
             return link.post("/v1/messages", "application/hl7-v2", &body);
+        }
+        if let Some(document) = &step.give {
+            let body = self.values.fill(document);
+            let media = "application/vnd.kangqiao.civil+json";
+            return link.post("/v1/messages", media, body.as_bytes());
         }
         if let Some(message) = &step.call {
             let path = format!("/soap/{}", step.dialect.as_deref().unwrap_or("regional"));

@@ -17,6 +17,10 @@ pub const VERSION: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// 紧急调阅: a ticket was opened, seconded, or looked at afterwards.
+    BreakGlass,
+    /// 知情同意: a person allowed or refused something, or took it back.
+    Consent,
     /// 投递: elements left the gateway for a department, unasked, in a notice.
     Delivery,
     /// 披露: elements left the gateway for a department.
@@ -57,7 +61,9 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str, &'static str); 20] = [
+        (Self::BreakGlass, "break-glass", "紧急调阅"),
+        (Self::Consent, "consent", "知情同意"),
         (Self::Delivery, "delivery", "投递"),
         (Self::Disclosure, "disclosure", "披露"),
         (Self::Enrolment, "enrolment", "订阅登记"),

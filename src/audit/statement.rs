@@ -92,6 +92,24 @@ impl Entry {
         entry
     }
 
+    /// A ticket about somebody is opened or seconded by what is asked now.
+    #[must_use]
+    pub fn ticket(admission: &Admission, circumstances: Circumstances<'_>) -> Self {
+        let mut entry = Self::at(Kind::BreakGlass, circumstances);
+        entry.subject = admission.evidence().holder.as_deref().map(Reference::new);
+        entry.under(admission);
+        entry
+    }
+
+    /// A person allows or refuses something, as `source` recorded it; `subject` says what.
+    #[must_use]
+    pub fn consent(subject: &str, source: Source, circumstances: Circumstances<'_>) -> Self {
+        let mut entry = Self::at(Kind::Consent, circumstances);
+        entry.subject = Some(Reference::new(subject));
+        entry.sources.insert(source, Freshness::Fresh);
+        entry
+    }
+
     /// The same entry with the hash of the answer's bytes.
     #[must_use]
     pub fn with_answer(mut self, answer: &[u8]) -> Self {

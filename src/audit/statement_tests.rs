@@ -72,6 +72,7 @@ pub(crate) fn release(department: &str, role: &str, purpose: &str) -> Release {
         case: Some(format!("case of {}", SECRETS[0])),
         reason: None,
         asker: Some("0017".to_owned()),
+        holder: None,
     };
     let admission = policies().admit(who, purpose, evidence).unwrap();
     let citizen = Identifier::new(IdentifierKind::CitizenId, SECRETS[0]);

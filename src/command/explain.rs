@@ -129,7 +129,7 @@ fn roles(set: &PolicySet, department: Department, args: &Args) -> Result<Vec<Rol
 
 fn evidence(args: &Args) -> Evidence {
     let given = || (!args.without_evidence).then(|| "explain".to_owned());
-    Evidence { call: given(), case: given(), reason: given(), asker: None }
+    Evidence { call: given(), case: given(), reason: given(), ..Evidence::default() }
 }
 
 fn refused(department: Department, role: Role, refusal: &Refusal) -> Failure {

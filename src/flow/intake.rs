@@ -241,6 +241,11 @@ impl Gateway {
             let proposed = Proposed::Enter { record, key };
             return Understood { bins: Some(translation.bins), ..Understood::of(proposed) };
         }
+        // What would not be followed as it was meant is refused while its sender still listens.
+        if let Err((fault, at)) = rules.policies.heed(&translation.record) {
+            let proposed = Proposed::Quarantine(Reason { fault, at: Some(at) });
+            return Understood { bins: Some(translation.bins), ..Understood::of(proposed) };
+        }
         let identifiers = resident::index(&self.keys, translation.record.identifiers());
         let merge_from = match &translation.merge {
             Some(merge) if !merge.from.is_empty() => {
@@ -251,7 +256,11 @@ impl Gateway {
         };
         let proposed = match (identifiers, merge_from) {
             (Ok(identifiers), Ok(merge_from)) => Proposed::Apply {
-                entry: Some(self.identity_entry(rules, sender)),
+                entry: Some(self.person_entry(
+                    rules,
+                    sender,
+                    rules.policies.said(&translation.record),
+                )),
                 documents: self.document_keys(&translation.record),
                 wishes: self.wishes(rules.policies.events(), translation.record.dataset),
                 record: Box::new(translation.record),

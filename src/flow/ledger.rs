@@ -16,6 +16,8 @@ use crate::outbound::{Subscriber, Upstream};
 use crate::policy::Admission;
 use crate::registry::whom::Whom;
 use crate::store::budget::Spending;
+use crate::store::condition::Conditions;
+use crate::store::ticket::Ticket;
 use crate::store::{Change, LedgerRow, StoreError, WriteEntry};
 use crate::vocabulary::{Freshness, Purpose, Source};
 
@@ -27,30 +29,79 @@ impl Gateway {
         Ok((appended.number, checkpoint))
     }
 
-    /// Makes the entry of an answer durable, within the budget of who asks.
+    /// Makes the entry of an answer durable, if what must hold for it does.
     pub(super) async fn append_answer(
         &self,
         admission: &Admission,
         entry: &Entry,
     ) -> Result<(u64, String), StoreError> {
-        let spending =
-            entry.person.as_ref().and_then(|person| spending(admission, person, entry.at_ms));
-        let Some(spending) = spending else { return self.append(entry).await };
-        let appended = self.store.append_within(row(entry), spending).await?;
+        let person = entry.person.as_ref();
+        let conditions = person.map(|person| self.conditions(admission, person, entry.at_ms));
+        let Some(conditions) = conditions.filter(|conditions| !conditions.none()) else {
+            return self.append(entry).await;
+        };
+        let appended = self.store.append_within(row(entry), conditions).await?;
         Ok((appended.number, crate::audit::checkpoint::one_line(&appended.checkpoint)))
     }
 
-    /// Whether the budget of who asks allows a question, before anybody else hears of it.
-    pub(super) async fn afford(
+    /// Whether a question may be answered, before anybody else hears of it.
+    pub(super) async fn may_answer(
         &self,
         turn: &Turn,
         admission: &Admission,
         resident: &Resident,
     ) -> Result<(), StoreError> {
-        match spending(admission, &self.pseudonym(resident), turn.at_ms) {
-            Some(spending) => self.store.afford(spending).await,
-            None => Ok(()),
+        let conditions = self.conditions(admission, &self.pseudonym(resident), turn.at_ms);
+        if conditions.none() {
+            return Ok(());
         }
+        let ticket = conditions.ticket.clone();
+        match (self.store.may_answer(conditions).await, ticket) {
+            // The first of two persons: what he asks stands for the second, and answers nothing.
+            (Err(StoreError::SecondNeeded), Some((ticket, opening))) => {
+                self.store.open_ticket(ticket, opening).await?;
+                Err(StoreError::SecondNeeded)
+            }
+            (may, _) => may,
+        }
+    }
+
+    /// On what an answer about a person depends that only the store knows.
+    fn conditions(&self, admission: &Admission, person: &Pseudonym, at_ms: i64) -> Conditions {
+        let scope = || format!("{} {}", admission.department(), admission.purpose());
+        let spending = admission.persons_per_day().map(|most| Spending {
+            scope: scope(),
+            person: person.clone(),
+            most,
+            at_ms,
+        });
+        let ticket = admission.terms().ticket.and_then(|terms| {
+            let evidence = admission.evidence();
+            let number = evidence.of(terms.evidence)?;
+            let kept = |text: &str| Reference::new(text).as_str().to_owned();
+            let ticket = Ticket {
+                scope: scope(),
+                // No department has a space in its name: nobody's stand-ins are like these.
+                mark: self.keys.pseudonym_of_value("ticket number", number),
+                person: person.clone(),
+                reference: kept(number),
+                reason: evidence.reason.as_deref().map(kept),
+                minutes: terms.minutes,
+                four_eyes: terms.four_eyes,
+                holder: evidence.holder.clone().unwrap_or_default(),
+                at_ms,
+            };
+            let circumstances = Circumstances {
+                at_ms,
+                random: random(),
+                person: Some(person.clone()),
+                mappings: "",
+                sources: BTreeMap::new(),
+            };
+            let opening = row(&Entry::ticket(admission, circumstances));
+            Some((ticket, opening))
+        });
+        Conditions { spending, ticket }
     }
 
     /// Enters something that happened and is no disclosure, such as a reload or a sign-in.
@@ -156,11 +207,18 @@ impl Gateway {
         entry
     }
 
-    /// Writes the entry of a change of identity once the store knows who became whom.
-    pub(super) fn identity_entry(&self, rules: &Arc<Rules>, sender: Source) -> WriteEntry {
+    /// Writes the entry of a change of identity once the store knows who became whom, and of
+    /// what a person `said` of who may see what once it knows whose word it is.
+    pub(super) fn person_entry(
+        &self,
+        rules: &Arc<Rules>,
+        sender: Source,
+        said: Option<String>,
+    ) -> WriteEntry {
         let (keys, rules, at_ms) = (self.keys.clone(), Arc::clone(rules), (self.clock)());
         Box::new(move |change: Change, persons: &[PersonId]| {
             let kind = match change {
+                Change::Said => Kind::Consent,
                 Change::Linked => Kind::Link,
                 Change::Merged => Kind::Merge,
                 Change::Moved => Kind::Identity,
@@ -172,16 +230,17 @@ impl Gateway {
             let sources = BTreeMap::new();
             let random = random();
             let circumstances = Circumstances { at_ms, random, person: into, mappings, sources };
-            row(&Entry::change(kind, from, sender, circumstances))
+            row(&match kind {
+                Kind::Consent => {
+                    let said = said.as_deref().unwrap_or_default();
+                    let mut entry = Entry::consent(said, sender, circumstances);
+                    entry.policy = Some(rules.policies.version().to_owned());
+                    entry
+                }
+                kind => Entry::change(kind, from, sender, circumstances),
+            })
         })
     }
-}
-
-/// What a question costs, where the department has a budget for the purpose.
-fn spending(admission: &Admission, person: &Pseudonym, at_ms: i64) -> Option<Spending> {
-    let most = admission.persons_per_day()?;
-    let scope = format!("{} {}", admission.department(), admission.purpose());
-    Some(Spending { scope, person: person.clone(), most, at_ms })
 }
 
 /// An entry as the store takes it.

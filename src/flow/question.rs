@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::rules::{Asker, Rules};
 use crate::identity::{Certificate, PersonId};
-use crate::policy::{Bilingual, Refusal, RuleId};
+use crate::policy::{Bilingual, Evidence, Refusal, RuleId};
 use crate::registry::civil::{self, Inquiry, InquiryError};
 use crate::registry::writing::{CivilJson, Writing};
 use crate::store::StoreError;
@@ -31,6 +31,12 @@ impl Question {
     pub fn read(certificate: Option<Certificate>, body: &Bytes) -> Self {
         let (inquiry, writing) = (civil::read_inquiry(body), Arc::new(CivilJson));
         Self { certificate, asker: None, inquiry, writing }
+    }
+
+    /// What it brings to show that it is due, and who holds the certificate.
+    pub(super) fn evidence(&self, inquiry: &Inquiry) -> Evidence {
+        let holder = self.certificate.as_ref().map(|certificate| certificate.subject.clone());
+        Evidence { holder, ..inquiry.evidence.clone() }
     }
 
     /// Who asks.
@@ -96,7 +102,9 @@ impl From<IdentifierError> for Refused {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Exhausted => Fault::BudgetExhausted.into(),
+            StoreError::Exhausted | StoreError::Spent | StoreError::SecondNeeded => {
+                error.fault().into()
+            }
             _ => Fault::Unavailable.into(),
         }
     }

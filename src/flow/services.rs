@@ -330,7 +330,7 @@ fn evidence(answering: &Answering) -> Evidence {
         (text.len() <= TEXT_BYTES_MAX).then(|| text.to_owned())
     };
     let (call, case) = (said("Call"), said("Case"));
-    Evidence { call, case, reason: said("Reason"), asker: said("Asker") }
+    Evidence { call, case, reason: said("Reason"), asker: said("Asker"), holder: None }
 }
 
 /// An envelope that could not be read: there is no message to answer.

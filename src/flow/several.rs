@@ -41,7 +41,7 @@ impl Gateway {
         let mut found = Vec::with_capacity(fit.len());
         let mut entries = Vec::with_capacity(fit.len());
         for (likeness, Candidate { resident, .. }) in fit {
-            self.afford(turn, admission, &resident).await?;
+            self.may_answer(turn, admission, &resident).await?;
             let gathered = self.gather_own(turn, &resident).await?;
             let records = gathered.records();
             let scope = admission.towards(&records, turn.at_ms / 1000);

@@ -60,6 +60,7 @@ impl Request {
                 call: text(headers, "kangqiao-call"),
                 case: text(headers, "kangqiao-case"),
                 reason: text(headers, "kangqiao-reason"),
+                holder: None,
             },
             media: text(headers, "content-type").unwrap_or_default(),
             body,

@@ -456,6 +456,26 @@ pub fn is_word(record: &Record) -> bool {
     groups(record).next().is_some()
 }
 
+/// What a record says of who may see what, in one line; that it speaks of some classes alone,
+/// and not of which: that somebody refuses one tells something of him.
+pub(super) fn said(record: &Record) -> Option<String> {
+    let one = |group| {
+        let said = Directive::read(group);
+        let word = match (said.active, said.permits) {
+            (false, _) => "withdrawn",
+            (true, true) => "permit",
+            (true, false) => "deny",
+        };
+        let part = if said.categories.is_empty() { "" } else { " in part" };
+        let purposes = said.purposes.join(" ");
+        let departments = said.departments.join(" ");
+        let notice = said.notice.unwrap_or_default();
+        format!("{word}{part} {purposes} {departments} {notice}").trim().to_owned()
+    };
+    let all: Vec<_> = groups(record).map(one).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
 /// Those groups of a record that are a person's word.
 fn groups(record: &Record) -> impl Iterator<Item = &Group> {
     let whole = record.groups.iter().take(1).filter(|_| record.dataset == DATASET);

@@ -95,7 +95,7 @@ fn evidence(example: &Example) -> Evidence {
         call: given(EvidenceKey::Call),
         case: given(EvidenceKey::Case),
         reason: given(EvidenceKey::Reason),
-        asker: None,
+        ..Evidence::default()
     }
 }
 

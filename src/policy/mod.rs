@@ -188,6 +188,12 @@ impl PolicySet {
         Ok(Admission { desk: Arc::clone(desk), evidence, plan })
     }
 
+    /// What a record says of who may see what, in one line, for the ledger; not of which classes.
+    #[must_use]
+    pub fn said(&self, record: &Record) -> Option<String> {
+        consent::said(record)
+    }
+
     /// What is wrong with a record that is a person's word on who may see what, and where.
     ///
     /// # Errors

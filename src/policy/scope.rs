@@ -51,6 +51,8 @@ pub struct Evidence {
     pub reason: Option<String>,
     /// 经办人, who in the department asks.
     pub asker: Option<String>,
+    /// 持证人, the subject of the certificate; what an inquiry says itself never stands here.
+    pub holder: Option<String>,
 }
 
 impl Evidence {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use crate::policy::{Bilingual, LegalBasis, Release, Released, Treated, Withheld};
+use crate::policy::{Bilingual, ConsentTerms, LegalBasis, Release, Released, Treated, Withheld};
 use crate::vocabulary::{
     Coding, Date, ElementId, Fault, Freshness, Position, Purpose, Source, Value,
 };
@@ -59,6 +59,7 @@ pub(super) struct Answer<'a> {
     receipt: &'a str,
     purpose: Purpose,
     legal_basis: &'a LegalBasis,
+    consent: ConsentTerms,
     answered_at: String,
     policy: &'a str,
     mappings: &'a str,
@@ -130,6 +131,7 @@ pub(super) fn answer<'a>(release: &'a Release, meta: &AnswerMeta<'a>) -> Answer<
         receipt: meta.receipt,
         purpose: release.admission().purpose(),
         legal_basis: &release.admission().terms().legal_basis,
+        consent: release.admission().terms().consent,
         answered_at: iso(meta.answered_at),
         policy: release.version(),
         mappings: meta.mappings,

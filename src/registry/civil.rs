@@ -159,7 +159,7 @@ fn read_evidence(json: &Json) -> Result<Evidence, InquiryError> {
         call: optional(given, AT, "call")?,
         case: optional(given, AT, "case")?,
         reason: optional(given, AT, "reason")?,
-        asker: None,
+        ..Evidence::default()
     })
 }
 
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(identifier.kind, IdentifierKind::CitizenId);
         assert_eq!(inquiry.purpose, "emergency-card");
         assert_eq!(inquiry.elements.as_deref().map(<[ElementId]>::len), Some(1));
-        let Evidence { call, case, reason, asker } = inquiry.evidence;
+        let Evidence { call, case, reason, asker, .. } = inquiry.evidence;
         let given = [call, case, reason, asker].map(Option::unwrap_or_default);
         assert_eq!(given, ["c-1", "", "fall", "agent-7"]);
     }

@@ -23,6 +23,8 @@ pub struct Application {
     /// Where it says the name.
     pub(super) named_at: Option<Position>,
     pub(super) json: Vec<u8>,
+    /// Whether it holds what a person says of who may see what.
+    pub(super) is_word: bool,
     pub(super) dataset: Dataset,
     pub(super) source: Source,
     pub(super) time: Option<i64>,
@@ -100,6 +102,10 @@ impl Writer {
         }
         let persons = self.changed(holder, moves.touched)?;
         self.write_record(number, holder, (application, at_ms))?;
+        if let (true, Some(entry)) = (application.is_word, &application.entry) {
+            let root = self.root(holder)?;
+            self.append(&entry(Change::Said, &[root]))?;
+        }
         self.notice(holder, &application.wishes, (at_ms, number))?;
         Ok(Settled { state: State::Kept, reason: None, holder: Some(holder), persons })
     }
@@ -220,7 +226,7 @@ impl Writer {
         self.connection
             .prepare_cached(
                 "INSERT INTO record (number, person, dataset, source, time, received_at_ms, \
-                 mappings, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 mappings, sealed, word) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute((
                 number,
@@ -231,6 +237,7 @@ impl Writer {
                 received_at_ms,
                 &application.mappings,
                 &self.scratch[..],
+                application.is_word.then_some(1),
             ))?;
         application.documents.iter().try_for_each(|key| self.write_document(key, number))
     }

@@ -40,10 +40,12 @@ pub enum Change {
     Merged,
     /// What was one person is two.
     Parted,
+    /// Nobody became another: somebody said who may see what.
+    Said,
 }
 
 /// Writes the ledger entry of a change of identity, once the persons are known: the one
-/// that is now, then the one that was. May be called again if a commit fails.
+/// that is now, then the one that was; or of what the one said of who may see what. May be called again if a commit fails.
 pub type WriteEntry = Box<dyn Fn(Change, &[PersonId]) -> LedgerRow + Send>;
 
 /// What shall become of a message.

@@ -6,10 +6,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Store;
-use super::arrival::{Appended, LedgerRow};
 use super::error::StoreError;
-use super::writer::{Answer, Request, Stop, Writer};
+use super::writer::{Stop, Writer};
 use crate::identity::Pseudonym;
 
 /// The time a budget is for, in milliseconds.
@@ -28,38 +26,9 @@ pub struct Spending {
     pub at_ms: i64,
 }
 
-impl Store {
-    /// Whether a budget allows the question: who was asked about already costs nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Exhausted`] if not, [`StoreError::Sql`].
-    pub async fn afford(&self, spending: Spending) -> Result<(), StoreError> {
-        self.readers.read(move |connection| afford(connection, &spending)).await
-    }
-
-    /// Appends the entry of an answer, and what it costs, in one commit.
-    ///
-    /// # Errors
-    /// [`StoreError::Exhausted`] if the budget does not allow it, [`StoreError::Unavailable`]:
-    /// nothing may be released.
-    pub async fn append_within(
-        &self,
-        row: LedgerRow,
-        spending: Spending,
-    ) -> Result<Appended, StoreError> {
-        match self.write(Request::AppendWithin(row, spending)).await? {
-            Answer::Appended(appended) => Ok(appended),
-            _ => Err(StoreError::Damaged),
-        }
-    }
-}
-
 impl Writer {
-    pub(super) fn append_within(
-        &mut self,
-        row: &LedgerRow,
-        spending: &Spending,
-    ) -> Result<Appended, Stop> {
+    /// Takes note of a question, if the budget allows it.
+    pub(super) fn spend(&mut self, spending: &Spending) -> Result<(), Stop> {
         afford(&self.connection, spending)?;
         let Spending { scope, person, at_ms, .. } = spending;
         self.connection
@@ -69,11 +38,12 @@ impl Writer {
         self.connection
             .prepare_cached("INSERT OR IGNORE INTO asked VALUES (?1, ?2, ?3)")?
             .execute((scope, &person.0, at_ms))?;
-        self.append(row)
+        Ok(())
     }
 }
 
-fn afford(connection: &Connection, spending: &Spending) -> Result<(), StoreError> {
+/// Whether a budget allows a question: who was asked about already costs nothing.
+pub(super) fn afford(connection: &Connection, spending: &Spending) -> Result<(), StoreError> {
     let Spending { scope, person, most, at_ms } = spending;
     let since = at_ms - DAY_MS;
     let known = connection

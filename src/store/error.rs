@@ -12,6 +12,12 @@ pub enum StoreError {
     /// As many persons were asked about as may be.
     #[error("the budget of persons is exhausted")]
     Exhausted,
+    /// The ticket is another person's, or no longer good.
+    #[error("the ticket is spent")]
+    Spent,
+    /// A second person must ask the same.
+    #[error("a second person is needed")]
+    SecondNeeded,
     /// A row does not open under its key or does not read as what it should be.
     #[error("a stored row is damaged")]
     Damaged,
@@ -55,6 +61,8 @@ impl StoreError {
         match self {
             Self::Conflict => Fault::IdentityConflict,
             Self::Exhausted => Fault::BudgetExhausted,
+            Self::Spent => Fault::TicketSpent,
+            Self::SecondNeeded => Fault::SecondPersonNeeded,
             Self::Unavailable | Self::Sql(_) => Fault::Unavailable,
             _ => Fault::Internal,
         }

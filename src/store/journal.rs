@@ -18,6 +18,7 @@ use super::seal::{Place, StoreKeys};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::identity::linkage::Demographics;
+use crate::policy::is_word;
 use crate::translate::Form;
 use crate::vocabulary::{Fault, Field, Position, Record, Source, Value};
 
@@ -120,6 +121,7 @@ impl Outcome {
         let named = record.fields().find(|field| is_name(field));
         let named_at = named.and_then(|field| field.at.clone());
         Ok(Self::Apply(Box::new(Application {
+            is_word: is_word(&record),
             who: match veiled {
                 Some(veiled) => Who::Veiled(veiled),
                 None => Who::Clear(Box::new(Demographics::of(&record))),

@@ -19,6 +19,7 @@ mod assertion;
 mod backlog;
 pub mod budget;
 pub mod cache;
+pub mod condition;
 mod directory;
 mod enrolment;
 mod error;
@@ -44,6 +45,7 @@ mod seal;
 mod settings;
 #[cfg(test)]
 mod tests;
+pub mod ticket;
 mod tide;
 mod writer;
 

@@ -116,21 +116,33 @@ pub fn records(
             .optional()?;
         let Some(Some(wrapped)) = wrapped else { continue };
         let key = Arc::new(keys.unwrap(Place::person_key(each.0), &wrapped)?);
+        // The newest of all, and every word of the person's, however many came after it.
         let mut select = snapshot.prepare_cached(
-            "SELECT number, sealed, received_at_ms FROM record WHERE person = ?1 \
-             ORDER BY number DESC LIMIT ?2",
+            "SELECT number, sealed, received_at_ms, word FROM record WHERE number IN \
+             (SELECT number FROM \
+             (SELECT number FROM record WHERE person = ?1 ORDER BY number DESC LIMIT ?2) \
+             UNION SELECT number FROM record WHERE person = ?1 AND word = 1)",
         )?;
         let rows = select.query_map((each.0, limited(limit)), |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+            let (number, bytes) = (row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?);
+            Ok((number, bytes, row.get::<_, i64>(2)?, row.get::<_, Option<i64>>(3)?))
         })?;
         for row in rows {
-            let (number, bytes, received_at_ms) = row?;
-            sealed.push((number, Arc::clone(&key), each, bytes, received_at_ms));
+            let (number, bytes, received_at_ms, word) = row?;
+            sealed.push((number, Arc::clone(&key), (each, word), bytes, received_at_ms));
         }
     }
     sealed.sort_by_key(|row| std::cmp::Reverse(row.0));
-    sealed.truncate(limit);
-    let open = |(number, key, owner, bytes, received_at_ms): (_, Arc<_>, PersonId, Vec<u8>, _)| {
+    let mut place = 0..;
+    sealed
+        .retain(|(_, _, (_, word), ..)| word.is_some() | place.next().is_some_and(|at| at < limit));
+    let open = |(number, key, (owner, _), bytes, received_at_ms): (
+        _,
+        Arc<_>,
+        (PersonId, _),
+        Vec<u8>,
+        _,
+    )| {
         let key: &super::seal::DataKey = &key;
         let json = key.open(Place::record(owner.0, number), &bytes)?;
         let record = serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)?;

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
-use super::budget::Spending;
+use super::condition::Conditions;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
@@ -28,6 +28,7 @@ use super::place::Moves;
 use super::recent::Recent;
 use super::review::Proposal;
 use super::seal::StoreKeys;
+use super::ticket::{Reviewed, Ticket};
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -36,8 +37,8 @@ use crate::vocabulary::{Source, Subscription};
 pub enum Request {
     /// Put an entry in the ledger.
     Append(LedgerRow),
-    /// Put an entry in the ledger, if a budget allows it.
-    AppendWithin(LedgerRow, Spending),
+    /// Put the entry of an answer in the ledger, if what must hold for it does.
+    AppendWithin(LedgerRow, Box<Conditions>),
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
@@ -68,6 +69,10 @@ pub enum Request {
     Weigh(Box<Weights>, i64, i64),
     /// Judge these entries anew.
     Rejudge(Vec<PersonId>, i64),
+    /// Open a ticket that waits for a second person.
+    OpenTicket(Box<Ticket>, LedgerRow),
+    /// Note what a reviewer said of a ticket.
+    ReviewTicket(Reviewed, LedgerRow),
     /// Move some entries to the generation in force; this is said once none is left.
     MoveOn(usize, LedgerRow),
     /// Bring the next generation of the tokens' key into force.
@@ -316,9 +321,11 @@ impl Writer {
     fn work(&mut self, request: &Request) -> Result<Answer, Stop> {
         match request {
             Request::Append(row) => self.append(row).map(Answer::Appended),
-            Request::AppendWithin(row, spending) => {
-                self.append_within(row, spending).map(Answer::Appended)
+            Request::AppendWithin(row, conditions) => {
+                self.append_within(row, conditions).map(Answer::Appended)
             }
+            Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
+            Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
             Request::Enrol(subscription, changes, at_ms) => {

@@ -43,12 +43,16 @@ pub enum Fault {
     PurposeNotGranted,
     /// A required field is empty.
     RequiredMissing,
+    /// A second person of the department must ask the same before anybody is answered.
+    SecondPersonNeeded,
     /// Segments are missing or in the wrong order.
     SegmentSequence,
     /// The department has no subscription of this name.
     SubscriptionUnknown,
     /// A code is not in its table.
     TableValue,
+    /// The call or case is another person's already, or was opened too long ago.
+    TicketSpent,
     /// The store or ledger cannot be written now.
     Unavailable,
     /// An element the catalogue does not have.
@@ -187,12 +191,18 @@ faults! {
         "this department may not ask for this purpose" "该部门无权以此用途查询";
     RequiredMissing "required-missing" 101 Error 422 false
         "a required field is empty" "缺少必填字段";
+    SecondPersonNeeded "second-person-needed" 207 Error 409 true
+        "a second person of this department must ask the same within the time of the case"
+        "须由本部门另一名经办人在案件时限内提出同一查询";
     SegmentSequence "segment-sequence" 100 Error 422 false
         "a segment is missing or out of order" "段缺失或顺序错误";
     SubscriptionUnknown "subscription-unknown" 204 Error 404 false
         "this department has no subscription of this name" "该部门没有此名称的订阅";
     TableValue "table-value" 103 Error 422 false
         "a code is not in its table" "代码不在值域表中";
+    TicketSpent "ticket-spent" 207 Error 409 false
+        "this call or case is about somebody else, or was opened too long ago; open another"
+        "该通话或案件编号已用于他人或已超过时限，请重新登记";
     Unavailable "unavailable" 207 Error 503 true
         "nothing was kept or released; send it again later" "暂不可用，未保存也未披露任何内容，请稍后重试";
     UnknownElement "unknown-element" 204 Error 400 false

@@ -20,7 +20,7 @@ fn inquiry(citizen: &str, purpose: &str) -> Value {
     json!({
         "identifier": { "kind": "citizen-id", "value": citizen },
         "purpose": purpose,
-        "evidence": { "call": "CALL-20261001-1" },
+        "evidence": { "call": crate::rig::call() },
     })
 }
 
@@ -48,6 +48,7 @@ fn admitted(rig: &Rig, diagnosis: &str) -> Resident {
     message.segments.push(format!("DG1|1||{diagnosis}||20261001|A"));
     let reply = rig.mllp().exchange(&message.bytes()).unwrap();
     assert_eq!(crate::rig::message::field(&reply, "MSA-1"), "AA");
+    rig.consents(&resident.citizen);
     resident
 }
 
@@ -250,7 +251,7 @@ fn a_person_is_found_by_the_record_number_and_the_card_too() {
         let question = json!({
             "identifier": { "kind": kind, "value": value },
             "purpose": "emergency-card",
-            "evidence": { "call": "CALL-1" },
+            "evidence": { "call": crate::rig::call() },
         });
         let reply = rig.ask(AGENT, &question);
         assert!(text(&reply).contains("青霉素"), "{kind}: {}", text(&reply));

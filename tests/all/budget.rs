@@ -21,7 +21,8 @@ fn frugal() -> Rig {
 fn card(rig: &Rig, resident: &Resident) -> Reply {
     let question = json!({
         "identifier": { "kind": "citizen-id", "value": resident.citizen },
-        "purpose": "emergency-card", "evidence": { "call": "CALL-1" },
+        "purpose": "emergency-card",
+        "evidence": { "call": crate::rig::call() },
     });
     rig.ask(AGENT, &question)
 }

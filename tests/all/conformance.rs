@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kangqiao_conformance::{Outcome, Target, case, run};
 
-use crate::rig::{AGENT, CLERK, DOCTOR, HOME_CLERK, ROOT, Rig, TLS_SENDER, WORKER, at};
+use crate::rig::{AGENT, CLERK, DOCTOR, HOME, HOME_CLERK, ROOT, Rig, TLS_SENDER, WORKER, at};
 
 #[test]
 fn every_conformance_case_passes() {
@@ -16,6 +16,7 @@ fn every_conformance_case_passes() {
         ("hotline", AGENT),
         ("doctor", DOCTOR),
         ("clerk", HOME_CLERK),
+        ("home", HOME),
         ("community", WORKER),
         ("stranger", "stranger"),
     ];

@@ -160,7 +160,7 @@ async fn an_auditor_finds_who_saw_a_person_by_keyboard_alone() {
         &json!({
             "identifier": { "kind": "citizen-id", "value": resident.citizen },
             "purpose": "emergency-card",
-            "evidence": { "call": "CALL-9" },
+            "evidence": { "call": crate::rig::call() },
         }),
     );
     let receipt = answer.json()["receipt"].as_str().unwrap().to_owned();

@@ -7,12 +7,14 @@ use crate::rig::message::{Message, Resident, field};
 use crate::rig::{AGENT, AUDITOR, CLERK, DOCTOR, HOME_CLERK, Rig, TLS_SENDER};
 
 const CITIZEN: &str = "urn:oid:2.16.156.10011.1.3";
-const CALL: &str = "kangqiao-call: CALL-20261121-1\r\n";
 
 /// A request below `/fhir` with a purpose.
 fn ask(rig: &Rig, who: &str, purpose: &str, request: &str) -> Reply {
+    // A call is about one elder: here each question has one of its own.
+    let call = crate::rig::call();
     let head = format!(
-        "{request} HTTP/1.1\r\nhost: gateway.example\r\nkangqiao-purpose: {purpose}\r\n{CALL}\r\n"
+        "{request} HTTP/1.1\r\nhost: gateway.example\r\nkangqiao-purpose: {purpose}\r\n\
+         kangqiao-call: {call}\r\n\r\n"
     );
     rig.https(who).ask(head.as_bytes()).unwrap()
 }
@@ -41,6 +43,7 @@ fn admitted(rig: &Rig) -> Resident {
     message.segments.push("DG1|1||J44.100^慢性阻塞性肺病^I10||20261001|A".to_owned());
     let reply = rig.mllp().exchange(&message.bytes()).unwrap();
     assert_eq!(field(&reply, "MSA-1"), "AA");
+    rig.consents(&resident.citizen);
     resident
 }
 

@@ -41,7 +41,7 @@ fn allergens(rig: &Rig, kind: &str, number: &str) -> usize {
         "identifier": { "kind": kind, "value": number },
         "purpose": "emergency-card",
         "elements": ["DE05.01.022.00"],
-        "evidence": { "call": "CALL-1" },
+        "evidence": { "call": crate::rig::call() },
     });
     let reply = rig.ask(AGENT, &question);
     assert_eq!(reply.status, 200);

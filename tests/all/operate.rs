@@ -15,7 +15,7 @@ fn allergens(rig: &Rig, citizen: &str) -> Vec<Value> {
         "identifier": { "kind": "citizen-id", "value": citizen },
         "purpose": "emergency-card",
         "elements": ["DE05.01.022.00"],
-        "evidence": { "call": "CALL-1" },
+        "evidence": { "call": crate::rig::call() },
     });
     let reply = rig.ask(AGENT, &question);
     assert_eq!(reply.status, 200);
@@ -83,7 +83,7 @@ fn what_upstream_systems_said_of_an_erased_person_is_forgotten_under_every_numbe
         let question = json!({
             "identifier": { "kind": "record-number", "value": record },
             "purpose": "emergency-card",
-            "evidence": { "call": "CALL-1" },
+            "evidence": { "call": crate::rig::call() },
         });
         assert_eq!(rig.ask(AGENT, &question).status, 200);
         rig.platform.asked()

@@ -27,7 +27,7 @@ fn card(rig: &Rig, resident: &Resident) -> kangqiao_conformance::https::Reply {
     let question = json!({
         "identifier": { "kind": "citizen-id", "value": resident.citizen },
         "purpose": "emergency-card",
-        "evidence": { "call": "CALL-1" },
+        "evidence": { "call": crate::rig::call() },
     });
     rig.ask(AGENT, &question)
 }

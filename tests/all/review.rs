@@ -74,7 +74,7 @@ impl Elder {
             "identifier": { "kind": "citizen-id", "value": self.citizen },
             "purpose": "emergency-card",
             "elements": ["DE05.01.022.00"],
-            "evidence": { "call": "CALL-1" },
+            "evidence": { "call": crate::rig::call() },
         });
         let reply = rig.ask(AGENT, &question);
         assert_eq!(reply.status, 200);

@@ -131,6 +131,7 @@ fn said(change: Change, persons: &[PersonId]) -> String {
         Change::Merged => "merge",
         Change::Moved => "move",
         Change::Parted => "part",
+        Change::Said => "said",
     };
     format!("{word} {persons:?}")
 }

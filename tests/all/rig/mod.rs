@@ -18,6 +18,11 @@ use tempfile::TempDir;
 
 use upstream::Upstream;
 
+/// The number of an emergency call: each is about one elder.
+pub fn call() -> String {
+    format!("CALL-{}", message::unique())
+}
+
 /// How long the gateway may take to do what a test waits for.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The sender on the plain port, and those with certificates.
@@ -35,6 +40,10 @@ pub const DOCTOR: &str = "care-home-doctor";
 pub const HOME_CLERK: &str = "care-home-clerk";
 /// 社区工作者
 pub const WORKER: &str = "community-worker";
+/// 民政系统中办理入住的养老机构, the care home's own system, which records consents.
+pub const HOME: &str = "care-home-system";
+/// 社区卫生服务中心医师
+pub const CLINIC: &str = "clinic-doctor";
 /// 审计员, an auditor of the audit office.
 pub const AUDITOR: &str = "audit-office-auditor";
 
@@ -242,6 +251,41 @@ impl Rig {
         link.post("/v1/inquiries", "application/json", body)
     }
 
+    /// What somebody allows or refuses, as the care home records it: the civil-affairs dataset
+    /// with these members beside the usual ones. What became of it.
+    pub fn says(&self, citizen: &str, more: serde_json::Value) -> serde_json::Value {
+        self.says_by(HOME, citizen, more)
+    }
+
+    /// The same, recorded by another sender.
+    pub fn says_by(
+        &self,
+        sender: &str,
+        citizen: &str,
+        more: serde_json::Value,
+    ) -> serde_json::Value {
+        let mut said = serde_json::json!({
+            "dataset": "privacy-consent", "person": { "citizenId": citizen },
+            "consent": "TY-1", "state": "active", "decision": "permit",
+            "purposes": ["institution-admission"], "notice": "2026-1", "grantor": "person",
+        });
+        for (key, value) in more.as_object().unwrap() {
+            match value.is_null() {
+                true => drop(said.as_object_mut().unwrap().remove(key)),
+                false => said[key] = value.clone(),
+            }
+        }
+        let media = "application/vnd.kangqiao.civil+json";
+        let body = said.to_string();
+        self.https(sender).post("/v1/messages", media, body.as_bytes()).unwrap().json()
+    }
+
+    /// Somebody consents to the admission check of the care home.
+    pub fn consents(&self, citizen: &str) {
+        let kept = self.says(citizen, serde_json::json!({}));
+        assert_eq!(kept["state"], "kept", "{kept}");
+    }
+
     /// A page of the operation port.
     pub fn operation(&self, path: &str) -> Option<https::Reply> {
         https::Link::connect(&at(self.ports.operation), None).ok()?.get(path).ok()
@@ -372,7 +416,7 @@ fn certificates(folder: &Path) {
         let place = ["--dns", "localhost", "--ip", "127.0.0.1"];
         certs(&[&["issue", "--name", name, "--server", "--client"][..], &place].concat());
     }
-    let own = [TLS_SENDER, "stranger", "revoked"].map(str::to_owned);
+    let own = [TLS_SENDER, HOME, "stranger", "revoked"].map(str::to_owned);
     for name in subjects().into_iter().chain(own) {
         certs(&["issue", "--name", &name]);
     }
@@ -418,6 +462,10 @@ name = "{PLAIN_SENDER}"
 [[sender]]
 name = "{TLS_SENDER}"
 certificate = "{TLS_SENDER}"
+
+[[sender]]
+name = "care-home"
+certificate = "{HOME}"
 
 [[upstream]]
 name = "record-platform"

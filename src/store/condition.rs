@@ -1,0 +1,77 @@
+//! 条件, on what an answer depends that only the store knows: a budget, a ticket. Both are looked
+//! at before anybody else hears of the question, and again in the commit of the answer's entry.
+
+use super::Store;
+use super::arrival::{Appended, LedgerRow};
+use super::budget::{self, Spending};
+use super::error::StoreError;
+use super::ticket::{self, Ticket};
+use super::writer::{Answer, Request, Stop, Writer};
+
+/// What must hold for an answer.
+#[derive(Clone, Default)]
+pub struct Conditions {
+    /// The budget the question is asked on.
+    pub spending: Option<Spending>,
+    /// The ticket it is asked under, and the entry to write if it is opened by it.
+    pub ticket: Option<(Ticket, LedgerRow)>,
+}
+
+impl Conditions {
+    /// Whether nothing must hold.
+    #[must_use]
+    pub const fn none(&self) -> bool {
+        self.spending.is_none() && self.ticket.is_none()
+    }
+}
+
+impl Store {
+    /// Whether a question may be answered.
+    ///
+    /// # Errors
+    /// [`StoreError::Exhausted`], [`StoreError::Spent`] and [`StoreError::SecondNeeded`] if not,
+    /// [`StoreError::Sql`].
+    pub async fn may_answer(&self, conditions: Conditions) -> Result<(), StoreError> {
+        let look = move |connection: &rusqlite::Connection| {
+            if let Some(spending) = &conditions.spending {
+                budget::afford(connection, spending)?;
+            }
+            match &conditions.ticket {
+                Some((ticket, _)) => ticket::may_show(connection, ticket),
+                None => Ok(()),
+            }
+        };
+        self.readers.read(look).await
+    }
+
+    /// Appends the entry of an answer, and takes note of what it costs, in one commit.
+    ///
+    /// # Errors
+    /// As [`Store::may_answer`], or [`StoreError::Unavailable`]: nothing may be released.
+    pub async fn append_within(
+        &self,
+        row: LedgerRow,
+        conditions: Conditions,
+    ) -> Result<Appended, StoreError> {
+        match self.write(Request::AppendWithin(row, Box::new(conditions))).await? {
+            Answer::Appended(appended) => Ok(appended),
+            _ => Err(StoreError::Damaged),
+        }
+    }
+}
+
+impl Writer {
+    pub(super) fn append_within(
+        &mut self,
+        row: &LedgerRow,
+        conditions: &Conditions,
+    ) -> Result<Appended, Stop> {
+        if let Some(spending) = &conditions.spending {
+            self.spend(spending)?;
+        }
+        if let Some((ticket, opening)) = &conditions.ticket {
+            self.show_ticket(ticket, opening)?;
+        }
+        self.append(row)
+    }
+}
