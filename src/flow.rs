@@ -13,6 +13,7 @@ mod exchange;
 mod fhir;
 mod gather;
 pub mod identity;
+mod inspect;
 mod intake;
 mod ledger;
 mod operate;

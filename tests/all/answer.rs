@@ -162,6 +162,7 @@ fn two_residents_who_differ_in_a_protected_diagnosis_get_equal_answers() {
         message.segments.push(format!("DG1|1||{LUNG}||20261001|A"));
         message.segments.push(format!("DG1|2||{protected}||20261001|A"));
         rig.mllp().exchange(&message.bytes()).unwrap();
+        rig.consents(&marked.citizen);
         for (purpose, who) in PURPOSES {
             let one = rig.ask(who, &inquiry(&plain.citizen, purpose));
             let other = rig.ask(who, &inquiry(&marked.citizen, purpose));

@@ -20,6 +20,7 @@ fn the_demo_plays_once_and_ends_well() {
         ": AA ",
         "emergency-card",
         "withheld",
+        "She withdraws it",
         "certificate-unknown",
         "JT-2026-0017",
         "ledger verified",

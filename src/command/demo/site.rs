@@ -16,13 +16,14 @@ use crate::wire::charset::Charset;
 const MARK: &str = ".kangqiao-demo";
 
 /// Everybody who holds a certificate, beside the servers.
-const CLIENTS: [&str; 8] = [
+const CLIENTS: [&str; 9] = [
     "kangqiao",
     "hospital-b",
     "civil-affairs-clerk",
     "hotline-12349-agent",
     "care-home-doctor",
     "care-home-clerk",
+    "care-home-system",
     "community-worker",
     "somebody-else",
 ];
@@ -298,6 +299,11 @@ name = "hospital-a"
 [[sender]]
 name        = "hospital-b"
 certificate = "hospital-b"
+
+# The care home's own system, which records what its residents allow.
+[[sender]]
+name        = "care-home"
+certificate = "care-home-system"
 {upstreams}{subscription}"#
     )
 }

@@ -81,8 +81,16 @@ async fn hotline(site: &Site) -> Result<(), Failure> {
 
 async fn care_home(site: &Site) -> Result<(), Failure> {
     title("养老机构办理入住", "A care home admits a resident")?;
-    note("经办人： The clerk:")?;
     let inquiry = question(MOVING, "institution-admission");
+    note("本人还没有同意： She has not consented yet:")?;
+    let before = Asker::new(site, "care-home-doctor")?.ask(&inquiry).await?;
+    check(!has(&before, "DE08.50.022.00"), "without consent nothing is told")?;
+    note("本人签字同意，养老机构登记： She consents, and the care home records it:")?;
+    let home = Asking::new(&site.url(), &site.path("certs"), "care-home-system")?;
+    let media = "application/vnd.kangqiao.civil+json";
+    let kept = home.post("/v1/messages", media, &consent("active")).await?;
+    check(kept.body.get("state") == Some(&json!("kept")), "the consent is kept")?;
+    note("经办人： The clerk:")?;
     let clerk = Asker::new(site, "care-home-clerk")?.ask(&inquiry).await?;
     note("机构医师： The doctor:")?;
     let doctor = Asker::new(site, "care-home-doctor")?.ask(&inquiry).await?;
@@ -90,7 +98,21 @@ async fn care_home(site: &Site) -> Result<(), Failure> {
     check(!has(&clerk, "DE08.50.022.00"), "the clerk sees no medicines")?;
     check(has(&doctor, "DE08.50.022.00"), "the doctor sees the medicines")?;
     let silent = |reply: &Reply| !reply.body.to_string().contains("syphilis");
-    check(silent(&clerk) && silent(&doctor), "nobody sees an old infection")
+    check(silent(&clerk) && silent(&doctor), "nobody sees an old infection")?;
+    note("她撤回同意，立即生效： She withdraws it, and that is in force at once:")?;
+    home.post("/v1/messages", media, &consent("inactive")).await?;
+    let after = Asker::new(site, "care-home-doctor")?.ask(&inquiry).await?;
+    check(!has(&after, "DE08.50.022.00"), "nothing is told any more")
+}
+
+/// 王秀英's word on the admission check, in force or withdrawn.
+fn consent(state: &str) -> Value {
+    json!({
+        "dataset": "privacy-consent", "person": { "citizenId": MOVING },
+        "consent": "TY-2026-0301", "state": state, "decision": "permit",
+        "purposes": ["institution-admission"], "departments": ["care-home"],
+        "notice": "2026-1", "decidedAt": "2026-11-18", "grantor": "person",
+    })
 }
 
 async fn bureau(site: &Site) -> Result<(), Failure> {

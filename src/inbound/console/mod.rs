@@ -19,6 +19,7 @@ mod sign;
 mod tests;
 mod text;
 mod throttle;
+mod ticket;
 pub mod users;
 pub mod view;
 
@@ -303,6 +304,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry", web::get().to(ledger::again))
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
+            .route("/ledger/tickets", web::get().to(ticket::list))
+            .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))
             .route("/review", web::get().to(review::queue))
             .route("/review/held", web::get().to(review::held))
             .route("/review/held/{number}", web::post().to(review::judge))

@@ -9,6 +9,7 @@ use chrono::{DateTime, FixedOffset};
 use super::access::{Area, Roles};
 use super::text::Text;
 use super::text::review::ReviewText;
+use super::text::ticket::TicketText;
 use super::view::{EntryView, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified};
 use crate::vocabulary::{IdentifierKind, Position};
 
@@ -142,6 +143,7 @@ pub(super) struct OverviewPage {
 #[template(path = "ledger.html")]
 pub(super) struct SearchPage {
     pub(super) f: Frame,
+    pub(super) w: &'static TicketText,
     pub(super) departments: Vec<Named>,
     pub(super) wrong: Option<&'static str>,
 }

@@ -3,7 +3,9 @@
 mod browser;
 mod fake;
 mod fake_review;
+mod fake_ticket;
 mod review;
+mod ticket;
 
 use std::sync::atomic::Ordering;
 
@@ -26,6 +28,7 @@ const PLACES: &[&str] = &[
     "/ledger/latest?before=x",
     "/ledger/department?name=subsidy",
     "/ledger/department?name=nobody",
+    "/ledger/tickets",
     "/ledger/entry/1",
     "/ledger/entry/2",
     "/ledger/entry/999",

@@ -57,10 +57,7 @@ impl Lang {
     /// The texts.
     #[must_use]
     pub fn text(self) -> &'static Text {
-        match self {
-            Self::En => &EN,
-            Self::Zh => &ZH,
-        }
+        Text::of(self)
     }
 }
 
@@ -74,6 +71,17 @@ macro_rules! texts {
             $(#[doc = $en] pub $key: &'static str,)+
         }
 
+        impl $name {
+            /// The texts of a language.
+            #[must_use]
+            pub fn of(lang: Lang) -> &'static Self {
+                match lang {
+                    Lang::En => &EN,
+                    Lang::Zh => &ZH,
+                }
+            }
+        }
+
         static ZH: $name = $name { $($lang: Lang::Zh,)? $($key: $zh,)+ };
         static EN: $name = $name { $($lang: Lang::En,)? $($key: $en,)+ };
 
@@ -83,6 +91,7 @@ macro_rules! texts {
 }
 
 pub mod review;
+pub mod ticket;
 
 texts! { Text with lang:
     product "康桥" "Kangqiao";
@@ -396,7 +405,7 @@ mod tests {
 
     #[test]
     fn no_text_is_missing_in_either_language() {
-        for (key, zh, en) in ROWS.iter().chain(review::ROWS) {
+        for (key, zh, en) in ROWS.iter().chain(review::ROWS).chain(ticket::ROWS) {
             assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
             let chinese = zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
@@ -420,6 +429,7 @@ mod tests {
         let tables = [
             ("t", ROWS, include_str!("text.rs")),
             ("r", review::ROWS, include_str!("text/review.rs")),
+            ("w", ticket::ROWS, include_str!("text/ticket.rs")),
         ];
         for (name, rows, here) in tables {
             for (key, _, _) in rows {

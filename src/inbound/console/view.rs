@@ -2,9 +2,11 @@
 //!
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
-//! What a reviewer is shown is the one exception, and stands apart: [`review`].
+//! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
+//! is shown of tickets: [`ticket`].
 
 pub mod review;
+pub mod ticket;
 
 use futures_util::future::BoxFuture;
 
@@ -18,7 +20,7 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 ///
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
-pub trait Sight: review::Reviewing {
+pub trait Sight: review::Reviewing + ticket::Inspecting {
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
 

@@ -202,15 +202,6 @@ texts! { ReviewText:
 }
 
 impl ReviewText {
-    /// The texts of a language.
-    #[must_use]
-    pub fn of(lang: Lang) -> &'static Self {
-        match lang {
-            Lang::En => &EN,
-            Lang::Zh => &ZH,
-        }
-    }
-
     /// A rule of the index; one the table does not know shows as it is named.
     #[must_use]
     pub fn rule_of<'a>(&self, rule: &'a str) -> &'a str {
