@@ -17,6 +17,8 @@ pub const VERSION: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// 批量查询: a list of elders was brought to be asked about, or was ended.
+    Batch,
     /// 投递: elements left the gateway for a department, unasked, in a notice.
     Delivery,
     /// 披露: elements left the gateway for a department.
@@ -57,7 +59,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str, &'static str); 19] = [
+        (Self::Batch, "batch", "批量查询"),
         (Self::Delivery, "delivery", "投递"),
         (Self::Disclosure, "disclosure", "披露"),
         (Self::Enrolment, "enrolment", "订阅登记"),

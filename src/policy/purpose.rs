@@ -159,6 +159,8 @@ pub struct Terms {
     pub upstreams: Vec<Source>,
     /// Evidence without which it is refused.
     pub requires: Vec<Requirement>,
+    /// Whether a list of people may be asked about at once.
+    pub batch: bool,
     /// What happens when an upstream is down.
     pub stale: Stale,
     /// How sources are named.
@@ -208,6 +210,8 @@ struct PurposeRow {
     upstreams: Vec<Source>,
     #[serde(default)]
     requires: Vec<Requirement>,
+    #[serde(default)]
+    batch: bool,
     stale: Stale,
     naming: Naming,
     #[serde(default)]
@@ -322,6 +326,7 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         legal_basis: row.legal_basis,
         upstreams: row.upstreams,
         requires: row.requires,
+        batch: row.batch,
         stale: row.stale,
         naming: row.naming,
         authoritative: row.authoritative.into_iter().map(Spanned::into_inner).collect(),

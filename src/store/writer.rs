@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
+use super::batch::Deed;
 use super::budget::Spending;
 use super::error::StoreError;
 use super::exchange::Exchanged;
@@ -38,6 +39,8 @@ pub enum Request {
     Append(LedgerRow),
     /// Put an entry in the ledger, if a budget allows it.
     AppendWithin(LedgerRow, Spending),
+    /// Something about a batch.
+    Batch(Box<Deed>),
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
@@ -98,6 +101,8 @@ pub enum Stumble {
 #[derive(Debug)]
 pub enum Answer {
     Appended(Appended),
+    /// A batch: its number, and its key as the file keeps it.
+    Begun(i64, Vec<u8>),
     /// Notices that are something else now.
     Changed(usize),
     Done,
@@ -319,6 +324,7 @@ impl Writer {
             Request::AppendWithin(row, spending) => {
                 self.append_within(row, spending).map(Answer::Appended)
             }
+            Request::Batch(deed) => self.batch(deed),
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
             Request::Enrol(subscription, changes, at_ms) => {

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Fault {
+    /// The rows of a batch are still being checked.
+    BatchChecking,
+    /// The department has as many batches as it may have at once.
+    BatchLimit,
+    /// The department has no batch of this id.
+    BatchUnknown,
     /// The department has asked about as many persons for this purpose as it may in a day.
     BudgetExhausted,
     /// The card's number is another person's.
@@ -37,12 +43,16 @@ pub enum Fault {
     Malformed,
     /// Nobody was merged into another under this identifier.
     NotMerged,
+    /// Whoever is asked about in a batch is not on a list of the department.
+    NotOnList,
     /// The journal has no message of this number.
     NumberUnknown,
     /// The department may not ask for this purpose.
     PurposeNotGranted,
     /// A required field is empty.
     RequiredMissing,
+    /// An earlier row of the batch has the same identifier or reference.
+    RowDuplicate,
     /// Segments are missing or in the wrong order.
     SegmentSequence,
     /// The department has no subscription of this name.
@@ -148,6 +158,12 @@ macro_rules! faults {
 }
 
 faults! {
+    BatchChecking "batch-checking" 207 Error 409 true
+        "the rows of this batch are still being checked" "批量名单仍在核对中";
+    BatchLimit "batch-limit" 207 Error 429 true
+        "this department has as many batches as it may have at once" "该部门同时存在的批量任务已达上限";
+    BatchUnknown "batch-unknown" 204 Error 404 false
+        "this department has no batch of this id" "该部门没有此编号的批量任务";
     BudgetExhausted "budget-exhausted" 207 Error 429 true
         "this department has asked about as many persons for this purpose as it may in 24 hours"
         "该部门以此用途查询的人数已达 24 小时上限";
@@ -181,12 +197,16 @@ faults! {
         "the message is not well formed" "消息格式不正确";
     NotMerged "not-merged" 204 Error 409 false
         "nobody was merged into another under this identifier" "该标识符下没有已合并的人员";
+    NotOnList "not-on-list" 207 Reject 403 false
+        "nobody on a list of this department has this identifier" "该标识符不在本部门登记的名单上";
     NumberUnknown "number-unknown" 204 Error 404 false
         "the journal has no message of this number" "收件日志中没有该编号的消息";
     PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
         "this department may not ask for this purpose" "该部门无权以此用途查询";
     RequiredMissing "required-missing" 101 Error 422 false
         "a required field is empty" "缺少必填字段";
+    RowDuplicate "row-duplicate" 204 Error 409 false
+        "an earlier row has the same identifier or reference" "与前面某行的标识符或编号重复";
     SegmentSequence "segment-sequence" 100 Error 422 false
         "a segment is missing or out of order" "段缺失或顺序错误";
     SubscriptionUnknown "subscription-unknown" 204 Error 404 false
