@@ -96,7 +96,7 @@ impl From<IdentifierError> for Refused {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Exhausted => Fault::BudgetExhausted.into(),
+            StoreError::Exhausted | StoreError::Full => error.fault().into(),
             _ => Fault::Unavailable.into(),
         }
     }

@@ -12,6 +12,7 @@
 mod answer;
 mod badinput;
 mod batch;
+mod batches;
 mod budget;
 mod canary;
 mod chain;

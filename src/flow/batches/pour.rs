@@ -1,8 +1,8 @@
 //! 批量答复, the answers of a batch, decided as they leave.
 //!
-//! A block of rows is decided, all of its entries are durable in one commit, and then its bytes
-//! go; meanwhile the next block is decided, and no more: a reader that is slow waits for nobody
-//! but himself. Where a row is refused for a reason that passes, the answers end behind its
+//! A block of rows is decided; once there is room for its bytes all of its entries are made
+//! durable in one commit, and then they go. Meanwhile the next block is decided, and no more: a
+//! reader that is slow keeps nobody waiting but himself. Where a row is refused for a reason that passes, the answers end behind its
 //! block, and the reader goes on from there when he wishes.
 
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ use crate::wire::charset::Charset;
 const BLOCK_ROWS: usize = 128;
 /// Blocks in hand at once.
 const BLOCKS_MAX: usize = 2;
+/// How old what was decided may be when it leaves, milliseconds.
+const FRESH_MS: i64 = 5_000;
 /// How long a reader may take none of what is ready.
 const STALL_MAX: Duration = Duration::from_secs(300);
 
@@ -51,6 +53,15 @@ struct Pour {
 
 /// Rows that go together.
 type Block = Vec<(i64, Row)>;
+
+/// The same, decided.
+struct DecidedBlock {
+    turn: Turn,
+    scope: Scope,
+    lines: Vec<Line>,
+    /// To be decided anew if they wait too long.
+    rows: Block,
+}
 
 /// One row, decided; its entry is not durable yet.
 struct Line {
@@ -109,23 +120,39 @@ impl Pour {
         let deciding = blocks.map(|block| {
             let pour = Arc::clone(&self);
             // On a thread of its own: while one block is entered the next is decided.
-            tokio::spawn(async move { pour.answer_block(block?).await })
+            tokio::spawn(async move { pour.decide_block(block?).await })
         });
         let mut decided = Box::pin(deciding.buffered(BLOCKS_MAX));
         while let Some(block) = decided.next().await {
-            let (piece, passes) = match block {
-                Ok(Ok((bytes, passes))) => (Ok(Bytes::from(bytes)), passes),
-                Ok(Err(fault)) => {
-                    tracing::warn!(fault = fault.row().name, "the answers of a batch break off");
-                    (Err(Broken), true)
-                }
-                Err(_) => (Err(Broken), true),
+            // Nothing is entered before there is room for its bytes.
+            let Ok(Ok(room)) = tokio::time::timeout(STALL_MAX, out.reserve()).await else { return };
+            let entered = match block {
+                Ok(Ok(block)) => self.enter_now(block).await,
+                Ok(Err(fault)) => Err(fault),
+                Err(_) => Err(Fault::Internal),
             };
-            let sent = tokio::time::timeout(STALL_MAX, out.send(piece)).await;
-            if passes || !matches!(sent, Ok(Ok(()))) {
+            let (bytes, passes) = match entered {
+                Ok(entered) => entered,
+                Err(fault) => {
+                    tracing::warn!(fault = fault.row().name, "the answers of a batch break off");
+                    return room.send(Err(Broken));
+                }
+            };
+            room.send(Ok(bytes.into()));
+            if passes {
                 return;
             }
         }
+    }
+
+    /// Enters a block; one that waited for its reader is decided anew before.
+    async fn enter_now(&self, block: DecidedBlock) -> Result<(Vec<u8>, bool), Fault> {
+        let waited_ms = (self.gateway.clock)().saturating_sub(block.turn.at_ms);
+        let block = match waited_ms > FRESH_MS {
+            true => self.decide_block(block.rows).await?,
+            false => block,
+        };
+        self.enter((&block.turn, &block.scope), block.lines).await
     }
 
     /// The next rows that were accepted; the state is where to read on, and what is read.
@@ -150,8 +177,8 @@ impl Pour {
         Some((Ok(waiting.pop()?), (from, waiting)))
     }
 
-    /// The bytes of a block, once every entry is durable, and whether it is the last for now.
-    async fn answer_block(&self, block: Block) -> Result<(Vec<u8>, bool), Fault> {
+    /// Decides every row of a block.
+    async fn decide_block(&self, block: Block) -> Result<DecidedBlock, Fault> {
         let gateway = &self.gateway;
         // Rules that changed since the last block hold for this one.
         let turn = Turn { rules: gateway.rules.load_full(), at_ms: (gateway.clock)() };
@@ -161,13 +188,12 @@ impl Pour {
         }
         let scope = self.asked.admit(&turn, asker).map_err(|refused| refused.fault)?;
         let listed = self.listed(&block).await.map_err(|error| error.fault())?;
-        let rows = block.into_iter().zip(listed).map(async |((number, row), listed)| {
-            let identifier = row.identifier?;
-            let head = (number, row.reference, identifier);
+        let deciding = block.iter().zip(listed).map(async |((number, row), listed)| {
+            let head = (*number, row.reference.clone(), row.identifier.clone()?);
             Some(self.decide_row((&turn, &scope), head, listed).await)
         });
-        let lines: Vec<Line> = join_all(rows).await.into_iter().flatten().collect();
-        self.enter((&turn, &scope), lines).await
+        let lines: Vec<Line> = join_all(deciding).await.into_iter().flatten().collect();
+        Ok(DecidedBlock { turn, scope, lines, rows: block })
     }
 
     /// Who of a block is on a list still.
