@@ -3,6 +3,8 @@
 //! Made of the mapping files and the catalogue, so it says what this gateway takes and
 //! nothing else. A city gives it to whoever writes the other side.
 
+mod batches;
+
 use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json, json};
@@ -71,6 +73,7 @@ pub fn openapi(pack: &Pack) -> Json {
         .collect();
     schemas.insert("record".to_owned(), json!({ "oneOf": records }));
     schemas.extend(fixed());
+    schemas.extend(batches::schemas());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -84,6 +87,9 @@ pub fn openapi(pack: &Pack) -> Json {
             "/v1/messages": { "post": messages() },
             "/v1/inquiries": { "post": inquiries() },
             "/v1/subscriptions": { "post": subscriptions() },
+            "/v1/batches": { "post": batches::bring(), "get": batches::list() },
+            "/v1/batches/{batch}": { "get": batches::look(), "delete": batches::end() },
+            "/v1/batches/{batch}/answers": { "get": batches::read() },
         },
         "webhooks": { "notice": { "post": notice() } },
         "components": {

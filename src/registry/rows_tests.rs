@@ -89,7 +89,7 @@ fn objects_are_read_line_by_line() {
         ("a", None),
         ("b", Some((Fault::RequiredMissing, "/identifier"))),
         ("", Some((Fault::DataType, "/"))),
-        ("", Some((Fault::Malformed, "byte 1"))),
+        ("", Some((Fault::Malformed, "byte 0"))),
         ("", Some((Fault::Limit, "/"))),
         ("", Some((Fault::Malformed, "/"))),
         ("d", None),

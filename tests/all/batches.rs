@@ -415,7 +415,8 @@ fn a_table_of_answers_has_a_column_for_each_element_and_no_formula() {
     enrol(&rig, &[dead.clone(), nobody.clone()]);
     dies(&rig, &dead.citizen, 5);
     let rows = format!(
-        "reference,kind,value\r\n=1+1,citizen-id,{}\r\n\"B,2\",citizen-id,{}\r\nC,citizen-id,{}\r\n",
+        "reference,kind,value\r\n=1+1,citizen-id,{}\r\n\"B,2\",citizen-id,{}\r\n\
+         C,citizen-id,{}\r\n",
         dead.citizen,
         nobody.citizen,
         citizen_id(unique())
@@ -440,4 +441,33 @@ fn a_table_of_answers_has_a_column_for_each_element_and_no_formula() {
     assert!(page[1].contains(",,true,2026-09-05,"), "{}", page[1]);
     assert!(page[2].starts_with("2,\"B,2\",") && page[2].ends_with(",,,,,"), "{}", page[2]);
     assert_eq!(page.len(), 3);
+}
+
+#[test]
+fn the_command_line_brings_a_file_and_prints_its_answers() {
+    let rig = listed("");
+    let residents = people(3);
+    enrol(&rig, &residents[..2]);
+    dies(&rig, &residents[0].citizen, 6);
+    let rows = residents.iter().zip(["a", "b", "c"]);
+    let rows: String =
+        rows.map(|(one, name)| format!("{name},citizen-id,{}\n", one.citizen)).collect();
+    std::fs::write(rig.path().join("rows.csv"), format!("reference,kind,value\n{rows}")).unwrap();
+    std::fs::write(rig.path().join("rows.ndjson"), objects(&residents)).unwrap();
+    let url = format!("https://{}", at(rig.ports.https));
+    let ask = |file: &str| {
+        let words = ["ask", "--url", &url, "--certs", "certs", "--as", CLERK, "--purpose"];
+        rig.run(&[&words[..], &["living-check", "--batch", file]].concat())
+    };
+    let table = ask("rows.csv");
+    let said = String::from_utf8(table.stderr).unwrap();
+    assert!(table.status.success() && said.contains("accepted 2"), "{said}");
+    assert!(said.contains("  3 c  not-on-list /identifier"), "{said}");
+    let page = String::from_utf8(table.stdout).unwrap();
+    assert_eq!(page.lines().count(), 3);
+    assert!(page.contains(",true,2026-09-06,"), "{page}");
+    let lines = String::from_utf8(ask("rows.ndjson").stdout).unwrap();
+    let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((rows.len(), &rows[0]["reference"]), (2, &json!("R-1")));
+    assert_eq!(rig.stored("SELECT count(*) FROM batch"), 0);
 }

@@ -27,6 +27,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[[upstream]]", "src/outbound/upstream.rs", "Settings"),
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),
+    ("[batch]", "src/inbound/batch.rs", "Settings"),
     ("[store]", "src/store/settings.rs", "Settings"),
     ("[cache]", "src/store/cache.rs", "Settings"),
     ("[hl7v2]", "src/wire/hl7v2/mod.rs", "Limits"),

@@ -2,8 +2,8 @@
 //!
 //! A block of rows is decided; once there is room for its bytes all of its entries are made
 //! durable in one commit, and then they go. Meanwhile the next block is decided, and no more: a
-//! reader that is slow keeps nobody waiting but himself. Where a row is refused for a reason that passes, the answers end behind its
-//! block, and the reader goes on from there when he wishes.
+//! reader that is slow keeps nobody waiting but himself. Where a row is refused for a reason that
+//! passes, the answers end behind its block, and the reader goes on from there when he wishes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
