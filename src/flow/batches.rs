@@ -11,10 +11,12 @@
 mod check;
 mod pour;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::question::{Refused, Turn};
 use super::{Asker, Gateway};
@@ -35,8 +37,6 @@ const PART_ROWS: usize = 1_000;
 const ELEMENTS_MAX: usize = 500;
 /// Refused rows that are listed at once.
 const REFUSALS_MAX: usize = 1_000;
-/// Answers that leave at once, of all departments.
-const POURS_MAX: usize = 8;
 /// A day, in milliseconds.
 const DAY_MS: i64 = 86_400_000;
 
@@ -45,15 +45,28 @@ pub struct Batches {
     settings: Settings,
     /// Told whenever one has to be checked.
     brought: Notify,
-    pours: Arc<Semaphore>,
+    /// Who reads the answers of which: another reader of the same one ends him.
+    readers: Mutex<HashMap<String, CancellationToken>>,
 }
 
 impl Batches {
     /// Under these limits.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let pours = Arc::new(Semaphore::new(POURS_MAX));
-        Self { settings, brought: Notify::new(), pours }
+        Self { settings, brought: Notify::new(), readers: Mutex::default() }
+    }
+
+    /// Ends whoever reads a batch, and makes room for the next, if there is one.
+    fn take_over(&self, id: &str, next: Option<CancellationToken>) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.retain(|_, reader| !reader.is_cancelled());
+        let before = match next {
+            Some(next) => readers.insert(id.to_owned(), next),
+            None => readers.remove(id),
+        };
+        if let Some(before) = before {
+            before.cancel();
+        }
     }
 }
 
@@ -166,6 +179,7 @@ impl Gateway {
                 entry.purpose = scope.ok().map(|scope| scope.purpose());
                 let appended = self.append(&entry).await?;
                 self.store.end_batch(&own).await?;
+                self.batches.take_over(&own.id, None);
                 Ok(whole(204, Vec::new(), Some(appended)))
             }
         }

@@ -3,6 +3,7 @@
 //! Knows sizes, times and headers. Neither the body nor the answer is ever whole in memory:
 //! who is slow keeps his own connection waiting and nothing else.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,15 +99,19 @@ pub struct Request {
     pub wish: Wish,
 }
 
-/// Why an answer breaks off: what was not entered does not leave.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the answer breaks off")]
-pub struct Broken;
+/// A piece of an answer.
+#[derive(Debug)]
+pub enum Poured {
+    /// Some bytes.
+    Bytes(Bytes),
+    /// It is whole. Without this it breaks off, and the reader sees so.
+    End,
+}
 
 /// What goes out.
 pub enum Reply {
     /// As it is made: media type, and pieces.
-    Poured(&'static str, mpsc::Receiver<Result<Bytes, Broken>>),
+    Poured(&'static str, mpsc::Receiver<Poured>),
     /// All at once.
     Whole(Answered),
 }
@@ -212,14 +217,64 @@ fn reply(reply: Reply) -> HttpResponse {
             response
         }
         Reply::Poured(media, body) => {
-            let pieces = stream::unfold(body, |mut body| async move {
-                body.recv().await.map(|piece| (piece, body))
+            let pieces = stream::unfold(Some(body), |body| async move {
+                let mut body = body?;
+                match body.recv().await {
+                    Some(Poured::Bytes(bytes)) => Some((Ok(bytes), Some(body))),
+                    Some(Poured::End) => None,
+                    None => Some((Err(io::ErrorKind::BrokenPipe), None)),
+                }
             });
             HttpResponse::Ok()
                 .insert_header((header::CONTENT_TYPE, media))
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-                .streaming(pieces.map(|piece| piece.map_err(std::io::Error::other)))
+                .streaming(pieces.map(|piece| piece.map_err(io::Error::from)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body;
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    /// What of an answer arrives, if all of it does.
+    async fn check(pieces: Vec<Poured>, expect: Option<&[u8]>) {
+        let (out, taken) = mpsc::channel(4);
+        for piece in pieces {
+            out.send(piece).await.unwrap();
+        }
+        drop(out);
+        let response = reply(Reply::Poured("text/csv", taken));
+        let found = body::to_bytes(response.into_body()).await.ok();
+        assert_eq!(found.as_deref(), expect);
+    }
+
+    #[actix_web::test]
+    async fn an_answer_nobody_ended_breaks_off() {
+        let piece = || Poured::Bytes(Bytes::from_static(b"a\n"));
+        check(vec![piece(), piece(), Poured::End], Some(b"a\na\n")).await;
+        check(vec![Poured::End], Some(b"")).await;
+        check(vec![piece()], None).await;
+        check(vec![], None).await;
+    }
+
+    #[test]
+    fn a_query_holds_one_number_or_nothing() {
+        for (query, expect) in [
+            ("", Some(1)),
+            ("?from=7", Some(7)),
+            ("?from=0", None),
+            ("?from=-1", None),
+            ("?from=x", None),
+            ("?after=1", None),
+            ("?from=1&from=2", None),
+        ] {
+            let request = TestRequest::with_uri(&format!("/v1/batches/a{query}")).to_http_request();
+            assert_eq!(number(&request, "from"), expect, "{query}");
         }
     }
 }

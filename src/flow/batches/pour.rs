@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::Asked;
 use crate::audit::{Entry, Reference};
@@ -20,7 +20,7 @@ use crate::flow::one::Decided;
 use crate::flow::question::{Refused, Turn};
 use crate::flow::{Asker, Gateway};
 use crate::identity::Certificate;
-use crate::inbound::batch::{Broken, Reply};
+use crate::inbound::batch::{Poured, Reply};
 use crate::policy::Scope;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::rows::{self, RowForm, RowHead};
@@ -47,8 +47,8 @@ struct Pour {
     asked: Asked,
     form: RowForm,
     columns: Vec<ElementId>,
-    /// Counts as one of those at once until it ends.
-    _place: OwnedSemaphorePermit,
+    /// Somebody else reads on.
+    over: CancellationToken,
 }
 
 /// Rows that go together.
@@ -96,10 +96,11 @@ impl Gateway {
         let asked = Asked::of(&batch)?;
         let scope = asked.admit(turn, asker)?;
         let columns = rows::columns(&scope, asked.elements.as_deref());
-        let place = Arc::clone(&self.batches.pours).try_acquire_owned();
-        let _place = place.map_err(|_| Fault::Unavailable)?;
+        // A reader whose connection died goes on by another, and need not wait for the first.
+        let over = CancellationToken::new();
+        self.batches.take_over(&batch.id, Some(over.clone()));
         let gateway = Arc::clone(self);
-        let pour = Pour { gateway, certificate, asker, batch, asked, form, columns, _place };
+        let pour = Pour { gateway, certificate, asker, batch, asked, form, columns, over };
         let (out, body) = mpsc::channel(1);
         tokio::spawn(Arc::new(pour).run(from, out));
         Ok(Reply::Poured(form.media(), body))
@@ -108,9 +109,9 @@ impl Gateway {
 
 impl Pour {
     /// Answers until the rows, or the reader, or a reason that passes ends it.
-    async fn run(self: Arc<Self>, from: i64, out: mpsc::Sender<Result<Bytes, Broken>>) {
+    async fn run(self: Arc<Self>, from: i64, out: mpsc::Sender<Poured>) {
         let heading = rows::heading(self.form, &self.columns);
-        if !heading.is_empty() && out.send(Ok(heading.into())).await.is_err() {
+        if !heading.is_empty() && out.send(Poured::Bytes(heading.into())).await.is_err() {
             return;
         }
         let whole = Arc::clone(&self);
@@ -125,7 +126,11 @@ impl Pour {
         let mut decided = Box::pin(deciding.buffered(BLOCKS_MAX));
         while let Some(block) = decided.next().await {
             // Nothing is entered before there is room for its bytes.
-            let Ok(Ok(room)) = tokio::time::timeout(STALL_MAX, out.reserve()).await else { return };
+            let room = tokio::select! {
+                () = self.over.cancelled() => return,
+                room = tokio::time::timeout(STALL_MAX, out.reserve()) => room,
+            };
+            let Ok(Ok(room)) = room else { return self.over.cancel() };
             let entered = match block {
                 Ok(Ok(block)) => self.enter_now(block).await,
                 Ok(Err(fault)) => Err(fault),
@@ -135,14 +140,16 @@ impl Pour {
                 Ok(entered) => entered,
                 Err(fault) => {
                     tracing::warn!(fault = fault.row().name, "the answers of a batch break off");
-                    return room.send(Err(Broken));
+                    return self.over.cancel();
                 }
             };
-            room.send(Ok(bytes.into()));
+            room.send(Poured::Bytes(bytes.into()));
             if passes {
-                return;
+                break;
             }
         }
+        self.over.cancel();
+        let _ = tokio::time::timeout(STALL_MAX, out.send(Poured::End)).await;
     }
 
     /// Enters a block; one that waited for its reader is decided anew before.
@@ -163,7 +170,10 @@ impl Pour {
     ) -> Option<(Result<Block, Fault>, (i64, Vec<Block>))> {
         while waiting.is_empty() {
             let part = match self.gateway.store.batch_part(&self.batch, from).await {
-                Ok(part) => part?,
+                Ok(Some(part)) => part,
+                Ok(None) if from > self.batch.counts.rows => return None,
+                // It was ended meanwhile.
+                Ok(None) => return Some((Err(Fault::BatchUnknown), (i64::MAX, Vec::new()))),
                 Err(error) => return Some((Err(error.fault()), (i64::MAX, Vec::new()))),
             };
             let end = part.first.saturating_add(i64::try_from(part.rows.len()).unwrap_or(1));
