@@ -27,6 +27,7 @@ mod rules;
 pub mod services;
 mod several;
 mod sight;
+pub mod statistics;
 mod subscribe;
 pub mod tables;
 mod watch;
@@ -82,6 +83,8 @@ pub struct Gateway {
     pub watch: Watch,
     /// What lists of elders are asked about under, and what wakes their checking.
     pub batches: batches::Batches,
+    /// Held while a return is made.
+    pub making: statistics::Making,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
 }

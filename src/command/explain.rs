@@ -77,7 +77,7 @@ fn explain(set: &PolicySet, args: &Args) -> Result<Vec<Explained>, Failure> {
     let named = args.element.as_deref().unwrap_or_default();
     known.map_err(|_| Failure(format!("there is no element {named}")))?;
     let explained = roles(set, department, args)?.into_iter().map(|role| {
-        let scope = set.admit((department, role), &args.purpose, evidence(args));
+        let scope = set.scope((department, role), &args.purpose, evidence(args));
         let scope = scope.map_err(|refusal| refused(department, role, &refusal))?;
         Ok(explained(set, &scope, element))
     });

@@ -76,6 +76,8 @@ pub struct Doors {
     pub call: Door,
     /// `POST /v1/subscriptions`
     pub subscribe: Door,
+    /// `POST /v1/statistics`
+    pub count: Door,
     /// `/v1/batches`, bringing and reading.
     pub batches: batch::Door,
     /// `GET /soap/…`: the description of the interface.
@@ -115,7 +117,8 @@ pub fn serve(
         let mut app = App::new()
             .service(post("/v1/messages", &doors.push, room()))
             .service(post("/v1/inquiries", &doors.answer, room()))
-            .service(post("/v1/subscriptions", &doors.subscribe, room()));
+            .service(post("/v1/subscriptions", &doors.subscribe, room()))
+            .service(post("/v1/statistics", &doors.count, room()));
         for path in SOAP {
             let described = door(&doors.describe, room()).method(Method::GET);
             let called = door(&doors.call, room()).method(Method::POST);

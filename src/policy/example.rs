@@ -59,7 +59,7 @@ pub(super) fn check(set: &PolicySet, files: &Files) -> Vec<Diagnostic> {
             let start = example.span().start;
             let example = example.into_inner();
             let asker = (example.department, example.role);
-            let admitted = set.admit(asker, &example.purpose, evidence(&example));
+            let admitted = set.scope(asker, &example.purpose, evidence(&example));
             match admitted {
                 Ok(scope) => {
                     shown.insert((scope.department, scope.role, scope.purpose()));

@@ -22,6 +22,8 @@ mod rules;
 mod schema;
 mod scope;
 mod special;
+mod statistic;
+pub mod tally;
 mod treat;
 mod treatment;
 
@@ -50,6 +52,7 @@ pub use purpose::{
 };
 pub use release::{Release, Released, decide};
 pub use scope::{Evidence, Refusal, RuleId, Scope, fixed};
+pub use statistic::{Dimension, Indicator, Statistics};
 pub use treat::Treated;
 pub use treatment::Treatment;
 
@@ -69,6 +72,7 @@ pub struct PolicySet {
     shared: Arc<Shared>,
     departments: Departments,
     events: Events,
+    statistics: Statistics,
     rules: Rules,
     plans: HashMap<(Department, Role, Purpose), Plans>,
 }
@@ -93,6 +97,7 @@ impl PolicySet {
         let purposes = Purposes::load(files, catalogue)?;
         let (departments, events) =
             both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
+        let statistics = Statistics::load(files, catalogue, &purposes)?;
         let (treatments, special) =
             both(treatment::Treatments::load(files, catalogue), special::Special::load(files))?;
         let rules = Rules::load(
@@ -108,7 +113,7 @@ impl PolicySet {
             treatments,
         });
         let plans = plans(&departments);
-        let set = Self { shared, departments, events, rules, plans };
+        let set = Self { shared, departments, events, statistics, rules, plans };
         match example::check(&set, files) {
             faults if faults.is_empty() => Ok(set),
             faults => Err(faults),
@@ -138,6 +143,12 @@ impl PolicySet {
         &self.events
     }
 
+    /// What may be counted.
+    #[must_use]
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
     /// The purposes.
     #[must_use]
     pub fn purposes(&self) -> &Purposes {
@@ -150,6 +161,24 @@ impl PolicySet {
     /// [`Refusal`] if the closed list has no such purpose, if the department was not
     /// granted it in this role, or if evidence the purpose needs is missing.
     pub fn admit(
+        &self,
+        asker: (Department, Role),
+        purpose: &str,
+        evidence: Evidence,
+    ) -> Result<Scope, Refusal> {
+        let scope = self.scope(asker, purpose, evidence)?;
+        // For counting nobody is told of one person.
+        if scope.terms().counts {
+            return Err(Refusal::new(Fault::PurposeNotGranted, fixed::COUNTS_ONLY, "/purpose"));
+        }
+        Ok(scope)
+    }
+
+    /// The scope of an asker, whether the purpose is for persons or for counting alone.
+    ///
+    /// # Errors
+    /// As [`PolicySet::admit`].
+    pub fn scope(
         &self,
         (department, role): (Department, Role),
         purpose: &str,

@@ -161,6 +161,8 @@ pub struct Terms {
     pub requires: Vec<Requirement>,
     /// Whether a list of people may be asked about at once.
     pub batch: bool,
+    /// Whether it is for counting alone.
+    pub counts: bool,
     /// What happens when an upstream is down.
     pub stale: Stale,
     /// How sources are named.
@@ -212,6 +214,8 @@ struct PurposeRow {
     requires: Vec<Requirement>,
     #[serde(default)]
     batch: bool,
+    #[serde(default)]
+    counts: bool,
     stale: Stale,
     naming: Naming,
     #[serde(default)]
@@ -327,6 +331,7 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         upstreams: row.upstreams,
         requires: row.requires,
         batch: row.batch,
+        counts: row.counts,
         stale: row.stale,
         naming: row.naming,
         authoritative: row.authoritative.into_iter().map(Spanned::into_inner).collect(),

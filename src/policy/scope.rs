@@ -12,6 +12,8 @@ pub type RuleId = Arc<str>;
 
 /// Rules that stand in no Cedar file because nothing can lift them.
 pub mod fixed {
+    /// The purpose is for counting alone.
+    pub const COUNTS_ONLY: &str = "counts-only";
     /// The purpose is not one of those a list of people may be asked about for.
     pub const NOT_IN_BATCH: &str = "not-in-batch";
     /// No rule permits it.

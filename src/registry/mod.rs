@@ -14,6 +14,7 @@ pub mod platform;
 pub mod receipt;
 pub mod released;
 pub mod rows;
+pub mod statistic;
 pub mod v3;
 pub mod whom;
 pub mod writing;

@@ -43,6 +43,7 @@ pub mod review;
 mod rotation;
 mod seal;
 mod settings;
+pub mod statistic;
 #[cfg(test)]
 mod tests;
 mod tide;

@@ -22,3 +22,11 @@ CREATE TABLE batch_part (
     sealed  BLOB NOT NULL,
     PRIMARY KEY (batch, first)
 ) STRICT;
+
+-- Returns that were made, as they are told: guarded counts, of nobody anything.
+CREATE TABLE statistic (
+    name  TEXT PRIMARY KEY,
+    tiers TEXT NOT NULL,
+    body  BLOB NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;

@@ -29,6 +29,7 @@ use super::place::Moves;
 use super::recent::Recent;
 use super::review::Proposal;
 use super::seal::StoreKeys;
+use super::statistic::Frozen;
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -51,6 +52,8 @@ pub enum Request {
     Erase { person: PersonId, at_ms: i64 },
     /// Note that a file was taken whole.
     Exchanged(Box<Exchanged>, [u8; 16]),
+    /// Keep a return.
+    Freeze(Box<Frozen>),
     /// Keep a message.
     Keep(Box<Message>),
     /// Join one person to another.
@@ -334,6 +337,7 @@ impl Writer {
             Request::Exchanged(file, digest) => {
                 self.note_exchanged(file, *digest).map(|()| Answer::Done)
             }
+            Request::Freeze(frozen) => self.freeze(frozen),
             Request::Keep(message) => self.keep(message).map(Answer::Kept),
             Request::Merge { from, into, at_ms } => {
                 self.merge(*from, *into, *at_ms).map(Answer::Persons)

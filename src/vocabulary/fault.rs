@@ -35,6 +35,8 @@ pub enum Fault {
     IdentityMissing,
     /// Another name and birth date or sex under a number that is somebody's already.
     IdentityOverlay,
+    /// The list of indicators has no such indicator.
+    IndicatorUnknown,
     /// The gateway itself failed.
     Internal,
     /// A limit of size, depth, count or time.
@@ -47,6 +49,8 @@ pub enum Fault {
     NotOnList,
     /// The journal has no message of this number.
     NumberUnknown,
+    /// The period is not over.
+    PeriodOpen,
     /// The department may not ask for this purpose.
     PurposeNotGranted,
     /// A required field is empty.
@@ -189,6 +193,8 @@ faults! {
     IdentityOverlay "identity-overlay" 205 Error 409 false
         "another name and birth date or sex under a number that is somebody's already"
         "同一编号下姓名与出生日期或性别同时改变，已挂起待核实";
+    IndicatorUnknown "indicator-unknown" 204 Error 404 false
+        "the list of indicators has no such indicator" "统计指标清单中没有该指标";
     Internal "internal" 207 Error 500 true
         "the gateway failed; nothing was kept" "网关内部错误，未保存任何内容";
     Limit "limit" 207 Reject 413 false
@@ -201,6 +207,8 @@ faults! {
         "nobody on a list of this department has this identifier" "该标识符不在本部门登记的名单上";
     NumberUnknown "number-unknown" 204 Error 404 false
         "the journal has no message of this number" "收件日志中没有该编号的消息";
+    PeriodOpen "period-open" 207 Error 409 true
+        "the period is not over" "统计期尚未结束";
     PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
         "this department may not ask for this purpose" "该部门无权以此用途查询";
     RequiredMissing "required-missing" 101 Error 422 false

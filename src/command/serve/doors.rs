@@ -20,7 +20,7 @@ const UNITS_MAX: usize = 1_000;
 
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
-    let [pushing, answering, reading, serving, subscribing, listing] =
+    let [pushing, answering, reading, serving, subscribing, listing, counting] =
         std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
@@ -46,6 +46,10 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         subscribe: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&subscribing);
             Box::pin(async move { gateway.subscribe(asked.certificate, asked.body).await })
+        }),
+        count: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&counting);
+            Box::pin(async move { gateway.statistics(asked.certificate, asked.body).await })
         }),
         batches: Arc::new(move |request| {
             let gateway = Arc::clone(&listing);

@@ -188,7 +188,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP TABLE trait; DROP TABLE pair; DROP TABLE assertion; DROP TABLE proposal;
     DROP TABLE weights; DROP TABLE indexed; DROP TABLE outbox; DROP TABLE enrolment;
     DROP TABLE generation; DROP TABLE moved; DROP TABLE opinion; DROP TABLE asked;
-    DROP TABLE batch; DROP TABLE batch_part;
+    DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;
