@@ -28,9 +28,11 @@ const JSON: &str = "application/json";
 const PERSONS_AT_ONCE: usize = 512;
 /// Records of one person that are looked at.
 const RECORDS_MAX: usize = 500;
+/// How long ago a year may have ended, seconds: each return is one more look at the same people.
+const AGO_MAX: i64 = 3 * 366 * 86_400;
 /// Places one table may have.
 const PLACES_MAX: usize = 10_000;
-/// What of it is made is told so.
+/// What is told while it is made.
 const MAKING: &[u8] = br#"{"state":"making"}"#;
 
 /// Which return is being made; one at a time.
@@ -74,6 +76,9 @@ impl Gateway {
         let scope = turn.rules.policies.scope(asker, purpose, Evidence::default())?;
         let end = end_of(wanted.year).filter(|end| *end < turn.at_ms / 1000);
         let end = end.ok_or_else(|| at(Fault::PeriodOpen, "/period"))?;
+        if turn.at_ms / 1000 - end > AGO_MAX {
+            return Err(at(Fault::Limit, "/period"));
+        }
         let tiers = tiers(turn, &scope, &indicator);
         let refuse =
             |rule: &str| Refused { rule: Some(rule.into()), ..Fault::PurposeNotGranted.into() };

@@ -35,7 +35,7 @@ fn no_count_below_the_threshold_is_told_and_all_others_are_multiples() {
             let told = GUARD.told(cell(start * 1_000..start * 1_000 + count), start);
             match told {
                 Some(told) => {
-                    assert!(count >= 5 && told >= 5 && told % 5 == 0);
+                    assert!(count >= 5 && told >= 5 && told.is_multiple_of(5));
                     assert!(told.abs_diff(count) <= GUARD.noise + GUARD.base / 2);
                 }
                 None => assert!(count < 5 + GUARD.noise),
@@ -58,7 +58,7 @@ fn guessed(people: u64, guess: impl Fn(u64, u64) -> bool) -> f64 {
     let rounds = 20_000_u64;
     let right = (0..rounds).filter(|round| {
         let base = round * 10_000;
-        let is_in = mixed(*round) % 2 == 0;
+        let is_in = mixed(*round).is_multiple_of(2);
         let first = GUARD.told(cell(base..base + people), hashed("first", &[]));
         let after = cell(base..base + people + u64::from(is_in));
         let second = GUARD.told(after, hashed("second", &[]));

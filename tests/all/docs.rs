@@ -88,7 +88,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -102,6 +102,7 @@ const PAGES: [&str; 13] = [
     "docs/messages.md",
     "docs/notices.md",
     "docs/policies.md",
+    "docs/statistics.md",
 ];
 
 #[test]

@@ -48,6 +48,7 @@ mod reload;
 mod review;
 mod rig;
 mod services;
+mod statistics;
 mod tidy;
 mod veiled;
 mod whom;
