@@ -35,7 +35,7 @@ fn scopes(set: &PolicySet) -> Vec<Scope> {
         for grant in &department.grants {
             for role in &grant.roles {
                 let asker = (department.name, *role);
-                scopes.push(set.admit(asker, grant.purpose.as_str(), evidence()).unwrap());
+                scopes.push(set.scope(asker, grant.purpose.as_str(), evidence()).unwrap());
             }
         }
     }
