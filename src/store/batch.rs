@@ -20,6 +20,9 @@ use super::{Store, ledger};
 use crate::identity::Token;
 use crate::vocabulary::{Department, Fault, Identifier, Position, Role, Subscription};
 
+/// Batches whose time is over, or whose rows were still coming at a time.
+const OVER: &str = "SELECT number FROM batch WHERE until_ms <= ?1 OR (state = 0 AND at_ms <= ?2)";
+
 /// Where a batch stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -231,7 +234,14 @@ impl Store {
         now_ms: i64,
         arriving_ms: Option<i64>,
     ) -> Result<(), StoreError> {
-        self.deed(Deed::Sweep(now_ms, arriving_ms)).await.map(drop)
+        // Looked for first: a commit of nothing would say that the disk has room.
+        let read = move |connection: &Connection| {
+            Ok(connection.prepare_cached(OVER)?.exists((now_ms, arriving_ms))?)
+        };
+        match self.readers.read(read).await? {
+            true => self.deed(Deed::Sweep(now_ms, arriving_ms)).await.map(drop),
+            false => Ok(()),
+        }
     }
 
     /// A department's batch of that id.
@@ -378,10 +388,7 @@ impl Writer {
             Deed::Sweep(now_ms, arriving_ms) => {
                 let over = self
                     .connection
-                    .prepare_cached(
-                        "SELECT number FROM batch WHERE until_ms <= ?1 \
-                         OR (state = 0 AND at_ms <= ?2)",
-                    )?
+                    .prepare_cached(OVER)?
                     .query_map((now_ms, arriving_ms), |row| row.get(0))?
                     .collect::<rusqlite::Result<Vec<i64>>>()?;
                 over.into_iter().try_for_each(|number| self.end_batch(number))?;
