@@ -1,5 +1,6 @@
 //! The store as its callers see it, on real files in folders of their own.
 
+mod batch;
 mod cache;
 mod failure;
 mod identity;
