@@ -83,6 +83,8 @@ pub struct Gateway {
     pub watch: Watch,
     /// What lists of elders are asked about under, and what wakes their checking.
     pub batches: batches::Batches,
+    /// Where what is long is worked on, away from the threads that serve sockets.
+    pub background: tokio::runtime::Handle,
     /// Held while a return is made.
     pub making: statistics::Making,
     /// Milliseconds since 1970.

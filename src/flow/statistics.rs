@@ -91,7 +91,7 @@ impl Gateway {
         let Some(frozen) = self.store.frozen(name.clone()).await? else {
             let gateway = Arc::clone(self);
             let (turn, year) = (turn.clone(), (wanted.year, end));
-            tokio::spawn(async move {
+            self.background.spawn(async move {
                 gateway.make_return(&turn, (&scope, &indicator), (year, name, words)).await;
             });
             let body = MAKING.to_vec();

@@ -129,6 +129,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
         batches: Batches::new(config.batch.clone()),
+        background: tokio::runtime::Handle::current(),
         making: Default::default(),
         clock: now_ms,
     })

@@ -102,7 +102,7 @@ impl Gateway {
         let gateway = Arc::clone(self);
         let pour = Pour { gateway, certificate, asker, batch, asked, form, columns, over };
         let (out, body) = mpsc::channel(1);
-        tokio::spawn(Arc::new(pour).run(from, out));
+        self.background.spawn(Arc::new(pour).run(from, out));
         Ok(Reply::Poured(form.media(), body))
     }
 }
@@ -120,7 +120,7 @@ impl Pour {
         });
         let deciding = blocks.map(|block| {
             let pour = Arc::clone(&self);
-            // On a thread of its own: while one block is entered the next is decided.
+            // A task of its own: while one block is entered the next is decided.
             tokio::spawn(async move { pour.decide_block(block?).await })
         });
         let mut decided = Box::pin(deciding.buffered(BLOCKS_MAX));
