@@ -25,6 +25,7 @@ bench: ## throughput, latency, memory, start-up and conversions as ratios; write
 	$(CARGO) bench --locked --bench gateway
 	$(CARGO) bench --locked --bench translate
 	$(CARGO) bench --locked --bench notices
+	$(CARGO) bench --locked --bench batch
 
 bench-identity: ## who is one person, by truth, and one record against a million people; target/identity.json, index.json
 	$(CARGO) bench --locked --bench identity

@@ -5,6 +5,7 @@
 //! can take is on this page and in `intake`; what they call are straight lines.
 
 mod batch;
+pub mod batches;
 mod card;
 mod census;
 mod counters;
@@ -16,6 +17,7 @@ pub mod identity;
 mod inspect;
 mod intake;
 mod ledger;
+mod one;
 mod operate;
 mod overlay;
 mod query;
@@ -26,6 +28,7 @@ mod rules;
 pub mod services;
 mod several;
 mod sight;
+pub mod statistics;
 mod subscribe;
 pub mod tables;
 mod watch;
@@ -36,18 +39,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use intake::{Taken, Unit, media, units};
+use one::Decided;
 use question::Turn;
 pub use question::{Question, Refused};
 pub use rules::{Asker, Rules};
 pub use sight::Sights;
 pub use watch::Watch;
 
-use crate::audit::Entry;
 use crate::identity::Keys;
 use crate::inbound::http::Answered;
 use crate::inbound::mllp;
 use crate::outbound::{Subscriber, Upstream};
-use crate::policy;
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
@@ -80,6 +82,12 @@ pub struct Gateway {
     pub limits: Limits,
     /// What the overview shows beside the store.
     pub watch: Watch,
+    /// What lists of elders are asked about under, and what wakes their checking.
+    pub batches: batches::Batches,
+    /// Where what is long is worked on, away from the threads that serve sockets.
+    pub background: tokio::runtime::Handle,
+    /// Held while a return is made.
+    pub making: statistics::Making,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
 }
@@ -143,23 +151,17 @@ impl Gateway {
         }
         let resident = self.meant_by(turn, &admission, &inquiry.whom).await?;
         let about = |refused: Refused| Refused { person: resident.person, ..refused };
-        self.may_answer(turn, &admission, &resident).await.map_err(|error| about(error.into()))?;
-        let gathered = self.gather(turn, &admission, &resident).await.map_err(about)?;
-        let records = gathered.records();
-        if let Whom::Identifier(identifier) = &inquiry.whom {
-            card::usable(identifier, &records)?;
-        }
-        let scope = admission.towards(&records, turn.at_ms / 1000);
-        let release = policy::decide(&scope, wanted, &records, &self.keys);
-        let entry = Entry::disclosure(
-            &release,
-            self.circumstances(turn, Some(&resident), gathered.states()),
-        );
+        let asked_by = match &inquiry.whom {
+            Whom::Identifier(identifier) => Some(identifier),
+            Whom::Described(_) => None,
+        };
+        let decided = self.decide_on(turn, (&admission, wanted), (&resident, asked_by)).await;
+        let Decided { release, entry, sources } = decided.map_err(about)?;
         let meta = AnswerMeta {
             receipt: &entry.receipt.to_string(),
             answered_at: turn.at_ms / 1000,
             mappings: rules.pack.version(),
-            sources: &gathered.reports(),
+            sources: &sources,
         };
         let written = question.writing.answer(&rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);

@@ -107,10 +107,11 @@ impl Step {
             self.bytes.is_some(),
             self.ask.is_some(),
             self.post.is_some(),
+            self.give.is_some(),
             self.call.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() != 1 {
-            return Err("a step has exactly one of hl7, again, bytes, ask, post, call");
+            return Err("a step has exactly one of hl7, again, bytes, ask, post, give, call");
         }
         let expects = !self.reply.is_empty()
             || self.silent

@@ -17,6 +17,8 @@ pub const VERSION: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// 批量查询: a list of elders was brought to be asked about, or was ended.
+    Batch,
     /// 紧急调阅: a ticket was opened, seconded, or looked at afterwards.
     BreakGlass,
     /// 知情同意: a person allowed or refused something, or took it back.
@@ -61,7 +63,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 20] = [
+    pub const ALL: [(Self, &'static str, &'static str); 21] = [
+        (Self::Batch, "batch", "批量查询"),
         (Self::BreakGlass, "break-glass", "紧急调阅"),
         (Self::Consent, "consent", "知情同意"),
         (Self::Delivery, "delivery", "投递"),

@@ -53,6 +53,16 @@ impl Entry {
         entry
     }
 
+    /// A department brings a list of elders to ask about, or ends it; `admission` is the one its
+    /// answers would be decided under now.
+    #[must_use]
+    pub fn batch(admission: &Admission, subject: &str, circumstances: Circumstances<'_>) -> Self {
+        let mut entry = Self::at(Kind::Batch, circumstances);
+        entry.subject = Some(Reference::new(subject));
+        entry.under(admission);
+        entry
+    }
+
     /// An identifier leaves for an upstream, to ask what it has about somebody.
     #[must_use]
     pub fn location(release: &Release, circumstances: Circumstances<'_>) -> Self {

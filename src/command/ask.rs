@@ -1,5 +1,7 @@
 //! `kangqiao ask`: a department on the command line.
 
+mod batch;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +15,9 @@ use crate::outbound::TlsFiles;
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 #[command(group(
-    clap::ArgGroup::new("identifier").required(true).args(["citizen_id", "card", "record", "name"])
+    clap::ArgGroup::new("identifier")
+        .required(true)
+        .args(["citizen_id", "card", "record", "name", "batch"])
 ))]
 pub struct Args {
     /// Where the gateway listens
@@ -53,6 +57,10 @@ pub struct Args {
     /// 居住地址
     #[arg(long, requires = "name")]
     address: Option<String>,
+    /// A file of people on the department's own list, asked about at once: `.csv` with the header
+    /// `reference,kind,value`, else an object a line; the answers come in the same form
+    #[arg(long, value_name = "FILE")]
+    batch: Option<PathBuf>,
     /// Only these elements
     #[arg(long, value_delimiter = ',')]
     elements: Vec<String>,
@@ -81,6 +89,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
     crate::inbound::tls::install_provider();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;
+    if let Some(file) = &args.batch {
+        return runtime.block_on(batch::run(&args, file));
+    }
     let reply = runtime.block_on(ask(&args))?;
     say(if args.json { reply.body.to_string() } else { reply.table() })?;
     match reply.status {
@@ -134,12 +145,16 @@ impl Asking {
         self.post("/v1/inquiries", "application/json", inquiry).await
     }
 
+    fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
     /// Posts a body to one of the gateway's paths.
     ///
     /// # Errors
     /// [`Failure`] if nothing came back.
     pub async fn post(&self, path: &str, media: &str, body: &Value) -> Result<Reply, Failure> {
-        let request = self.client.post(format!("{}{path}", self.url));
+        let request = self.request(reqwest::Method::POST, path);
         let request = request.header(reqwest::header::CONTENT_TYPE, media);
         let sent = request.body(body.to_string()).send().await;
         // The error names the address alone: whoever it is about is in the body.

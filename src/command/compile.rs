@@ -132,9 +132,6 @@ impl Compiled {
                 return Err(format!("subscription {name}: {purpose} opens nothing of event {id}"));
             }
         }
-        if events.is_empty() {
-            return Err(format!("subscription {name}: it names no events"));
-        }
         Ok(())
     }
 

@@ -84,7 +84,7 @@ fn explain(set: &PolicySet, args: &Args) -> Result<Vec<Explained>, Failure> {
     let relations: Vec<_> =
         Result::map_err(relations, |error| Failure::during("--relation", error))?;
     let explained = roles(set, department, args)?.into_iter().map(|role| {
-        let admission = set.admit((department, role), &args.purpose, evidence(args));
+        let admission = set.admission((department, role), &args.purpose, evidence(args));
         let admission = admission.map_err(|refusal| refused(department, role, &refusal))?;
         explained(&admission, &relations, element)
     });

@@ -3,6 +3,9 @@
 //! Made of the mapping files and the catalogue, so it says what this gateway takes and
 //! nothing else. A city gives it to whoever writes the other side.
 
+mod batches;
+mod statistics;
+
 use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json, json};
@@ -71,6 +74,8 @@ pub fn openapi(pack: &Pack) -> Json {
         .collect();
     schemas.insert("record".to_owned(), json!({ "oneOf": records }));
     schemas.extend(fixed());
+    schemas.extend(batches::schemas());
+    schemas.extend(statistics::schemas());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -84,6 +89,10 @@ pub fn openapi(pack: &Pack) -> Json {
             "/v1/messages": { "post": messages() },
             "/v1/inquiries": { "post": inquiries() },
             "/v1/subscriptions": { "post": subscriptions() },
+            "/v1/statistics": { "post": statistics::ask() },
+            "/v1/batches": { "post": batches::bring(), "get": batches::list() },
+            "/v1/batches/{batch}": { "get": batches::look(), "delete": batches::end() },
+            "/v1/batches/{batch}/answers": { "get": batches::read() },
         },
         "webhooks": { "notice": { "post": notice() } },
         "components": {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::identity::linkage::Fingerprint;
-use crate::inbound::{console, exchange, mllp, tls};
+use crate::inbound::{batch, console, exchange, mllp, tls};
 use crate::outbound::SubscriptionSettings;
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::vocabulary::catalogue::parse_toml;
@@ -71,6 +71,9 @@ pub struct Config {
     /// 订阅, who is told of which events.
     #[serde(default)]
     pub subscription: Vec<SubscriptionSettings>,
+    /// 批量查询, limits of lists that are asked about at once.
+    #[serde(default)]
+    pub batch: batch::Settings,
     /// The embedded store.
     #[serde(default)]
     pub store: store::Settings,
@@ -223,6 +226,10 @@ impl Config {
             if self.subscription.iter().take(index).any(|before| before.name == one.name) {
                 complain(one.name.as_str(), "two subscriptions cannot have one name");
             }
+            let (events, url) = (!one.events.is_empty(), one.url.is_some());
+            if events != url || url != one.tls.is_some() {
+                complain(one.name.as_str(), "events, url and tls go together; a list has none");
+            }
         }
         let doors = self.doors();
         for (index, door) in doors.iter().enumerate() {
@@ -256,6 +263,10 @@ impl Config {
         let mut limits = vec![
             ("body_bytes_max", self.https.body_bytes_max),
             ("connections_max", self.https.connections_max),
+            ("rows_max", self.batch.rows_max),
+            ("body_bytes_max", self.batch.body_bytes_max),
+            ("batches_max", self.batch.batches_max),
+            ("keep_days", usize::from(self.batch.keep_days)),
             ("queue_requests_max", self.store.queue_requests_max),
             ("records_max", self.store.records_max),
             ("message_bytes_max", self.hl7v2.message_bytes_max),
@@ -293,7 +304,8 @@ impl Config {
             paths.extend(database.password.iter_mut().chain(&mut database.authority));
         }
         let upstreams = self.upstream.iter_mut().map(|upstream| &mut upstream.tls);
-        for files in upstreams.chain(self.subscription.iter_mut().map(|one| &mut one.tls)) {
+        let told = self.subscription.iter_mut().filter_map(|one| one.tls.as_mut());
+        for files in upstreams.chain(told) {
             paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);
         }
         for path in paths {

@@ -166,7 +166,8 @@ impl Gateway {
         let own: Vec<&Busy> =
             busy.values().filter(|one| one.subscription == settings.name).collect();
         // One finds out whether a receiver that was down is back; the others are not decided.
-        let most = match subscriber.reading(now_ms).state {
+        let Some(reading) = subscriber.reading(now_ms) else { return Vec::new() };
+        let most = match reading.state {
             CircuitState::Closed => settings.in_flight_max,
             CircuitState::HalfOpen | CircuitState::Open => 1,
         };

@@ -102,9 +102,10 @@ impl From<IdentifierError> for Refused {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Exhausted | StoreError::Spent | StoreError::SecondNeeded => {
-                error.fault().into()
-            }
+            StoreError::Exhausted
+            | StoreError::Full
+            | StoreError::Spent
+            | StoreError::SecondNeeded => error.fault().into(),
             _ => Fault::Unavailable.into(),
         }
     }

@@ -117,7 +117,8 @@ impl Gateway {
         let row = |standing: Standing| {
             let own =
                 |one: &&Arc<Subscriber>| one.settings().name.as_str() == standing.subscription;
-            let state = subscribers.iter().find(own).map(|one| state(&one.reading(at_ms)));
+            let state =
+                subscribers.iter().find(own).and_then(|one| Some(state(&one.reading(at_ms)?)));
             view::SubscriptionRow {
                 state,
                 enrolled: standing.enrolled.cast_unsigned(),

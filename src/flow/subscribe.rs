@@ -36,7 +36,7 @@ impl Gateway {
         };
         match carried {
             Ok(answered) => answered,
-            Err(refused) => self.decline_subscription(&turn, asker.ok(), &refused).await,
+            Err(refused) => self.decline_about(&turn, (asker.ok(), "subscription"), &refused).await,
         }
     }
 
@@ -129,7 +129,10 @@ impl Gateway {
     }
 
     /// What stands in the ledger for whoever has an identifier.
-    async fn pseudonym_of(&self, token: &Token) -> Result<crate::identity::Pseudonym, StoreError> {
+    pub(super) async fn pseudonym_of(
+        &self,
+        token: &Token,
+    ) -> Result<crate::identity::Pseudonym, StoreError> {
         let known = match self.store.person(&[*token]).await {
             Err(StoreError::Conflict) => None,
             other => other?,
@@ -140,16 +143,17 @@ impl Gateway {
         })
     }
 
-    async fn decline_subscription(
+    /// Enters and writes why something that is about nobody alone is refused.
+    pub(super) async fn decline_about(
         &self,
         turn: &Turn,
-        asker: Option<super::Asker>,
+        (asker, subject): (Option<super::Asker>, &str),
         refused: &Refused,
     ) -> Answered {
         let circumstances = Self::about(turn, None, [].into());
         let evidence = crate::policy::Evidence::default();
         let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
-        entry.subject = Some(Reference::new("subscription"));
+        entry.subject = Some(Reference::new(subject));
         entry.policy = Some(turn.rules.policies.version().to_owned());
         let appended = self.append(&entry).await.ok();
         let fault = if appended.is_some() { refused.fault } else { Fault::Unavailable };

@@ -55,13 +55,7 @@ impl Request {
             query: request.query_string().to_owned(),
             base: format!("https://{host}/fhir"),
             purpose: text(headers, "kangqiao-purpose").unwrap_or_default(),
-            evidence: Evidence {
-                asker: text(headers, "kangqiao-asker"),
-                call: text(headers, "kangqiao-call"),
-                case: text(headers, "kangqiao-case"),
-                reason: text(headers, "kangqiao-reason"),
-                holder: None,
-            },
+            evidence: evidence(headers),
             media: text(headers, "content-type").unwrap_or_default(),
             body,
         }
@@ -73,8 +67,19 @@ pub(super) fn paths() -> [actix_web::Resource; 2] {
     [web::resource("/fhir"), web::resource("/fhir/{path:.*}")]
 }
 
+/// What the headers bring to show that a question is due.
+pub(super) fn evidence(headers: &HeaderMap) -> Evidence {
+    Evidence {
+        asker: text(headers, "kangqiao-asker"),
+        call: text(headers, "kangqiao-call"),
+        case: text(headers, "kangqiao-case"),
+        reason: text(headers, "kangqiao-reason"),
+        holder: None,
+    }
+}
+
 /// A header in UTF-8 (a reason is often Chinese), without control characters.
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = headers.get(name).map(HeaderValue::as_bytes)?;
     let text = std::str::from_utf8(text).ok()?.trim();
     let fits = text.len() <= TEXT_BYTES_MAX && !text.chars().any(char::is_control);

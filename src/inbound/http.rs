@@ -16,7 +16,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{fhir, tls};
+use super::{batch, fhir, tls};
 use crate::identity::Certificate;
 
 /// Memory for all bodies at once, in KiB, beyond the first [`FREE_KIB`] of each: else every
@@ -76,7 +76,11 @@ pub struct Doors {
     pub call: Door,
     /// `POST /v1/subscriptions`
     pub subscribe: Door,
-    /// `GET` of the same: the description of the interface.
+    /// `POST /v1/statistics`
+    pub count: Door,
+    /// `/v1/batches`, bringing and reading.
+    pub batches: batch::Door,
+    /// `GET /soap/…`: the description of the interface.
     pub describe: Door,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
     pub echo: Option<Door>,
@@ -87,6 +91,8 @@ pub struct Doors {
 pub struct Bounds {
     /// Largest body, bytes.
     pub body_bytes_max: usize,
+    /// Largest body of a batch, bytes.
+    pub batch_bytes_max: usize,
     /// Connections at once.
     pub connections_max: usize,
     /// How long a stop waits for answers in hand, seconds.
@@ -111,11 +117,15 @@ pub fn serve(
         let mut app = App::new()
             .service(post("/v1/messages", &doors.push, room()))
             .service(post("/v1/inquiries", &doors.answer, room()))
-            .service(post("/v1/subscriptions", &doors.subscribe, room()));
+            .service(post("/v1/subscriptions", &doors.subscribe, room()))
+            .service(post("/v1/statistics", &doors.count, room()));
         for path in SOAP {
             let described = door(&doors.describe, room()).method(Method::GET);
             let called = door(&doors.call, room()).method(Method::POST);
             app = app.service(web::resource(*path).route(described).route(called));
+        }
+        for path in batch::routes(&doors.batches, bounds.batch_bytes_max) {
+            app = app.service(path);
         }
         for path in fhir::paths() {
             let read = fhir_door((&doors.fhir, fhir::Method::Get), room());
@@ -251,7 +261,7 @@ async fn collect(
     }
 }
 
-fn respond(answered: Answered) -> HttpResponse {
+pub(super) fn respond(answered: Answered) -> HttpResponse {
     let status = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response

@@ -2,6 +2,7 @@
 //!
 //! Each is handed closures and knows nothing of what happens behind them.
 
+pub mod batch;
 pub mod console;
 pub mod exchange;
 pub mod fhir;

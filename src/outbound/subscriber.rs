@@ -1,4 +1,5 @@
-//! 订阅方, one department that is told of events: a line, and what it wishes to hear.
+//! 订阅方, one department that is told of events: a line, and what it wishes to hear. One without
+//! a line is told nothing: it is a list of elders a department may ask about at once.
 
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,8 @@ const JSON: &str = "application/json";
 /// A try is never put off for longer than this, whatever the settings say; milliseconds.
 const WAIT_MS_MAX: i64 = 86_400_000;
 
-/// Settings of one subscription. The first six and the files have no default.
+/// Settings of one subscription. The first four have no default; without `events`, `url` and `tls`
+/// it is a list alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSettings {
@@ -25,12 +27,13 @@ pub struct SubscriptionSettings {
     pub role: Role,
     /// What for: a notice holds what an answer for this purpose would.
     pub purpose: Purpose,
-    /// Of which events, as in `policies/events.toml`.
+    /// Of which events, as in `policies/events.toml`. Default none.
+    #[serde(default)]
     pub events: Vec<Event>,
     /// Where notices are posted: `https://host:port/path`.
-    pub url: String,
+    pub url: Option<String>,
     /// Certificates and key.
-    pub tls: TlsFiles,
+    pub tls: Option<TlsFiles>,
     /// How long one notice may take in all, in milliseconds. Default 10000.
     #[serde(default = "default::timeout_ms")]
     pub timeout_ms: u64,
@@ -93,15 +96,24 @@ pub struct Parcel {
 #[derive(Debug)]
 pub struct Subscriber {
     settings: SubscriptionSettings,
-    line: Line,
+    line: Option<Line>,
 }
 
 impl Subscriber {
+    /// Somebody who is told nothing.
+    #[must_use]
+    pub const fn list(settings: SubscriptionSettings) -> Self {
+        Self { settings, line: None }
+    }
+
     /// Prepares the client; nothing is sent.
     ///
     /// # Errors
     /// [`SetUpError`] if the settings make no client.
-    pub fn new(settings: SubscriptionSettings, tls: ClientConfig) -> Result<Self, SetUpError> {
+    pub fn new(
+        settings: SubscriptionSettings,
+        (url, tls): (&str, ClientConfig),
+    ) -> Result<Self, SetUpError> {
         let limits = Limits {
             timeout_ms: settings.timeout_ms,
             connect_timeout_ms: settings.timeout_ms,
@@ -116,7 +128,7 @@ impl Subscriber {
                 return Err(SetUpError::Limit(key));
             }
         }
-        let line = Line::new((&settings.url, ""), limits, tls)?;
+        let line = Some(Line::new((url, ""), limits, tls)?);
         Ok(Self { settings, line })
     }
 
@@ -126,16 +138,16 @@ impl Subscriber {
         &self.settings
     }
 
-    /// The state of its line now, for the overview.
+    /// The state of its line now, for the overview; `None` if it has none.
     #[must_use]
-    pub fn reading(&self, now_ms: i64) -> Reading {
-        self.line.reading(now_ms)
+    pub fn reading(&self, now_ms: i64) -> Option<Reading> {
+        self.line.as_ref().map(|line| line.reading(now_ms))
     }
 
     /// Whether the receiver is left alone now.
     #[must_use]
     pub fn rests(&self, now_ms: i64) -> bool {
-        self.line.rests(now_ms)
+        self.line.as_ref().is_none_or(|line| line.rests(now_ms))
     }
 
     /// How long to wait after so many tries, with a share of it by chance (0 to 255), so that
@@ -160,7 +172,9 @@ impl Subscriber {
             ("kangqiao-ledger-entry", number.to_string()),
             ("kangqiao-checkpoint", checkpoint),
         ];
-        match self.line.post((JSON, body), &headers, now_ms).await {
+        // Nothing is due to who is told nothing.
+        let Some(line) = &self.line else { return Ok(()) };
+        match line.post((JSON, body), &headers, now_ms).await {
             // It took the notice, and talks about it too much.
             Ok(_) | Err(LineError::TooLarge) => Ok(()),
             Err(error) => Err(error),

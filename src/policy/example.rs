@@ -65,7 +65,7 @@ pub(super) fn check(set: &PolicySet, files: &Files) -> Vec<Diagnostic> {
             let start = example.span().start;
             let example = example.into_inner();
             let asker = (example.department, example.role);
-            let admitted = set.admit(asker, &example.purpose, evidence(&example));
+            let admitted = set.admission(asker, &example.purpose, evidence(&example));
             match admitted {
                 Ok(admission) => {
                     shown.insert((admission.department(), admission.role(), admission.purpose()));

@@ -25,6 +25,8 @@ mod rules;
 mod schema;
 mod scope;
 mod special;
+mod statistic;
+pub mod tally;
 mod treat;
 mod treatment;
 
@@ -55,6 +57,7 @@ pub use purpose::{
 pub use relation::{RelationRow, Relations};
 pub use release::{Release, Released, decide};
 pub use scope::{Admission, Evidence, Refusal, RuleId, Scope, fixed};
+pub use statistic::{Dimension, Indicator, Statistics};
 pub use treat::Treated;
 pub use treatment::Treatment;
 
@@ -69,6 +72,7 @@ pub struct PolicySet {
     shared: Arc<Shared>,
     events: Events,
     desks: HashMap<(Department, Role, Purpose), Arc<Desk>>,
+    statistics: Statistics,
 }
 
 impl std::fmt::Debug for PolicySet {
@@ -91,6 +95,7 @@ impl PolicySet {
         let purposes = Purposes::load(files, catalogue)?;
         let (departments, events) =
             both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
+        let statistics = Statistics::load(files, catalogue, &purposes)?;
         let (treatments, special) =
             both(treatment::Treatments::load(files, catalogue), special::Special::load(files))?;
         let relations = relation::Relations::load(files, catalogue)?;
@@ -117,7 +122,7 @@ impl PolicySet {
             classes,
             rules,
         });
-        let set = Self { desks: desks(&shared), shared, events };
+        let set = Self { desks: desks(&shared), shared, events, statistics };
         match example::check(&set, files) {
             faults if faults.is_empty() => Ok(set),
             faults => Err(faults),
@@ -147,6 +152,12 @@ impl PolicySet {
         &self.events
     }
 
+    /// What may be counted.
+    #[must_use]
+    pub const fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
     /// The purposes.
     #[must_use]
     pub fn purposes(&self) -> &Purposes {
@@ -159,6 +170,24 @@ impl PolicySet {
     /// [`Refusal`] if the closed list has no such purpose, if the department was not
     /// granted it in this role, or if evidence the purpose needs is missing.
     pub fn admit(
+        &self,
+        asker: (Department, Role),
+        purpose: &str,
+        evidence: Evidence,
+    ) -> Result<Admission, Refusal> {
+        let admission = self.admission(asker, purpose, evidence)?;
+        // For counting nobody is told of one person.
+        if admission.terms().counts {
+            return Err(Refusal::new(Fault::PurposeNotGranted, fixed::COUNTS_ONLY, "/purpose"));
+        }
+        Ok(admission)
+    }
+
+    /// The admission of an asker, whether the purpose is for persons or for counting alone.
+    ///
+    /// # Errors
+    /// As [`PolicySet::admit`].
+    pub fn admission(
         &self,
         (department, role): (Department, Role),
         purpose: &str,

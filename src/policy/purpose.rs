@@ -179,6 +179,10 @@ pub struct Terms {
     pub ticket: Option<TicketTerms>,
     /// If any are named, the newest record of these datasets alone is looked at.
     pub latest_of: Vec<Dataset>,
+    /// Whether a list of people may be asked about at once.
+    pub batch: bool,
+    /// Whether it is for counting alone.
+    pub counts: bool,
     /// What happens when an upstream is down.
     pub stale: Stale,
     /// Whether the person is asked.
@@ -233,6 +237,10 @@ struct PurposeRow {
     ticket: Option<Spanned<TicketTerms>>,
     #[serde(default)]
     latest_of: Vec<Dataset>,
+    #[serde(default)]
+    batch: bool,
+    #[serde(default)]
+    counts: bool,
     stale: Stale,
     consent: ConsentTerms,
     naming: Naming,
@@ -343,6 +351,9 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
     }
     if let Some(ticket) = &row.ticket {
         let terms = ticket.get_ref();
+        if row.batch {
+            page.fault(ticket.span().start, "a ticket is about one person: nobody asks by lists");
+        }
         if row.requires.iter().all(|required| required.evidence != terms.evidence) {
             page.fault(ticket.span().start, "the evidence that is the ticket must be required");
         }
@@ -362,6 +373,8 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         requires: row.requires,
         ticket: row.ticket.map(Spanned::into_inner),
         latest_of: row.latest_of,
+        batch: row.batch,
+        counts: row.counts,
         stale: row.stale,
         consent: row.consent,
         naming: row.naming,

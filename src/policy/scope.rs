@@ -18,6 +18,10 @@ pub type RuleId = Arc<str>;
 pub mod fixed {
     /// The person allowed it.
     pub const CONSENTED: &str = "consented";
+    /// The purpose is for counting alone.
+    pub const COUNTS_ONLY: &str = "counts-only";
+    /// The purpose is not one of those a list of people may be asked about for.
+    pub const NOT_IN_BATCH: &str = "not-in-batch";
     /// No rule permits it.
     pub const DEFAULT_DENY: &str = "default-deny";
     /// A rule could not be evaluated.

@@ -132,9 +132,9 @@ fn a_file_that_does_not_fit_is_refused_where_it_is_wrong() {
     let purposes = "purposes.toml";
     check(
         (purposes, "MZ.stay.over-30-days", "MZ.stay.over-31-days"),
-        "purposes.toml:36:3: the catalogue has no",
+        "purposes.toml:37:3: the catalogue has no",
     );
-    check((purposes, "stale       =", "stail ="), "purposes.toml:25:1: unknown field `stail`");
+    check((purposes, "stale       =", "stail ="), "purposes.toml:26:1: unknown field `stail`");
     check((purposes, "class = \"death\"", "class = \"deth\""), "no element is of this class");
     check((purposes, "\"living-check\"", "\"audit\""), "purpose audit stands twice");
     let blind = "element DE02.01.039.00 is not listed: nobody searches by what he may not see";

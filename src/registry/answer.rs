@@ -107,8 +107,9 @@ struct AnsweredSource {
     age_seconds: Option<i64>,
 }
 
+/// A refusal as it is written; only [`refused`] makes one.
 #[derive(Serialize)]
-struct Refused<'a> {
+pub(super) struct Refused<'a> {
     fault: &'static str,
     message: Name<'static>,
     at: Option<String>,
@@ -144,8 +145,13 @@ pub(super) fn answer<'a>(release: &'a Release, meta: &AnswerMeta<'a>) -> Answer<
 /// Writes a refusal. It holds no value, only positions, rules and what can be done.
 #[must_use]
 pub fn write_refusal(meta: &RefusalMeta<'_>) -> Vec<u8> {
+    serde_json::to_vec(&refused(meta)).unwrap_or_default()
+}
+
+/// What a refusal says.
+pub(super) fn refused<'a>(meta: &RefusalMeta<'a>) -> Refused<'a> {
     let row = meta.fault.row();
-    let refused = Refused {
+    Refused {
         fault: row.name,
         message: Name { zh: row.zh, en: row.en },
         at: meta.at.map(ToString::to_string),
@@ -153,8 +159,7 @@ pub fn write_refusal(meta: &RefusalMeta<'_>) -> Vec<u8> {
         remedy: meta.remedy,
         retry: row.retry,
         receipt: meta.receipt,
-    };
-    serde_json::to_vec(&refused).unwrap_or_default()
+    }
 }
 
 fn element(released: &Released, now: i64) -> AnsweredElement<'_> {
@@ -204,7 +209,7 @@ fn age(now: i64, then: i64) -> i64 {
     now.saturating_sub(then).max(0)
 }
 
-fn treated(value: &Treated) -> Json {
+pub(super) fn treated(value: &Treated) -> Json {
     match value {
         Treated::Present => json!({ "present": true }),
         Treated::Pseudonym(stand_in) => json!({ "pseudonym": stand_in }),

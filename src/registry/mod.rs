@@ -4,6 +4,7 @@
 //! an element out.
 
 pub mod answer;
+pub mod batch;
 pub mod civil;
 pub mod elder_registry;
 pub mod fhir;
@@ -12,6 +13,8 @@ pub mod pdq;
 pub mod platform;
 pub mod receipt;
 pub mod released;
+pub mod rows;
+pub mod statistic;
 pub mod v3;
 pub mod whom;
 pub mod writing;

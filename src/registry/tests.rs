@@ -37,7 +37,7 @@ fn scopes(set: &PolicySet) -> Vec<Admission> {
         for grant in &department.grants {
             for role in &grant.roles {
                 let asker = (department.name, *role);
-                scopes.push(set.admit(asker, grant.purpose.as_str(), evidence()).unwrap());
+                scopes.push(set.admission(asker, grant.purpose.as_str(), evidence()).unwrap());
             }
         }
     }

@@ -21,6 +21,9 @@ pub enum StoreError {
     /// A row does not open under its key or does not read as what it should be.
     #[error("a stored row is damaged")]
     Damaged,
+    /// The department has as many batches as it may.
+    #[error("the department has as many batches as it may have at once")]
+    Full,
     /// The folder or file cannot be used.
     #[error("the store's folder cannot be used")]
     Folder(#[source] std::io::Error),
@@ -60,6 +63,7 @@ impl StoreError {
     pub const fn fault(&self) -> Fault {
         match self {
             Self::Conflict => Fault::IdentityConflict,
+            Self::Full => Fault::BatchLimit,
             Self::Exhausted => Fault::BudgetExhausted,
             Self::Spent => Fault::TicketSpent,
             Self::SecondNeeded => Fault::SecondPersonNeeded,

@@ -17,6 +17,7 @@ mod apply;
 pub mod arrival;
 mod assertion;
 mod backlog;
+pub mod batch;
 pub mod budget;
 pub mod cache;
 pub mod condition;
@@ -43,6 +44,7 @@ pub mod review;
 mod rotation;
 mod seal;
 mod settings;
+pub mod statistic;
 #[cfg(test)]
 mod tests;
 pub mod ticket;

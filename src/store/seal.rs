@@ -54,6 +54,21 @@ impl Place {
         Self { what: b't', owner, number: generation }
     }
 
+    /// The key of a batch.
+    pub const fn batch_key(number: i64) -> Self {
+        Self { what: b'b', owner: number, number: 0 }
+    }
+
+    /// What is asked of everybody in a batch.
+    pub const fn batch_asked(number: i64) -> Self {
+        Self { what: b'a', owner: number, number: 0 }
+    }
+
+    /// Rows of a batch, by the number of the first.
+    pub const fn batch_part(number: i64, first: i64) -> Self {
+        Self { what: b'l', owner: number, number: first }
+    }
+
     /// The text that proves the master key.
     pub const fn proof() -> Self {
         Self { what: b'm', owner: 0, number: 0 }

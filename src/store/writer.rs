@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
+use super::batch::Deed;
 use super::condition::Conditions;
 use super::error::StoreError;
 use super::exchange::Exchanged;
@@ -28,6 +29,7 @@ use super::place::Moves;
 use super::recent::Recent;
 use super::review::Proposal;
 use super::seal::StoreKeys;
+use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
@@ -39,6 +41,8 @@ pub enum Request {
     Append(LedgerRow),
     /// Put the entry of an answer in the ledger, if what must hold for it does.
     AppendWithin(LedgerRow, Box<Conditions>),
+    /// Something about a batch.
+    Batch(Box<Deed>),
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
@@ -49,6 +53,8 @@ pub enum Request {
     Erase { person: PersonId, at_ms: i64 },
     /// Note that a file was taken whole.
     Exchanged(Box<Exchanged>, [u8; 16]),
+    /// Keep a return.
+    Freeze(Box<Frozen>),
     /// Keep a message.
     Keep(Box<Message>),
     /// Join one person to another.
@@ -103,6 +109,8 @@ pub enum Stumble {
 #[derive(Debug)]
 pub enum Answer {
     Appended(Appended),
+    /// A batch: its number, and its key as the file keeps it.
+    Begun(i64, Vec<u8>),
     /// Notices that are something else now.
     Changed(usize),
     Done,
@@ -326,6 +334,7 @@ impl Writer {
             }
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
+            Request::Batch(deed) => self.batch(deed),
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
             Request::Enrol(subscription, changes, at_ms) => {
@@ -335,6 +344,7 @@ impl Writer {
             Request::Exchanged(file, digest) => {
                 self.note_exchanged(file, *digest).map(|()| Answer::Done)
             }
+            Request::Freeze(frozen) => self.freeze(frozen),
             Request::Keep(message) => self.keep(message).map(Answer::Kept),
             Request::Merge { from, into, at_ms } => {
                 self.merge(*from, *into, *at_ms).map(Answer::Persons)

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Fault {
+    /// The rows of a batch are still being checked.
+    BatchChecking,
+    /// The department has as many batches as it may have at once.
+    BatchLimit,
+    /// The department has no batch of this id.
+    BatchUnknown,
     /// The department has asked about as many persons for this purpose as it may in a day.
     BudgetExhausted,
     /// The card's number is another person's.
@@ -29,6 +35,8 @@ pub enum Fault {
     IdentityMissing,
     /// Another name and birth date or sex under a number that is somebody's already.
     IdentityOverlay,
+    /// The list of indicators has no such indicator.
+    IndicatorUnknown,
     /// The gateway itself failed.
     Internal,
     /// A limit of size, depth, count or time.
@@ -37,12 +45,18 @@ pub enum Fault {
     Malformed,
     /// Nobody was merged into another under this identifier.
     NotMerged,
+    /// Whoever is asked about in a batch is not on a list of the department.
+    NotOnList,
     /// The journal has no message of this number.
     NumberUnknown,
+    /// The period is not over.
+    PeriodOpen,
     /// The department may not ask for this purpose.
     PurposeNotGranted,
     /// A required field is empty.
     RequiredMissing,
+    /// An earlier row of the batch has the same identifier or reference.
+    RowDuplicate,
     /// A second person of the department must ask the same before anybody is answered.
     SecondPersonNeeded,
     /// Segments are missing or in the wrong order.
@@ -152,6 +166,12 @@ macro_rules! faults {
 }
 
 faults! {
+    BatchChecking "batch-checking" 207 Error 409 true
+        "the rows of this batch are still being checked" "批量名单仍在核对中";
+    BatchLimit "batch-limit" 207 Error 429 true
+        "this department has as many batches as it may have at once" "该部门同时存在的批量任务已达上限";
+    BatchUnknown "batch-unknown" 204 Error 404 false
+        "this department has no batch of this id" "该部门没有此编号的批量任务";
     BudgetExhausted "budget-exhausted" 207 Error 429 true
         "this department has asked about as many persons for this purpose as it may in 24 hours"
         "该部门以此用途查询的人数已达 24 小时上限";
@@ -177,6 +197,8 @@ faults! {
     IdentityOverlay "identity-overlay" 205 Error 409 false
         "another name and birth date or sex under a number that is somebody's already"
         "同一编号下姓名与出生日期或性别同时改变，已挂起待核实";
+    IndicatorUnknown "indicator-unknown" 204 Error 404 false
+        "the list of indicators has no such indicator" "统计指标清单中没有该指标";
     Internal "internal" 207 Error 500 true
         "the gateway failed; nothing was kept" "网关内部错误，未保存任何内容";
     Limit "limit" 207 Reject 413 false
@@ -185,12 +207,18 @@ faults! {
         "the message is not well formed" "消息格式不正确";
     NotMerged "not-merged" 204 Error 409 false
         "nobody was merged into another under this identifier" "该标识符下没有已合并的人员";
+    NotOnList "not-on-list" 207 Reject 403 false
+        "nobody on a list of this department has this identifier" "该标识符不在本部门登记的名单上";
     NumberUnknown "number-unknown" 204 Error 404 false
         "the journal has no message of this number" "收件日志中没有该编号的消息";
+    PeriodOpen "period-open" 207 Error 409 true
+        "the period is not over" "统计期尚未结束";
     PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
         "this department may not ask for this purpose" "该部门无权以此用途查询";
     RequiredMissing "required-missing" 101 Error 422 false
         "a required field is empty" "缺少必填字段";
+    RowDuplicate "row-duplicate" 204 Error 409 false
+        "an earlier row has the same identifier or reference" "与前面某行的标识符或编号重复";
     SecondPersonNeeded "second-person-needed" 207 Error 409 true
         "a second person of this department must ask the same within the time of the case"
         "须由本部门另一名经办人在案件时限内提出同一查询";

@@ -89,7 +89,7 @@ fn without_consent_somebody_looks_like_nobody_and_no_system_hears_of_it() {
     assert!(!told(&statutory).is_empty());
     // The ledger knows why each was answered as it was, and what was said when.
     let ledger = rig.ledger(&["export"]);
-    for word in ["without-consent", ",consented,", "知情同意 consent", "withdrawn"] {
+    for word in ["without-consent", "consented", "知情同意 consent", "withdrawn"] {
         assert!(ledger.contains(word), "{word}: {ledger}");
     }
 }

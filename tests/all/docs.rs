@@ -27,6 +27,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[[upstream]]", "src/outbound/upstream.rs", "Settings"),
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),
+    ("[batch]", "src/inbound/batch.rs", "Settings"),
     ("[store]", "src/store/settings.rs", "Settings"),
     ("[cache]", "src/store/cache.rs", "Settings"),
     ("[hl7v2]", "src/wire/hl7v2/mod.rs", "Limits"),
@@ -87,7 +88,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -101,6 +102,7 @@ const PAGES: [&str; 13] = [
     "docs/messages.md",
     "docs/notices.md",
     "docs/policies.md",
+    "docs/statistics.md",
 ];
 
 #[test]

@@ -12,6 +12,7 @@
 mod answer;
 mod badinput;
 mod batch;
+mod batches;
 mod budget;
 mod canary;
 mod chain;
@@ -48,6 +49,7 @@ mod reload;
 mod review;
 mod rig;
 mod services;
+mod statistics;
 mod ticket;
 mod tidy;
 mod veiled;

@@ -376,7 +376,7 @@ fn a_subscription_to_what_its_purpose_does_not_open_stops_the_start() {
     };
     check("living-check", "\"contract\"", "opens nothing of event contract");
     check("living-check", "\"birthday\"", "no event birthday");
-    check("living-check", "", "names no events");
+    check("living-check", "", "go together");
     check("emergency-card", "\"death\"", "purpose-not-granted");
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::flow::{Gateway, Question, Unit, media, services, units};
 use crate::inbound::http::{self, Answered, Asked, Doors};
-use crate::inbound::{exchange, mllp};
+use crate::inbound::{batch, exchange, mllp};
 use crate::registry::answer::{RefusalMeta, write_refusal};
 use crate::registry::receipt;
 use crate::registry::v3::{Dialect, wsdl};
@@ -20,7 +20,7 @@ const UNITS_MAX: usize = 1_000;
 
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
-    let [pushing, answering, reading, serving, subscribing] =
+    let [pushing, answering, reading, serving, subscribing, listing, counting] =
         std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
@@ -46,6 +46,19 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         subscribe: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&subscribing);
             Box::pin(async move { gateway.subscribe(asked.certificate, asked.body).await })
+        }),
+        count: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&counting);
+            Box::pin(async move { gateway.statistics(asked.certificate, asked.body).await })
+        }),
+        batches: Arc::new(move |request| {
+            let gateway = Arc::clone(&listing);
+            // It runs to its end also if whoever asked goes away: no half batch is left behind.
+            let carried = tokio::spawn(gateway.batches(request));
+            Box::pin(async move {
+                let failed = |_| batch::Reply::Whole(refused(Fault::Internal, None));
+                carried.await.unwrap_or_else(failed)
+            })
         }),
         describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),
         echo: echo.then_some(trivial),

@@ -19,6 +19,7 @@ use crate::command::check::complain;
 use crate::command::compile::compile;
 use crate::command::ledger::Reading;
 use crate::config::{Config, keys};
+use crate::flow::batches::Batches;
 use crate::flow::{Gateway, Sights, Watch};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
@@ -89,6 +90,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(counting));
     let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
     running.listeners.push(tokio::spawn(delivering));
+    let checking = Arc::clone(&running.gateway).keep_checking(running.stopping.clone());
+    running.listeners.push(tokio::spawn(checking));
     let rotating = Arc::clone(&running.gateway).keep_rotating(running.stopping.clone());
     running.listeners.push(tokio::spawn(rotating));
     running.ready.store(true, Ordering::SeqCst);
@@ -125,6 +128,9 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
         keys: Keys::derive(&master),
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
+        batches: Batches::new(config.batch.clone()),
+        background: tokio::runtime::Handle::current(),
+        making: Default::default(),
         clock: now_ms,
     })
 }
@@ -153,8 +159,13 @@ pub fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
         let during = |error: &dyn std::error::Error| {
             Failure::caused(&format!("subscription {}", settings.name), error)
         };
-        let tls = settings.tls.load().map_err(|error| during(&error))?;
-        Subscriber::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
+        // One has both or neither: `Config::load` saw to it.
+        let Some((url, files)) = settings.url.as_ref().zip(settings.tls.as_ref()) else {
+            return Ok(Arc::new(Subscriber::list(settings.clone())));
+        };
+        let tls = files.load().map_err(|error| during(&error))?;
+        let made = Subscriber::new(settings.clone(), (url, tls));
+        made.map(Arc::new).map_err(|error| during(&error))
     };
     config.subscription.iter().map(client).collect()
 }
@@ -213,6 +224,7 @@ impl Running {
     fn open_https(&mut self, config: &Config, echo: bool) -> Result<(), Failure> {
         let bounds = Bounds {
             body_bytes_max: config.https.body_bytes_max,
+            batch_bytes_max: config.batch.body_bytes_max,
             connections_max: config.https.connections_max,
             drain_seconds_max: config.drain_seconds_max,
         };

@@ -74,8 +74,9 @@ async fn inspected(
         "unjustified" => false,
         _ => return Err(Problem::Form),
     };
+    let w = TicketText::of(visit.t.lang);
     match visit.console.sight().inspect(&asker, (number, justified)).await? {
         Inspected::Noted => Ok(see("/ledger/tickets?said=noted")),
-        Inspected::Settled => Err(Problem::Unchanged(TicketText::of(visit.t.lang).settled)),
+        Inspected::Settled => Err(Problem::Unchanged(w.settled)),
     }
 }

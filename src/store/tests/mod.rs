@@ -1,5 +1,6 @@
 //! The store as its callers see it, on real files in folders of their own.
 
+mod batch;
 mod cache;
 mod failure;
 mod identity;
@@ -190,6 +191,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP TABLE weights; DROP TABLE indexed; DROP TABLE outbox; DROP TABLE enrolment;
     DROP TABLE generation; DROP TABLE moved; DROP TABLE opinion; DROP TABLE asked; DROP TABLE ticket;
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
+    DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;
