@@ -13,6 +13,8 @@ mod department;
 mod event;
 mod example;
 mod explain;
+mod lattice;
+mod law;
 mod page;
 mod plan;
 mod purpose;
@@ -27,6 +29,8 @@ mod treatment;
 
 #[cfg(test)]
 mod choose_tests;
+#[cfg(test)]
+mod law_tests;
 #[cfg(test)]
 mod special_tests;
 #[cfg(test)]
@@ -43,6 +47,8 @@ pub use choose::Gathered;
 pub use department::{DepartmentRow, Departments, Grant};
 pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;
+pub use lattice::{Asking, Cell, Dimensions};
+pub use law::Law;
 pub use plan::Withheld;
 pub use purpose::{
     Authority, Bilingual, EvidenceKey, LegalBasis, Naming, Purposes, Requirement, Stale, Terms,
@@ -70,6 +76,7 @@ pub struct PolicySet {
     departments: Departments,
     events: Events,
     rules: Rules,
+    laws: Vec<Law>,
     plans: HashMap<(Department, Role, Purpose), Plans>,
 }
 
@@ -84,7 +91,7 @@ impl PolicySet {
     ///
     /// # Errors
     /// One [`Diagnostic`] for each thing that is wrong: unreadable files, names nobody
-    /// knows, rules that fail Cedar's validator, examples that do not hold.
+    /// knows, rules that fail Cedar's validator, examples that do not hold, laws that are broken.
     pub fn load(
         files: &Files,
         catalogue: &Catalogue,
@@ -95,10 +102,9 @@ impl PolicySet {
             both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
         let (treatments, special) =
             both(treatment::Treatments::load(files, catalogue), special::Special::load(files))?;
-        let rules = Rules::load(
-            files,
-            Lists { catalogue, special: &special, purposes: &purposes, departments: &departments },
-        )?;
+        let lists =
+            Lists { catalogue, special: &special, purposes: &purposes, departments: &departments };
+        let (rules, laws) = both(Rules::load(files, lists), law::load(files, lists))?;
         let shared = Arc::new(Shared {
             version: files.version(),
             catalogue: catalogue.clone(),
@@ -108,11 +114,10 @@ impl PolicySet {
             treatments,
         });
         let plans = plans(&departments);
-        let set = Self { shared, departments, events, rules, plans };
-        match example::check(&set, files) {
-            faults if faults.is_empty() => Ok(set),
-            faults => Err(faults),
-        }
+        let set = Self { shared, departments, events, rules, laws, plans };
+        let mut faults = example::check(&set, files);
+        faults.extend(law::check(&set, files));
+        if faults.is_empty() { Ok(set) } else { Err(faults) }
     }
 
     /// Content hash of the files it was loaded from.
@@ -136,6 +141,12 @@ impl PolicySet {
     #[must_use]
     pub const fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// What no rule may open.
+    #[must_use]
+    pub fn laws(&self) -> &[Law] {
+        &self.laws
     }
 
     /// The purposes.

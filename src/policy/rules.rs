@@ -112,6 +112,16 @@ impl Rules {
         self.whole.num_of_policies()
     }
 
+    /// The text of every rule.
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.whole.policies().map(ToString::to_string).collect()
+    }
+
+    /// Whether a rule of that `@id` gives rather than takes away; `None` if there is none.
+    pub(super) fn gives(&self, id: &str) -> Option<bool> {
+        self.whole.policy(&PolicyId::new(id)).map(|policy| !forbids(policy))
+    }
+
     fn judge_by(&self, rules: &CedarSet, asker: Asker<'_>, about: About<'_>) -> Verdict {
         let mut against: Vec<&Note> = Vec::new();
         let resource = self.types.element(about.element, about.special);

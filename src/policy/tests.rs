@@ -100,12 +100,24 @@ pub(crate) fn with_call() -> Evidence {
 
 /// Loads the shipped policies with one text in one file put in another's place.
 fn load_changed(path: &str, from: &str, to: &str) -> Result<PolicySet, Vec<Diagnostic>> {
-    let (catalogue, tables) = pack();
+    changed(&[(path, from, to)])
+}
+
+/// The same with several texts.
+pub(crate) fn changed(changes: &[(&str, &str, &str)]) -> Result<PolicySet, Vec<Diagnostic>> {
+    static PACK: std::sync::LazyLock<(Catalogue, CodeTables)> = std::sync::LazyLock::new(pack);
+    PolicySet::load(&edited(changes), &PACK.0, &PACK.1)
+}
+
+/// The shipped files with these texts put in the places of others.
+pub(crate) fn edited(changes: &[(&str, &str, &str)]) -> Files {
     let mut files = folder("policies");
-    let text = files.text(path).unwrap().to_owned();
-    assert!(text.contains(from), "{path} does not hold {from}");
-    files.insert(path, text.replacen(from, to, 1));
-    PolicySet::load(&files, &catalogue, &tables)
+    for (path, from, to) in changes {
+        let text = files.text(path).unwrap().to_owned();
+        assert!(text.contains(from), "{path} does not hold {from}");
+        files.insert(*path, text.replacen(from, to, 1));
+    }
+    files
 }
 
 #[test]
