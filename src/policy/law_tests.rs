@@ -17,7 +17,7 @@ fn check(changes: &[(&str, &str, &str)], expect: Result<(), &[&str]>) {
 }
 
 const OPEN: &str = "@id(\"too-much\") permit (principal in Kind::\"civil-affairs\", \
-    action == Action::\"full\", resource == Element::\"DE05.01.024.00\");\n";
+    action == Action::\"full\", resource in Class::\"diagnosis\");\n";
 
 /// A rule put before the first of the bureau's.
 fn opened(rule: &str) -> (&'static str, &'static str, String) {
@@ -30,18 +30,27 @@ fn a_pack_that_breaks_a_law_does_not_load_and_says_by_which_rule() {
     let (path, from, to) = opened(OPEN);
     // The purpose's ceiling still withholds it, and so do the laws of special classes.
     check(&[(path, from, &to)], Ok(()));
-    let listed =
-        ("purposes.toml", "\"MZ.death.source\",", "\"MZ.death.source\", \"DE05.01.024.00\",");
+    let listed = (
+        "purposes.toml",
+        "\"MZ.death.source\",",
+        "\"MZ.death.source\", \"MZ.fitness.current-problems\",",
+    );
     let never = "resource in Class::\"protected-infection\"";
     let lifted = ("never.cedar", never, "resource in Class::\"image\"");
     let told: &[&str] = &[
         "civil-affairs.cedar:3:1: rule too-much breaks law civil-affairs-no-hiv-no-sti: ",
-        "civil-affairs clerk living-check DE05.01.024.00#protected-infection is full, \
+        "civil-affairs clerk living-check MZ.fitness.current-problems#protected-infection is full, \
          at most withheld is lawful",
         "AIDS regulation article 39",
     ];
     check(&[(path, from, &to), listed, lifted], Err(told));
-    check(&[(path, from, &to), listed], Ok(()));
+    // What no law speaks of is for the examples.
+    let example = (
+        "civil-affairs.examples.toml",
+        "\"death-cause\", \"diagnosis\", \"encounter\", \"infection\", \"mental\"]",
+        "]",
+    );
+    check(&[(path, from, &to), listed, example], Ok(()));
 }
 
 #[test]
@@ -51,15 +60,19 @@ fn a_law_binds_kinds_purposes_and_elements() {
         "  action == Action::\"generalised\",\n",
         "  action == Action::\"full\",\n",
     );
+    let seen = (
+        "civil-affairs.examples.toml",
+        "\"DE02.01.036.00\" = \"generalised\"",
+        "\"DE02.01.036.00\" = \"full\"",
+    );
     let told: &[&str] =
-        &["rule civil-affairs-death-day breaks law civil-affairs-death-by-the-day", "1 more cells"];
-    check(&[hour], Err(told));
-    let other =
-        ("laws.toml", "elements = [\"DE02.01.036.00\"]", "elements = [\"MZ.living.alone\"]");
-    check(&[other], Ok(()));
+        &["rule civil-affairs-death-day breaks law civil-affairs-death-by-the-day", "3 more cells"];
+    check(&[hour, seen, seen], Err(told));
+    let other = ("laws.toml", "elements = [\"DE02.01.036.00\"]", "elements = [\"DE02.01.039.00\"]");
+    check(&[hour, seen, seen, other], Ok(()));
     let one = "elements = [\"DE02.01.036.00\"]";
     let paid = "purposes = [\"contract-status\"]\nelements = [\"DE02.01.036.00\"]";
-    check(&[("laws.toml", one, paid)], Ok(()));
+    check(&[hour, seen, seen, ("laws.toml", one, paid)], Ok(()));
 }
 
 #[test]
