@@ -24,21 +24,21 @@ struct ExamplesFile {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Example {
+pub(super) struct Example {
     #[allow(dead_code, reason = "for the reader of the file")]
     title: String,
-    department: Department,
-    role: Role,
-    purpose: String,
+    pub(super) department: Department,
+    pub(super) role: Role,
+    pub(super) purpose: String,
     #[serde(default)]
     evidence: Vec<EvidenceKey>,
     /// Element by element, the tier.
     #[serde(default)]
-    sees: BTreeMap<String, Spanned<Tier>>,
+    pub(super) sees: BTreeMap<String, Spanned<Tier>>,
     #[serde(default)]
-    never: Vec<Spanned<String>>,
+    pub(super) never: Vec<Spanned<String>>,
     #[serde(default)]
-    never_classes: Vec<Spanned<String>>,
+    pub(super) never_classes: Vec<Spanned<String>>,
     /// The rule by which the asker is not admitted at all.
     refused: Option<Spanned<String>>,
 }
@@ -80,7 +80,15 @@ pub(super) fn check(set: &PolicySet, files: &Files) -> Vec<Diagnostic> {
     faults
 }
 
-fn evidence(example: &Example) -> Evidence {
+/// Every example of the files that can be read.
+pub(super) fn read(files: &Files) -> impl Iterator<Item = Example> {
+    let paths = files.under("", "toml").filter(|path| path.ends_with(".examples.toml"));
+    let pages = paths.filter_map(|path| Page::open::<ExamplesFile>(files, path).ok());
+    pages.flat_map(|(_, file)| file.example).map(Spanned::into_inner)
+}
+
+/// What the asker of an example brings.
+pub(super) fn evidence(example: &Example) -> Evidence {
     let given = |key| example.evidence.contains(&key).then(|| "example".to_owned());
     Evidence {
         call: given(EvidenceKey::Call),
@@ -115,9 +123,12 @@ fn check_scope(example: &Example, scope: &Scope, start: usize, page: &mut Page<'
     }
     for word in &example.never_classes {
         let Some(class) = page.name(word, Class::parse) else { continue };
-        let leak = scope.plan.released().find(|(planned, _)| planned.element.class == class);
-        if let Some((planned, _)) = leak {
-            page.fault(word.span().start, format!("{} is released", planned.element.id));
+        // Of the element's class, or of the value's.
+        let cells = scope.terms().elements.iter().flat_map(|id| scope.cells_of(*id));
+        let leak = cells.into_iter().find(|cell| cell.is_of(class) && !cell.forms.is_empty());
+        if let Some(cell) = leak {
+            let of = cell.special.map(|class| format!("#{class}")).unwrap_or_default();
+            page.fault(word.span().start, format!("{}{of} is released", cell.element.id));
         }
     }
 }

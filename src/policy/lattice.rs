@@ -10,6 +10,7 @@ use std::fmt;
 
 use super::plan::Ruling;
 use super::purpose::EvidenceKey;
+use super::rules::{About, Asker, Verdict};
 use super::scope::{Evidence, RuleId, Scope};
 use super::special::Marks;
 use super::treatment::Treatment;
@@ -150,6 +151,15 @@ impl PolicySet {
             })
         });
         admitted.collect()
+    }
+
+    /// What the rules alone say to somebody who was admitted, whether or not his purpose lists
+    /// the element.
+    pub(super) fn ruled(&self, scope: &Scope, about: About<'_>) -> Option<Verdict> {
+        let (department, role, purpose) = (scope.department(), scope.role(), scope.purpose());
+        let kind = self.departments().department(department)?.kind.as_str();
+        let evidence = scope.evidence().bits();
+        Some(self.rules.judge(Asker { department, kind, role, purpose, evidence }, about))
     }
 
     /// Every cell, where these are the things that can matter.

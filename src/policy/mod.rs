@@ -9,6 +9,7 @@
 //! may say is documented at the top of the module that reads each.
 
 mod choose;
+mod coverage;
 mod department;
 mod event;
 mod example;
@@ -30,6 +31,8 @@ mod treatment;
 #[cfg(test)]
 mod choose_tests;
 #[cfg(test)]
+mod coverage_tests;
+#[cfg(test)]
 mod law_tests;
 #[cfg(test)]
 mod special_tests;
@@ -44,6 +47,7 @@ use rules::{Asker, Rules};
 use schema::Lists;
 
 pub use choose::Gathered;
+pub use coverage::Coverage;
 pub use department::{DepartmentRow, Departments, Grant};
 pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;

@@ -117,6 +117,11 @@ impl Rules {
         self.whole.policies().map(ToString::to_string).collect()
     }
 
+    /// Every `@id`.
+    pub(super) fn ids(&self) -> impl Iterator<Item = RuleId> {
+        self.notes.values().map(|note| Arc::clone(&note.id))
+    }
+
     /// Whether a rule of that `@id` gives rather than takes away; `None` if there is none.
     pub(super) fn gives(&self, id: &str) -> Option<bool> {
         self.whole.policy(&PolicyId::new(id)).map(|policy| !forbids(policy))
