@@ -8,6 +8,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::plan::Ruling;
 use super::purpose::EvidenceKey;
 use super::rules::{About, Asker, Verdict};
@@ -18,7 +20,7 @@ use super::{Grant, PolicySet};
 use crate::vocabulary::{Class, Department, Element, ElementId, Purpose, Role, Tier};
 
 /// One kind of asker.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Asking {
     /// Who asks.
     pub department: Department,
@@ -27,7 +29,8 @@ pub struct Asking {
     /// What for.
     pub purpose: Purpose,
     /// What he brings: `call`, `case`, `reason`.
-    pub brings: BTreeSet<&'static str>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub brings: BTreeSet<String>,
 }
 
 /// What one kind of asker gets of one element.
@@ -53,7 +56,7 @@ impl fmt::Display for Asking {
         if brings.is_empty() {
             return Ok(());
         }
-        write!(f, " [{}]", brings.iter().copied().collect::<Vec<_>>().join(", "))
+        write!(f, " [{}]", brings.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -94,9 +97,14 @@ impl Dimensions {
         Self { evidence: EvidenceKey::ALL.into_iter().filter(either).collect() }
     }
 
+    /// How many sets of things an asker may bring.
+    pub(super) fn sets(&self) -> usize {
+        1 << self.evidence.len()
+    }
+
     /// Everything an asker may bring: each set of evidence.
     fn brought(&self) -> impl Iterator<Item = Evidence> {
-        (0..1_usize << self.evidence.len()).map(|bits| {
+        (0..self.sets()).map(|bits| {
             let has = |key| self.evidence.iter().position(|known| *known == key);
             let given = |key| has(key).filter(|at| bits & (1 << at) != 0).map(|_| "any".to_owned());
             Evidence {
@@ -181,7 +189,7 @@ impl Scope {
             department: self.department(),
             role: self.role(),
             purpose: self.purpose(),
-            brings: brings.map(EvidenceKey::as_str).collect(),
+            brings: brings.map(|key| key.as_str().to_owned()).collect(),
         }
     }
 

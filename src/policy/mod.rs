@@ -11,6 +11,7 @@
 mod choose;
 mod coverage;
 mod department;
+mod difference;
 mod event;
 mod example;
 mod explain;
@@ -25,6 +26,7 @@ mod rules;
 mod schema;
 mod scope;
 mod special;
+mod terms;
 mod treat;
 mod treatment;
 
@@ -32,6 +34,8 @@ mod treatment;
 mod choose_tests;
 #[cfg(test)]
 mod coverage_tests;
+#[cfg(test)]
+mod difference_tests;
 #[cfg(test)]
 mod law_tests;
 #[cfg(test)]
@@ -49,6 +53,7 @@ use schema::Lists;
 pub use choose::Gathered;
 pub use coverage::Coverage;
 pub use department::{DepartmentRow, Departments, Grant};
+pub use difference::{Change, Difference, Form, Side, Term};
 pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;
 pub use lattice::{Asking, Cell, Dimensions};
