@@ -165,7 +165,8 @@ pub fn folder_files(folder: &std::path::Path) -> Result<Files, Vec<Diagnostic>> 
 }
 
 /// The same faults, with paths an operator can open.
-fn inside(folder: &str, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
+#[must_use]
+pub fn inside(folder: &str, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for fault in &mut faults {
         fault.file = format!("{folder}/{}", fault.file);
     }

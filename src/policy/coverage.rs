@@ -31,6 +31,12 @@ impl Coverage {
 }
 
 impl PolicySet {
+    /// How many rules there are.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
     /// Counts for each rule the examples that exercise it, in the files it was loaded from.
     #[must_use]
     pub fn coverage(&self, files: &Files) -> Coverage {

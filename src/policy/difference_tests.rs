@@ -1,7 +1,9 @@
 //! What an edit would open, cell by cell.
 
-use super::difference::{Difference, Side};
-use super::tests::{changed, edited};
+use super::past::Past;
+use super::tests::{changed, edited, element, names, shipped};
+use super::*;
+use crate::vocabulary::Tier;
 
 /// The lines of an edit of the shipped policies, widening ones with `+`.
 fn lines(changes: &[(&str, &str, &str)], base: &[(&str, &str, &str)]) -> Vec<String> {
@@ -142,4 +144,45 @@ fn a_finer_treatment_of_the_same_tier_is_wider() {
     assert!(!there.is_empty() && there.iter().all(|line| line.starts_with("- ")), "{there:#?}");
     let back = lines(&[], &[change]);
     assert!(!back.is_empty() && back.iter().all(|line| line.starts_with("+ ")), "{back:#?}");
+}
+
+#[test]
+fn a_past_disclosure_differs_where_a_tier_it_left_in_would() {
+    let clerk = |released: &[(Tier, &str)], withheld: &[&str]| {
+        let (department, role) = names(("civil-affairs", "clerk"));
+        Past {
+            department,
+            role,
+            purpose: Purpose::parse("living-check").unwrap(),
+            evidence: Evidence::default(),
+            released: released.iter().map(|(tier, id)| (*tier, element(id))).collect(),
+            withheld: withheld.iter().map(|id| element(id)).collect(),
+        }
+    };
+    let day = (Tier::Generalised, "DE02.01.036.00");
+    let dead = (Tier::Full, "MZ.person.deceased");
+    let source = "MZ.death.source";
+    let narrower = changed(&[
+        ("purposes.toml", "\"MZ.death.source\",", ""),
+        ("civil-affairs.examples.toml", ", \"MZ.death.source\" = \"full\"", ""),
+    ])
+    .unwrap();
+    let check = |other: &PolicySet, past: &Past, expect: bool| {
+        assert_eq!(shipped().would_differ(other, past), expect, "{past:?}");
+    };
+    check(&narrower, &clerk(&[day, dead], &[]), false);
+    check(&narrower, &clerk(&[day, (Tier::Full, source)], &[]), true);
+    check(shipped(), &clerk(&[day, dead, (Tier::Full, source)], &["DE02.01.039.00"]), false);
+    // Back again: what was withheld would be released.
+    assert!(narrower.would_differ(shipped(), &clerk(&[day], &[source])));
+    // A treatment counts as a tier does.
+    let treatment =
+        "{ class = \"death\",     value = \"date\", tier = \"generalised\", treatment = \"day\" }";
+    let month = treatment.replace("\"day\"", "\"month\"");
+    let coarser = changed(&[("treatments.toml", treatment, &month)]).unwrap();
+    check(&coarser, &clerk(&[day], &[]), true);
+    check(&coarser, &clerk(&[dead], &[]), false);
+    // Whoever is granted it no longer would have been refused.
+    let gone = Past { role: names(("x", "doctor")).1, ..clerk(&[dead], &[]) };
+    check(shipped(), &gone, true);
 }

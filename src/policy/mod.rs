@@ -18,6 +18,7 @@ mod explain;
 mod lattice;
 mod law;
 mod page;
+mod past;
 mod plan;
 mod purpose;
 mod release;
@@ -58,6 +59,7 @@ pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;
 pub use lattice::{Asking, Cell, Dimensions};
 pub use law::Law;
+pub use past::Past;
 pub use plan::Withheld;
 pub use purpose::{
     Authority, Bilingual, EvidenceKey, LegalBasis, Naming, Purposes, Requirement, Stale, Terms,

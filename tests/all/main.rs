@@ -37,6 +37,7 @@ mod matching;
 mod notices;
 mod operate;
 mod platforms;
+mod policy;
 mod population;
 mod push;
 mod query;
