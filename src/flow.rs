@@ -17,6 +17,7 @@ mod intake;
 mod ledger;
 mod operate;
 mod overlay;
+pub mod policies;
 mod query;
 mod question;
 mod review;

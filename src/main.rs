@@ -45,7 +45,7 @@ enum Command {
     Mappings(mappings::Args),
     /// 通知 How subscriptions stand, and what becomes of dead notices.
     Notices(notices::Args),
-    /// 策略 What the policies say: check, test, diff, explain.
+    /// 策略 What the policies say: check, test, diff, explain, apply, versions.
     Policy(policy::Args),
     /// 重新加载 Read configuration, certificates, mappings and policies again.
     Reload(operate::Reload),

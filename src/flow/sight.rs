@@ -231,15 +231,8 @@ impl Gateway {
 
     /// A receipt tells its own time, so only entries of about that time are read.
     async fn by_receipt(&self, receipt: Receipt) -> Result<Option<LedgerEntry>, Fault> {
-        let (mut low, mut high) = (0, self.store.ledger_size().await.map_err(|e| e.fault())?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let page = self.store.ledger(middle, 1).await.map_err(|error| error.fault())?;
-            match page.first().is_some_and(|entry| entry.at_ms < receipt.at_ms() - RECEIPT_MS) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
+        let low = self.first_at(receipt.at_ms() - RECEIPT_MS).await;
+        let mut low = low.map_err(|error| error.fault())?;
         loop {
             let page = self.store.ledger(low, ROWS_MAX).await.map_err(|error| error.fault())?;
             let Some(last) = page.last() else { return Ok(None) };

@@ -21,9 +21,10 @@ const STEPS: &[&str] = &[
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    include_str!("schema_9.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 7;
+const SCHEMA: i64 = 8;
 const PROOF: &[u8] = b"kangqiao";
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;

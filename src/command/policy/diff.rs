@@ -3,18 +3,30 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
+use super::line::{cell, term};
 use super::read;
 use crate::command::check::complain;
+use crate::command::operate::give;
 use crate::command::{Failure, say};
-use crate::policy::{Change, Difference, Form, Side, Term};
+use crate::flow::policies::Differing;
+use crate::inbound::operator::{Order, Policies};
+use crate::policy::{Difference, Side};
 
-/// `kangqiao policy diff OLD NEW`
+/// `kangqiao policy diff OLD NEW` or `--config …`
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder as it was
-    old: PathBuf,
+    #[arg(requires = "new", required_unless_present = "config")]
+    old: Option<PathBuf>,
     /// The folder as it would be
-    new: PathBuf,
+    #[arg(conflicts_with = "config")]
+    new: Option<PathBuf>,
+    /// What the running gateway of this configuration serves by, against the configuration's
+    /// folder; with how many of the last thirty days' disclosures would have differed
+    #[arg(long)]
+    config: Option<PathBuf>,
     /// Folder of the mapping files
     #[arg(long, default_value = "mappings")]
     mappings: PathBuf,
@@ -25,16 +37,42 @@ pub struct Args {
 /// # Errors
 /// [`Failure`] after printing every fault of a folder that cannot be read.
 pub fn run(args: &Args) -> Result<u8, Failure> {
-    let old = read(&args.mappings, &args.old).map_err(complain)?;
-    let new = read(&args.mappings, &args.new).map_err(complain)?;
-    let from = Side { set: &old.set, files: &old.files };
-    let difference = Difference::between(from, Side { set: &new.set, files: &new.files });
-    print(&difference)?;
+    let difference = match (&args.config, &args.old, &args.new) {
+        (Some(config), ..) => {
+            let about = Policies::Compare;
+            let told = give(config, &Order::Policy { about })?;
+            show(&told)?
+        }
+        (None, Some(old), Some(new)) => {
+            let old = read(&args.mappings, old).map_err(complain)?;
+            let new = read(&args.mappings, new).map_err(complain)?;
+            let from = Side { set: &old.set, files: &old.files };
+            let difference = Difference::between(from, Side { set: &new.set, files: &new.files });
+            print(&difference)?;
+            difference
+        }
+        _ => return Err(Failure("two folders, or --config".to_owned())),
+    };
     Ok(match (difference.is_empty(), difference.widened()) {
         (true, _) => 0,
         (false, 0) => 1,
         (false, _) => 2,
     })
+}
+
+/// Prints what a gateway tells of a comparison: the changes, and how many disclosures of the
+/// last thirty days would have differed.
+///
+/// # Errors
+/// [`Failure`] if it tells something else.
+pub fn show(told: &Value) -> Result<Difference, Failure> {
+    let odd = |error| Failure::during("answer", error);
+    let part = |name: &str| told.get(name).cloned().unwrap_or_default();
+    let difference: Difference = serde_json::from_value(part("difference")).map_err(odd)?;
+    let Differing { of, differ } = serde_json::from_value(part("differing")).map_err(odd)?;
+    print(&difference)?;
+    say(format_args!("近30天披露 disclosures of 30 days {of}, 会不同 would differ {differ}"))?;
+    Ok(difference)
 }
 
 /// One line for each change, then how many.
@@ -56,30 +94,4 @@ pub fn print(difference: &Difference) -> Result<(), Failure> {
     }
     let (all, wider) = (difference.cells.len() + difference.terms.len(), difference.widened());
     say(format_args!("变化 changes {all}, 放宽 wider {wider}"))
-}
-
-/// `community worker contract-status MZ.contract.signed 已签约标志: withheld → full (rule)`
-fn cell(change: &Change) -> String {
-    let Change { asking, element, name, special, rules, .. } = change;
-    let special = special.map(|class| format!("#{class}")).unwrap_or_default();
-    let (from, to) = (form(change.from), form(change.to));
-    let rules: Vec<&str> = rules.iter().map(|rule| &**rule).collect();
-    format!("{asking} {element}{special} {}: {from} → {to} ({})", name.zh, rules.join(", "))
-}
-
-/// The tier; with the treatment where the tier alone does not say what it is.
-fn form(form: Form) -> String {
-    match form.treatment {
-        Some(treatment) if !["keep", "present"].contains(&treatment.as_str()) => {
-            format!("{} {}", form.tier.as_str(), treatment.as_str())
-        }
-        _ => form.tier.as_str().to_owned(),
-    }
-}
-
-fn term(term: &Term) -> String {
-    match term.added {
-        true => format!("{} (新增 added)", term.text),
-        false => format!("{} (删除 gone)", term.text),
-    }
 }

@@ -1,7 +1,9 @@
-//! `kangqiao policy check|test|diff|explain`: what the policies say, what holds them to it,
-//! and what an edit would open.
+//! `kangqiao policy check|test|diff|explain|apply|versions`: what the policies say, what holds
+//! them to it, what an edit would open, and whether it shall serve.
 
+mod apply;
 mod diff;
+pub mod line;
 mod proof;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +25,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// 生效 The running gateway takes the folder's policies, or asks two people first.
+    Apply(apply::Args),
     /// 检查 Read every file, run every example, ask every law about every cell.
     Check(Where),
     /// 比较 What changes between two folders, or between what serves and the folder.
@@ -31,6 +35,8 @@ enum What {
     Explain(explain::Args),
     /// 测试 Check, and whether an example exercises each rule.
     Test(Where),
+    /// 版本 Which versions served, and which wait.
+    Versions(Where),
 }
 
 /// Which configuration.
@@ -47,10 +53,12 @@ struct Where {
 pub fn run(args: Args) -> ExitCode {
     let failed = if matches!(args.what, What::Diff(_)) { 3 } else { 1 };
     let done = match args.what {
+        What::Apply(args) => apply::run(args).map(|()| 0),
         What::Check(place) => proof::check(&place.config).map(|()| 0),
         What::Diff(args) => diff::run(&args),
         What::Explain(args) => explain::run(args).map(|()| 0),
         What::Test(place) => proof::test(&place.config).map(|()| 0),
+        What::Versions(place) => apply::versions(&place.config).map(|()| 0),
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::doors;
+use super::policies::{self, keep};
 use super::reload::Reloader;
 use crate::audit::{Kind, Sealer, SigningKey};
 use crate::command::Failure;
@@ -23,7 +24,7 @@ use crate::flow::{Gateway, Sights, Watch};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
-use crate::inbound::operator::{self, Notices, Order};
+use crate::inbound::operator::{self, Notices, Order, Policies};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
 use crate::outbound::{Subscriber, SubscriptionSettings, Upstream};
@@ -54,10 +55,16 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
     let gateway = Arc::new(gateway(config, &mutual)?);
+    let began = policies::begin(config, &gateway).await?;
+    keep(&Packs::policies(&config.store.folder), &[&gateway.rules.load().policy_files])?;
     gateway
         .record(Kind::Start, env!("CARGO_PKG_VERSION"))
         .await
         .map_err(|error| Failure::during("ledger", error))?;
+    if began.changed {
+        let begun = gateway.begin(began.before.as_deref(), began.widened).await;
+        begun.map_err(|error| Failure::during("ledger", error))?;
+    }
     let console_tls = config.console.as_ref().map(|console| {
         let tls = ReloadableTls::without_clients(console.tls.clone());
         tls.map_err(|error| Failure::during("console", error))
@@ -67,6 +74,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         gateway: Arc::clone(&gateway),
         tls: mutual,
         console_tls: console_tls.transpose()?,
+        widening: config.policy_widening,
         turn: Mutex::default(),
     };
     let mut running = Running {
@@ -113,8 +121,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
     let store = store.map_err(|error| Failure::during("store", error))?;
     let compiled = compile(config).map_err(complain)?;
-    let kept = Packs::of(&config.store.folder).keep(&compiled.mappings);
-    kept.map_err(|error| Failure::during("packs", error))?;
+    keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
@@ -295,6 +302,14 @@ async fn carry(
 ) -> operator::Outcome {
     let done = match order {
         Order::Erase { identifier } => gateway.erase(&identifier, user).await,
+        Order::Policy { about } => {
+            let told = match about {
+                Policies::Apply { back } => reloader.apply(back, user).await,
+                Policies::Compare => reloader.compare().await,
+                Policies::Versions => reloader.versions().await,
+            };
+            return told.map_err(|failure| failure.0);
+        }
         Order::Reload => {
             let reloaded = reloader.reload().await;
             return reloaded.map(serde_json::Value::String).map_err(|failure| failure.0);
