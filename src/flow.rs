@@ -18,6 +18,7 @@ mod ledger;
 mod operate;
 mod overlay;
 pub mod policies;
+pub mod policing;
 mod query;
 mod question;
 mod review;
@@ -39,7 +40,7 @@ pub use intake::{Taken, Unit, media, units};
 use question::Turn;
 pub use question::{Question, Refused};
 pub use rules::{Asker, Rules};
-pub use sight::Sights;
+pub use sight::{Enforce, Sights};
 pub use watch::Watch;
 
 use crate::audit::Entry;

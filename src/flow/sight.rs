@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::{Gateway, Rules};
 use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
@@ -21,8 +22,11 @@ const RECEIPT_MS: i64 = 60_000;
 /// Entries on one page at most.
 const ROWS_MAX: usize = 200;
 
-/// The gateway as its console sees it.
-pub struct Sights(pub Arc<Gateway>);
+/// The gateway as its console sees it, and what brings accepted policies into force.
+pub struct Sights(pub Arc<Gateway>, pub Enforce);
+
+/// Brings the policies that two people have accepted into force, in the name of the second.
+pub type Enforce = Arc<dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 impl Sight for Sights {
     fn overview(&self) -> Seen<'_, view::Overview> {

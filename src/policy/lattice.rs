@@ -195,7 +195,8 @@ impl Scope {
 
     /// The cells of one element: its plain values, then those of each special class. One cell
     /// where it is withheld; none of what the catalogue does not have.
-    pub(super) fn cells_of(&self, id: ElementId) -> Vec<Cell> {
+    #[must_use]
+    pub fn cells_of(&self, id: ElementId) -> Vec<Cell> {
         let Some(element) = self.plan.shared.catalogue.get(id) else { return Vec::new() };
         let cell = |special, forms, rules| Cell {
             asking: self.asking(),

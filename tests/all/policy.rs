@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::rig::message::{Message, Resident};
+use crate::rig::{AGENT, Rig};
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A copy of the shipped policies, beside a configuration that names it.
@@ -88,4 +91,154 @@ fn a_comparison_tells_by_its_number_what_an_edit_would_open() {
     assert_eq!(diff(&new, &old, 1), back + "变化 changes 1, 放宽 wider 0\n");
     new.change("community.cedar", "permit (", "permitt (");
     assert!(diff(&old, &new, 3).contains("policies/community.cedar:4:"));
+}
+
+/// An edit of the policies in a gateway's folder.
+fn edit(rig: &Rig, file: &str, from: &str, to: &str) {
+    let path = rig.path().join("policies").join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file}: {from}");
+    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// The community office gets the year of a notice, or that there was one.
+fn widen(rig: &Rig, wider: bool) {
+    for (file, key) in [
+        ("community.cedar", "action == Action::"),
+        ("community.examples.toml", "\"MZ.check.notice-date\" = "),
+    ] {
+        let (narrow, wide) = (format!("{key}\"existence\""), format!("{key}\"generalised\""));
+        let (from, to) = if wider { (&narrow, &wide) } else { (&wide, &narrow) };
+        edit(rig, file, from, to);
+    }
+}
+
+/// What the ledger says of policies, oldest first, without versions.
+fn entries(rig: &Rig) -> Vec<String> {
+    let lines =
+        rig.succeed(&["ledger", "export", "--config", "kangqiao.toml", "--format", "jsonl"]);
+    let found = lines.lines().filter(|line| line.contains("\"kind\":\"policy\""));
+    let words = found.map(|line| {
+        let subject = line.split("\"subject\":\"").nth(1).unwrap().split('"').next().unwrap();
+        subject.split_once(", ").unwrap().1.to_owned()
+    });
+    words.collect()
+}
+
+#[test]
+fn what_widens_waits_and_neither_a_reload_nor_a_start_is_a_way_around() {
+    let rig = Rig::start();
+    let apply = |more: &[&str]| rig.succeed(&[&["policy", "apply"], more].concat());
+    let first = version(&rig);
+    assert!(apply(&[]).contains(&format!("policies {first} serve already")));
+    widen(&rig, true);
+    let refused = rig.run(&["reload"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success());
+    let line = "+ community worker contract-status MZ.check.notice-date 体检通知日期: \
+                existence → generalised year (community-check-notice)";
+    assert!(said.contains("kangqiao policy apply") && said.contains(line), "{said}");
+    let compared = rig.run(&["policy", "diff", "--config", "kangqiao.toml"]);
+    assert_eq!(compared.status.code(), Some(2));
+    let said = apply(&[]);
+    assert!(said.contains(line) && said.contains("待批准"), "{said}");
+    let versions = rig.succeed(&["policy", "versions"]);
+    assert!(versions.contains(&first) && versions.contains("\"wider\":1"), "{versions}");
+    // What waits serves nobody.
+    assert_eq!(version(&rig), first);
+    rig.stop();
+    let said = String::from_utf8(rig.run(&["serve"]).stderr).unwrap();
+    assert!(said.contains(line) && said.contains(&first), "{said}");
+    widen(&rig, false);
+    rig.resume();
+    assert_eq!(version(&rig), first);
+    assert_eq!(entries(&rig), ["0 wider: in force", "1 wider: proposed"]);
+}
+
+#[test]
+fn what_narrows_serves_at_once_and_the_way_back_waits() {
+    let rig = Rig::start();
+    let apply = |more: &[&str]| rig.succeed(&[&["policy", "apply"], more].concat());
+    let first = version(&rig);
+    edit(
+        &rig,
+        "community.cedar",
+        "resource == Element::\"MZ.check.last-date\"",
+        "resource == Element::\"MZ.check.notice-date\"",
+    );
+    edit(&rig, "community.examples.toml", "\"MZ.check.last-date\" = \"full\", ", "");
+    edit(
+        &rig,
+        "community.cedar",
+        "action == Action::\"full\",\n  resource == Element::\"MZ.check.notice-date\"",
+        "action == Action::\"existence\",\n  resource == Element::\"MZ.check.notice-date\"",
+    );
+    let said = apply(&[]);
+    assert!(said.contains("- community worker contract-status MZ.check.last-date"), "{said}");
+    assert!(said.contains("已生效"), "{said}");
+    let second = version(&rig);
+    assert_ne!(first, second);
+    let said = apply(&["--back", &first]);
+    assert!(said.contains("待批准") && said.contains("full ("), "{said}");
+    assert_eq!(version(&rig), second);
+    let odd = rig.run(&["policy", "apply", "--back", "0123456789abcdef"]);
+    assert!(String::from_utf8(odd.stderr).unwrap().contains("is not kept"));
+    assert_eq!(entries(&rig), ["0 wider: in force", "0 wider: in force", "1 wider: proposed"]);
+}
+
+#[test]
+fn where_one_person_may_widen_a_reload_does() {
+    let rig = Rig::prepare("policy_widening = \"one-person\"");
+    rig.resume();
+    let first = version(&rig);
+    widen(&rig, true);
+    rig.succeed(&["reload"]);
+    let second = version(&rig);
+    assert_ne!(first, second);
+    let said = rig.succeed(&["policy", "apply", "--back", &first]);
+    assert!(said.contains("已生效"), "{said}");
+    assert_eq!(version(&rig), first);
+    let said = rig.succeed(&["policy", "apply"]);
+    assert!(said.contains("已生效") && version(&rig) == second, "{said}");
+    assert_eq!(
+        entries(&rig),
+        ["0 wider: in force", "1 wider: in force", "0 wider: in force", "1 wider: in force"]
+    );
+}
+
+#[test]
+fn an_edit_is_weighed_against_what_was_disclosed() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    rig.mllp().exchange(&Message::new("A01", &resident).bytes()).unwrap();
+    let question = serde_json::json!({
+        "identifier": { "kind": "citizen-id", "value": resident.citizen },
+        "purpose": "emergency-card",
+        "evidence": { "call": "CALL-1" },
+    });
+    for _ in 0..3 {
+        assert_eq!(rig.ask(AGENT, &question).status, 200);
+    }
+    let compare = |code: i32| {
+        let compared = rig.run(&["policy", "diff", "--config", "kangqiao.toml"]);
+        assert_eq!(compared.status.code(), Some(code));
+        String::from_utf8(compared.stdout).unwrap()
+    };
+    assert!(compare(0).contains("disclosures of 30 days 3, 会不同 would differ 0"));
+    edit(
+        &rig,
+        "purposes.toml",
+        "  \"MZ.emergency.key-location\",  // 钥匙存放位置\n".replace("//", "#").as_str(),
+        "",
+    );
+    edit(&rig, "hotline.examples.toml", ", \"MZ.emergency.key-location\" = \"full\"", "");
+    let said = compare(1);
+    assert!(said.contains("disclosures of 30 days 3, 会不同 would differ 0"), "{said}");
+}
+
+/// The version in force, as the gateway says.
+fn version(rig: &Rig) -> String {
+    let versions = rig.succeed(&["policy", "versions"]);
+    let last: serde_json::Value = serde_json::from_str(versions.lines().next().unwrap()).unwrap();
+    last["policies"].as_str().unwrap().to_owned()
 }

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::command::check::complain;
 use crate::command::compile::compile;
 use crate::command::ledger::Reading;
 use crate::config::{Config, keys};
-use crate::flow::{Gateway, Sights, Watch};
+use crate::flow::{Enforce, Gateway, Sights, Watch};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
@@ -258,7 +259,13 @@ impl Running {
         let Some(tls) = &self.reloader.console_tls else { return Ok(()) };
         let Some(settings) = &config.console else { return Ok(()) };
         let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
-        let sight = Arc::new(Sights(Arc::clone(&self.gateway)));
+        let reloader = Arc::clone(&self.reloader);
+        let enforce: Enforce = Arc::new(move |by: String| {
+            let reloader = Arc::clone(&reloader);
+            let enforced = async move { reloader.enforce(&by).await.map_err(|error| error.0) };
+            enforced.boxed()
+        });
+        let sight = Arc::new(Sights(Arc::clone(&self.gateway), enforce));
         let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
         let shown = tls.server_config().map_err(|error| during(&error))?;
         let server = console::serve(bind(settings.listen)?, shown, console);

@@ -2,7 +2,9 @@
 
 mod browser;
 mod fake;
+mod fake_policies;
 mod fake_review;
+mod policies;
 mod review;
 
 use std::sync::atomic::Ordering;

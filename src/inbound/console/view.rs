@@ -4,6 +4,7 @@
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`].
 
+pub mod policies;
 pub mod review;
 
 use futures_util::future::BoxFuture;
@@ -18,7 +19,7 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 ///
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
-pub trait Sight: review::Reviewing {
+pub trait Sight: review::Reviewing + policies::Policing {
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
 
