@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use fantoccini::Locator;
+
+use crate::console::{Driver, enrol, shows};
+use crate::review::{enters, goes, pictured, presses};
 use crate::rig::message::{Message, Resident};
-use crate::rig::{AGENT, Rig};
+use crate::rig::{AGENT, Rig, skipped};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -241,4 +245,80 @@ fn version(rig: &Rig) -> String {
     let versions = rig.succeed(&["policy", "versions"]);
     let last: serde_json::Value = serde_json::from_str(versions.lines().next().unwrap()).unwrap();
     last["policies"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_widens_serves_once_two_administrators_have_accepted_it() {
+    let Some(driver) = Driver::start() else {
+        return skipped("no chromium with chromedriver");
+    };
+    let rig = Rig::start();
+    let [pan, ping] = ["pan", "ping"].map(|name| enrol(&rig, name, "policy-administrator"));
+    let first = version(&rig);
+    widen(&rig, true);
+    rig.succeed(&["policy", "apply"]);
+    let one = enters(&driver, &rig, ("pan", &pan)).await;
+    goes(&one, &rig, "/policies").await;
+    shows(&one, "社区居委会").await;
+    pictured(&one, "policies").await;
+    goes(
+        &one,
+        &rig,
+        "/policies/cells?department=care-home&role=doctor&purpose=institution-admission",
+    )
+    .await;
+    shows(&one, "care-institution-doctor-problems").await;
+    pictured(&one, "policy-cells").await;
+    goes(&one, &rig, "/policies/why").await;
+    presses(&one, "element").await;
+    pictured(&one, "policy-why").await;
+    goes(&one, &rig, "/policies/proposal").await;
+    shows(&one, "＋ 放宽").await;
+    pictured(&one, "policy-proposal").await;
+    presses(&one, "accept").await;
+    shows(&one, "等候另一位策略管理员").await;
+    assert_eq!(version(&rig), first);
+    let styles = one.execute("return document.styleSheets.length", Vec::new()).await.unwrap();
+    assert_eq!(styles, 1, "the style sheet was refused by the content security policy");
+    // One person is not two, nor is what was proposed anew what was accepted.
+    assert!(one.find(Locator::Css("#accept")).await.is_err(), "one's own is offered");
+    let two = enters(&driver, &rig, ("ping", &ping)).await;
+    goes(&two, &rig, "/policies/proposal").await;
+    presses(&two, "accept").await;
+    shows(&two, "已生效").await;
+    shows(&two, "没有等候批准的策略变更").await;
+    assert_ne!(version(&rig), first);
+    // The folder is what serves, so a reload and a start change nothing.
+    rig.succeed(&["reload"]);
+    rig.stop();
+    rig.resume();
+    assert_ne!(version(&rig), first);
+
+    // The way back narrows; forth again, one refuses.
+    rig.succeed(&["policy", "apply", "--back", &first]);
+    assert_eq!(version(&rig), first);
+    rig.succeed(&["policy", "apply"]);
+    let two = enters(&driver, &rig, ("ping", &ping)).await;
+    goes(&two, &rig, "/policies/proposal").await;
+    presses(&two, "refuse").await;
+    shows(&two, "已拒绝").await;
+    assert_eq!(version(&rig), first);
+    assert_eq!(
+        entries(&rig),
+        [
+            "0 wider: in force",
+            "1 wider: proposed",
+            "1 wider: accepted",
+            "1 wider: accepted",
+            "1 wider: in force",
+            "0 wider: in force",
+            "1 wider: proposed",
+            "1 wider: refused",
+        ]
+    );
+    let said = rig.ledger(&["search", "--kind", "policy", "--json"]);
+    assert!(said.contains("\"asker\":\"pan\"") && said.contains("\"asker\":\"ping\""), "{said}");
+    rig.ledger(&["verify"]);
+    one.close().await.unwrap();
+    two.close().await.unwrap();
 }
