@@ -44,6 +44,15 @@ pub struct Differing {
     pub differ: u64,
 }
 
+/// What policies would change, and how much of what was disclosed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// Every cell and term.
+    pub difference: Difference,
+    /// Disclosures and deliveries of the last thirty days.
+    pub differing: Differing,
+}
+
 /// What became of what somebody said of policies that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
@@ -106,14 +115,14 @@ impl Gateway {
     pub async fn propose_policies(
         &self,
         proposed: InForce,
-        difference: &Difference,
+        weighed: &Weighed,
         user: u32,
     ) -> Result<(), StoreError> {
         let (before, by) = (self.rules.load().versions(), format!("uid {user}"));
-        let widened = difference.widened();
+        let widened = weighed.difference.widened();
         let told = (before.version.as_str(), widened, "proposed");
         let entry = self.change_entry(&proposed, told, Some(&by));
-        let difference = serde_json::to_string(difference).map_err(|_| StoreError::Damaged)?;
+        let difference = serde_json::to_string(weighed).map_err(|_| StoreError::Damaged)?;
         let (at_ms, accepted_by) = ((self.clock)(), Vec::new());
         let waiting = Waiting { proposed, before, difference, widened, by, at_ms, accepted_by };
         self.store.propose_policies(row(&entry), waiting).await

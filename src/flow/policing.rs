@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 
-use super::policies::Said;
+use super::policies::{Said, Weighed};
 use super::{Gateway, Sights};
 use crate::inbound::console::view::policies::{
     MatrixRow, MatrixView, PoliciesJudged, Policing, ProposalView, SheetView, WhyView,
@@ -60,13 +60,16 @@ impl Gateway {
     async fn proposal(&self) -> Result<Option<ProposalView>, Fault> {
         let waiting = self.store.waiting_policies().await.map_err(|error| error.fault())?;
         let Some(waiting) = waiting else { return Ok(None) };
-        let difference = serde_json::from_str(&waiting.difference).map_err(|_| Fault::Internal)?;
+        let weighed = serde_json::from_str(&waiting.difference).map_err(|_| Fault::Internal)?;
+        let Weighed { difference, differing } = weighed;
         Ok(Some(ProposalView {
             version: waiting.proposed.version,
             before: waiting.before.version,
             by: waiting.by,
             at_ms: waiting.at_ms,
             widened: waiting.widened,
+            differ: differing.differ,
+            of: differing.of,
             accepted_by: waiting.accepted_by,
             difference,
         }))

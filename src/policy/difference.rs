@@ -14,7 +14,7 @@ use super::purpose::Bilingual;
 use super::scope::{RuleId, fixed};
 use super::terms;
 use super::treatment::Treatment;
-use crate::vocabulary::{Class, ElementId, Files, Tier};
+use crate::vocabulary::{Class, Element, ElementId, Files, Tier};
 
 /// Policies with the files they were read from.
 #[derive(Debug, Clone, Copy)]
@@ -94,8 +94,18 @@ impl Difference {
     /// From what serves to what would.
     #[must_use]
     pub fn between(from: Side<'_>, to: Side<'_>) -> Self {
+        if same(from.set, to.set) {
+            return Self::default();
+        }
         Self { cells: cells(from.set, to.set), terms: terms::changed(from, to) }
     }
+}
+
+/// The same files over the same elements decide alike: most reloads change mappings alone.
+fn same(from: &PolicySet, to: &PolicySet) -> bool {
+    let (old, new) = (&from.shared.catalogue, &to.shared.catalogue);
+    let kept = |element: &Element| new.get(element.id) == Some(element);
+    from.version() == to.version() && old.len() == new.len() && old.iter().all(kept)
 }
 
 /// Where a cell stands.

@@ -92,7 +92,8 @@ fn evidence_is_named_where_it_makes_the_difference() {
 fn special_values_have_a_line_of_their_own_where_they_change_otherwise() {
     let never = "forbid (principal, action, resource in Class::\"reproductive\")";
     let but = format!("{never}\nunless {{ principal in Kind::\"community\" }}");
-    let law = "kinds   = [\"care-institution\", \"civil-affairs\", \"community\", \"hotline\"]\nclasses = [\"reproductive\"]";
+    let law = "kinds   = [\"care-institution\", \"civil-affairs\", \"community\", \"hotline\"]\n\
+               classes = [\"reproductive\"]";
     let found = lines(
         &[
             ("never.cedar", never, &but),

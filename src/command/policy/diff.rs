@@ -10,7 +10,7 @@ use super::read;
 use crate::command::check::complain;
 use crate::command::operate::give;
 use crate::command::{Failure, say};
-use crate::flow::policies::Differing;
+use crate::flow::policies::{Differing, Weighed};
 use crate::inbound::operator::{Order, Policies};
 use crate::policy::{Difference, Side};
 
@@ -66,10 +66,9 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
 /// # Errors
 /// [`Failure`] if it tells something else.
 pub fn show(told: &Value) -> Result<Difference, Failure> {
-    let odd = |error| Failure::during("answer", error);
-    let part = |name: &str| told.get(name).cloned().unwrap_or_default();
-    let difference: Difference = serde_json::from_value(part("difference")).map_err(odd)?;
-    let Differing { of, differ } = serde_json::from_value(part("differing")).map_err(odd)?;
+    let weighed = serde_json::from_value(told.get("weighed").cloned().unwrap_or_default());
+    let weighed = weighed.map_err(|error| Failure::during("answer", error))?;
+    let Weighed { difference, differing: Differing { of, differ } } = weighed;
     print(&difference)?;
     say(format_args!("近30天披露 disclosures of 30 days {of}, 会不同 would differ {differ}"))?;
     Ok(difference)

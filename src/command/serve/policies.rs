@@ -11,7 +11,7 @@ use crate::command::compile::{Compiled, Seen, compile_files, folder_files};
 use crate::command::policy::line;
 use crate::config::{Config, Widening};
 use crate::flow::Gateway;
-use crate::flow::policies::Adoption;
+use crate::flow::policies::{Adoption, Weighed};
 use crate::policy::{Difference, PolicySet, Side};
 use crate::store::packs::Packs;
 use crate::store::policies::InForce;
@@ -45,15 +45,13 @@ impl Reloader {
         if before.versions() == now {
             return Ok(json!({ "state": "unchanged", "policies": now.version }));
         }
-        let difference = self.difference(&compiled).await?;
-        let differing = self.gateway.differing(&before.policies, &compiled.policies).await;
-        let differing = differing.map_err(|error| Failure::during("ledger", error))?;
+        let weighed = self.weigh(&compiled).await?;
+        let difference = &weighed.difference;
         let mut told = json!({
             "state": "in-force",
             "policies": now.version,
             "before": before.policies.version(),
-            "difference": difference,
-            "differing": differing,
+            "weighed": weighed,
         });
         if difference.widened() > 0 && self.widening == Widening::TwoPeople {
             compiled.check(&config, self.tls.standing())?;
@@ -61,7 +59,7 @@ impl Reloader {
                 &Packs::proposed(&config.store.folder),
                 &[&compiled.policy_files, &compiled.mappings],
             )?;
-            let proposed = self.gateway.propose_policies(now, &difference, user).await;
+            let proposed = self.gateway.propose_policies(now, &weighed, user).await;
             proposed.map_err(|error| Failure::during("ledger", error))?;
             told["state"] = "proposed".into();
             return Ok(told);
@@ -99,11 +97,15 @@ impl Reloader {
     pub async fn compare(&self) -> Result<Value, Failure> {
         let mut seen = self.turn.lock().await;
         let (_, compiled) = self.compile(&mut seen, From::Folder).await?;
-        let difference = self.difference(&compiled).await?;
+        Ok(json!({ "weighed": self.weigh(&compiled).await? }))
+    }
+
+    async fn weigh(&self, compiled: &Compiled) -> Result<Weighed, Failure> {
+        let difference = self.difference(compiled).await?;
         let before = self.gateway.rules.load_full();
         let differing = self.gateway.differing(&before.policies, &compiled.policies).await;
         let differing = differing.map_err(|error| Failure::during("ledger", error))?;
-        Ok(json!({ "difference": difference, "differing": differing }))
+        Ok(Weighed { difference, differing })
     }
 
     /// The versions that came into force, the last first, and the one that waits.

@@ -16,7 +16,8 @@ use crate::inbound::console::{Console, Settings, configure};
 use crate::inbound::tls::{self, ReloadableTls};
 
 /// A console on a port of its own, with the auditor `lin`, the operator `wen`, the
-/// policy administrators `pan` and `ping`, the reviewers `rui` and `rong`, and `both`, who is auditor and reviewer.
+/// policy administrators `pan` and `ping`, the reviewers `rui` and `rong`, and `both`, who
+/// is auditor and reviewer.
 pub struct House {
     pub fake: Arc<Fake>,
     dir: tempfile::TempDir,

@@ -32,6 +32,8 @@ impl Policing for Fake {
                 by: "uid 1000".to_owned(),
                 at_ms: super::fake::AT,
                 widened: 2,
+                differ: 7,
+                of: 1_204,
                 accepted_by,
                 difference: difference(),
             }))

@@ -9,7 +9,7 @@ const PLACES: &[&str] = &[
     "/policies",
     "/policies/cells?department=community&role=worker&purpose=contract-status",
     "/policies/why",
-    "/policies/why?department=care-home&role=doctor&purpose=institution-admission&element=DE05.01.024.00",
+    "/policies/why?department=care-home&role=doctor&purpose=institution-admission&element=x",
     "/policies/proposal",
     "/policies/proposal?said=waits",
 ];

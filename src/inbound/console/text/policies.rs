@@ -7,7 +7,7 @@ texts! { PolicyText:
     policies "策略" "Policies";
     matrix_lead
         "哪个部门以何种角色、为何用途获准，以及用途所列数据元中有几项以某种形式提供。"
-        "Which department was granted which purpose in which role, and how many of the listed elements leave in some form.";
+        "Who was granted which purpose in which role, and how much of what it lists is given.";
     matrix_caption "部门与用途：提供项数 / 所列项数" "Departments and purposes: given / listed";
     not_granted "未授予" "not granted";
     department_and_role "部门与角色" "Department and role";
@@ -39,7 +39,9 @@ texts! { PolicyText:
     explain "说明" "Explain";
     element_hint "数据元标识符，例如 DE02.01.039.00" "An element id, such as DE02.01.039.00";
     refused_by "不予受理，规则：{}" "Not admitted, by rule {}";
-    unknown_name "没有这个部门、角色、用途或数据元。" "There is no such department, role, purpose or element.";
+    unknown_name
+        "没有这个部门、角色、用途或数据元。"
+        "There is no such department, role, purpose or element.";
     remedy "可以怎么办" "What can be done";
 
     proposal_title "等候批准的策略变更" "A change of the policies that waits";
@@ -53,6 +55,9 @@ texts! { PolicyText:
     proposed_at "提议时间" "Proposed";
     wider_count "放宽之处" "Wider in";
     accepted_by "已批准" "Accepted by";
+    differing
+        "近30天的披露中会不同的"
+        "Disclosures of 30 days that would have differed";
     changes_caption "每一处变化" "Every change";
     terms_caption "其他条款的变化" "Terms beside them";
     direction "方向" "Direction";
@@ -75,14 +80,18 @@ texts! { PolicyText:
         "What you decide is in the ledger under your name.";
     said_in_force "已生效。" "In force now.";
     said_refused "已拒绝，现行策略不变。" "Refused: what is in force stays.";
-    said_waits "已记录您的批准，等候另一位策略管理员。" "Your acceptance is noted; another administrator has to accept too.";
+    said_waits
+        "已记录您的批准，等候另一位策略管理员。"
+        "Your acceptance is noted; another administrator has to accept too.";
     own
         "您已批准过：须由另一位策略管理员批准，没有任何改变。"
         "You have accepted it already: another administrator has to. Nothing was changed.";
-    settled "这项变更已不在等候，您的决定没有生效。" "It does not wait any more; your decision was not taken.";
+    settled
+        "这项变更已不在等候，您的决定没有生效。"
+        "It does not wait any more; your decision was not taken.";
     failed
         "两人均已批准，但未能生效，现行策略不变；原因见日志。请重新 kangqiao policy apply。"
-        "Both have accepted, but it could not be brought into force; the log says why. Apply it again.";
+        "Both have accepted, but it could not come into force; the log says why. Apply it again.";
 
     treat_keep "原样" "as recorded";
     treat_day "精确到日" "the day";

@@ -88,6 +88,10 @@ pub struct ProposalView {
     pub at_ms: i64,
     /// How many cells and terms are wider.
     pub widened: usize,
+    /// How many disclosures of the last thirty days would have differed.
+    pub differ: u64,
+    /// Of so many.
+    pub of: u64,
     /// Who has accepted them.
     pub accepted_by: Vec<String>,
     /// What would change.
