@@ -229,7 +229,7 @@ fn a_file_of_a_later_version_does_not_open() {
         Store::open(settings(folder.path()), &MASTER, chain()).map(|_| ()),
         LedgerFile::open(folder.path()).map(|_| ()),
     ] {
-        assert!(matches!(refused, Err(StoreError::Newer { found: 99, known: 7 })));
+        assert!(matches!(refused, Err(StoreError::Newer { found: 99, known: 8 })));
     }
 }
 

@@ -80,6 +80,7 @@ async fn the_matrix_leads_to_every_element_with_tier_treatment_and_rule() {
 async fn why_is_told_for_one_inquiry_with_its_rule_and_what_can_be_done() {
     let house = House::open().await;
     let mut administrator = house.signed_in("pan").await;
+    let card = "department=hotline-12349&role=agent&purpose=emergency-card&element=DE05.01.022.00";
     for (asked, told) in [
         (
             "department=care-home&role=doctor&purpose=institution-admission&element=DE05.01.024.00",
@@ -93,10 +94,7 @@ async fn why_is_told_for_one_inquiry_with_its_rule_and_what_can_be_done() {
             "department=hotline-12349&role=agent&purpose=emergency-card&element=DE05.01.022.00",
             &["规则：requires-call", "evidence.call"],
         ),
-        (
-            "department=hotline-12349&role=agent&purpose=emergency-card&element=DE05.01.022.00&call=on",
-            &["hotline-emergency-card", "checked"],
-        ),
+        (&format!("{card}&call=on"), &["hotline-emergency-card", "checked"]),
         ("department=community&role=worker&purpose=contract-status&element=x", &["没有这个部门"]),
         ("department=community&role=%20&purpose=contract-status&element=x", &["没有这个部门"]),
     ] {

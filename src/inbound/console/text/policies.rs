@@ -28,7 +28,7 @@ texts! { PolicyText:
     why_title "为什么提供或不提供" "Why it is given, or not";
     why_lead
         "按现行策略说明一个询问；不涉及任何个人，也不查询任何记录。"
-        "Explains one inquiry by the policies in force; it is about nobody, and looks up no record.";
+        "Explains one inquiry by the policies in force. It is about nobody and reads no record.";
     department "部门" "Department";
     role "角色" "Role";
     purpose "用途" "Purpose";
