@@ -99,7 +99,7 @@ pub fn matrix(set: &PolicySet, waits: bool) -> MatrixView {
                 let given = plain.filter(|cell| cell.tier() != Tier::Withheld);
                 let given: std::collections::BTreeSet<_> =
                     given.map(|cell| cell.element.id).collect();
-                granted.then(|| (given.len(), terms.elements.len()))
+                granted.then_some((given.len(), terms.elements.len()))
             });
             rows.push(MatrixRow {
                 department: named(row.name.as_str(), &row.title),

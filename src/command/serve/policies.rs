@@ -47,12 +47,14 @@ impl Reloader {
         }
         let weighed = self.weigh(&compiled).await?;
         let difference = &weighed.difference;
-        let mut told = json!({
-            "state": "in-force",
-            "policies": now.version,
-            "before": before.policies.version(),
-            "weighed": weighed,
-        });
+        let told = |state: &str| {
+            json!({
+                "state": state,
+                "policies": compiled.policies.version(),
+                "before": before.policies.version(),
+                "weighed": weighed,
+            })
+        };
         if difference.widened() > 0 && self.widening == Widening::TwoPeople {
             compiled.check(&config, self.tls.standing())?;
             keep(
@@ -61,11 +63,11 @@ impl Reloader {
             )?;
             let proposed = self.gateway.propose_policies(now, &weighed, user).await;
             proposed.map_err(|error| Failure::during("ledger", error))?;
-            told["state"] = "proposed".into();
-            return Ok(told);
+            return Ok(told("proposed"));
         }
         let by = Some(format!("uid {user}"));
         let adoption = Adoption { reloads: false, widened: difference.widened(), by };
+        let told = told("in-force");
         self.swap(config, compiled, &adoption).await?;
         Ok(told)
     }
