@@ -14,7 +14,7 @@ use super::purpose::Bilingual;
 use super::scope::{RuleId, fixed};
 use super::terms;
 use super::treatment::Treatment;
-use crate::vocabulary::{Class, Element, ElementId, Files, Tier};
+use crate::vocabulary::{Class, Department, Element, ElementId, Files, Purpose, Role, Tier};
 
 /// Policies with the files they were read from.
 #[derive(Debug, Clone, Copy)]
@@ -200,29 +200,29 @@ fn is_coarser(one: Treatment, than: Treatment) -> bool {
     rank(one).zip(rank(than)).is_some_and(|(one, than)| one > than)
 }
 
+/// What tells one line from another, whatever the asker brings.
+type Line = ((Department, Role, Purpose), ElementId, Option<Class>, (Form, Form));
+
 /// One line where a cell changes alike whatever the asker brings.
 fn gathered(found: Vec<Change>, sets: usize) -> Vec<Change> {
-    let mut alike: Vec<(Change, usize)> = Vec::new();
-    let plain = |change: &Change| Change {
-        asking: Asking { brings: BTreeSet::new(), ..change.asking.clone() },
-        ..change.clone()
-    };
+    let mut alike: BTreeMap<Line, usize> = BTreeMap::new();
     for change in &found {
-        let plain = plain(change);
-        match alike.iter_mut().find(|(known, _)| *known == plain) {
-            Some((_, count)) => *count += 1,
-            None => alike.push((plain, 1)),
-        }
+        *alike.entry(line(change)).or_default() += 1;
     }
-    let mut lines: Vec<Change> = Vec::new();
+    let mut lines = Vec::new();
     for change in found {
-        let plain = plain(&change);
-        let whole = alike.iter().any(|(known, count)| *known == plain && *count == sets);
-        match whole {
-            true if lines.contains(&plain) => (),
-            true => lines.push(plain),
-            false => lines.push(change),
+        if alike.get(&line(&change)) != Some(&sets) {
+            lines.push(change);
+        } else if change.asking.brings.is_empty() {
+            // Of those that are alike the one of who brings nothing stands for all.
+            lines.push(change);
         }
     }
     lines
+}
+
+fn line(change: &Change) -> Line {
+    let Asking { department, role, purpose, .. } = &change.asking;
+    let forms = (change.from, change.to);
+    ((*department, *role, *purpose), change.element, change.special, forms)
 }

@@ -160,6 +160,21 @@ fn what_widens_waits_and_neither_a_reload_nor_a_start_is_a_way_around() {
 }
 
 #[test]
+fn what_cannot_be_compared_does_not_serve() {
+    let rig = Rig::start();
+    let first = version(&rig);
+    rig.stop();
+    widen(&rig, true);
+    std::fs::remove_file(rig.path().join(format!("data/policies/{first}.json"))).unwrap();
+    let said = String::from_utf8(rig.run(&["serve"]).stderr).unwrap();
+    assert!(said.contains(&format!("version {first} of the policies was in force")), "{said}");
+    let config = std::fs::read_to_string(rig.config()).unwrap();
+    std::fs::write(rig.config(), format!("policy_widening = \"one-person\"\n{config}")).unwrap();
+    rig.resume();
+    assert_ne!(version(&rig), first);
+}
+
+#[test]
 fn what_narrows_serves_at_once_and_the_way_back_waits() {
     let rig = Rig::start();
     let apply = |more: &[&str]| rig.succeed(&[&["policy", "apply"], more].concat());

@@ -14,7 +14,7 @@ use crate::flow::Gateway;
 use crate::flow::policies::{Adoption, Weighed};
 use crate::policy::{Difference, PolicySet, Side};
 use crate::store::packs::Packs;
-use crate::store::policies::InForce;
+use crate::store::policies::{InForce, PEOPLE};
 use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files};
 
 /// Changes that a refusal names.
@@ -81,6 +81,10 @@ impl Reloader {
         let waiting = self.gateway.store.waiting_policies().await;
         let waiting = waiting.map_err(|error| Failure::during("store", error))?;
         let waiting = waiting.ok_or_else(|| Failure("no policies wait".to_owned()))?;
+        // What was proposed while the second was accepting is not what was accepted.
+        if waiting.accepted_by.len() < PEOPLE {
+            return Err(Failure("these policies were proposed anew meanwhile".to_owned()));
+        }
         if waiting.before != self.gateway.rules.load().versions() {
             let text = "what serves has changed since these policies were proposed";
             return Err(Failure(text.to_owned()));
@@ -227,7 +231,15 @@ pub async fn begin(config: &Config, gateway: &Gateway) -> Result<Began, Failure>
     }
     let before = Some(last.version.clone());
     let Some((set, files)) = past(config, &last) else {
-        // Files of an older program may not be read any more, so nothing can be compared.
+        // Its file is gone, or this program reads it no more: nothing can be compared, and what
+        // nobody compared may widen.
+        if config.policy_widening == Widening::TwoPeople {
+            return Err(Failure(format!(
+                "version {} of the policies was in force and cannot be read any more: put its \
+                 file back, or start once with policy_widening = \"one-person\"",
+                last.version
+            )));
+        }
         tracing::warn!(version = last.version, "the policies in force before cannot be read");
         return Ok(Began { before, widened: 0, changed: true });
     };
