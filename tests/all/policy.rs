@@ -228,31 +228,35 @@ fn where_one_person_may_widen_a_reload_does() {
 #[test]
 fn an_edit_is_weighed_against_what_was_disclosed() {
     let rig = Rig::start();
-    let resident = Resident::new();
-    rig.mllp().exchange(&Message::new("A01", &resident).bytes()).unwrap();
-    let question = serde_json::json!({
-        "identifier": { "kind": "citizen-id", "value": resident.citizen },
-        "purpose": "emergency-card",
-        "evidence": { "call": "CALL-1" },
-    });
-    for _ in 0..3 {
+    let card = |resident: &Resident| {
+        let question = serde_json::json!({
+            "identifier": { "kind": "citizen-id", "value": resident.citizen },
+            "purpose": "emergency-card",
+            "evidence": { "call": "CALL-1" },
+        });
         assert_eq!(rig.ask(AGENT, &question).status, 200);
-    }
-    let compare = |code: i32| {
+    };
+    let (allergic, other) = (Resident::new(), Resident::new());
+    let mut message = Message::new("A01", &allergic);
+    message.segments.push("AL1|1|DA|101^青霉素^CV05.01.038|SV".to_owned());
+    rig.mllp().exchange(&message.bytes()).unwrap();
+    rig.mllp().exchange(&Message::new("A01", &other).bytes()).unwrap();
+    [&allergic, &allergic, &other].into_iter().for_each(card);
+    let compare = |code: i32, differ: u64| {
         let compared = rig.run(&["policy", "diff", "--config", "kangqiao.toml"]);
         assert_eq!(compared.status.code(), Some(code));
-        String::from_utf8(compared.stdout).unwrap()
+        let said = String::from_utf8(compared.stdout).unwrap();
+        let line = format!("disclosures of 30 days 3, 会不同 would differ {differ}\n");
+        assert!(said.contains(&line), "{said}");
     };
-    assert!(compare(0).contains("disclosures of 30 days 3, 会不同 would differ 0"));
-    edit(
-        &rig,
-        "purposes.toml",
-        "  \"MZ.emergency.key-location\",  // 钥匙存放位置\n".replace("//", "#").as_str(),
-        "",
-    );
+    compare(0, 0);
+    // Nobody had a key: the edit changes a cell, and nothing that was told.
+    edit(&rig, "purposes.toml", "  \"MZ.emergency.key-location\",  # 钥匙存放位置\n", "");
     edit(&rig, "hotline.examples.toml", ", \"MZ.emergency.key-location\" = \"full\"", "");
-    let said = compare(1);
-    assert!(said.contains("disclosures of 30 days 3, 会不同 would differ 0"), "{said}");
+    compare(1, 0);
+    edit(&rig, "purposes.toml", "  \"DE05.01.022.00\",             # 过敏源\n", "");
+    edit(&rig, "hotline.examples.toml", "\"DE05.01.022.00\" = \"full\", ", "");
+    compare(1, 2);
 }
 
 /// The version in force, as the gateway says.
