@@ -41,22 +41,12 @@ const SEEN_MAX: usize = 2;
 /// # Errors
 /// Every fault found, with file, line and column.
 pub fn compile(config: &Config) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_with(config, folder_files(&config.mappings)?, &mut Seen::default())
+    let files = (folder_files(&config.mappings)?, folder_files(&config.policies)?);
+    compile_files(config, files, &mut Seen::default())
 }
 
-/// The same with other mapping files, such as those of a pack that served before.
-///
-/// # Errors
-/// As [`compile`].
-pub fn compile_with(
-    config: &Config,
-    mappings: Files,
-    seen: &mut Seen,
-) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_files(config, (mappings, folder_files(&config.policies)?), seen)
-}
-
-/// The same with other policies too.
+/// The same with other files, such as those of a pack that served before, and where what was
+/// compiled before is at hand.
 ///
 /// # Errors
 /// As [`compile`].

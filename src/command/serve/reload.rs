@@ -10,7 +10,7 @@ use super::policies::{From, keep};
 use super::start::{subscribers, upstreams};
 use crate::command::Failure;
 use crate::command::check::complain;
-use crate::command::compile::{Compiled, Seen, compile_with};
+use crate::command::compile::{Compiled, Seen, compile_files};
 use crate::config::{Config, Widening};
 use crate::flow::policies::Adoption;
 use crate::flow::{Gateway, Rules};
@@ -97,12 +97,15 @@ impl Reloader {
         let Some(version) = version else { return Ok(None) };
         let file = self.file.clone();
         let standing = self.tls.standing();
+        // What the folder holds may wait for two people.
+        let policies = self.gateway.rules.load().policy_files.clone();
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::load(&file).map_err(complain)?;
             let files = Packs::mappings(&config.store.folder).files(&version);
             let files = files.map_err(|error| Failure::during("packs", error))?;
             let none = || Failure(format!("no pack {version} is kept"));
-            let compiled = compile_with(&config, files.ok_or_else(none)?, &mut Seen::default());
+            let files = (files.ok_or_else(none)?, policies);
+            let compiled = compile_files(&config, files, &mut Seen::default());
             let compiled = compiled.map_err(complain)?;
             compiled.bind(&config, standing).map_err(Failure)
         });
