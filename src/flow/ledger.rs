@@ -83,7 +83,8 @@ impl Gateway {
             entries.push(row(&entry));
         }
         let before = self.rules.load().policies.version().to_owned();
-        if before != policy {
+        // The same policies may open more over other mappings.
+        if before != policy || adoption.widened > 0 {
             entries.push(row(&self.policy_entry(&rules.versions(), (&before, adoption))));
         }
         self.store.enforce(entries, rules.versions(), (self.clock)()).await?;

@@ -77,7 +77,9 @@ impl Gateway {
         let now = self.rules.load().versions();
         let adoption = Adoption { widened, ..Adoption::default() };
         let before = before.unwrap_or("none");
-        let entry = (before != now.version).then(|| self.policy_entry(&now, (before, &adoption)));
+        // The same policies may open more over other mappings.
+        let changed = before != now.version || widened > 0;
+        let entry = changed.then(|| self.policy_entry(&now, (before, &adoption)));
         let rows = entry.iter().map(row).collect();
         self.store.enforce(rows, now, (self.clock)()).await
     }

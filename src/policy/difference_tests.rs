@@ -1,7 +1,7 @@
 //! What an edit would open, cell by cell.
 
 use super::past::Past;
-use super::tests::{changed, edited, element, names, shipped};
+use super::tests::{changed, edited, element, folder, names, shipped};
 use super::*;
 use crate::vocabulary::Tier;
 
@@ -186,4 +186,33 @@ fn a_past_disclosure_differs_where_a_tier_it_left_in_would() {
     // Whoever is granted it no longer would have been refused.
     let gone = Past { role: names(("x", "doctor")).1, ..clerk(&[dead], &[]) };
     check(shipped(), &gone, true);
+}
+
+/// The mappings decide too: what level an element is of stands in them.
+#[test]
+fn the_same_policies_over_another_catalogue_may_be_wider() {
+    let seen = "\"MZ.check.last-date\" = \"full\", ";
+    let files =
+        edited(&[("community.examples.toml", seen, ""), ("civil-affairs.examples.toml", seen, "")]);
+    let with = |level: u8| {
+        let mut mappings = folder("mappings");
+        let path = "elements/annual_check.toml";
+        let text = mappings.text(path).unwrap().to_owned();
+        let (before, row) = text.split_once("id = \"MZ.check.last-date\"").unwrap();
+        let row = row.replacen("level = 3", &format!("level = {level}"), 1);
+        mappings.insert(path, format!("{before}id = \"MZ.check.last-date\"{row}"));
+        let tables = CodeTables::load(&mappings).unwrap();
+        let catalogue = Catalogue::load(&mappings, &tables).unwrap();
+        PolicySet::load(&files, &catalogue, &tables).unwrap()
+    };
+    let (protected, open) = (with(5), with(3));
+    let between = |from, to| {
+        let from = Side { set: from, files: &files };
+        Difference::between(from, Side { set: to, files: &files })
+    };
+    assert_eq!(protected.version(), open.version());
+    assert!(between(&open, &open).is_empty());
+    let (wider, narrower) = (between(&protected, &open), between(&open, &protected));
+    assert_eq!((wider.cells.len(), wider.widened()), (2, 2));
+    assert_eq!((narrower.cells.len(), narrower.widened()), (2, 0));
 }
