@@ -20,6 +20,8 @@ mod ledger;
 mod one;
 mod operate;
 mod overlay;
+pub mod policies;
+pub mod policing;
 mod query;
 mod question;
 mod review;
@@ -43,7 +45,7 @@ use one::Decided;
 use question::Turn;
 pub use question::{Question, Refused};
 pub use rules::{Asker, Rules};
-pub use sight::Sights;
+pub use sight::{Enforce, Sights};
 pub use watch::Watch;
 
 use crate::identity::Keys;

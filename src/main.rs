@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
     Failure, ask, card, certs, check, demo, explain, identity, interface, ledger, mappings,
-    notices, operate, send, serve, translate, user,
+    notices, operate, policy, send, serve, translate, user,
 };
 
 #[global_allocator]
@@ -45,6 +45,8 @@ enum Command {
     Mappings(mappings::Args),
     /// 通知 How subscriptions stand, and what becomes of dead notices.
     Notices(notices::Args),
+    /// 策略 What the policies say: check, test, diff, explain, apply, versions.
+    Policy(policy::Args),
     /// 重新加载 Read configuration, certificates, mappings and policies again.
     Reload(operate::Reload),
     /// 重放 Try quarantined messages again.
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::Ledger(args) => ledger::run(args),
         Command::Mappings(args) => mappings::run(args),
         Command::Notices(args) => notices::run(args),
+        Command::Policy(args) => return policy::run(args),
         Command::Reload(args) => args.run(),
         Command::Replay(args) => args.run(),
         Command::Send(args) => send::run(args),

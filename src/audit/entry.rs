@@ -43,6 +43,8 @@ pub enum Kind {
     Merge,
     /// 拆分: what was one person of the index is two.
     Part,
+    /// 策略: policies came into force, were proposed, accepted or refused.
+    Policy,
     /// 台账查询: an auditor asked the ledger.
     Query,
     /// 拒绝: a question was refused.
@@ -63,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 21] = [
+    pub const ALL: [(Self, &'static str, &'static str); 22] = [
         (Self::Batch, "batch", "批量查询"),
         (Self::BreakGlass, "break-glass", "紧急调阅"),
         (Self::Consent, "consent", "知情同意"),
@@ -77,6 +79,7 @@ impl Kind {
         (Self::Location, "location", "定位"),
         (Self::Merge, "merge", "合并"),
         (Self::Part, "part", "拆分"),
+        (Self::Policy, "policy", "策略"),
         (Self::Query, "query", "台账查询"),
         (Self::Refusal, "refusal", "拒绝"),
         (Self::Reload, "reload", "重新加载"),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Failure;
 use crate::config::Config;
 use crate::config::files::read_folder;
 use crate::flow::Rules;
@@ -10,11 +11,12 @@ use crate::identity::{Bindings, Peer, Standing};
 use crate::outbound;
 use crate::policy::{Evidence, PolicySet};
 use crate::registry::{self, platform};
+use crate::store::policies::InForce;
 use crate::translate::Pack;
 use crate::vocabulary::{Diagnostic, Files};
 
 /// Mappings and policies, compiled and proven by their examples.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Compiled {
     /// Elements, code tables and mappings.
     pub pack: Arc<Pack>,
@@ -22,6 +24,8 @@ pub struct Compiled {
     pub policies: Arc<PolicySet>,
     /// What the pack was compiled from.
     pub mappings: Files,
+    /// What the policies were compiled from.
+    pub policy_files: Files,
 }
 
 /// What was compiled last: the same files make the same rules, so they are not compiled, nor
@@ -37,31 +41,24 @@ const SEEN_MAX: usize = 2;
 /// # Errors
 /// Every fault found, with file, line and column.
 pub fn compile(config: &Config) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_again(config, &mut Seen::default())
+    let files = (folder_files(&config.mappings)?, folder_files(&config.policies)?);
+    compile_files(config, files, &mut Seen::default())
 }
 
-/// The same, where what was compiled before is at hand.
+/// The same with other files, such as those of a pack that served before, and where what was
+/// compiled before is at hand.
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_again(config: &Config, seen: &mut Seen) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_with(config, folder_files(&config.mappings)?, seen)
-}
-
-/// The same with other mapping files, such as those of a pack that served before.
-///
-/// # Errors
-/// As [`compile`].
-pub fn compile_with(
+pub fn compile_files(
     config: &Config,
-    mappings: Files,
+    (mappings, files): (Files, Files),
     seen: &mut Seen,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let files = folder_files(&config.policies)?;
     let version = format!("{} {}", mappings.version(), files.version());
     if let Some((_, pack, policies)) = seen.0.iter().find(|(known, ..)| *known == version) {
         let (pack, policies) = (Arc::clone(pack), Arc::clone(policies));
-        return Ok(Compiled { pack, policies, mappings });
+        return Ok(Compiled { pack, policies, mappings, policy_files: files });
     }
     let pack = Arc::new(proven(&config.mappings, &mappings)?);
     let folder = config.policies.display().to_string();
@@ -69,7 +66,7 @@ pub fn compile_with(
     let policies = Arc::new(policies.map_err(|faults| inside(&folder, faults))?);
     seen.0.push_front((version, Arc::clone(&pack), Arc::clone(&policies)));
     seen.0.truncate(SEEN_MAX);
-    Ok(Compiled { pack, policies, mappings })
+    Ok(Compiled { pack, policies, mappings, policy_files: files })
 }
 
 /// Reads and compiles a mapping pack; its examples must hold.
@@ -91,6 +88,21 @@ fn proven(folder: &std::path::Path, files: &Files) -> Result<Pack, Vec<Diagnosti
 }
 
 impl Compiled {
+    /// Both versions.
+    #[must_use]
+    pub fn versions(&self) -> InForce {
+        let (version, mappings) = (self.policies.version(), self.pack.version());
+        InForce { version: version.to_owned(), mappings: mappings.to_owned() }
+    }
+
+    /// Whether they could be bound; nothing is.
+    ///
+    /// # Errors
+    /// As [`Compiled::bind`].
+    pub fn check(&self, config: &Config, standing: Standing) -> Result<(), Failure> {
+        self.clone().bind(config, standing).map(drop).map_err(Failure)
+    }
+
     /// Adds who is who: departments by the policies, senders by the configuration.
     ///
     /// # Errors
@@ -113,7 +125,8 @@ impl Compiled {
             .map_err(|subject| format!("certificate {subject} belongs to two peers"))?;
         let veils = config.sender.iter().filter(|sender| !sender.veils.is_empty());
         let veils = veils.map(|sender| (sender.name, sender.veils.clone())).collect();
-        Ok(Rules { pack: self.pack, policies: self.policies, bindings, veils })
+        let Self { pack, policies, policy_files, .. } = self;
+        Ok(Rules { pack, policies, policy_files, bindings, veils })
     }
 
     /// Refuses a subscription to what its department may never be told.
@@ -162,7 +175,8 @@ pub fn folder_files(folder: &std::path::Path) -> Result<Files, Vec<Diagnostic>> 
 }
 
 /// The same faults, with paths an operator can open.
-fn inside(folder: &str, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
+#[must_use]
+pub fn inside(folder: &str, mut faults: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for fault in &mut faults {
         fault.file = format!("{folder}/{}", fault.file);
     }

@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod mappings;
 pub mod notices;
 pub mod operate;
+pub mod policy;
 pub mod send;
 pub mod serve;
 pub mod translate;

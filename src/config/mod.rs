@@ -32,6 +32,10 @@ pub struct Config {
     /// Folder of departments, purposes and policies. Default `policies`.
     #[serde(default = "default_policies")]
     pub policies: PathBuf,
+    /// Who may widen what the policies in force disclose: `two-people` of the console, or
+    /// `one-person` who may reload. Read at the start. Default `two-people`.
+    #[serde(default)]
+    pub policy_widening: Widening,
     /// File of the master key, 32 bytes; made at the first start. Default `keys/master.key`.
     #[serde(default = "default_master_key")]
     pub master_key: PathBuf,
@@ -86,6 +90,17 @@ pub struct Config {
     /// How long a stop waits for messages in hand, seconds. Default 20.
     #[serde(default = "default_drain")]
     pub drain_seconds_max: u64,
+}
+
+/// 放宽, who may widen what is disclosed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Widening {
+    /// Whoever may reload, alone: for a small site, or one for tests.
+    OnePerson,
+    /// Two policy administrators at the console, whoever proposed it.
+    #[default]
+    TwoPeople,
 }
 
 /// One MLLP listener.

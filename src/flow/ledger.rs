@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Gateway;
 use super::gather::Resident;
+use super::policies::Adoption;
 use super::question::{Question, Refused, Turn};
 use super::rules::Rules;
 use crate::audit::statement::Circumstances;
@@ -113,21 +114,31 @@ impl Gateway {
     }
 
     /// Serves under new rules, with new upstream systems and subscribers; says their versions. The
-    /// entry comes first: rules nobody can prove were in force must not decide.
+    /// entries come first: rules nobody can prove were in force must not decide.
     ///
     /// # Errors
-    /// [`StoreError`] if it cannot be written; then what served before goes on.
+    /// [`StoreError`] if they cannot be written; then what served before goes on.
     pub async fn adopt(
         &self,
         rules: Rules,
         (upstreams, subscribers): (Vec<Arc<Upstream>>, Vec<Arc<Subscriber>>),
+        adoption: &Adoption,
     ) -> Result<String, StoreError> {
         let (mappings, policy) = (rules.pack.version(), rules.policies.version());
         let versions = format!("mappings {mappings} policies {policy}");
-        let mut entry = self.event(Kind::Reload, &versions);
-        entry.mappings = Some(mappings.to_owned());
-        entry.policy = Some(policy.to_owned());
-        self.append(&entry).await?;
+        let mut entries = Vec::new();
+        if adoption.reloads {
+            let mut entry = self.event(Kind::Reload, &versions);
+            entry.mappings = Some(mappings.to_owned());
+            entry.policy = Some(policy.to_owned());
+            entries.push(row(&entry));
+        }
+        let before = self.rules.load().policies.version().to_owned();
+        // The same policies may open more over other mappings.
+        if before != policy || adoption.widened > 0 {
+            entries.push(row(&self.policy_entry(&rules.versions(), (&before, adoption))));
+        }
+        self.store.enforce(entries, rules.versions(), (self.clock)()).await?;
         let before = self.rules.swap(Arc::new(rules));
         self.upstreams.store(Arc::new(upstreams));
         self.subscribers.store(Arc::new(subscribers));

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::identity::linkage::Fingerprint;
 use crate::identity::{Bindings, Certificate, Peer};
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Side};
+use crate::store::policies::InForce;
 use crate::translate::{Form, Pack};
-use crate::vocabulary::{Department, Fault, Role, Source};
+use crate::vocabulary::{Department, Fault, Files, Role, Source};
 
 /// Mappings, policies and bindings of one moment.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Rules {
     pub pack: Arc<Pack>,
     /// Departments, purposes, treatments and Cedar rules.
     pub policies: Arc<PolicySet>,
+    /// What the policies were read from.
+    pub policy_files: Files,
     /// Which certificate belongs to whom.
     pub bindings: Bindings,
     /// Senders that veil themselves, and by which keys.
@@ -26,6 +29,19 @@ pub struct Rules {
 pub type Asker = (Department, Role);
 
 impl Rules {
+    /// The policies with their files, to be compared with others.
+    #[must_use]
+    pub fn side(&self) -> Side<'_> {
+        Side { set: &self.policies, files: &self.policy_files }
+    }
+
+    /// Both versions.
+    #[must_use]
+    pub fn versions(&self) -> InForce {
+        let (version, mappings) = (self.policies.version(), self.pack.version());
+        InForce { version: version.to_owned(), mappings: mappings.to_owned() }
+    }
+
     /// Whose messages come over a connection: its certificate says, or else its port.
     #[must_use]
     pub fn sender(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::{Gateway, Rules};
 use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
@@ -21,8 +22,11 @@ const RECEIPT_MS: i64 = 60_000;
 /// Entries on one page at most.
 const ROWS_MAX: usize = 200;
 
-/// The gateway as its console sees it.
-pub struct Sights(pub Arc<Gateway>);
+/// The gateway as its console sees it, and what brings accepted policies into force.
+pub struct Sights(pub Arc<Gateway>, pub Enforce);
+
+/// Brings the policies that two people have accepted into force, in the name of the second.
+pub type Enforce = Arc<dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 impl Sight for Sights {
     fn overview(&self) -> Seen<'_, view::Overview> {
@@ -232,15 +236,8 @@ impl Gateway {
 
     /// A receipt tells its own time, so only entries of about that time are read.
     async fn by_receipt(&self, receipt: Receipt) -> Result<Option<LedgerEntry>, Fault> {
-        let (mut low, mut high) = (0, self.store.ledger_size().await.map_err(|e| e.fault())?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let page = self.store.ledger(middle, 1).await.map_err(|error| error.fault())?;
-            match page.first().is_some_and(|entry| entry.at_ms < receipt.at_ms() - RECEIPT_MS) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
+        let low = self.first_at(receipt.at_ms() - RECEIPT_MS).await;
+        let mut low = low.map_err(|error| error.fault())?;
         loop {
             let page = self.store.ledger(low, ROWS_MAX).await.map_err(|error| error.fault())?;
             let Some(last) = page.last() else { return Ok(None) };

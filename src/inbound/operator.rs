@@ -39,6 +39,11 @@ pub enum Order {
         /// What is asked or decided.
         about: Notices,
     },
+    /// 策略: what the folder's policies would change, and whether they shall serve.
+    Policy {
+        /// What is asked or decided.
+        about: Policies,
+    },
     /// 预览: what a message of the journal would become; nothing is kept.
     Preview {
         /// Journal number.
@@ -89,6 +94,22 @@ pub enum Notices {
         /// Milliseconds since 1970.
         since_ms: i64,
     },
+}
+
+/// What an operator asks or decides of policies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "policy", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Policies {
+    /// They shall serve, once two people have accepted what they widen.
+    Apply {
+        /// Those of a version that served instead of the folder's.
+        #[serde(default)]
+        back: Option<String>,
+    },
+    /// What they would change; nothing does.
+    Compare,
+    /// Which versions served, and which wait.
+    Versions,
 }
 
 /// What became of an order, or why it was not carried out: positions, never values.

@@ -3,13 +3,13 @@
 //! They run at every load, so a set of policies that does not hold what its author
 //! wrote down about it never serves. Every granted purpose needs one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::lattice::Standpoint;
 use super::page::Page;
-use super::plan::Plan;
 use super::purpose::EvidenceKey;
 use super::scope::Evidence;
 use super::{PolicySet, Refusal};
@@ -27,24 +27,24 @@ struct ExamplesFile {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Example {
+pub(super) struct Example {
     #[allow(dead_code, reason = "for the reader of the file")]
     title: String,
-    department: Department,
-    role: Role,
-    purpose: String,
+    pub(super) department: Department,
+    pub(super) role: Role,
+    pub(super) purpose: String,
     #[serde(default)]
     evidence: Vec<EvidenceKey>,
     /// What ties the department to the person.
     #[serde(default)]
-    relations: Vec<Relation>,
+    pub(super) relations: BTreeSet<Relation>,
     /// Element by element, the tier.
     #[serde(default)]
-    sees: BTreeMap<String, Spanned<Tier>>,
+    pub(super) sees: BTreeMap<String, Spanned<Tier>>,
     #[serde(default)]
-    never: Vec<Spanned<String>>,
+    pub(super) never: Vec<Spanned<String>>,
     #[serde(default)]
-    never_classes: Vec<Spanned<String>>,
+    pub(super) never_classes: Vec<Spanned<String>>,
     /// The rule by which the asker is not admitted at all.
     refused: Option<Spanned<String>>,
 }
@@ -69,8 +69,8 @@ pub(super) fn check(set: &PolicySet, files: &Files) -> Vec<Diagnostic> {
             match admitted {
                 Ok(admission) => {
                     shown.insert((admission.department(), admission.role(), admission.purpose()));
-                    match admission.plan_with(&example.relations) {
-                        Some(plan) => check_plan(&example, &plan, start, &mut page),
+                    match admission.standpoint(example.relations.clone()) {
+                        Some(from) => check_standpoint(&example, &from, start, &mut page),
                         None => page.fault(start, "there is no such relation"),
                     }
                 }
@@ -89,7 +89,15 @@ pub(super) fn check(set: &PolicySet, files: &Files) -> Vec<Diagnostic> {
     faults
 }
 
-fn evidence(example: &Example) -> Evidence {
+/// Every example of the files that can be read.
+pub(super) fn read(files: &Files) -> impl Iterator<Item = Example> {
+    let paths = files.under("", "toml").filter(|path| path.ends_with(".examples.toml"));
+    let pages = paths.filter_map(|path| Page::open::<ExamplesFile>(files, path).ok());
+    pages.flat_map(|(_, file)| file.example).map(Spanned::into_inner)
+}
+
+/// What the asker of an example brings.
+pub(super) fn evidence(example: &Example) -> Evidence {
     let given = |key| example.evidence.contains(&key).then(|| "example".to_owned());
     Evidence {
         call: given(EvidenceKey::Call),
@@ -99,7 +107,8 @@ fn evidence(example: &Example) -> Evidence {
     }
 }
 
-fn check_plan(example: &Example, plan: &Plan, start: usize, page: &mut Page<'_>) {
+fn check_standpoint(example: &Example, standpoint: &Standpoint, start: usize, page: &mut Page<'_>) {
+    let plan = &standpoint.plan;
     if example.refused.is_some() {
         page.fault(start, "this asker is admitted, the example says refused");
     }
@@ -124,9 +133,13 @@ fn check_plan(example: &Example, plan: &Plan, start: usize, page: &mut Page<'_>)
     }
     for word in &example.never_classes {
         let Some(class) = page.name(word, Class::parse) else { continue };
-        let leak = plan.released().find(|(planned, _)| planned.element.class == class);
-        if let Some((planned, _)) = leak {
-            page.fault(word.span().start, format!("{} is released", planned.element.id));
+        // Of the element's class, or of the value's.
+        let cells =
+            standpoint.admission().terms().elements.iter().flat_map(|id| standpoint.cells_of(*id));
+        let leak = cells.into_iter().find(|cell| cell.is_of(class) && !cell.forms.is_empty());
+        if let Some(cell) = leak {
+            let of = cell.special.map(|class| format!("#{class}")).unwrap_or_default();
+            page.fault(word.span().start, format!("{}{of} is released", cell.element.id));
         }
     }
 }

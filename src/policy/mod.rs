@@ -11,11 +11,16 @@
 
 mod choose;
 mod consent;
+mod coverage;
 mod department;
+mod difference;
 mod event;
 mod example;
 mod explain;
+mod lattice;
+mod law;
 mod page;
+mod past;
 mod plan;
 mod purpose;
 mod relation;
@@ -25,13 +30,21 @@ mod rules;
 mod schema;
 mod scope;
 mod special;
+mod spoken;
 mod statistic;
 pub mod tally;
+mod terms;
 mod treat;
 mod treatment;
 
 #[cfg(test)]
 mod choose_tests;
+#[cfg(test)]
+mod coverage_tests;
+#[cfg(test)]
+mod difference_tests;
+#[cfg(test)]
+mod law_tests;
 #[cfg(test)]
 mod special_tests;
 #[cfg(test)]
@@ -46,9 +59,14 @@ use schema::Lists;
 
 pub use choose::Gathered;
 pub use consent::{ConsentTerms, is_word};
+pub use coverage::Coverage;
 pub use department::{DepartmentRow, Departments, Grant};
+pub use difference::{Change, Difference, Form, Side, Term};
 pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;
+pub use lattice::{Asking, Cell, Dimensions, Standpoint};
+pub use law::Law;
+pub use past::Past;
 pub use plan::Withheld;
 pub use purpose::{
     Authority, Bilingual, EvidenceKey, LegalBasis, Naming, Purposes, Requirement, Stale, Terms,
@@ -73,6 +91,7 @@ pub struct PolicySet {
     events: Events,
     desks: HashMap<(Department, Role, Purpose), Arc<Desk>>,
     statistics: Statistics,
+    laws: Vec<Law>,
 }
 
 impl std::fmt::Debug for PolicySet {
@@ -86,7 +105,7 @@ impl PolicySet {
     ///
     /// # Errors
     /// One [`Diagnostic`] for each thing that is wrong: unreadable files, names nobody
-    /// knows, rules that fail Cedar's validator, examples that do not hold.
+    /// knows, rules that fail Cedar's validator, examples that do not hold, laws that are broken.
     pub fn load(
         files: &Files,
         catalogue: &Catalogue,
@@ -109,6 +128,7 @@ impl PolicySet {
         let classes = schema::classes(lists);
         let (rules, consents) =
             both(Rules::load(files, lists), consent::Consents::load(files, &purposes, &classes))?;
+        let laws = law::load(files, lists)?;
         let shared = Arc::new(Shared {
             version: files.version(),
             catalogue: catalogue.clone(),
@@ -122,11 +142,10 @@ impl PolicySet {
             classes,
             rules,
         });
-        let set = Self { desks: desks(&shared), shared, events, statistics };
-        match example::check(&set, files) {
-            faults if faults.is_empty() => Ok(set),
-            faults => Err(faults),
-        }
+        let set = Self { desks: desks(&shared), shared, events, laws, statistics };
+        let mut faults = example::check(&set, files);
+        faults.extend(law::check(&set, files));
+        if faults.is_empty() { Ok(set) } else { Err(faults) }
     }
 
     /// Content hash of the files it was loaded from.
@@ -156,6 +175,18 @@ impl PolicySet {
     #[must_use]
     pub const fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// What no rule may open.
+    #[must_use]
+    pub fn laws(&self) -> &[Law] {
+        &self.laws
+    }
+
+    /// The relations a department may have to a person.
+    #[must_use]
+    pub fn relations(&self) -> &Relations {
+        &self.shared.relations
     }
 
     /// The purposes.

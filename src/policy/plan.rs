@@ -51,6 +51,8 @@ pub(super) struct Desk {
     pub(super) role: Role,
     pub(super) terms: Terms,
     pub(super) persons_per_day: Option<u32>,
+    /// Which grounds can make a difference here.
+    pub(super) mask: Grounds,
     /// One plan for each set of grounds, made when first asked for.
     plans: Vec<OnceLock<Option<Arc<Plan>>>>,
 }
@@ -63,7 +65,11 @@ impl Desk {
         (role, grant): (Role, &Grant),
     ) -> Option<Self> {
         let sets = Grounds::sets(shared.relations.iter().count());
+        let can_be = shared.relations.can_be_held(department);
+        let mask = shared.rules.matter(&department.kind, grant.purpose);
+        let mask = mask.and(Grounds::new(u8::MAX >> 5, can_be));
         Some(Self {
+            mask,
             shared: Arc::clone(shared),
             department: department.clone(),
             role,
@@ -82,6 +88,9 @@ impl Desk {
             purpose: self.terms.id,
             grounds,
         };
+        // What no rule here speaks of makes no difference.
+        let grounds = grounds.and(self.mask);
+        let asker = Asker { grounds, ..asker };
         let made = self.plans.get(grounds.index())?;
         made.get_or_init(|| Plan::new(&self.shared, asker).map(Arc::new)).clone()
     }

@@ -107,12 +107,22 @@ impl Relations {
         self.0.iter()
     }
 
+    /// Which of them a department can have to anybody, one bit each.
+    pub(super) fn can_be_held(&self, by: &DepartmentRow) -> u8 {
+        let can = |row: &RelationRow| match row.by {
+            By::Source => !by.sources.is_empty(),
+            By::Element(_) => !by.institutions.is_empty(),
+        };
+        let each = self.0.iter().enumerate().filter(|(_, row)| can(row));
+        each.map(|(index, _)| 1 << index).sum()
+    }
+
     /// Which of them a department has to whom the records are about, one bit each.
     pub(super) fn held(&self, by: &DepartmentRow, gathered: &[Gathered<'_>], at: i64) -> u8 {
-        if by.sources.is_empty() && by.institutions.is_empty() {
-            return 0;
-        }
-        let held = self.0.iter().enumerate().filter(|(_, row)| row.holds(by, gathered, at));
+        let can_be = self.can_be_held(by);
+        let may = |index: usize| can_be & (1 << index) != 0;
+        let each = self.0.iter().enumerate();
+        let held = each.filter(|(index, row)| may(*index) && row.holds(by, gathered, at));
         held.map(|(index, _)| 1 << index).sum()
     }
 }

@@ -132,6 +132,15 @@ fn offset(text: &str, policy: &Policy) -> usize {
     heads.into_iter().nth(number.unwrap_or(0)).unwrap_or(0)
 }
 
+/// What is wrong with a rule, where its `@id` stands.
+pub(super) fn place(files: &Files, id: &str, message: String) -> Diagnostic {
+    let name = format!("@id({id:?})");
+    let texts = files.under("", "cedar").filter_map(|path| Some((path, files.text(path).ok()?)));
+    let found = texts.filter_map(|(path, text)| Some((path, text, text.find(&name)?))).next();
+    let (path, text, offset) = found.unwrap_or(("*.cedar", "", 0));
+    Diagnostic::at(path, text, offset, message)
+}
+
 /// Cedar's own message, at the place it points to.
 fn diagnostic(
     path: &str,

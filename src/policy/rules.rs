@@ -4,7 +4,7 @@
 //! forbid wins over any permit of the same tier, and a rule that cannot be evaluated
 //! withholds, because Cedar itself would skip it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cedar_policy::{
@@ -16,6 +16,7 @@ use super::purpose::{Bilingual, EvidenceKey};
 use super::rule_files::{self, Loaded};
 use super::schema::{self, Lists, Types};
 use super::scope::{RuleId, fixed};
+use super::spoken::Spoken;
 use crate::vocabulary::{Class, Department, Diagnostic, Element, Files, Purpose, Role, Tier};
 
 /// What of a rule the answer and the ledger need.
@@ -60,6 +61,16 @@ impl Grounds {
     /// The same evidence with these relations.
     pub(super) const fn with(self, relations: u8) -> Self {
         Self::new(self.0 & ((1 << EvidenceKey::ALL.len()) - 1), relations)
+    }
+
+    /// What is in this set or in the other.
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this set and in the other.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// The place of this set among all sets.
@@ -120,6 +131,8 @@ pub(super) struct Rules {
     whole: CedarSet,
     slices: Slices,
     notes: HashMap<PolicyId, Note>,
+    /// Of each rule: the kinds of department it can speak of, and what it names.
+    spoken: Vec<(BTreeSet<String>, Spoken)>,
 }
 
 impl Rules {
@@ -132,8 +145,15 @@ impl Rules {
         let Loaded { set, notes } = rule_files::load(files, &schema, lists)?;
         let slices = slices(&set, lists).map_err(whole_folder)?;
         let authorizer = Authorizer::new();
-        let relations = lists.relations.iter().map(|row| row.id.to_string()).collect();
-        Ok(Self { types, relations, entities, authorizer, whole: set, slices, notes })
+        let relations: Vec<_> = lists.relations.iter().map(|row| row.id.to_string()).collect();
+        let kinds = lists.departments.kinds();
+        let spoken = set.policies().map(|policy| {
+            let of = kinds.iter().filter(|kind| matches_kind(policy, kind, lists));
+            let of = of.map(|kind| (*kind).to_owned()).collect();
+            (of, Spoken::by(policy, &relations))
+        });
+        let spoken = spoken.collect();
+        Ok(Self { types, relations, entities, authorizer, whole: set, slices, notes, spoken })
     }
 
     /// Which tier of an element, or of its values of a special class, an asker gets.
@@ -148,6 +168,25 @@ impl Rules {
     /// How many rules there are.
     pub(super) fn len(&self) -> usize {
         self.whole.num_of_policies()
+    }
+
+    /// Which grounds can matter to departments of a kind that ask for a purpose: those that a
+    /// rule which can speak of them names.
+    pub(super) fn matter(&self, kind: &str, purpose: Purpose) -> Grounds {
+        let speaks =
+            |(of, one): &&(BTreeSet<String>, Spoken)| of.contains(kind) && one.can_be_for(purpose);
+        let spoken = self.spoken.iter().filter(speaks);
+        spoken.fold(Grounds::default(), |all, (_, one)| all.or(one.grounds))
+    }
+
+    /// Every `@id`.
+    pub(super) fn ids(&self) -> impl Iterator<Item = RuleId> {
+        self.notes.values().map(|note| Arc::clone(&note.id))
+    }
+
+    /// Whether a rule of that `@id` gives rather than takes away; `None` if there is none.
+    pub(super) fn gives(&self, id: &str) -> Option<bool> {
+        self.whole.policy(&PolicyId::new(id)).map(|policy| !forbids(policy))
     }
 
     fn judge_by(&self, rules: &CedarSet, asker: Asker<'_>, about: About<'_>) -> Verdict {

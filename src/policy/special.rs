@@ -17,7 +17,7 @@ use super::page::Page;
 use crate::vocabulary::{Class, Diagnostic, Files, Record, Value};
 
 /// Where the list stands.
-const PATH: &str = "special.toml";
+pub(super) const PATH: &str = "special.toml";
 
 /// How many special classes there may be, so that a set of them fits a byte.
 const CLASSES_MAX: usize = 8;
@@ -73,22 +73,22 @@ impl Starts {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SpecialFile {
+pub(super) struct SpecialFile {
     #[allow(dead_code, reason = "for the reader of the file")]
     title: String,
     #[allow(dead_code, reason = "for the reader of the file")]
     source: String,
-    special: Vec<SpecialRow>,
+    pub(super) special: Vec<SpecialRow>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SpecialRow {
-    class: Spanned<String>,
+pub(super) struct SpecialRow {
+    pub(super) class: Spanned<String>,
     #[allow(dead_code, reason = "for the reader of the file")]
     clause: String,
-    icd10: Vec<Spanned<String>>,
-    words: Vec<Spanned<String>>,
+    pub(super) icd10: Vec<Spanned<String>>,
+    pub(super) words: Vec<Spanned<String>>,
 }
 
 impl Special {

@@ -114,12 +114,24 @@ pub(crate) fn with_call() -> Evidence {
 
 /// Loads the shipped policies with one text in one file put in another's place.
 fn load_changed(path: &str, from: &str, to: &str) -> Result<PolicySet, Vec<Diagnostic>> {
-    let (catalogue, tables) = pack();
+    changed(&[(path, from, to)])
+}
+
+/// The same with several texts.
+pub(crate) fn changed(changes: &[(&str, &str, &str)]) -> Result<PolicySet, Vec<Diagnostic>> {
+    static PACK: std::sync::LazyLock<(Catalogue, CodeTables)> = std::sync::LazyLock::new(pack);
+    PolicySet::load(&edited(changes), &PACK.0, &PACK.1)
+}
+
+/// The shipped files with these texts put in the places of others.
+pub(crate) fn edited(changes: &[(&str, &str, &str)]) -> Files {
     let mut files = folder("policies");
-    let text = files.text(path).unwrap().to_owned();
-    assert!(text.contains(from), "{path} does not hold {from}");
-    files.insert(path, text.replacen(from, to, 1));
-    PolicySet::load(&files, &catalogue, &tables)
+    for (path, from, to) in changes {
+        let text = files.text(path).unwrap().to_owned();
+        assert!(text.contains(from), "{path} does not hold {from}");
+        files.insert(*path, text.replacen(from, to, 1));
+    }
+    files
 }
 
 #[test]
@@ -298,6 +310,31 @@ fn asking_a_slice_is_asking_every_rule_in_every_granted_scope() {
                 let sliced = set.shared.rules.judge(asker, about);
                 let whole = set.shared.rules.judge_whole(asker, about);
                 assert_eq!(sliced, whole, "{asker:?} {about:?}");
+            }
+        }
+    }
+}
+
+/// Of what no rule that can speak of an asker names, with and without is alike.
+#[test]
+fn a_ground_that_is_masked_changes_no_verdict() {
+    let set = shipped();
+    let lattice = lattice(set);
+    for ((department, role, purpose), desk) in &set.desks {
+        let kind = desk.department.kind.as_str();
+        for bits in (0..7).map(|bit| 1 << bit).chain([0, 127]) {
+            let grounds = Grounds::new(bits & 7, bits >> 3);
+            let judge = |grounds, about| {
+                let (department, role, purpose) = (*department, *role, *purpose);
+                set.shared.rules.judge(Asker { department, kind, role, purpose, grounds }, about)
+            };
+            // A department that can have no relation has none.
+            let possible = set.shared.relations.can_be_held(&desk.department);
+            let held = grounds.and(Grounds::new(7, possible));
+            for (element, special) in &lattice {
+                let about = rules::About { element, special: *special };
+                let masked = judge(held.and(desk.mask), about);
+                assert_eq!(judge(held, about), masked, "{department} {purpose} {grounds:?}");
             }
         }
     }

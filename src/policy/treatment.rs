@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::page::Page;
@@ -18,7 +18,7 @@ use crate::vocabulary::{Catalogue, Class, Diagnostic, Element, ElementId, Files,
 const PATH: &str = "treatments.toml";
 
 /// What is done to a value, from the closed list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Treatment {
     /// Nothing: the value as recorded.

@@ -22,10 +22,11 @@ const STEPS: &[&str] = &[
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 9;
+const SCHEMA: i64 = 10;
 const PROOF: &[u8] = b"kangqiao";
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;

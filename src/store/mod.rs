@@ -38,6 +38,7 @@ pub mod opinion;
 pub mod outbox;
 pub mod packs;
 mod place;
+pub mod policies;
 mod read;
 mod recent;
 pub mod review;

@@ -1,8 +1,9 @@
-//! 旧版映射包, the mapping packs that served: each record names one and can be read again by it.
+//! 旧版文件, the mapping packs and policies that served: each record names a pack and can be read
+//! again by it, and policies can be gone back to.
 //!
-//! One file a version in `packs/` of the store's folder, named by the content hash it is
-//! checked against. The [`KEPT`] that served last are kept; records of older ones are replayed
-//! by today's. Mapping files hold no personal data, so they are not sealed.
+//! One file a version in a folder of the store's, named by the content hash it is checked
+//! against. The [`KEPT`] that served last are kept; records of older packs are replayed by
+//! today's. Neither kind of file holds personal data, so they are not sealed.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -16,18 +17,31 @@ use crate::vocabulary::Files;
 /// Versions that are kept.
 pub const KEPT: usize = 20;
 
-/// The folder of past packs.
+/// A folder of past versions.
 #[derive(Debug, Clone)]
 pub struct Packs(PathBuf);
 
 impl Packs {
-    /// The packs of a store.
+    /// The mapping packs that served.
     #[must_use]
-    pub fn of(store: &Path) -> Self {
+    pub fn mappings(store: &Path) -> Self {
         Self(store.join("packs"))
     }
 
-    /// Keeps a pack that begins to serve; the one that served longest ago goes.
+    /// The policies that were in force.
+    #[must_use]
+    pub fn policies(store: &Path) -> Self {
+        Self(store.join("policies"))
+    }
+
+    /// Policies, and mapping packs, that were proposed: whatever became of them, they push none
+    /// out that served.
+    #[must_use]
+    pub fn proposed(store: &Path) -> Self {
+        Self(store.join("proposed"))
+    }
+
+    /// Keeps what begins to serve; what served longest ago goes.
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -58,7 +72,11 @@ impl Packs {
     /// If the folder cannot be read.
     pub fn versions(&self) -> io::Result<Vec<(std::time::SystemTime, String)>> {
         let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.0)? {
+        let folder = match std::fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            folder => folder?,
+        };
+        for entry in folder {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if let Some(version) = name.strip_suffix(".json") {
@@ -106,7 +124,7 @@ mod tests {
     #[test]
     fn a_pack_that_served_is_read_again_by_its_version_until_twenty_others_served() {
         let folder = tempfile::tempdir().unwrap();
-        let packs = Packs::of(folder.path());
+        let packs = Packs::mappings(folder.path());
         for number in 0..=KEPT {
             packs.keep(&pack(number)).unwrap();
         }

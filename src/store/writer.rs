@@ -26,6 +26,7 @@ use super::journal::{Guard, Message, Outcome, Tally};
 use super::opinion::Voiced;
 use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
+use super::policies::{InForce, Judgement, Waiting};
 use super::recent::Recent;
 use super::review::Proposal;
 use super::seal::StoreKeys;
@@ -47,6 +48,8 @@ pub enum Request {
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
     End { number: i64, ended: Ended, at_ms: i64 },
+    /// Bring policies into force, and say so.
+    Enforce(Vec<LedgerRow>, InForce, i64),
     /// Change whom a subscription is about.
     Enrol(Subscription, Vec<Enrol>, i64),
     /// Destroy the keys of a person.
@@ -67,6 +70,10 @@ pub enum Request {
     Part(Box<Said>),
     /// End an assertion.
     Withdraw { event: i64, at_ms: i64 },
+    /// Let policies wait for two people, and say so.
+    ProposePolicies(LedgerRow, Box<Waiting>),
+    /// Note what one person says of policies that wait.
+    JudgePolicies(LedgerRow, Judgement),
     /// Note what one reviewer decided, or confirm what another did.
     Propose(Box<Said>),
     /// Note what one reviewer says of a held message, or that a second says the same.
@@ -337,6 +344,15 @@ impl Writer {
             Request::Batch(deed) => self.batch(deed),
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
+            Request::Enforce(rows, now, at_ms) => {
+                self.enforce(rows, now, *at_ms).map(|()| Answer::Done)
+            }
+            Request::ProposePolicies(row, waiting) => {
+                self.propose_policies(row, waiting).map(|()| Answer::Done)
+            }
+            Request::JudgePolicies(row, said) => {
+                self.judge_policies(row, said).map(Answer::Proposed)
+            }
             Request::Enrol(subscription, changes, at_ms) => {
                 self.enrol(*subscription, changes, *at_ms)
             }

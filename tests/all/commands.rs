@@ -130,7 +130,8 @@ fn every_command_explains_itself() {
         assert!(output.status.success(), "{words:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let names = "serve demo check send ask translate explain identity ledger mappings certs user";
+    let names =
+        "serve demo check send ask translate explain identity ledger mappings policy certs user";
     let all = help(&[]);
     for name in names.split(' ') {
         assert!(all.contains(name), "{name} is not listed");
@@ -151,6 +152,10 @@ fn every_command_explains_itself() {
         ("mappings", "diff"),
         ("mappings", "schema"),
         ("mappings", "show"),
+        ("policy", "check"),
+        ("policy", "diff"),
+        ("policy", "explain"),
+        ("policy", "test"),
         ("user", "add"),
         ("user", "list"),
     ] {

@@ -39,6 +39,7 @@ mod matching;
 mod notices;
 mod operate;
 mod platforms;
+mod policy;
 mod population;
 mod push;
 mod query;

@@ -82,11 +82,13 @@ impl Elder {
     }
 }
 
-async fn goes(browser: &Client, rig: &Rig, place: &str) {
+/// Opens a page by its address.
+pub async fn goes(browser: &Client, rig: &Rig, place: &str) {
     browser.goto(&format!("https://{}{place}", at(rig.ports.console))).await.unwrap();
 }
 
-async fn enters(driver: &Driver, rig: &Rig, (name, who): (&str, &Enrolled)) -> Client {
+/// A browser somebody has signed in to.
+pub async fn enters(driver: &Driver, rig: &Rig, (name, who): (&str, &Enrolled)) -> Client {
     let browser = driver.browser().await;
     sign_in(&browser, rig, name, who).await;
     browser.wait().for_element(Locator::Css(".equation")).await.unwrap();
@@ -105,13 +107,14 @@ async fn opens_first(browser: &Client, rig: &Rig) -> String {
     place
 }
 
-async fn presses(browser: &Client, button: &str) {
+/// Presses a button by keyboard.
+pub async fn presses(browser: &Client, button: &str) {
     tab_to(browser, button).await;
     type_in(browser, &Key::Enter.to_string()).await;
 }
 
 /// A picture of the page, where somebody wants to look at it.
-async fn pictured(browser: &Client, name: &str) {
+pub async fn pictured(browser: &Client, name: &str) {
     if let Ok(folder) = std::env::var("KANGQIAO_PICTURES") {
         browser.set_window_size(1280, 1400).await.unwrap();
         let picture = browser.screenshot().await.unwrap();

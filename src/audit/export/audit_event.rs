@@ -46,7 +46,9 @@ const fn action(kind: Kind) -> &'static str {
         | Kind::Export
         | Kind::Refusal => "R",
         Kind::Erase => "D",
-        Kind::Identity | Kind::Link | Kind::Merge | Kind::Part | Kind::Unmerge => "U",
+        Kind::Identity | Kind::Link | Kind::Merge | Kind::Part | Kind::Policy | Kind::Unmerge => {
+            "U"
+        }
         _ => "E",
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use metrics::counter;
 use tokio::sync::Mutex;
 
+use super::policies::{From, keep};
 use super::start::{subscribers, upstreams};
 use crate::command::Failure;
 use crate::command::check::complain;
-use crate::command::compile::{Seen, compile_again, compile_with};
-use crate::config::Config;
+use crate::command::compile::{Compiled, Seen, compile_files};
+use crate::config::{Config, Widening};
+use crate::flow::policies::Adoption;
 use crate::flow::{Gateway, Rules};
 use crate::inbound::tls::ReloadableTls;
 use crate::store::packs::Packs;
@@ -25,6 +27,8 @@ pub struct Reloader {
     pub tls: Arc<ReloadableTls>,
     /// TLS of the console.
     pub console_tls: Option<Arc<ReloadableTls>>,
+    /// Who may widen what is in force; as it was at the start.
+    pub widening: Widening,
     /// One reload at a time, with what was compiled last.
     pub turn: Mutex<Seen>,
 }
@@ -53,30 +57,29 @@ impl Reloader {
     }
 
     async fn attempt(&self, seen: &mut Seen) -> Result<String, Failure> {
-        let file = self.file.clone();
-        let mut known = std::mem::take(seen);
-        let read = tokio::task::spawn_blocking(move || {
-            let read = Config::load(&file).and_then(|config| {
-                compile_again(&config, &mut known).map(|compiled| (config, compiled))
-            });
-            (read, known)
-        });
-        let (read, known) = read.await.map_err(|error| Failure::during("compile", error))?;
-        *seen = known;
-        let (config, compiled) = read.map_err(|faults| {
-            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            Failure(faults.join("\n"))
-        })?;
+        let (config, compiled) = self.compile(seen, From::Folder).await?;
+        let widened = self.widens(&compiled).await?;
+        let adoption = Adoption { reloads: true, widened, by: None };
+        self.swap(config, compiled, &adoption).await
+    }
+
+    /// Swaps everything in that a configuration and its files say.
+    pub(super) async fn swap(
+        &self,
+        config: Config,
+        compiled: Compiled,
+        adoption: &Adoption,
+    ) -> Result<String, Failure> {
         // All that can fail comes first: either everything is swapped in or nothing is.
         let neighbours = (upstreams(&config)?, subscribers(&config)?);
         let during = |error| Failure::caused("certificates", &error);
         let machines = self.tls.read().map_err(during)?;
         let console = self.console_tls.as_ref().map(|tls| tls.read().map(|fresh| (tls, fresh)));
         let console = console.transpose().map_err(during)?;
-        let kept = Packs::of(&config.store.folder).keep(&compiled.mappings);
-        kept.map_err(|error| Failure::during("packs", error))?;
+        keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
+        keep(&Packs::policies(&config.store.folder), &[&compiled.policy_files])?;
         let rules = compiled.bind(&config, machines.standing()).map_err(Failure)?;
-        let adopted = self.gateway.adopt(rules, neighbours).await;
+        let adopted = self.gateway.adopt(rules, neighbours, adoption).await;
         let versions = adopted.map_err(|error| Failure::during("ledger", error))?;
         self.tls.serve(machines);
         if let Some((tls, fresh)) = console {
@@ -94,12 +97,15 @@ impl Reloader {
         let Some(version) = version else { return Ok(None) };
         let file = self.file.clone();
         let standing = self.tls.standing();
+        // What the folder holds may wait for two people.
+        let policies = self.gateway.rules.load().policy_files.clone();
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::load(&file).map_err(complain)?;
-            let files = Packs::of(&config.store.folder).files(&version);
+            let files = Packs::mappings(&config.store.folder).files(&version);
             let files = files.map_err(|error| Failure::during("packs", error))?;
             let none = || Failure(format!("no pack {version} is kept"));
-            let compiled = compile_with(&config, files.ok_or_else(none)?, &mut Seen::default());
+            let files = (files.ok_or_else(none)?, policies);
+            let compiled = compile_files(&config, files, &mut Seen::default());
             let compiled = compiled.map_err(complain)?;
             compiled.bind(&config, standing).map_err(Failure)
         });

@@ -7,11 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::doors;
+use super::policies::{self, keep};
 use super::reload::Reloader;
 use crate::audit::{Kind, Sealer, SigningKey};
 use crate::command::Failure;
@@ -20,11 +22,11 @@ use crate::command::compile::compile;
 use crate::command::ledger::Reading;
 use crate::config::{Config, keys};
 use crate::flow::batches::Batches;
-use crate::flow::{Gateway, Sights, Watch};
+use crate::flow::{Enforce, Gateway, Sights, Watch};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
-use crate::inbound::operator::{self, Notices, Order};
+use crate::inbound::operator::{self, Notices, Order, Policies};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
 use crate::outbound::{Subscriber, SubscriptionSettings, Upstream};
@@ -55,10 +57,16 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
     let gateway = Arc::new(gateway(config, &mutual)?);
+    let began = policies::begin(config, &gateway).await?;
+    keep(&Packs::policies(&config.store.folder), &[&gateway.rules.load().policy_files])?;
     gateway
         .record(Kind::Start, env!("CARGO_PKG_VERSION"))
         .await
         .map_err(|error| Failure::during("ledger", error))?;
+    if began.changed {
+        let begun = gateway.begin(began.before.as_deref(), began.widened).await;
+        begun.map_err(|error| Failure::during("ledger", error))?;
+    }
     let console_tls = config.console.as_ref().map(|console| {
         let tls = ReloadableTls::without_clients(console.tls.clone());
         tls.map_err(|error| Failure::during("console", error))
@@ -68,6 +76,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         gateway: Arc::clone(&gateway),
         tls: mutual,
         console_tls: console_tls.transpose()?,
+        widening: config.policy_widening,
         turn: Mutex::default(),
     };
     let mut running = Running {
@@ -116,8 +125,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
     let store = store.map_err(|error| Failure::during("store", error))?;
     let compiled = compile(config).map_err(complain)?;
-    let kept = Packs::of(&config.store.folder).keep(&compiled.mappings);
-    kept.map_err(|error| Failure::during("packs", error))?;
+    keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
     Ok(Gateway {
         rules: ArcSwap::from_pointee(rules),
@@ -263,7 +271,13 @@ impl Running {
         let Some(tls) = &self.reloader.console_tls else { return Ok(()) };
         let Some(settings) = &config.console else { return Ok(()) };
         let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
-        let sight = Arc::new(Sights(Arc::clone(&self.gateway)));
+        let reloader = Arc::clone(&self.reloader);
+        let enforce: Enforce = Arc::new(move |by: String| {
+            let reloader = Arc::clone(&reloader);
+            let enforced = async move { reloader.enforce(&by).await.map_err(|error| error.0) };
+            enforced.boxed()
+        });
+        let sight = Arc::new(Sights(Arc::clone(&self.gateway), enforce));
         let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
         let shown = tls.server_config().map_err(|error| during(&error))?;
         let server = console::serve(bind(settings.listen)?, shown, console);
@@ -307,6 +321,14 @@ async fn carry(
 ) -> operator::Outcome {
     let done = match order {
         Order::Erase { identifier } => gateway.erase(&identifier, user).await,
+        Order::Policy { about } => {
+            let told = match about {
+                Policies::Apply { back } => reloader.apply(back, user).await,
+                Policies::Compare => reloader.compare().await,
+                Policies::Versions => reloader.versions().await,
+            };
+            return told.map_err(|failure| failure.0);
+        }
         Order::Reload => {
             let reloaded = reloader.reload().await;
             return reloaded.map(serde_json::Value::String).map_err(|failure| failure.0);

@@ -7,12 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a console user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// 审计员, reads the ledger.
     Auditor,
     /// 运维员, keeps the gateway running.
     Operator,
+    /// 策略管理员, reads the policies and accepts what widens them.
+    PolicyAdministrator,
     /// 身份审核员, decides which entries of the index are one person.
     Reviewer,
 }
@@ -24,21 +26,26 @@ pub enum Area {
     Ledger,
     /// 总览, the state of the gateway.
     Overview,
+    /// 策略, who sees what, and what waits to be accepted.
+    Policies,
     /// 身份审核, who may be one person.
     Review,
 }
 
 /// What is not in this table is not shown: an operator has no need to know who read whom,
-/// and whoever looks at residents does not also judge who looked.
+/// whoever looks at residents does not also judge who looked, and whoever opens something to a
+/// department reads neither.
 const ACCESS: &[(Area, &[Role])] = &[
     (Area::Ledger, &[Role::Auditor]),
-    (Area::Overview, &[Role::Auditor, Role::Operator, Role::Reviewer]),
+    (Area::Overview, &Role::ALL),
+    (Area::Policies, &[Role::PolicyAdministrator]),
     (Area::Review, &[Role::Reviewer]),
 ];
 
 impl Role {
     /// Every role, in the order of their names.
-    pub const ALL: [Self; 3] = [Self::Auditor, Self::Operator, Self::Reviewer];
+    pub const ALL: [Self; 4] =
+        [Self::Auditor, Self::Operator, Self::PolicyAdministrator, Self::Reviewer];
 
     /// The word in the users file.
     #[must_use]
@@ -46,6 +53,7 @@ impl Role {
         match self {
             Self::Auditor => "auditor",
             Self::Operator => "operator",
+            Self::PolicyAdministrator => "policy-administrator",
             Self::Reviewer => "reviewer",
         }
     }
@@ -61,6 +69,7 @@ impl Role {
             Self::Auditor => 1,
             Self::Operator => 2,
             Self::Reviewer => 4,
+            Self::PolicyAdministrator => 8,
         }
     }
 }
@@ -150,15 +159,16 @@ mod tests {
 
     #[test]
     fn each_role_sees_its_own_and_nothing_else() {
-        use Area::{Ledger, Overview, Review};
+        use Area::{Ledger, Overview, Policies, Review};
         for (roles, seen) in [
             (&[Role::Auditor][..], &[Ledger, Overview][..]),
             (&[Role::Operator], &[Overview]),
+            (&[Role::PolicyAdministrator], &[Overview, Policies]),
             (&[Role::Reviewer], &[Overview, Review]),
             (&[Role::Auditor, Role::Reviewer], &[Ledger, Overview, Review]),
         ] {
             let roles = Roles::of(roles).unwrap();
-            for area in [Ledger, Overview, Review] {
+            for area in [Ledger, Overview, Policies, Review] {
                 assert_eq!(roles.may_see(area), seen.contains(&area), "{roles}: {area:?}");
             }
         }

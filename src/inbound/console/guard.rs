@@ -16,6 +16,7 @@ use super::Console;
 use super::access::Area;
 use super::pages::{Frame, MessagePage, Signed, show};
 use super::session::Session;
+use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::{Lang, Text};
 use super::view::Asker;
@@ -133,6 +134,7 @@ impl Visit {
         };
         Frame {
             t: self.t,
+            p: PolicyText::of(self.t.lang),
             r: ReviewText::of(self.t.lang),
             here: self.here.clone(),
             user: self.session.as_ref().map(signed),
@@ -245,6 +247,7 @@ fn here(request: &HttpRequest) -> String {
     if request.method() != Method::GET {
         let place = match request.path() {
             "/sign-in" => "/sign-in",
+            path if path.starts_with("/policies/") => "/policies/proposal",
             path if path.starts_with("/review/") => "/review",
             _ => "/ledger",
         };

@@ -11,6 +11,7 @@ mod guard;
 mod ledger;
 mod overview;
 mod pages;
+mod policies;
 mod review;
 mod serve;
 mod session;
@@ -312,6 +313,11 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/review/{one}/{other}", web::get().to(review::pair))
             .route("/review/{one}/{other}", web::post().to(review::decide))
             .route("/review/{one}/{other}/history", web::get().to(review::history))
+            .route("/policies", web::get().to(policies::matrix))
+            .route("/policies/cells", web::get().to(policies::sheet))
+            .route("/policies/why", web::get().to(policies::why))
+            .route("/policies/proposal", web::get().to(policies::proposal))
+            .route("/policies/proposal", web::post().to(policies::judge))
             .route("/assets/style.css", web::get().to(assets::style))
             .route("/assets/icon.svg", web::get().to(assets::icon))
             .default_service(web::to(missing)),

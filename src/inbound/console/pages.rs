@@ -8,6 +8,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::access::{Area, Roles};
 use super::text::Text;
+use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
 use super::view::{EntryView, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified};
@@ -16,6 +17,7 @@ use crate::vocabulary::{IdentifierKind, Position};
 /// What every page shows around its content.
 pub(super) struct Frame {
     pub(super) t: &'static Text,
+    pub(super) p: &'static PolicyText,
     pub(super) r: &'static ReviewText,
     /// Path and query of this page, for the language switch; ends in `?` or `&`.
     pub(super) here: String,
@@ -39,6 +41,14 @@ impl Frame {
 
     pub(super) fn sees_review(&self) -> bool {
         self.sees(Area::Review)
+    }
+
+    pub(super) fn sees_policies(&self) -> bool {
+        self.sees(Area::Policies)
+    }
+
+    pub(super) fn at_policies(&self) -> bool {
+        self.area == Some(Area::Policies)
     }
 
     pub(super) fn sees_ledger(&self) -> bool {

@@ -2,8 +2,10 @@
 
 mod browser;
 mod fake;
+mod fake_policies;
 mod fake_review;
 mod fake_ticket;
+mod policies;
 mod review;
 mod ticket;
 

@@ -90,6 +90,7 @@ macro_rules! texts {
     };
 }
 
+pub mod policies;
 pub mod review;
 pub mod ticket;
 
@@ -107,6 +108,7 @@ texts! { Text with lang:
     sign_out "退出登录" "Sign out";
     auditor "审计员" "Auditor";
     operator "运维员" "Operator";
+    policy_administrator "策略管理员" "Policy administrator";
     reviewer "身份审核员" "Reviewer";
     review "身份审核" "Identity review";
     and "、" ", ";
@@ -291,6 +293,7 @@ texts! { Text with lang:
     kind_location "定位" "location";
     kind_merge "合并" "merge";
     kind_part "拆分" "part";
+    kind_policy "策略变更" "Policies";
     kind_query "台账查询" "ledger query";
     kind_refusal "拒绝" "refusal";
     kind_reload "重新加载" "reload";
@@ -350,6 +353,7 @@ impl Text {
         match role {
             Role::Auditor => self.auditor,
             Role::Operator => self.operator,
+            Role::PolicyAdministrator => self.policy_administrator,
             Role::Reviewer => self.reviewer,
         }
     }
@@ -386,6 +390,7 @@ impl Text {
             "location" => self.kind_location,
             "merge" => self.kind_merge,
             "part" => self.kind_part,
+            "policy" => self.kind_policy,
             "query" => self.kind_query,
             "refusal" => self.kind_refusal,
             "reload" => self.kind_reload,
@@ -405,7 +410,8 @@ mod tests {
 
     #[test]
     fn no_text_is_missing_in_either_language() {
-        for (key, zh, en) in ROWS.iter().chain(review::ROWS).chain(ticket::ROWS) {
+        let rest = [review::ROWS, policies::ROWS, ticket::ROWS].concat();
+        for (key, zh, en) in ROWS.iter().chain(&rest) {
             assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
             let chinese = zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
@@ -418,7 +424,12 @@ mod tests {
     #[test]
     fn no_text_is_left_over() {
         let mut used = String::new();
-        for folder in ["console", "src/inbound/console", "src/inbound/console/review"] {
+        for folder in [
+            "console",
+            "src/inbound/console",
+            "src/inbound/console/policies",
+            "src/inbound/console/review",
+        ] {
             for file in std::fs::read_dir(folder).unwrap() {
                 let path = file.unwrap().path();
                 if path.is_file() && !path.ends_with("text.rs") {
@@ -428,6 +439,7 @@ mod tests {
         }
         let tables = [
             ("t", ROWS, include_str!("text.rs")),
+            ("p", policies::ROWS, include_str!("text/policies.rs")),
             ("r", review::ROWS, include_str!("text/review.rs")),
             ("w", ticket::ROWS, include_str!("text/ticket.rs")),
         ];

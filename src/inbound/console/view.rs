@@ -5,6 +5,7 @@
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
 //! is shown of tickets: [`ticket`].
 
+pub mod policies;
 pub mod review;
 pub mod ticket;
 
@@ -20,7 +21,7 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 ///
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
-pub trait Sight: review::Reviewing + ticket::Inspecting {
+pub trait Sight: review::Reviewing + policies::Policing + ticket::Inspecting {
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
 

@@ -10,6 +10,7 @@ mod ledger;
 mod moved;
 mod outbox;
 mod persons;
+mod policies;
 mod rotation;
 
 use std::path::Path;
@@ -201,6 +202,7 @@ const WITHOUT_ENTRIES: &str = "
     ALTER TABLE person DROP COLUMN veil;
     ALTER TABLE person DROP COLUMN source; ALTER TABLE person DROP COLUMN mark;
     ALTER TABLE person DROP COLUMN seen; ALTER TABLE person DROP COLUMN traits;
+    DROP TABLE policy; DROP TABLE policy_proposal; DROP TABLE policy_acceptance;
     PRAGMA user_version = 3;";
 
 /// Every byte of every file of the folder. Read by another process: closing a

@@ -16,7 +16,8 @@ use crate::inbound::console::{Console, Settings, configure};
 use crate::inbound::tls::{self, ReloadableTls};
 
 /// A console on a port of its own, with the auditor `lin`, the operator `wen`, the
-/// reviewers `rui` and `rong`, and `both`, who is auditor and reviewer.
+/// policy administrators `pan` and `ping`, the reviewers `rui` and `rong`, and `both`, who
+/// is auditor and reviewer.
 pub struct House {
     pub fake: Arc<Fake>,
     dir: tempfile::TempDir,
@@ -39,6 +40,8 @@ impl House {
         for (name, roles) in [
             ("lin", &[Role::Auditor][..]),
             ("wen", &[Role::Operator]),
+            ("pan", &[Role::PolicyAdministrator]),
+            ("ping", &[Role::PolicyAdministrator]),
             ("rui", &[Role::Reviewer]),
             ("rong", &[Role::Reviewer]),
             ("both", &[Role::Auditor, Role::Reviewer]),

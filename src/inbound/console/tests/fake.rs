@@ -18,6 +18,8 @@ pub struct Fake {
     pub full: std::sync::atomic::AtomicBool,
     /// Who has proposed that the pair that waits is one person.
     pub proposed: Mutex<Option<String>>,
+    /// Who has accepted the policies that wait.
+    pub accepted: Mutex<Vec<String>>,
     /// What somebody has said of the message that is held.
     pub voiced: Mutex<Option<(Opinion, String)>>,
 }
