@@ -261,10 +261,9 @@ impl Consents {
     /// What a person's word leaves open.
     pub(super) fn allowance(
         &self,
-        terms: ConsentTerms,
-        (department, purpose): (Department, Purpose),
-        (gathered, words): (&[Gathered<'_>], Words<'_>),
-        at: i64,
+        (terms, department, purpose): (ConsentTerms, Department, Purpose),
+        (gathered, at): (&[Gathered<'_>], i64),
+        words: Words<'_>,
     ) -> Allowance {
         let (mut open, mut shut) = match terms {
             ConsentTerms::Needed => (Extent::Nothing, Extent::Nothing),

@@ -165,9 +165,8 @@ impl Admission {
     pub fn towards(&self, gathered: &[Gathered<'_>], at: i64) -> Scope {
         let Desk { shared, department, terms, .. } = &*self.desk;
         let relations = shared.relations.held(department, gathered, at);
-        let words = shared.words();
-        let asker = (department.name, terms.id);
-        let allowance = shared.consents.allowance(terms.consent, asker, (gathered, words), at);
+        let asked = (terms.consent, department.name, terms.id);
+        let allowance = shared.consents.allowance(asked, (gathered, at), shared.words());
         // A set of relations has its place among the plans, or it is no set of relations.
         let plan = self.desk.plan(self.grounds().with(relations));
         let plan = plan.unwrap_or_else(|| Arc::clone(&self.plan));

@@ -115,7 +115,7 @@ fn a_consent_is_followed_as_far_as_it_goes() {
     let check = |what: &str, more: &[Value], expect: [bool; 3]| {
         assert_eq!(told_with(more), expect, "{what}");
     };
-    check("all of it", &[plain.clone()], [true, true, true]);
+    check("all of it", std::slice::from_ref(&plain), [true, true, true]);
     check("for one class", &[json!({ "categories": ["allergy"] })], [false, false, true]);
     check("another department", &[json!({ "departments": ["community"] })], [false; 3]);
     check("this department", &[json!({ "departments": ["care-home"] })], [true; 3]);

@@ -18,7 +18,7 @@ fn admitted(rig: &Rig) -> Resident {
     resident
 }
 
-fn ask(rig: &Rig, who: &str, citizen: &str, purpose: &str, evidence: &Value) -> Reply {
+fn ask(rig: &Rig, who: &str, (citizen, purpose): (&str, &str), evidence: &Value) -> Reply {
     let question = json!({
         "identifier": { "kind": "citizen-id", "value": citizen },
         "purpose": purpose, "evidence": evidence,
@@ -43,7 +43,7 @@ fn a_call_opens_one_elder_and_is_there_to_be_looked_at() {
     let rig = Rig::start();
     let (one, other, nobody) = (admitted(&rig), admitted(&rig), Resident::new());
     let call = json!({ "call": "CALL-7" });
-    let card = |citizen: &str| ask(&rig, AGENT, citizen, "emergency-card", &call);
+    let card = |citizen: &str| ask(&rig, AGENT, (citizen, "emergency-card"), &call);
     let first = card(&one.citizen);
     assert_eq!(first.status, 200);
     assert_eq!(unseen(&rig), 1, "nobody will look at it");
@@ -77,7 +77,7 @@ fn in_an_emergency_a_doctor_says_why_and_the_refusal_of_the_elder_gives_way() {
     let elder = admitted(&rig);
     let refused = json!({ "decision": "deny", "purposes": null, "notice": null });
     assert_eq!(rig.says(&elder.citizen, refused)["state"], "kept");
-    let ask = |evidence: Value| ask(&rig, CLINIC, &elder.citizen, "emergency-record", &evidence);
+    let ask = |evidence: Value| ask(&rig, CLINIC, (&elder.citizen, "emergency-record"), &evidence);
     for (evidence, at) in [
         (json!({ "case": "ER-1" }), "/evidence/reason"),
         (json!({ "reason": "昏迷" }), "/evidence/case"),
@@ -104,7 +104,7 @@ fn two_officers_look_for_somebody_and_one_alone_for_nobody() {
         format!("PID|1||{pid}||测试^乙||19480315|M|||^^中山路1号^郑州^河南||13900000001");
     assert_eq!(field(&rig.mllp().exchange(&message.bytes()).unwrap(), "MSA-1"), "AA");
     let evidence = json!({ "case": "ZS-2026-7", "reason": "走失，家属报案" });
-    let ask = |who: &str, citizen: &str| ask(&rig, who, citizen, "safeguarding", &evidence);
+    let ask = |who: &str, citizen: &str| ask(&rig, who, (citizen, "safeguarding"), &evidence);
     let asked = rig.registry.asked();
     for _ in 0..2 {
         let alone = ask(OFFICERS[0], &elder.citizen);
