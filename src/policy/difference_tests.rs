@@ -99,9 +99,11 @@ fn special_values_have_a_line_of_their_own_where_they_change_otherwise() {
     let but = format!("{never}\nunless {{ principal in Kind::\"community\" }}");
     let law = "kinds   = [\"care-institution\", \"civil-affairs\", \"community\", \"hotline\"]\n\
                classes = [\"reproductive\"]";
+    let history = "clause = \"WORKFLOWS section 5: reproductive history\"\n";
     let found = lines(
         &[
             ("never.cedar", never, &but),
+            ("special.toml", &format!("{history}level  = 5\n"), history),
             ("laws.toml", law, "kinds = [\"civil-affairs\"]\nclasses = [\"reproductive\"]"),
         ],
         &[],

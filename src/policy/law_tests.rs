@@ -43,7 +43,8 @@ fn a_pack_that_breaks_a_law_does_not_load_and_says_by_which_rule() {
          at most withheld is lawful",
         "AIDS regulation article 39",
     ];
-    check(&[(path, from, &to), listed, lifted], Err(told));
+    let level = ("never.cedar", "resource.level >= 5", "resource.level >= 6");
+    check(&[(path, from, &to), listed, lifted, level], Err(told));
     // What no law speaks of is for the examples.
     let example = (
         "civil-affairs.examples.toml",

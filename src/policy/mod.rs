@@ -115,8 +115,10 @@ impl PolicySet {
         let (departments, events) =
             both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
         let statistics = Statistics::load(files, catalogue, &purposes)?;
-        let (treatments, special) =
-            both(treatment::Treatments::load(files, catalogue), special::Special::load(files))?;
+        let (treatments, special) = both(
+            treatment::Treatments::load(files, catalogue),
+            special::Special::load(files, catalogue),
+        )?;
         let relations = relation::Relations::load(files, catalogue)?;
         let lists = Lists {
             catalogue,

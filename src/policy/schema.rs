@@ -138,7 +138,8 @@ pub(super) fn entities(types: &Types, lists: Lists<'_>) -> Result<Entities, Stri
     let variants: Vec<Option<Class>> = std::iter::once(None).chain(special).collect();
     for element in lists.catalogue.iter() {
         for variant in &variants {
-            let level = RestrictedExpression::new_long(i64::from(element.level));
+            let raised = variant.map_or(0, |class| lists.special.level(class));
+            let level = RestrictedExpression::new_long(i64::from(element.level.max(raised)));
             let attributes = HashMap::from([("level".to_owned(), level)]);
             let under = variant.iter().chain([&element.class]);
             let parents = under.map(|class| uid(&types.class, class.as_str())).collect();

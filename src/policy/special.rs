@@ -7,6 +7,10 @@
 //!
 //! The top group is marked value by value: a note must not hide the conclusion
 //! beside it, for then its absence would tell.
+//!
+//! What its source marks as confidential (`marks`) is special too: the group the mark stands in,
+//! or the whole record. A special class may raise the `level` of whatever it holds. One that no
+//! rule speaks of withholds nothing by itself: it is there for people to refuse (`consents.toml`).
 
 use std::collections::HashMap;
 
@@ -14,17 +18,20 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::page::Page;
-use crate::vocabulary::{Class, Diagnostic, Files, Record, Value};
+use crate::vocabulary::record::Group;
+use crate::vocabulary::{Catalogue, Class, Diagnostic, ElementId, Field, Files, Record, Value};
 
 /// Where the list stands.
 pub(super) const PATH: &str = "special.toml";
+/// How many characters of a code must be named.
+const CODE_MIN: usize = 3;
 
-/// How many special classes there may be, so that a set of them fits a byte.
-const CLASSES_MAX: usize = 8;
+/// How many special classes there may be, so that a set of them fits a word.
+const CLASSES_MAX: usize = 16;
 
 /// A set of special classes, one bit each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Marks(pub(super) u8);
+pub(super) struct Marks(pub(super) u16);
 
 impl Marks {
     pub(super) const fn with(self, other: Self) -> Self {
@@ -36,12 +43,43 @@ impl Marks {
 #[derive(Debug, Clone, Default)]
 pub struct Special {
     classes: Vec<Class>,
+    /// The least level of what each class holds.
+    levels: Vec<u8>,
+    /// Elements by which a source marks something as confidential.
+    signs: HashMap<ElementId, Vec<Sign>>,
+    /// Codes of drugs and tests, whole or as far as they go, in capitals.
+    codes: Vec<(String, Whole, Marks)>,
     /// Three-character category ranges of ICD-10, both ends included.
     ranges: Vec<(String, String, Marks)>,
     /// Words by their first character, in capitals.
     words: HashMap<char, Vec<(Vec<char>, Marks)>>,
     /// Which characters begin a word, one bit each.
     starts: Starts,
+}
+
+/// A mark of a source's own.
+#[derive(Debug, Clone)]
+struct Sign {
+    is: Vec<String>,
+    reach: Reach,
+    marks: Marks,
+}
+
+/// How far such a mark reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Reach {
+    /// What stands in the same group or below it.
+    Group,
+    /// All of the record.
+    Record,
+}
+
+/// Whether a code must be the same, or begin so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    No,
+    Yes,
 }
 
 /// A set of characters that answers in a step: every character of every text is asked for.
@@ -87,24 +125,66 @@ pub(super) struct SpecialRow {
     pub(super) class: Spanned<String>,
     #[allow(dead_code, reason = "for the reader of the file")]
     clause: String,
+    level: Option<u8>,
+    #[serde(default)]
     pub(super) icd10: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(super) words: Vec<Spanned<String>>,
+    /// Codes of drugs and tests (ATC, LOINC), in whatever field; `N05A*` is all that begin so.
+    #[serde(default)]
+    pub(super) codes: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) marks: Vec<Spanned<SignRow>>,
+}
+
+/// What a source marks itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignRow {
+    pub(super) element: String,
+    pub(super) is: Vec<String>,
+    reach: Reach,
 }
 
 impl Special {
     /// Reads `special.toml`.
-    pub(super) fn load(files: &Files) -> Result<Self, Vec<Diagnostic>> {
+    pub(super) fn load(files: &Files, catalogue: &Catalogue) -> Result<Self, Vec<Diagnostic>> {
         let (mut page, file) =
             Page::open::<SpecialFile>(files, PATH).map_err(|fault| vec![fault])?;
         let mut found = Self::default();
         for row in file.special {
             let Some(class) = page.name(&row.class, Class::parse) else { continue };
             if found.classes.len() == CLASSES_MAX {
-                page.fault(row.class.span().start, "there are at most 8 special classes");
+                let message = format!("there are at most {CLASSES_MAX} special classes");
+                page.fault(row.class.span().start, message);
                 break;
             }
             let marks = Marks(1 << found.classes.len());
             found.classes.push(class);
+            found.levels.push(row.level.unwrap_or(0));
+            if row.level.is_some_and(|level| !(1..=5).contains(&level)) {
+                page.fault(row.class.span().start, "a level is 1 to 5");
+            }
+            for sign in row.marks {
+                let known = ElementId::parse(&sign.get_ref().element).ok();
+                match known.filter(|id| catalogue.get(*id).is_some()) {
+                    Some(id) => {
+                        let SignRow { is, reach, .. } = sign.into_inner();
+                        found.signs.entry(id).or_default().push(Sign { is, reach, marks });
+                    }
+                    None => page.fault(sign.span().start, "the catalogue has no such element"),
+                }
+            }
+            for code in &row.codes {
+                let (stem, whole) = match code.get_ref().strip_suffix('*') {
+                    Some(stem) => (stem, Whole::No),
+                    None => (code.get_ref().as_str(), Whole::Yes),
+                };
+                if stem.len() < CODE_MIN {
+                    page.fault(code.span().start, "so short a code is of everything");
+                }
+                found.codes.push((stem.to_ascii_uppercase(), whole, marks));
+            }
             for range in &row.icd10 {
                 match icd10_range(range.get_ref()) {
                     Some((first, last)) => found.ranges.push((first, last, marks)),
@@ -137,16 +217,31 @@ impl Special {
         classes.filter(move |(index, _)| marks.0 & (1 << index) != 0).map(|(_, class)| *class)
     }
 
-    /// The marks of every group of a record, by index; the top group has none.
+    /// The least level of what a class holds.
+    pub(super) fn level(&self, class: Class) -> u8 {
+        let place = self.classes.iter().position(|known| *known == class);
+        place.and_then(|place| self.levels.get(place)).copied().unwrap_or(0)
+    }
+
+    /// The marks of every group of a record, by index; the top group has those alone that its
+    /// source made.
     pub(super) fn mark(&self, record: &Record) -> Vec<Marks> {
         let mut marks: Vec<Marks> = Vec::with_capacity(record.groups.len());
+        let signed = |group: &Group, reach| {
+            let signs = group.fields.iter().map(|field| self.sign(field, reach));
+            signs.fold(Marks::default(), Marks::with)
+        };
+        let all = record.groups.iter().map(|group| signed(group, Reach::Record));
+        let all = all.fold(Marks::default(), Marks::with);
         for (index, group) in record.groups.iter().enumerate() {
+            let signed = all.with(signed(group, Reach::Group));
             let above = group.parent.and_then(|parent| usize::try_from(parent).ok());
             let inherited = above.and_then(|parent| marks.get(parent)).copied();
             let own = group.fields.iter().map(|field| self.mark_value(&field.value));
             marks.push(match index {
-                0 => Marks::default(),
-                _ => own.fold(inherited.unwrap_or_default(), Marks::with),
+                0 => signed,
+                // The top group's words are its own; what its source marked holds below too.
+                _ => own.fold(inherited.unwrap_or_default().with(signed), Marks::with),
             });
         }
         marks
@@ -178,12 +273,37 @@ impl Special {
         }
     }
 
+    /// What a source says of its own record by a field.
+    fn sign(&self, field: &Field, reach: Reach) -> Marks {
+        let signs = self.signs.get(&field.element).into_iter().flatten();
+        let signs = signs.filter(|sign| sign.reach == reach);
+        let holds = |sign: &&Sign| {
+            let is = |text: &str| sign.is.iter().any(|word| word == text);
+            match &field.value {
+                Value::Boolean(yes) => is(if *yes { "true" } else { "false" }),
+                Value::Code(coding) => {
+                    let original = coding.original.as_ref().map(|one| one.code.as_str());
+                    coding.code.as_deref().into_iter().chain(original).any(is)
+                }
+                Value::Text(text) => is(text.trim()),
+                _ => false,
+            }
+        };
+        signs.filter(holds).fold(Marks::default(), |all, sign| all.with(sign.marks))
+    }
+
     fn mark_code(&self, code: &str) -> Marks {
-        let Some(category) = icd10_category(code) else { return Marks::default() };
+        let spelled = code.trim().to_ascii_uppercase();
+        let named = self.codes.iter().filter(|(stem, whole, _)| match whole {
+            Whole::Yes => spelled == *stem,
+            Whole::No => spelled.starts_with(stem.as_str()),
+        });
+        let named = named.fold(Marks::default(), |all, (_, _, more)| all.with(*more));
+        let Some(category) = icd10_category(code) else { return named };
         self.ranges
             .iter()
             .filter(|(first, last, _)| *first <= category && category <= *last)
-            .fold(Marks::default(), |marks, (_, _, more)| marks.with(*more))
+            .fold(named, |marks, (_, _, more)| marks.with(*more))
     }
 
     fn mark_text(&self, text: &str) -> Marks {

@@ -6,7 +6,16 @@ use crate::vocabulary::{Coding, Dataset, ElementId, GroupName, Record, Source, V
 
 /// The special classes of a value, by name.
 fn classes(marks: super::special::Marks, set: &super::PolicySet) -> Vec<&'static str> {
-    let names = ["protected-infection", "mental", "reproductive"];
+    let names = [
+        "protected-infection",
+        "mental",
+        "reproductive",
+        "source-restricted",
+        "tumour",
+        "hepatitis",
+        "tuberculosis",
+        "diabetes",
+    ];
     let special = set.shared.special.classes();
     assert_eq!(special.iter().map(ToString::to_string).collect::<Vec<_>>(), names);
     let bits = names.into_iter().enumerate().filter(|(index, _)| marks.0 & (1 << index) != 0);
@@ -31,7 +40,14 @@ fn a_value_is_special_by_its_code_or_its_words() {
     check(code("F03"), &["mental"]);
     check(code("O80"), &["reproductive"]);
     check(code("I10.x05"), &[]);
-    check(code("B19.9"), &[]);
+    check(code("B19.9"), &["hepatitis"]);
+    // Drugs and tests by their codes: olanzapine, a combination against HIV, an HIV test.
+    check(code("N05AH03"), &["mental"]);
+    check(code("j05ar20"), &["protected-infection"]);
+    check(code("7918-6"), &["protected-infection"]);
+    check(code("17918-6"), &[]);
+    check(code("4548-4"), &["diabetes"]);
+    check(code("C09AA02"), &[]);
     check(code("F"), &[]);
     check(text("梅毒螺旋体抗体（TPPA）"), &["protected-infection"]);
     check(text("hiv-1 抗体初筛"), &["protected-infection"]);
@@ -68,4 +84,28 @@ fn a_special_value_marks_its_group_and_what_stands_below_it() {
     let marks = set.shared.special.mark(&record);
     let found: Vec<_> = marks.into_iter().map(|marks| classes(marks, set).len()).collect();
     assert_eq!(found, [0, 1, 1, 0]);
+}
+
+/// What its source marks as confidential is so as far as the mark reaches.
+#[test]
+fn a_mark_of_the_source_reaches_its_group_or_the_whole_record() {
+    let set = shipped();
+    let reached = |groups: Vec<(&str, Vec<(&str, Value)>)>| {
+        let record = super::tests::record(("admission", "hospital-a"), "20260101", groups);
+        let marks = set.shared.special.mark(&record);
+        let restricted = |marks| classes(marks, set).contains(&"source-restricted");
+        marks.into_iter().map(restricted).collect::<Vec<_>>()
+    };
+    let yes = || Value::Boolean(true);
+    let plain = || ("diagnosis", vec![("DE05.01.024.00", code("I10"))]);
+    let marked = || ("diagnosis", vec![("MZ.diagnosis.confidential", yes())]);
+    assert_eq!(reached(vec![("record", vec![]), plain(), marked()]), [false, false, true]);
+    let protected = vec![("MZ.encounter.protected", yes())];
+    assert_eq!(reached(vec![("record", protected), plain()]), [true, true]);
+    let open = vec![("MZ.encounter.protected", Value::Boolean(false))];
+    assert_eq!(reached(vec![("record", open), plain()]), [false, false]);
+    let document = vec![("MZ.document.confidentiality", code("R"))];
+    assert_eq!(reached(vec![("record", vec![]), ("document", document), plain()]), [true; 3]);
+    let usual = vec![("MZ.document.confidentiality", code("N"))];
+    assert_eq!(reached(vec![("record", usual), plain()]), [false, false]);
 }

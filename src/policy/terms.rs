@@ -125,8 +125,13 @@ fn closing(side: Side<'_>) -> BTreeSet<String> {
     let special = Page::open::<SpecialFile>(side.files, super::special::PATH);
     for row in special.map(|(_, file)| file.special).unwrap_or_default() {
         let class = row.class.get_ref();
-        let signs = row.icd10.iter().chain(&row.words);
+        let signs = row.icd10.iter().chain(&row.words).chain(&row.codes);
         found.extend(signs.map(|sign| format!("special.toml {class} {}", sign.get_ref())));
+        let marks = row.marks.iter().map(|mark| mark.get_ref());
+        found
+            .extend(marks.map(|mark| {
+                format!("special.toml {class} {} {}", mark.element, mark.is.join(" "))
+            }));
     }
     found
 }

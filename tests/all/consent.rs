@@ -148,6 +148,47 @@ fn a_consent_is_followed_as_far_as_it_goes() {
     check("a refusal that is over", &[plain, deny(json!({ "until": "2020-12-31" }))], [true; 3]);
 }
 
+/// Who refuses one condition refuses the drug that gives it away, and nothing else.
+#[test]
+fn one_condition_may_be_refused_with_what_gives_it_away() {
+    let rig = Rig::shared();
+    let resident = Resident::new();
+    let mut message = Message::new("A01", &resident);
+    message.segments.push("DG1|1||J44.100^慢性阻塞性肺病^I10||20261001|A".to_owned());
+    message.segments.push("DG1|2||E11.900^2型糖尿病^I10||20261001|A".to_owned());
+    let reply = rig.mllp().exchange(&message.bytes()).unwrap();
+    assert_eq!(field(&reply, "MSA-1"), "AA");
+    let medicines = json!({ "dataset": "medication", "person": { "citizenId": resident.citizen },
+        "medications": [{ "name": "盐酸二甲双胍片" }, { "name": "氨氯地平片" }] });
+    rig.platform.knows(&resident.citizen, vec![medicines]);
+    rig.consents(&resident.citizen);
+    let shown = || ask(&rig, DOCTOR, &resident, "institution-admission").json().to_string();
+    let words = ["J44.100", "E11.900", "二甲双胍", "氨氯地平"];
+    assert!(words.iter().all(|word| shown().contains(word)), "{}", shown());
+    let refusal = json!({ "consent": "JJ-1", "decision": "deny", "categories": ["diabetes"],
+        "notice": null });
+    assert_eq!(rig.says(&resident.citizen, refusal)["state"], "kept");
+    let seen = words.map(|word| shown().contains(word));
+    assert_eq!(seen, [true, false, false, true], "{}", shown());
+}
+
+/// What the hospital itself marks as protected is for who treats the elder.
+#[test]
+fn a_visit_its_hospital_protects_is_told_to_no_care_home() {
+    let rig = Rig::shared();
+    let (open, protected) = (Resident::new(), Resident::new());
+    for (resident, mark) in [(&open, "N"), (&protected, "Y")] {
+        let mut message = Message::new("A01", resident);
+        message.segments.push(format!("PV2|{}{mark}", "|".repeat(21)));
+        message.segments.push("DG1|1||J44.100^慢性阻塞性肺病^I10||20261001|A".to_owned());
+        let reply = rig.mllp().exchange(&message.bytes()).unwrap();
+        assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+        rig.consents(&resident.citizen);
+    }
+    let told = |resident| told(&ask(&rig, DOCTOR, resident, "institution-admission"));
+    assert_eq!((told(&open).is_empty(), told(&protected).is_empty()), (false, true));
+}
+
 #[test]
 fn what_would_not_be_followed_is_refused_by_place() {
     let rig = Rig::shared();
