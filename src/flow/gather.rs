@@ -100,13 +100,16 @@ impl Gateway {
         resident: &Resident,
     ) -> Result<Gathered, Refused> {
         let terms = admission.terms();
-        let mut gathered = Gathered::new(turn, vec![self.ask_store(turn, resident).await]);
+        let mut gathered =
+            Gathered::new(turn, vec![self.ask_store(turn, admission, resident).await]);
         let scope = admission.towards(&gathered.records(), gathered.at);
         if !scope.lacks_consent() {
             let upstreams = self.upstreams.load_full();
             let asked = terms.upstreams.iter().map(async |name| {
                 match upstreams.iter().find(|upstream| upstream.name() == *name) {
-                    Some(upstream) => self.ask_upstream(turn, upstream, resident).await,
+                    Some(upstream) => {
+                        self.ask_upstream(turn, (admission, upstream), resident).await
+                    }
                     // The purpose needs what nobody configured: as good as down.
                     None => (*name, Fetched::unavailable()),
                 }
@@ -127,9 +130,10 @@ impl Gateway {
     pub(super) async fn gather_own(
         &self,
         turn: &Turn,
+        admission: &Admission,
         resident: &Resident,
     ) -> Result<Gathered, Refused> {
-        let own = self.ask_store(turn, resident).await;
+        let own = self.ask_store(turn, admission, resident).await;
         match own.1.state {
             Freshness::Unavailable => Err(Fault::Unavailable.into()),
             Freshness::Cached | Freshness::Fresh | Freshness::Stale => {
@@ -156,32 +160,43 @@ impl Gateway {
     }
 
     /// What the own store has of a person of the index.
-    pub(super) async fn ask_person(&self, turn: &Turn, person: PersonId) -> Fetched {
+    pub(super) async fn ask_person(
+        &self,
+        turn: &Turn,
+        admission: &Admission,
+        person: PersonId,
+    ) -> Fetched {
         let load = async || {
             let read = self.store.records(person, RECORDS_MAX).await;
             read.inspect_err(|error| {
                 tracing::error!(error.kind = %error, "own records cannot be read");
             })
         };
-        self.cache.get((OWN, Subject::Person(person)), turn.at_ms, load).await
+        let key = (admission.department(), OWN, Subject::Person(person));
+        self.cache.get(key, turn.at_ms, load).await
     }
 
-    async fn ask_store(&self, turn: &Turn, resident: &Resident) -> (Source, Fetched) {
+    async fn ask_store(
+        &self,
+        turn: &Turn,
+        admission: &Admission,
+        resident: &Resident,
+    ) -> (Source, Fetched) {
         let Some(person) = resident.person else {
             let nothing = async || Ok::<_, StoreError>(Records::new());
-            let subject = Subject::Token(resident.token);
-            return (OWN, self.cache.get((OWN, subject), turn.at_ms, nothing).await);
+            let key = (admission.department(), OWN, Subject::Token(resident.token));
+            return (OWN, self.cache.get(key, turn.at_ms, nothing).await);
         };
-        (OWN, self.ask_person(turn, person).await)
+        (OWN, self.ask_person(turn, admission, person).await)
     }
 
     async fn ask_upstream(
         &self,
         turn: &Turn,
-        upstream: &Arc<Upstream>,
+        (admission, upstream): (&Admission, &Arc<Upstream>),
         resident: &Resident,
     ) -> (Source, Fetched) {
-        let key = (upstream.name(), Subject::Token(resident.token));
+        let key = (admission.department(), upstream.name(), Subject::Token(resident.token));
         let load = async || {
             let found = self.look_up(turn, upstream, resident).await;
             if let Err(error) = &found {

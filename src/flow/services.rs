@@ -209,7 +209,7 @@ impl Gateway {
         // What somebody said and who treats him stands in his other records.
         let scope = match person {
             Some(person) => {
-                let all = self.own_records(turn, person).await?;
+                let all = self.own_records(turn, &admission, person).await?;
                 let all: Vec<_> = all.iter().map(of).collect();
                 admission.towards(&all, turn.at_ms / 1000)
             }

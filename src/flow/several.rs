@@ -42,7 +42,7 @@ impl Gateway {
         let mut entries = Vec::with_capacity(fit.len());
         for (likeness, Candidate { resident, .. }) in fit {
             self.may_answer(turn, admission, &resident).await?;
-            let gathered = self.gather_own(turn, &resident).await?;
+            let gathered = self.gather_own(turn, admission, &resident).await?;
             let records = gathered.records();
             let scope = admission.towards(&records, turn.at_ms / 1000);
             let release = policy::decide(&scope, wanted, &records, &self.keys);

@@ -68,7 +68,7 @@ impl Gateway {
         }
         let mut found = Vec::new();
         for alike in self.store.alike(who.clone()).await?.into_iter().take(CANDIDATES_MAX) {
-            let records = self.own_records(turn, alike.person).await?;
+            let records = self.own_records(turn, admission, alike.person).await?;
             let said: Vec<_> = records.iter().map(of).collect();
             let scope = admission.towards(&said, turn.at_ms / 1000);
             let others = self.seen(&scope, &open, &said);
@@ -93,9 +93,10 @@ impl Gateway {
     pub(super) async fn own_records(
         &self,
         turn: &Turn,
+        admission: &Admission,
         person: PersonId,
     ) -> Result<Arc<Records>, Refused> {
-        let own = self.ask_person(turn, person).await;
+        let own = self.ask_person(turn, admission, person).await;
         match own.state {
             Freshness::Unavailable => Err(Fault::Unavailable.into()),
             Freshness::Cached | Freshness::Fresh | Freshness::Stale => Ok(own.records),

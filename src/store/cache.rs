@@ -1,9 +1,11 @@
 //! 查询缓存, the look-up cache: what a source said about a person, unfiltered.
 //!
 //! Filtering happens on every hit, under the asker's own scope, and not here. Need
-//! not survive a crash. Three promises:
+//! not survive a crash. Four promises:
 //!
-//! - One flight for each source and person: who asks meanwhile waits for it.
+//! - A copy is its department's own: from how fast an answer comes nobody learns whom another
+//!   department has asked about.
+//! - One flight for each department, source and person: who asks meanwhile waits for it.
 //! - What was loaded before an invalidation is not served after it, also if the load
 //!   was under way: every copy bears the generation read before its load began.
 //!   (moka alone loses an invalidation during a load.)
@@ -22,7 +24,7 @@ use moka::future::Cache as Moka;
 use serde::Deserialize;
 
 use crate::identity::Subject;
-use crate::vocabulary::{Field, Freshness, Group, Record, Source, Value};
+use crate::vocabulary::{Department, Field, Freshness, Group, Record, Source, Value};
 
 /// Settings of the cache.
 #[derive(Debug, Clone, Deserialize)]
@@ -91,7 +93,8 @@ struct Copy {
     bytes: u32,
 }
 
-type Key = (Source, Subject);
+/// For whom, of which source, about whom.
+pub type Key = (Department, Source, Subject);
 
 /// Persons share generations: an invalidation of one may cost another a reload.
 const STRIPES: usize = 4096;
@@ -148,7 +151,7 @@ impl Cache {
     ///
     /// `now_ms` is the time of the question. An error of `load` is not told apart here;
     /// whoever loads has seen it.
-    pub async fn get<F, L, E>(&self, key: (Source, Subject), now_ms: i64, load: F) -> Fetched
+    pub async fn get<F, L, E>(&self, key: Key, now_ms: i64, load: F) -> Fetched
     where
         F: Fn() -> L + Send + Sync,
         L: Future<Output = Result<Records, E>> + Send,
@@ -168,7 +171,7 @@ impl Cache {
                 })
                 .await;
             let (own, copy) = (entry.is_fresh(), entry.into_value());
-            if copy.stamp == self.generation(key.1) || tries == TRIES_MAX {
+            if copy.stamp == self.generation(key.2) || tries == TRIES_MAX {
                 return self.answer(&copy, now_ms, own);
             }
             tries += 1;
@@ -214,7 +217,7 @@ impl Cache {
         L: Future<Output = Result<Records, E>> + Send,
         E: Send,
     {
-        let stamp = self.generation(key.1);
+        let stamp = self.generation(key.2);
         if let Ok(records) = load().await {
             let bytes = weigh(&records);
             let records = Arc::new(records);
@@ -234,7 +237,7 @@ impl Cache {
 
     /// Whether a copy may be given without asking the source.
     fn is_good(&self, key: &Key, copy: &Copy, now_ms: i64) -> bool {
-        if copy.stamp != self.generation(key.1) {
+        if copy.stamp != self.generation(key.2) {
             return false;
         }
         if let Some(failed_at_ms) = copy.failed_at_ms {
@@ -243,7 +246,7 @@ impl Cache {
         let seconds = if copy.records.is_empty() {
             self.settings.empty_seconds
         } else {
-            self.settings.sources.get(&key.0).copied().unwrap_or(self.settings.seconds)
+            self.settings.sources.get(&key.1).copied().unwrap_or(self.settings.seconds)
         };
         copy.loaded_at_ms.is_some_and(|at| within(at, now_ms, seconds.saturating_mul(1000)))
     }

@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::oneshot;
 
-use super::super::cache::{Cache, Fetched, Records, Settings};
+use super::super::cache::{Cache, Fetched, Key, Records, Settings};
 use super::{keep, local, open, record, source};
 use crate::identity::{PersonId, Subject};
-use crate::vocabulary::{Freshness, Source, Value};
+use crate::vocabulary::{Department, Freshness, Value};
 
 const PERSON: Subject = Subject::Person(PersonId(1));
 
-fn key() -> (Source, Subject) {
-    (source("registry"), PERSON)
+const DESK: Department = Department::fixed("hotline");
+
+fn key() -> Key {
+    (DESK, source("registry"), PERSON)
 }
 
 fn cache() -> Cache {
@@ -64,7 +66,7 @@ fn upstream() -> Upstream {
 #[tokio::test]
 async fn an_answer_is_good_for_the_time_its_source_has() {
     let (cache, upstream) = (cache(), upstream());
-    for (key, lives_ms) in [(key(), 100_000), ((source("slow"), PERSON), 1_000_000)] {
+    for (key, lives_ms) in [(key(), 100_000), ((DESK, source("slow"), PERSON), 1_000_000)] {
         let before = upstream.loads();
         for (now, state, loads) in [
             (0, Freshness::Fresh, 1),
@@ -142,7 +144,7 @@ async fn what_was_invalidated_is_no_stand_in() {
 #[tokio::test]
 async fn an_invalidation_reaches_its_person_and_all_reach_all() {
     let (cache, upstream) = (cache(), upstream());
-    let other = (source("registry"), Subject::Person(PersonId(2)));
+    let other = (DESK, source("registry"), Subject::Person(PersonId(2)));
     for key in [key(), other] {
         cache.get(key, 0, || upstream.load()).await;
     }
@@ -253,7 +255,7 @@ async fn memory_is_bounded_by_bytes() {
     for person in 0..200 {
         let text = "x".repeat(5_000);
         let load = || async { Ok::<_, ()>(vec![(record(&text), 0)]) };
-        cache.get((source("registry"), Subject::Person(PersonId(person))), 0, load).await;
+        cache.get((DESK, source("registry"), Subject::Person(PersonId(person))), 0, load).await;
     }
     cache.settle().await;
     let (copies, bytes) = (cache.reading().entries, cache.reading().bytes);
@@ -264,12 +266,27 @@ async fn memory_is_bounded_by_bytes() {
 async fn the_own_store_is_a_source_like_any_other() {
     let folder = tempfile::tempdir().unwrap();
     let (store, cache) = (open(&folder), cache());
-    let own = (source("gateway"), PERSON);
+    let own = (DESK, source("gateway"), PERSON);
     for (text, all) in [("a", "a"), ("b", "ba")] {
         for person in keep(&store, text, vec![local(1)]).await.persons {
             cache.invalidate(Subject::Person(person));
         }
         let fetched = cache.get(own, 0, || store.records(PersonId(1), 10)).await;
         assert_eq!(told(&fetched), (Freshness::Fresh, all.to_owned()));
+    }
+}
+
+/// How fast an answer comes does not tell whom another department has asked about.
+#[tokio::test]
+async fn a_copy_is_its_departments_own_and_an_invalidation_reaches_every_ones() {
+    let (cache, upstream) = (cache(), upstream());
+    let other = (Department::fixed("care-home"), source("registry"), PERSON);
+    cache.get(key(), 0, || upstream.load()).await;
+    assert_eq!(cache.get(other, 1, || upstream.load()).await.state, Freshness::Fresh);
+    assert_eq!(upstream.loads(), 2);
+    assert_eq!(cache.get(other, 2, || upstream.load()).await.state, Freshness::Cached);
+    cache.invalidate(PERSON);
+    for key in [key(), other] {
+        assert_eq!(cache.get(key, 3, || upstream.load()).await.state, Freshness::Fresh);
     }
 }
