@@ -73,6 +73,9 @@ pub(super) fn treat(
         (Treatment::Icd10Category, Value::Code(coding)) => {
             Value::Code(bare(coding.code.as_deref().and_then(category)?))
         }
+        (Treatment::Icd10Chapter, Value::Code(coding)) => {
+            Value::Code(chapter(coding.code.as_deref()?)?)
+        }
         (Treatment::Mask, Value::Identifier(identifier)) => {
             Value::Identifier(mask_identifier(identifier)?)
         }
@@ -81,12 +84,14 @@ pub(super) fn treat(
         }
         (Treatment::Month, Value::Date(date)) => Value::Date(date.truncated(6)),
         (Treatment::Parent, Value::Code(coding)) => Value::Code(parent(coding, around)?),
+        (Treatment::Round, Value::Quantity(quantity)) => Value::Quantity(rounded(quantity)?),
         (Treatment::Surname, Value::Name(name)) => {
             Value::Name(Composite::line(surname(&name.text)?))
         }
         (Treatment::Surname, Value::Person(person)) => {
             Value::Person(Composite::line(surname(named_person(person)?)?))
         }
+        (Treatment::TopCode, Value::Quantity(quantity)) => Value::Quantity(top(quantity)?),
         (Treatment::Year, Value::Date(date)) => Value::Date(date.truncated(4)),
         _ => return None,
     };
@@ -127,6 +132,65 @@ fn decade(quantity: &Quantity) -> Option<Quantity> {
         comparator: Some(">=".to_owned()),
         unit: quantity.unit.clone(),
     })
+}
+
+/// To the nearest five; a number that is compared already is no number.
+fn rounded(quantity: &Quantity) -> Option<Quantity> {
+    let plain = quantity.comparator.is_none().then(|| quantity.number())?;
+    let number = plain.filter(|number| (0.0..100_000.0).contains(number))?;
+    let number = format!("{:.0}", (number / 5.0).round() * 5.0);
+    Some(Quantity { number, ..quantity.clone() })
+}
+
+/// Ninety and above is `>= 90`; below it stays.
+fn top(quantity: &Quantity) -> Option<Quantity> {
+    const TOP: f64 = 90.0;
+    let number = quantity.number()?;
+    match quantity.comparator.as_deref() {
+        None if number < TOP => Some(quantity.clone()),
+        None | Some(">=") if number >= TOP => Some(Quantity {
+            number: format!("{TOP:.0}"),
+            comparator: Some(">=".to_owned()),
+            unit: quantity.unit.clone(),
+        }),
+        _ => None,
+    }
+}
+
+/// ICD-10, the first and the last category of each chapter with its name.
+const CHAPTERS: [(&str, &str, &str); 22] = [
+    ("A00", "B99", "某些传染病和寄生虫病"),
+    ("C00", "D48", "肿瘤"),
+    ("D50", "D89", "血液及造血器官疾病和某些涉及免疫机制的疾患"),
+    ("E00", "E90", "内分泌、营养和代谢疾病"),
+    ("F00", "F99", "精神和行为障碍"),
+    ("G00", "G99", "神经系统疾病"),
+    ("H00", "H59", "眼和附器疾病"),
+    ("H60", "H95", "耳和乳突疾病"),
+    ("I00", "I99", "循环系统疾病"),
+    ("J00", "J99", "呼吸系统疾病"),
+    ("K00", "K93", "消化系统疾病"),
+    ("L00", "L99", "皮肤和皮下组织疾病"),
+    ("M00", "M99", "肌肉骨骼系统和结缔组织疾病"),
+    ("N00", "N99", "泌尿生殖系统疾病"),
+    ("O00", "O99", "妊娠、分娩和产褥期"),
+    ("P00", "P96", "起源于围生期的某些情况"),
+    ("Q00", "Q99", "先天性畸形、变形和染色体异常"),
+    ("R00", "R99", "症状、体征和临床与实验室异常所见，不可归类在他处者"),
+    ("S00", "T98", "损伤、中毒和外因的某些其他后果"),
+    ("U00", "U99", "用于特殊目的的编码"),
+    ("V01", "Y98", "疾病和死亡的外因"),
+    ("Z00", "Z99", "影响健康状态和与保健机构接触的因素"),
+];
+
+/// The chapter of a code as its range of categories; of a chapter itself the same.
+fn chapter(code: &str) -> Option<Coding> {
+    let first = code.split_once('-').map_or(code, |(first, _)| first);
+    let category = category(first)?;
+    let of = |(first, last, _): &&(&str, &str, &str)| (*first..=*last).contains(&category.as_str());
+    let (first, last, name) = CHAPTERS.iter().find(of)?;
+    let display = Some((*name).to_owned());
+    Some(Coding { display, ..bare(format!("{first}-{last}")) })
 }
 
 /// The name of a person; who came with a number alone has none.
@@ -375,6 +439,16 @@ mod tests {
         check(Treatment::Decade, number("many", None), None);
         check(Treatment::Icd10Category, code("I10.x05"), Some("I10"));
         check(Treatment::Icd10Category, code("高血压"), None);
+        check(Treatment::Icd10Chapter, code("I10.x05"), Some("I00-I99"));
+        check(Treatment::Icd10Chapter, code("D50"), Some("D50-D89"));
+        check(Treatment::Icd10Chapter, code("T98.3"), Some("S00-T98"));
+        check(Treatment::Icd10Chapter, code("D49"), None);
+        check(Treatment::Round, number("73", None), Some("75"));
+        check(Treatment::Round, number("72.4", None), Some("70"));
+        check(Treatment::Round, number("72", Some("<")), None);
+        check(Treatment::TopCode, number("89", None), Some("89"));
+        check(Treatment::TopCode, number("103", None), Some(">=90"));
+        check(Treatment::TopCode, number("103", Some("<")), None);
         check(Treatment::Parent, code("10101"), Some("1"));
         check(Treatment::Parent, code("1"), Some("1"));
         check(Treatment::Parent, code("9"), None);
@@ -422,15 +496,18 @@ mod tests {
         ]
     }
 
-    const COARSENING: [Treatment; 9] = [
+    const COARSENING: [Treatment; 12] = [
         Treatment::Day,
         Treatment::Decade,
         Treatment::District,
         Treatment::Icd10Category,
+        Treatment::Icd10Chapter,
         Treatment::Mask,
         Treatment::Month,
         Treatment::Parent,
+        Treatment::Round,
         Treatment::Surname,
+        Treatment::TopCode,
         Treatment::Year,
     ];
 

@@ -31,6 +31,8 @@ pub enum Treatment {
     District,
     /// An ICD-10 code as its three-character category, without its text.
     Icd10Category,
+    /// An ICD-10 code as its chapter.
+    Icd10Chapter,
     /// A number of a person, document or telephone, its middle masked.
     Mask,
     /// A date as its month.
@@ -41,8 +43,12 @@ pub enum Treatment {
     Present,
     /// A stand-in only this department can join with itself.
     Pseudonym,
+    /// A number to the nearest five.
+    Round,
     /// A name as its surname.
     Surname,
+    /// A number of ninety and above as that alone: the very old are few.
+    TopCode,
     /// A date as its year.
     Year,
 }
@@ -57,12 +63,15 @@ impl Treatment {
             Self::Decade => "decade",
             Self::District => "district",
             Self::Icd10Category => "icd10-category",
+            Self::Icd10Chapter => "icd10-chapter",
             Self::Mask => "mask",
             Self::Month => "month",
             Self::Parent => "parent",
             Self::Present => "present",
             Self::Pseudonym => "pseudonym",
+            Self::Round => "round",
             Self::Surname => "surname",
+            Self::TopCode => "top-code",
             Self::Year => "year",
         }
     }
@@ -73,9 +82,9 @@ impl Treatment {
         use ValueType as V;
         match self {
             Self::Keep | Self::Present => true,
-            Self::Decade => matches!(value, V::Quantity),
+            Self::Decade | Self::Round | Self::TopCode => matches!(value, V::Quantity),
             Self::District => matches!(value, V::Address),
-            Self::Icd10Category | Self::Parent => matches!(value, V::Code),
+            Self::Icd10Category | Self::Icd10Chapter | Self::Parent => matches!(value, V::Code),
             Self::Mask => matches!(value, V::Identifier | V::Telecom),
             Self::Day | Self::Month | Self::Year => matches!(value, V::Date),
             Self::Pseudonym => {

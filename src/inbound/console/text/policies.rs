@@ -99,6 +99,9 @@ texts! { PolicyText:
     treat_decade "十的区间" "the decade";
     treat_district "到区县" "the district";
     treat_icd10 "三位类目码" "the three-character category";
+    treat_icd10_chapter "疾病章" "the chapter";
+    treat_round "取整到五" "to the nearest five";
+    treat_top_code "九十及以上不再区分" "90 and above is that alone";
     treat_mask "中间遮盖" "its middle masked";
     treat_month "精确到月" "the month";
     treat_parent "上位代码" "the code above";
@@ -118,12 +121,15 @@ impl PolicyText {
             Treatment::Decade => self.treat_decade,
             Treatment::District => self.treat_district,
             Treatment::Icd10Category => self.treat_icd10,
+            Treatment::Icd10Chapter => self.treat_icd10_chapter,
             Treatment::Mask => self.treat_mask,
             Treatment::Month => self.treat_month,
             Treatment::Parent => self.treat_parent,
             Treatment::Present => self.treat_present,
             Treatment::Pseudonym => self.treat_pseudonym,
+            Treatment::Round => self.treat_round,
             Treatment::Surname => self.treat_surname,
+            Treatment::TopCode => self.treat_top_code,
             Treatment::Year => self.treat_year,
         }
     }
