@@ -232,7 +232,7 @@ fn an_edit_is_weighed_against_what_was_disclosed() {
         let question = serde_json::json!({
             "identifier": { "kind": "citizen-id", "value": resident.citizen },
             "purpose": "emergency-card",
-            "evidence": { "call": "CALL-1" },
+            "evidence": { "call": crate::rig::call() },
         });
         assert_eq!(rig.ask(AGENT, &question).status, 200);
     };
