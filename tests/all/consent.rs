@@ -4,6 +4,7 @@ use kangqiao_conformance::https::Reply;
 use serde_json::{Value, json};
 
 use crate::rig::message::{Message, Resident, field};
+use crate::rig::receiver::Receiver;
 use crate::rig::{CLERK, CLINIC, DOCTOR, HOME_CLERK, Rig, TLS_SENDER};
 
 /// An admitted resident with a diagnosis and an allergy, about whom the platform knows a medicine.
@@ -331,4 +332,58 @@ fn only_who_treats_somebody_opens_the_document() {
     let reply = rig.mllp().exchange(&Message::new("A11", &treated).bytes()).unwrap();
     assert_eq!(field(&reply, "MSA-1"), "AA");
     assert_eq!(opened(&treated), (there, true));
+}
+
+/// A notice that waits is decided when it leaves, by what the elder says then.
+#[test]
+fn a_notice_that_waits_follows_a_refusal() {
+    let port = crate::rig::free_port();
+    let rig = Rig::prepare(&format!(
+        r#"
+[[subscription]]
+name = "documents"
+department = "clinic"
+role = "doctor"
+purpose = "record-sharing"
+events = ["document"]
+url = "https://127.0.0.1:{port}/notices"
+tls = {{ authority = "certs/ca.pem", certificate = "certs/gateway.pem", key = "certs/gateway.key" }}
+wait_ms = 20
+wait_ms_max = 50
+open_ms = 100
+"#
+    ));
+    let receiver = Receiver::start(&rig.path().join("certs"), "platform", port);
+    rig.resume();
+    let (refuses, allows) = (Resident::new(), Resident::new());
+    let elders = [&refuses, &allows].map(|elder| {
+        json!({ "identifier": { "kind": "citizen-id", "value": elder.citizen },
+            "reference": elder.local })
+    });
+    let list = json!({ "subscription": "documents", "enrol": elders }).to_string();
+    let mut clinic = rig.https(CLINIC);
+    let reply = clinic.post("/v1/subscriptions", "application/json", list.as_bytes()).unwrap();
+    assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    receiver.answers(|_| 503);
+    for elder in [&refuses, &allows] {
+        let mut message = Message::new("T02", elder);
+        message.kind = "MDM^T02^MDM_T02".to_owned();
+        message.segments.push(format!(
+            "TXA|1|DS^出院小结|TX|20261103160000||||||||WD{}^EMR|||||LA",
+            elder.local
+        ));
+        message.segments.push("OBX|1|TX|11490-0^出院小结^LN||血压平稳||||||F".to_owned());
+        let reply = rig.mllp().exchange(&message.bytes()).unwrap();
+        assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+    }
+    crate::rig::until("both were tried", || (receiver.count() >= 2).then_some(()));
+    let refusal = json!({ "decision": "deny", "purposes": ["record-sharing"], "notice": null });
+    assert_eq!(rig.says(&refuses.citizen, refusal)["state"], "kept");
+    receiver.answers(|_| 204);
+    crate::rig::until("no notice waits", || {
+        (rig.stored("SELECT count(*) FROM outbox WHERE state = 0") == 0).then_some(())
+    });
+    let taken = receiver.taken();
+    let told: Vec<_> = taken.iter().map(|one| one["reference"].as_str().unwrap()).collect();
+    assert_eq!(told, [allows.local.as_str()]);
 }
