@@ -289,7 +289,9 @@ impl Standpoint {
         let ruled =
             |special, ruling: &Ruling| cell(special, ruling.ladder.clone(), ruling.rules.to_vec());
         let mut cells = vec![ruled(None, planned.ruling(Marks::default()))];
-        for (index, class) in self.plan.shared.special.classes().iter().enumerate() {
+        let special = &self.plan.shared.special;
+        let ruled_on = special.classes().iter().enumerate();
+        for (index, class) in ruled_on.filter(|(index, _)| special.is_ruled(*index)) {
             cells.push(ruled(Some(*class), planned.ruling(Marks(1 << index))));
         }
         cells

@@ -202,7 +202,10 @@ impl Plan {
                 plan.withheld.push(withheld(&element, &verdict, &plan.terms.remedy));
                 continue;
             }
-            let special = shared.special.classes().iter().map(|class| {
+            let special = shared.special.classes().iter().enumerate().map(|(index, class)| {
+                if !shared.special.is_ruled(index) {
+                    return ruling(shared, &element, verdict.clone());
+                }
                 let about = About { element: &element, special: Some(*class) };
                 let marked = rules.judge(asker, about);
                 ruling(shared, &element, verdict.clone().most_protective(marked))

@@ -9,8 +9,8 @@
 //! beside it, for then its absence would tell.
 //!
 //! What its source marks as confidential (`marks`) is special too: the group the mark stands in,
-//! or the whole record. A special class may raise the `level` of whatever it holds. One that no
-//! rule speaks of withholds nothing by itself: it is there for people to refuse (`consents.toml`).
+//! or the whole record. A special class may raise the `level` of whatever it holds. One that is
+//! `for_refusal` is asked no rule about: it is there for people to refuse (`consents.toml`).
 
 use std::collections::HashMap;
 
@@ -45,6 +45,8 @@ pub struct Special {
     classes: Vec<Class>,
     /// The least level of what each class holds.
     levels: Vec<u8>,
+    /// Classes that are there for people to refuse.
+    for_refusal: Marks,
     /// Elements by which a source marks something as confidential.
     signs: HashMap<ElementId, Vec<Sign>>,
     /// Codes of drugs and tests, whole or as far as they go, in capitals.
@@ -127,6 +129,8 @@ pub(super) struct SpecialRow {
     clause: String,
     level: Option<u8>,
     #[serde(default)]
+    for_refusal: bool,
+    #[serde(default)]
     pub(super) icd10: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) words: Vec<Spanned<String>>,
@@ -162,6 +166,9 @@ impl Special {
             let marks = Marks(1 << found.classes.len());
             found.classes.push(class);
             found.levels.push(row.level.unwrap_or(0));
+            if row.for_refusal {
+                found.for_refusal = found.for_refusal.with(marks);
+            }
             if row.level.is_some_and(|level| !(1..=5).contains(&level)) {
                 page.fault(row.class.span().start, "a level is 1 to 5");
             }
@@ -215,6 +222,11 @@ impl Special {
     pub(super) fn marked(&self, marks: Marks) -> impl Iterator<Item = Class> {
         let classes = self.classes.iter().enumerate();
         classes.filter(move |(index, _)| marks.0 & (1 << index) != 0).map(|(_, class)| *class)
+    }
+
+    /// Whether the rules are asked about the class in that place.
+    pub(super) const fn is_ruled(&self, index: usize) -> bool {
+        self.for_refusal.0 & (1 << index) == 0
     }
 
     /// The least level of what a class holds.

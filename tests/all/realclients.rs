@@ -74,6 +74,7 @@ fn a_foreign_soap_client_registers_merges_queries_stores_and_retrieves() {
     };
     let rig = Rig::shared();
     let resident = Resident::new();
+    rig.treats(&resident.citizen);
     let output = Command::new(clients.join("bin/python"))
         .arg(Path::new(ROOT).join("tests/all/rig/soap.py"))
         .arg(format!("https://127.0.0.1:{}", rig.ports.https))

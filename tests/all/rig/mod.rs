@@ -44,6 +44,8 @@ pub const WORKER: &str = "community-worker";
 pub const HOME: &str = "care-home-system";
 /// 社区卫生服务中心医师
 pub const CLINIC: &str = "clinic-doctor";
+/// 社区卫生服务中心的信息系统, the clinic's own system, which tells of its visits.
+const CLINIC_SYSTEM: &str = "clinic-system";
 /// 审计员, an auditor of the audit office.
 pub const AUDITOR: &str = "audit-office-auditor";
 
@@ -286,6 +288,16 @@ impl Rig {
         assert_eq!(kept["state"], "kept", "{kept}");
     }
 
+    /// The clinic tells of a visit: from then on its doctors treat somebody.
+    pub fn treats(&self, citizen: &str) {
+        let mut message = message::Message::new("A01", &message::Resident::new());
+        let number = message::unique();
+        message.segments[1] = format!("PID|1||{number}^^^CLINIC^MR~{citizen}^^^GA^NI");
+        let reply = self.mllps(CLINIC_SYSTEM).unwrap().exchange(&message.bytes()).unwrap();
+        let told = String::from_utf8_lossy(&reply).into_owned();
+        assert_eq!(message::field(&reply, "MSA-1"), "AA", "{told}");
+    }
+
     /// A page of the operation port.
     pub fn operation(&self, path: &str) -> Option<https::Reply> {
         https::Link::connect(&at(self.ports.operation), None).ok()?.get(path).ok()
@@ -416,7 +428,7 @@ fn certificates(folder: &Path) {
         let place = ["--dns", "localhost", "--ip", "127.0.0.1"];
         certs(&[&["issue", "--name", name, "--server", "--client"][..], &place].concat());
     }
-    let own = [TLS_SENDER, HOME, "stranger", "revoked"].map(str::to_owned);
+    let own = [TLS_SENDER, HOME, CLINIC_SYSTEM, "stranger", "revoked"].map(str::to_owned);
     for name in subjects().into_iter().chain(own) {
         certs(&["issue", "--name", &name]);
     }
@@ -466,6 +478,10 @@ certificate = "{TLS_SENDER}"
 [[sender]]
 name = "care-home"
 certificate = "{HOME}"
+
+[[sender]]
+name = "clinic"
+certificate = "{CLINIC_SYSTEM}"
 
 [[upstream]]
 name = "record-platform"
