@@ -36,6 +36,7 @@ pub mod tally;
 mod terms;
 mod treat;
 mod treatment;
+mod word;
 
 #[cfg(test)]
 mod choose_tests;
@@ -58,7 +59,7 @@ use rules::{Grounds, Rules};
 use schema::Lists;
 
 pub use choose::Gathered;
-pub use consent::{ConsentTerms, is_word};
+pub use consent::ConsentTerms;
 pub use coverage::Coverage;
 pub use department::{DepartmentRow, Departments, Grant};
 pub use difference::{Change, Difference, Form, Side, Term};
@@ -78,6 +79,7 @@ pub use scope::{Admission, Evidence, Refusal, RuleId, Scope, fixed};
 pub use statistic::{Dimension, Indicator, Statistics};
 pub use treat::Treated;
 pub use treatment::Treatment;
+pub use word::is_word;
 
 use crate::identity::Peer;
 use crate::vocabulary::{
@@ -253,7 +255,7 @@ impl PolicySet {
     /// What a record says of who may see what, in one line, for the ledger; not of which classes.
     #[must_use]
     pub fn said(&self, record: &Record) -> Option<String> {
-        consent::said(record)
+        word::said(record)
     }
 
     /// What is wrong with a record that is a person's word on who may see what, and where.

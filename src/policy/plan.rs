@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::consent::{Consents, Words};
+use super::consent::Consents;
 use super::department::{DepartmentRow, Departments, Grant};
 use super::purpose::{Authority, Bilingual, Naming, Purposes, Survivorship, Terms};
 use super::relation::Relations;
@@ -15,6 +15,7 @@ use super::rules::{About, Asker, Grounds, Rules, Verdict};
 use super::scope::{RuleId, fixed};
 use super::special::{Marks, Special};
 use super::treatment::{Treatment, Treatments};
+use super::word::Words;
 use crate::vocabulary::{
     Catalogue, Class, CodeTables, Element, ElementId, Record, Role, Source, Tier,
 };

@@ -1,10 +1,10 @@
-//! 关系, what ties a department to a person, read off the person's records: `policies/relations.toml`.
+//! 关系, what ties a department to a person, read off his records: `policies/relations.toml`.
 //!
 //! A row names the records that can show a relation (`datasets`) and by what they name the
 //! department: `by = "source"` (a sender that is itself, `sources` of `departments.toml`) or an
 //! element that holds one of its `institutions`. The newest of those records counts, if none of
-//! `ended_by` came after it: it must hold what `where` asks and be no older than `days`. So a relation ends when the records say so, and
-//! nobody has one by claiming it.
+//! `ended_by` came after it: it must hold what `where` asks and be no older than `days`. So a
+//! relation ends when the records say so, and nobody has one by claiming it.
 
 use serde::Deserialize;
 use toml::Spanned;

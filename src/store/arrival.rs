@@ -45,7 +45,8 @@ pub enum Change {
 }
 
 /// Writes the ledger entry of a change of identity, once the persons are known: the one
-/// that is now, then the one that was; or of what the one said of who may see what. May be called again if a commit fails.
+/// that is now, then the one that was; or of what the one said of who may see what. May be
+/// called again if a commit fails.
 pub type WriteEntry = Box<dyn Fn(Change, &[PersonId]) -> LedgerRow + Send>;
 
 /// What shall become of a message.

@@ -190,7 +190,8 @@ async fn texts(store: &Store, person: PersonId) -> Vec<String> {
 const WITHOUT_ENTRIES: &str = "
     DROP TABLE trait; DROP TABLE pair; DROP TABLE assertion; DROP TABLE proposal;
     DROP TABLE weights; DROP TABLE indexed; DROP TABLE outbox; DROP TABLE enrolment;
-    DROP TABLE generation; DROP TABLE moved; DROP TABLE opinion; DROP TABLE asked; DROP TABLE ticket;
+    DROP TABLE generation; DROP TABLE moved; DROP TABLE opinion; DROP TABLE asked;
+    DROP TABLE ticket;
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,

@@ -1,6 +1,7 @@
 //! A gateway of one's own for a test: the real binary, real sockets, real TLS, a folder that goes.
 
 pub mod message;
+mod person;
 pub mod receiver;
 pub mod upstream;
 
@@ -251,51 +252,6 @@ impl Rig {
     pub fn try_ask(&self, name: &str, body: &[u8]) -> std::io::Result<https::Reply> {
         let mut link = https::Link::connect(&at(self.ports.https), Some(&self.tls(name)))?;
         link.post("/v1/inquiries", "application/json", body)
-    }
-
-    /// What somebody allows or refuses, as the care home records it: the civil-affairs dataset
-    /// with these members beside the usual ones. What became of it.
-    pub fn says(&self, citizen: &str, more: serde_json::Value) -> serde_json::Value {
-        self.says_by(HOME, citizen, more)
-    }
-
-    /// The same, recorded by another sender.
-    pub fn says_by(
-        &self,
-        sender: &str,
-        citizen: &str,
-        more: serde_json::Value,
-    ) -> serde_json::Value {
-        let mut said = serde_json::json!({
-            "dataset": "privacy-consent", "person": { "citizenId": citizen },
-            "consent": "TY-1", "state": "active", "decision": "permit",
-            "purposes": ["institution-admission"], "notice": "2026-1", "grantor": "person",
-        });
-        for (key, value) in more.as_object().unwrap() {
-            match value.is_null() {
-                true => drop(said.as_object_mut().unwrap().remove(key)),
-                false => said[key] = value.clone(),
-            }
-        }
-        let media = "application/vnd.kangqiao.civil+json";
-        let body = said.to_string();
-        self.https(sender).post("/v1/messages", media, body.as_bytes()).unwrap().json()
-    }
-
-    /// Somebody consents to the admission check of the care home.
-    pub fn consents(&self, citizen: &str) {
-        let kept = self.says(citizen, serde_json::json!({}));
-        assert_eq!(kept["state"], "kept", "{kept}");
-    }
-
-    /// The clinic tells of a visit: from then on its doctors treat somebody.
-    pub fn treats(&self, citizen: &str) {
-        let mut message = message::Message::new("A01", &message::Resident::new());
-        let number = message::unique();
-        message.segments[1] = format!("PID|1||{number}^^^CLINIC^MR~{citizen}^^^GA^NI");
-        let reply = self.mllps(CLINIC_SYSTEM).unwrap().exchange(&message.bytes()).unwrap();
-        let told = String::from_utf8_lossy(&reply).into_owned();
-        assert_eq!(message::field(&reply, "MSA-1"), "AA", "{told}");
     }
 
     /// A page of the operation port.

@@ -1,6 +1,7 @@
 //! What a policy administrator is shown, and what becomes of what he says: [`Policing`].
 //!
-//! Nothing here is about any resident: what ties an asker to one is supposed, and that he allows it.
+//! Nothing here is about any resident: what ties an asker to one is supposed, and that he
+//! allows it.
 
 use super::{Asker, Named, Seen};
 use crate::policy::{Asking, Cell, Difference};
@@ -12,7 +13,8 @@ pub trait Policing: Send + Sync {
     /// Who was granted what.
     fn matrix(&self) -> Seen<'_, MatrixView>;
 
-    /// What one kind of asker gets, for each thing he may bring and be tied by; none if he was granted nothing.
+    /// What one kind of asker gets, for each thing he may bring and be tied by; none if he was
+    /// granted nothing.
     fn sheet<'a>(&'a self, asked: &'a Asking) -> Seen<'a, Vec<SheetView>>;
 
     /// Why an asker gets an element, or not.

@@ -1,0 +1,48 @@
+//! What the systems about a person say of him: what he allows, and who treats him.
+
+use serde_json::{Value, json};
+
+use super::message::{Message, Resident, field, unique};
+use super::{CLINIC_SYSTEM, HOME, Rig};
+
+impl Rig {
+    /// What somebody allows or refuses, as the care home records it: the civil-affairs dataset
+    /// with these members beside the usual ones. What became of it.
+    pub fn says(&self, citizen: &str, more: Value) -> Value {
+        self.says_by(HOME, citizen, more)
+    }
+
+    /// The same, recorded by another sender.
+    pub fn says_by(&self, sender: &str, citizen: &str, more: Value) -> Value {
+        let mut said = json!({
+            "dataset": "privacy-consent", "person": { "citizenId": citizen },
+            "consent": "TY-1", "state": "active", "decision": "permit",
+            "purposes": ["institution-admission"], "notice": "2026-1", "grantor": "person",
+        });
+        for (key, value) in more.as_object().unwrap() {
+            match value.is_null() {
+                true => drop(said.as_object_mut().unwrap().remove(key)),
+                false => said[key] = value.clone(),
+            }
+        }
+        let media = "application/vnd.kangqiao.civil+json";
+        let body = said.to_string();
+        self.https(sender).post("/v1/messages", media, body.as_bytes()).unwrap().json()
+    }
+
+    /// Somebody consents to the admission check of the care home.
+    pub fn consents(&self, citizen: &str) {
+        let kept = self.says(citizen, json!({}));
+        assert_eq!(kept["state"], "kept", "{kept}");
+    }
+
+    /// The clinic tells of a visit: from then on its doctors treat somebody.
+    pub fn treats(&self, citizen: &str) {
+        let mut message = Message::new("A01", &Resident::new());
+        let number = unique();
+        message.segments[1] = format!("PID|1||{number}^^^CLINIC^MR~{citizen}^^^GA^NI");
+        let reply = self.mllps(CLINIC_SYSTEM).unwrap().exchange(&message.bytes()).unwrap();
+        let told = String::from_utf8_lossy(&reply).into_owned();
+        assert_eq!(field(&reply, "MSA-1"), "AA", "{told}");
+    }
+}
