@@ -226,7 +226,7 @@ mod tests {
         let home = "--department care-home --purpose institution-admission";
         check(&format!("{home} --element MZ.fitness.shared-living-risk"), Ok("← never-infection"));
         check(home, Ok("care-home clerk"));
-        let special = "mental, protected-infection, reproductive: withheld";
+        let special = "mental, protected-infection, reproductive, source-restricted: withheld";
         check(&format!("{home} --role doctor --element DE05.01.024.00"), Ok(special));
         let desk = "--department hotline-12349 --purpose emergency-card";
         check(desk, Ok("hotline-emergency-card"));

@@ -100,8 +100,12 @@ impl Gateway {
         resident: &Resident,
     ) -> Result<Gathered, Refused> {
         let terms = admission.terms();
-        let mut gathered =
-            Gathered::new(turn, vec![self.ask_store(turn, admission, resident).await]);
+        let own = self.ask_store(turn, admission, resident).await;
+        // Without the own records what the person said is not heard.
+        if own.1.state == Freshness::Unavailable {
+            return Err(Fault::Unavailable.into());
+        }
+        let mut gathered = Gathered::new(turn, vec![own]);
         let scope = admission.towards(&gathered.records(), gathered.at);
         if !scope.lacks_consent() {
             let upstreams = self.upstreams.load_full();

@@ -38,7 +38,8 @@ impl Gateway {
     ) -> Result<(u64, String), StoreError> {
         let person = entry.person.as_ref();
         let conditions = person.map(|person| self.conditions(admission, person, entry.at_ms));
-        let Some(conditions) = conditions.filter(|conditions| !conditions.none()) else {
+        let Some(conditions) = conditions.transpose()?.filter(|conditions| !conditions.none())
+        else {
             return self.append(entry).await;
         };
         let appended = self.store.append_within(row(entry), conditions).await?;
@@ -52,7 +53,7 @@ impl Gateway {
         admission: &Admission,
         resident: &Resident,
     ) -> Result<(), StoreError> {
-        let conditions = self.conditions(admission, &self.pseudonym(resident), turn.at_ms);
+        let conditions = self.conditions(admission, &self.pseudonym(resident), turn.at_ms)?;
         if conditions.none() {
             return Ok(());
         }
@@ -68,7 +69,12 @@ impl Gateway {
     }
 
     /// On what an answer about a person depends that only the store knows.
-    fn conditions(&self, admission: &Admission, person: &Pseudonym, at_ms: i64) -> Conditions {
+    fn conditions(
+        &self,
+        admission: &Admission,
+        person: &Pseudonym,
+        at_ms: i64,
+    ) -> Result<Conditions, StoreError> {
         let scope = || format!("{} {}", admission.department(), admission.purpose());
         let spending = admission.persons_per_day().map(|most| Spending {
             scope: scope(),
@@ -76,20 +82,27 @@ impl Gateway {
             most,
             at_ms,
         });
+        let holder = admission.evidence().holder.clone();
+        if holder.is_none() && admission.terms().ticket.is_some_and(|terms| terms.four_eyes) {
+            // Who is known by no certificate is neither the first person nor the second.
+            return Err(StoreError::SecondNeeded);
+        }
         let ticket = admission.terms().ticket.and_then(|terms| {
             let evidence = admission.evidence();
             let number = evidence.of(terms.evidence)?;
-            let kept = |text: &str| Reference::new(text).as_str().to_owned();
+            let kept = |text: &str| Reference::new(text.trim()).as_str().to_owned();
+            let reference = kept(number);
             let ticket = Ticket {
                 scope: scope(),
                 // No department has a space in its name: nobody's stand-ins are like these.
-                mark: self.keys.pseudonym_of_value("ticket number", number),
+                // As whoever looks at it afterwards sees it: no other spelling is another ticket.
+                mark: self.keys.pseudonym_of_value("ticket number", &reference),
                 person: person.clone(),
-                reference: kept(number),
+                reference,
                 reason: evidence.reason.as_deref().map(kept),
                 minutes: terms.minutes,
                 four_eyes: terms.four_eyes,
-                holder: evidence.holder.clone().unwrap_or_default(),
+                holder: holder.clone().unwrap_or_default(),
                 at_ms,
             };
             let circumstances = Circumstances {
@@ -102,7 +115,7 @@ impl Gateway {
             let opening = row(&Entry::ticket(admission, circumstances));
             Some((ticket, opening))
         });
-        Conditions { spending, ticket }
+        Ok(Conditions { spending, ticket })
     }
 
     /// Enters something that happened and is no disclosure, such as a reload or a sign-in.

@@ -30,10 +30,11 @@ impl Gateway {
         self.may_answer(turn, admission, resident).await?;
         let gathered = self.gather(turn, admission, resident).await?;
         let records = gathered.records();
-        if let Some(identifier) = asked_by {
+        let scope = admission.towards(&records, turn.at_ms / 1000);
+        // Of whom nothing is told, not even what became of his card.
+        if let Some(identifier) = asked_by.filter(|_| !scope.lacks_consent()) {
             card::usable(identifier, &records)?;
         }
-        let scope = admission.towards(&records, turn.at_ms / 1000);
         let release = policy::decide(&scope, wanted, &records, &self.keys);
         let circumstances = self.circumstances(turn, Some(resident), gathered.states());
         let entry = Entry::disclosure(&release, circumstances);

@@ -143,7 +143,7 @@ impl Gateway {
             whom,
             purpose: self.purpose(&answering, asker.ok()),
             elements: Some(wanted.to_vec()),
-            evidence: evidence(&answering),
+            evidence: evidence(&answering, certificate.as_ref()),
         });
         self.answer(Question { certificate, asker: None, inquiry, writing: Arc::new(answering) })
             .await
@@ -179,7 +179,7 @@ impl Gateway {
         let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
         let asker = turn.rules.asker(certificate.as_ref(), turn.at_ms);
         let purpose = self.purpose(&answering, asker.as_ref().ok().copied());
-        let evidence = evidence(&answering);
+        let evidence = evidence(&answering, certificate.as_ref());
         let opened = match asker {
             Ok(asker) => self.open((&turn, asker), (&purpose, evidence), &answering).await,
             Err(fault) => Err(fault.into()),
@@ -237,7 +237,8 @@ impl Gateway {
     }
 
     /// What is kept under the numbers of a request, and about whom. Documents of two people
-    /// are not opened together: each person's entry would tell of the other.
+    /// are not opened together, for each person's entry would tell of the other: those of the
+    /// first are, and nothing says that there are others.
     async fn kept_under(&self, request: &Request) -> Result<(Option<PersonId>, Records), Refused> {
         let (mut person, mut records) = (None, Records::new());
         if request.service.is_some_and(|service| service.deed == Deed::FindEntry) {
@@ -253,7 +254,7 @@ impl Gateway {
             let found = self.store.document(self.keyed("document", number)).await?;
             let Some(found) = found else { continue };
             if person.is_some_and(|person| person != found.person) {
-                return Err(Fault::IdentityConflict.into());
+                continue;
             }
             person = Some(found.person);
             records.push((found.record, found.received_at_ms));
@@ -324,13 +325,14 @@ fn acknowledged(answering: &Answering, told: &Verdict, each: &[Registered]) -> A
 }
 
 /// What shows that a question is due, as the header of its call says.
-fn evidence(answering: &Answering) -> Evidence {
+fn evidence(answering: &Answering, certificate: Option<&Certificate>) -> Evidence {
+    let holder = certificate.map(|certificate| certificate.subject.clone());
     let said = |name| {
         let text = answering.call.header(name)?;
         (text.len() <= TEXT_BYTES_MAX).then(|| text.to_owned())
     };
     let (call, case) = (said("Call"), said("Case"));
-    Evidence { call, case, reason: said("Reason"), asker: said("Asker"), holder: None }
+    Evidence { call, case, reason: said("Reason"), asker: said("Asker"), holder }
 }
 
 /// An envelope that could not be read: there is no message to answer.

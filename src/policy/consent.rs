@@ -152,13 +152,19 @@ impl Consents {
             field.and_then(|field| field.at.clone()).unwrap_or(Position::Pointer(String::new()))
         };
         let said = Directive::read(group);
+        if !said.active {
+            // Taking back is never turned away for what was said.
+            let at = at(says::NUMBER);
+            return said.number.is_none().then_some((Fault::RequiredMissing, at));
+        }
         let none = |known: bool, element, fault| (!known).then(|| (fault, at(element)));
-        let permits = said.active && said.permits;
+        let permits = said.permits;
         let all =
             |words: &[&str], known: &dyn Fn(&str) -> bool| words.iter().all(|word| known(word));
         let of = |one: &&str| Purpose::parse(one).ok();
         none(!said.has_exceptions, says::EXCEPTION, Fault::UnsupportedParameter)
             .or_else(|| none(said.number.is_some(), says::NUMBER, Fault::RequiredMissing))
+            .or_else(|| none(said.has_days(), says::UNTIL, Fault::DataType))
             .or_else(|| {
                 let known = all(&said.purposes, &|word| words.purpose(word));
                 none(known, says::PURPOSE, Fault::TableValue)

@@ -167,6 +167,13 @@ fn department(row: Row, purposes: &Purposes, page: &mut Page<'_>) -> Option<Depa
             }
             most.into_inner()
         });
+        let roles: Vec<Role> = roles;
+        let twice = |other: &Grant| {
+            other.purpose == purpose && other.roles.iter().any(|role| roles.contains(role))
+        };
+        if grants.iter().any(twice) {
+            page.fault(grant.purpose.span().start, format!("{purpose} is granted twice"));
+        }
         grants.push(Grant { purpose, roles, persons_per_day });
     }
     // A kind is spelled like any other name, so that it can stand in a rule.

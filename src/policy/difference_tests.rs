@@ -228,3 +228,40 @@ fn the_same_policies_over_another_catalogue_may_be_wider() {
     assert_eq!((wider.cells.len(), wider.widened()), (3, 3));
     assert_eq!((narrower.cells.len(), narrower.widened()), (3, 0));
 }
+
+/// What opens something without changing a cell.
+#[test]
+fn a_grant_a_requirement_and_the_reach_of_a_mark_are_terms() {
+    let wider = |changes: &[(&str, &str, &str)], expect: &str| {
+        let found = lines(changes, &[]);
+        assert!(found.iter().any(|line| line == expect), "{expect}: {found:#?}");
+    };
+    let worker = "grants = [{ purpose = \"contract-status\", roles = [\"worker\"] }]";
+    let audits = worker.replace("}]", "}, { purpose = \"audit\", roles = [\"worker\"] }]");
+    let example = "[[example]]\ntitle = \"x\"\ndepartment = \"community\"\nrole = \"worker\"\n\
+                   purpose = \"audit\"\nnever = [\"DE02.01.039.00\"]\n";
+    let title = "title = \"What a community office sees, and never sees\"\n";
+    wider(
+        &[
+            ("departments.toml", worker, &audits),
+            ("community.examples.toml", title, &format!("{title}\n{example}")),
+        ],
+        "+ add departments.toml community grant worker audit",
+    );
+    let reach = "is = [\"true\"],    reach = \"record\"";
+    wider(
+        &[("special.toml", reach, "is = [\"true\"],    reach = \"group\"")],
+        "+ gone special.toml source-restricted MZ.person.protected true record",
+    );
+    let twice = worker.replace(
+        "}]",
+        "}, { purpose = \"contract-status\", roles = [\"worker\"], persons_per_day = 9 }]",
+    );
+    let faults = changed(&[("departments.toml", worker, &twice)]).map(|_| ()).unwrap_err();
+    assert!(faults.iter().any(|fault| fault.message.contains("is granted twice")), "{faults:?}");
+    // A class somebody rules on is not there to be refused alone.
+    let mental = "class  = \"mental\"\n";
+    let lifted = format!("{mental}for_refusal = true\n");
+    let faults = changed(&[("special.toml", mental, &lifted)]).map(|_| ()).unwrap_err();
+    assert!(faults.iter().any(|fault| fault.message.contains("not for refusal")), "{faults:?}");
+}

@@ -289,9 +289,7 @@ impl Standpoint {
         let ruled =
             |special, ruling: &Ruling| cell(special, ruling.ladder.clone(), ruling.rules.to_vec());
         let mut cells = vec![ruled(None, planned.ruling(Marks::default()))];
-        let special = &self.plan.shared.special;
-        let ruled_on = special.classes().iter().enumerate();
-        for (index, class) in ruled_on.filter(|(index, _)| special.is_ruled(*index)) {
+        for (index, class) in self.plan.shared.special.classes().iter().enumerate() {
             cells.push(ruled(Some(*class), planned.ruling(Marks(1 << index))));
         }
         cells

@@ -67,7 +67,7 @@ fn a_law_binds_kinds_purposes_and_elements() {
         "\"DE02.01.036.00\" = \"full\"",
     );
     let told: &[&str] =
-        &["rule civil-affairs-death-day breaks law civil-affairs-death-by-the-day", "1 more cells"];
+        &["rule civil-affairs-death-day breaks law civil-affairs-death-by-the-day", "9 more cells"];
     check(&[hour, seen, seen], Err(told));
     let other = ("laws.toml", "elements = [\"DE02.01.036.00\"]", "elements = [\"DE02.01.039.00\"]");
     check(&[hour, seen, seen, other], Ok(()));

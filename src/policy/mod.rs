@@ -133,6 +133,7 @@ impl PolicySet {
         let (rules, consents) =
             both(Rules::load(files, lists), consent::Consents::load(files, &purposes, &classes))?;
         let laws = law::load(files, lists)?;
+        special.are_unruled(files, &rules, &laws)?;
         let shared = Arc::new(Shared {
             version: files.version(),
             catalogue: catalogue.clone(),

@@ -170,6 +170,11 @@ impl Rules {
         self.whole.num_of_policies()
     }
 
+    /// The text of every rule.
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.whole.policies().map(ToString::to_string).collect()
+    }
+
     /// Which grounds can matter to departments of a kind that ask for a purpose: those that a
     /// rule which can speak of them names.
     pub(super) fn matter(&self, kind: &str, purpose: Purpose) -> Grounds {

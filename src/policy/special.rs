@@ -17,7 +17,9 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::law::Law;
 use super::page::Page;
+use super::rules::Rules;
 use crate::vocabulary::record::Group;
 use crate::vocabulary::{Catalogue, Class, Diagnostic, ElementId, Field, Files, Record, Value};
 
@@ -70,11 +72,20 @@ struct Sign {
 /// How far such a mark reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Reach {
+pub(super) enum Reach {
     /// What stands in the same group or below it.
     Group,
     /// All of the record.
     Record,
+}
+
+impl Reach {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Record => "record",
+        }
+    }
 }
 
 /// Whether a code must be the same, or begin so.
@@ -127,9 +138,9 @@ pub(super) struct SpecialRow {
     pub(super) class: Spanned<String>,
     #[allow(dead_code, reason = "for the reader of the file")]
     clause: String,
-    level: Option<u8>,
+    pub(super) level: Option<u8>,
     #[serde(default)]
-    for_refusal: bool,
+    pub(super) for_refusal: bool,
     #[serde(default)]
     pub(super) icd10: Vec<Spanned<String>>,
     #[serde(default)]
@@ -147,7 +158,7 @@ pub(super) struct SpecialRow {
 pub(super) struct SignRow {
     pub(super) element: String,
     pub(super) is: Vec<String>,
-    reach: Reach,
+    pub(super) reach: Reach,
 }
 
 impl Special {
@@ -227,6 +238,29 @@ impl Special {
     /// Whether the rules are asked about the class in that place.
     pub(super) const fn is_ruled(&self, index: usize) -> bool {
         self.for_refusal.0 & (1 << index) == 0
+    }
+
+    /// Refuses a class that is there for people to refuse, and that a rule or a law speaks of:
+    /// neither would be asked.
+    pub(super) fn are_unruled(
+        &self,
+        files: &Files,
+        rules: &Rules,
+        laws: &[Law],
+    ) -> Result<(), Vec<Diagnostic>> {
+        let classes = self.classes.iter().enumerate();
+        let ruled = classes.filter(|(index, _)| !self.is_ruled(*index)).filter(|(_, class)| {
+            let name = format!("Class::\"{class}\"");
+            laws.iter().any(|law| law.classes.contains(class))
+                || rules.texts().iter().any(|text| text.contains(&name))
+        });
+        let text = files.text(PATH).unwrap_or_default();
+        let faults = ruled.map(|(_, class)| {
+            let at = text.find(&format!("\"{class}\"")).unwrap_or_default();
+            Diagnostic::at(PATH, text, at, "a rule or a law speaks of it: it is not for refusal")
+        });
+        let faults: Vec<_> = faults.collect();
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
     /// The least level of what a class holds.

@@ -36,8 +36,10 @@ impl Spoken {
             each.fold(0, |all, one| all | one)
         };
         let when = conditions.iter().filter(|one| one.get("kind") == Some(&"when".into()));
-        let parts = when.filter_map(|one| one.get("body")).flat_map(conjuncts);
-        let purposes = parts.filter_map(purposes).reduce(|all, one| &all & &one);
+        let parts = when.filter_map(|one| one.get("body")).map(conjuncts);
+        // Behind what may fail nothing is believed: a rule that fails withholds.
+        let sure = parts.flat_map(|parts| parts.into_iter().take_while(|part| is_sure(part)));
+        let purposes = sure.filter_map(purposes).reduce(|all, one| &all & &one);
         Self {
             grounds: Grounds::new(named("evidence", &evidence), named("relation", relations)),
             purposes,
@@ -48,6 +50,16 @@ impl Spoken {
     pub(super) fn can_be_for(&self, purpose: Purpose) -> bool {
         self.purposes.as_ref().is_none_or(|purposes| purposes.contains(purpose.as_str()))
     }
+}
+
+/// Whether a part compares role or purpose with a name, and so cannot fail.
+fn is_sure(part: &Value) -> bool {
+    let plain = |value: &Value| value.pointer("/Value/__entity").is_some();
+    let role = |value: &Value| context(value).as_deref() == Some("role");
+    let compared = part.get("==").and_then(sides);
+    purposes(part).is_some()
+        || compared
+            .is_some_and(|(one, other)| (role(one) && plain(other)) || (plain(one) && role(other)))
 }
 
 /// `a && b && c`, each.
@@ -100,8 +112,11 @@ fn named(value: &Value, record: &str, names: &[String]) -> u8 {
         let place = names.iter().position(|name| Some(name.as_str()) == attr);
         return place.map_or(all, |place| 1 << place);
     }
-    if context(value).as_deref() == Some(record) {
-        return if names.is_empty() { 0 } else { all };
+    match context(value) {
+        Some(member) => return if member == record { all } else { 0 },
+        // The context as a whole, under whatever name: everything in it.
+        None if value.get("Var").and_then(Value::as_str) == Some("context") => return all,
+        None => (),
     }
     match value {
         Value::Array(values) => values.iter().fold(0, |bits, one| bits | named(one, record, names)),

@@ -10,7 +10,7 @@ use super::consent::ConsentTerms;
 use super::difference::{Side, Term};
 use super::page::Page;
 use super::purpose::{Naming, Stale, TicketTerms};
-use super::special::SpecialFile;
+use super::special::{SignRow, SpecialFile};
 use crate::vocabulary::{Dataset, Department, Files, Purpose, Role};
 
 /// Terms that one side has and the other has not.
@@ -39,6 +39,13 @@ fn opening(side: Side<'_>) -> BTreeSet<String> {
         found.extend(certificates.map(|(subject, role)| {
             format!("departments.toml {name} certificate {subject} {role}")
         }));
+        for grant in &row.grants {
+            let purpose = grant.purpose;
+            let roles = grant.roles.iter();
+            found.extend(
+                roles.map(|role| format!("departments.toml {name} grant {role} {purpose}")),
+            );
+        }
         let sources = row.sources.iter().map(|source| format!("source {source}"));
         let called = row.institutions.iter().map(|known| format!("institution {known}"));
         found.extend(sources.chain(called).map(|own| format!("departments.toml {name} {own}")));
@@ -102,6 +109,11 @@ fn closing(side: Side<'_>) -> BTreeSet<String> {
             ConsentTerms::NotNeeded => &[],
         };
         found.extend(asked.iter().map(|word| format!("purposes.toml {id} consent {word}")));
+        let keys = terms.requires.iter().map(|required| required.evidence.as_str());
+        found.extend(keys.map(|key| format!("purposes.toml {id} requires {key}")));
+        if terms.counts {
+            found.insert(format!("purposes.toml {id} counts alone"));
+        }
         if let Some(TicketTerms { evidence, minutes, four_eyes }) = terms.ticket {
             let eyes = if four_eyes { " four eyes" } else { "" };
             let of = format!("{} {minutes} minutes{eyes}", evidence.as_str());
@@ -125,13 +137,19 @@ fn closing(side: Side<'_>) -> BTreeSet<String> {
     let special = Page::open::<SpecialFile>(side.files, super::special::PATH);
     for row in special.map(|(_, file)| file.special).unwrap_or_default() {
         let class = row.class.get_ref();
+        if !row.for_refusal {
+            found.insert(format!("special.toml {class} ruled"));
+        }
+        if let Some(level) = row.level {
+            found.extend((1..=level).map(|level| format!("special.toml {class} level {level}")));
+        }
         let signs = row.icd10.iter().chain(&row.words).chain(&row.codes);
         found.extend(signs.map(|sign| format!("special.toml {class} {}", sign.get_ref())));
         let marks = row.marks.iter().map(|mark| mark.get_ref());
-        found
-            .extend(marks.map(|mark| {
-                format!("special.toml {class} {} {}", mark.element, mark.is.join(" "))
-            }));
+        found.extend(marks.map(|mark| {
+            let SignRow { element, is, reach } = mark;
+            format!("special.toml {class} {element} {} {}", is.join(" "), reach.as_str())
+        }));
     }
     found
 }

@@ -340,6 +340,28 @@ fn a_ground_that_is_masked_changes_no_verdict() {
     }
 }
 
+/// A rule that takes the context under another name, or that may fail before it says for which
+/// purpose it is, speaks of everything.
+#[test]
+fn what_a_rule_may_mean_is_not_masked() {
+    let first = "@id(\"community-contract\")";
+    for condition in [
+        "!((if context.role == Role::\"worker\" then context else context).evidence.call)",
+        "resource.level * 9223372036854775807 > 9 && context.purpose == Purpose::\"audit\" \
+         && context.evidence.call",
+    ] {
+        let rule = format!(
+            "@id(\"odd\") permit (principal in Kind::\"community\", action == \
+             Action::\"full\", resource in Class::\"cost\") when {{ {condition} }};\n{first}"
+        );
+        let set = load_changed("community.cedar", first, &rule).unwrap();
+        let (department, role) = names(("community", "worker"));
+        let purpose = Purpose::parse("contract-status").unwrap();
+        let desk = set.desks.get(&(department, role, purpose)).unwrap();
+        assert!(desk.mask.has_evidence(0), "{condition}");
+    }
+}
+
 #[test]
 fn nobody_is_looked_for_by_what_may_not_be_seen() {
     let searchable = |department: &str, role: &str, purpose: &str| -> Vec<String> {

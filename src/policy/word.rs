@@ -156,6 +156,11 @@ impl<'a> Directive<'a> {
                     .any(|word| *word == department.as_str() || !words.department(word)))
     }
 
+    /// Whether it says the day it ends on, if it says when.
+    pub(super) fn has_days(&self) -> bool {
+        self.until.is_none_or(|until| end(until).is_some())
+    }
+
     /// Whether a permission surely holds at a time. A day it ends on is the last it holds.
     pub(super) fn holds(&self, at: i64) -> bool {
         let begun = self.from.is_none_or(|from| from.timestamp().is_some_and(|from| from <= at));
@@ -226,25 +231,28 @@ pub(super) fn groups(record: &Record) -> impl Iterator<Item = &Group> {
 
 /// The last word under each number of each source, as far as it is in force.
 pub(super) fn in_force<'a>(gathered: &'a [Gathered<'a>]) -> Vec<(Source, Directive<'a>)> {
-    let mut last: HashMap<(Source, &str), (i64, Directive<'a>)> = HashMap::new();
+    let mut last: HashMap<(Source, &str), (i64, usize, Directive<'a>)> = HashMap::new();
     let mut numberless = Vec::new();
-    let all = gathered.iter().flat_map(|one| groups(one.record).map(move |group| (one, group)));
-    for (Gathered { record, as_of }, group) in all {
+    let all = gathered.iter().enumerate();
+    let all = all.flat_map(|(at, one)| groups(one.record).map(move |group| (at, one, group)));
+    for (at, Gathered { record, as_of }, group) in all {
         let said = Directive::read(group);
         let Some(number) = said.number else {
             numberless.push((record.source, said));
             continue;
         };
-        // What came last is handed in first.
+        // What came last is handed in first; in one record the last counts.
         match last.entry((record.source, number)) {
-            Entry::Vacant(entry) => drop(entry.insert((*as_of, said))),
-            Entry::Occupied(mut entry) if entry.get().0 < *as_of => {
-                drop(entry.insert((*as_of, said)));
+            Entry::Vacant(entry) => drop(entry.insert((*as_of, at, said))),
+            Entry::Occupied(mut entry) => {
+                let (known_as_of, known_at, _) = entry.get();
+                if known_as_of < as_of || *known_at == at {
+                    entry.insert((*as_of, at, said));
+                }
             }
-            Entry::Occupied(_) => (),
         }
     }
-    let numbered = last.into_iter().map(|((source, _), (_, said))| (source, said));
+    let numbered = last.into_iter().map(|((source, _), (_, _, said))| (source, said));
     numbered.chain(numberless).filter(|(_, said)| said.active).collect()
 }
 

@@ -63,7 +63,8 @@ fn canary(element: &Element, number: usize) -> (Value, Option<String>) {
     let line = || Composite { text: mark.clone(), parts: vec![mark.clone()] };
     let value = match element.value {
         ValueType::Address => Value::Address(line()),
-        ValueType::Boolean => return (Value::Boolean(true), None),
+        // A yes may be a mark that withholds all the others.
+        ValueType::Boolean => return (Value::Boolean(false), None),
         ValueType::Bytes => {
             let shown = STANDARD.encode(&mark);
             return (Value::Bytes(mark.into_bytes()), Some(shown));

@@ -66,6 +66,10 @@ impl Writer {
         row: &LedgerRow,
         conditions: &Conditions,
     ) -> Result<Appended, Stop> {
+        // All is asked before the first write: what is refused costs nothing.
+        if let Some((ticket, _)) = &conditions.ticket {
+            ticket::may_show(&self.connection, ticket)?;
+        }
         if let Some(spending) = &conditions.spending {
             self.spend(spending)?;
         }

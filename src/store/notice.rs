@@ -178,14 +178,24 @@ impl Writer {
             Verdict::Skip(number, at_ms) => {
                 dead(&format!("state = 3, why = '{GIVEN_UP}', ended_ms = {at_ms}"), *number)?
             }
-            Verdict::Rewind(subscription, since_ms) => self
-                .connection
-                .prepare_cached(
-                    "UPDATE outbox SET state = 0, tries = 0, next_ms = 0, ended_ms = NULL \
-                     WHERE subscription = ?1 AND at_ms >= ?2 AND state IN (1, 3) \
-                     AND why IS NOT ?3",
-                )?
-                .execute((subscription.as_str(), since_ms, GIVEN_UP))?,
+            Verdict::Rewind(subscription, since_ms) => {
+                // How many were not told before is nothing a department may count.
+                let told = self
+                    .connection
+                    .prepare_cached(
+                        "SELECT count(*) FROM outbox \
+                         WHERE subscription = ?1 AND at_ms >= ?2 AND state = 1",
+                    )?
+                    .query_row((subscription.as_str(), since_ms), |row| row.get::<_, i64>(0))?;
+                self.connection
+                    .prepare_cached(
+                        "UPDATE outbox SET state = 0, tries = 0, next_ms = 0, ended_ms = NULL \
+                         WHERE subscription = ?1 AND at_ms >= ?2 AND state IN (1, 3) \
+                         AND why IS NOT ?3",
+                    )?
+                    .execute((subscription.as_str(), since_ms, GIVEN_UP))?;
+                usize::try_from(told).unwrap_or_default()
+            }
         };
         self.noticed = true;
         Ok(Answer::Changed(changed))

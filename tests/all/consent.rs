@@ -149,6 +149,26 @@ fn a_consent_is_followed_as_far_as_it_goes() {
     check("a refusal that is over", &[plain, deny(json!({ "until": "2020-12-31" }))], [true; 3]);
 }
 
+/// Whatever else it says: who takes back what he allowed is heard.
+#[test]
+fn a_withdrawal_is_never_turned_away() {
+    let rig = Rig::shared();
+    let resident = admitted(&rig);
+    rig.consents(&resident.citizen);
+    assert!(!told(&ask(&rig, DOCTOR, &resident, "institution-admission")).is_empty());
+    let withdrawn =
+        json!({ "state": "inactive", "purposes": ["retired-purpose"], "notice": "old" });
+    let kept = rig.says(&resident.citizen, withdrawn);
+    assert_eq!(kept["state"], "kept", "{kept}");
+    assert!(told(&ask(&rig, DOCTOR, &resident, "institution-admission")).is_empty());
+    // A month has no last day anybody could hold it to.
+    let vague = rig.says(&resident.citizen, json!({ "until": "2027-12" }));
+    assert_eq!(
+        (vague["fault"].as_str(), vague["at"].as_str()),
+        (Some("data-type"), Some("/until"))
+    );
+}
+
 /// Who refuses one condition refuses the drug that gives it away, and nothing else.
 #[test]
 fn one_condition_may_be_refused_with_what_gives_it_away() {

@@ -123,3 +123,48 @@ fn two_officers_look_for_somebody_and_one_alone_for_nobody() {
         assert_eq!(ledger.matches(who).count(), 1, "{who}: {ledger}");
     }
 }
+
+/// By whatever door: who asks by the exchange services is known by his certificate too.
+#[test]
+fn the_first_officer_is_not_the_second_by_another_door() {
+    let rig = Rig::start();
+    let elder = admitted(&rig);
+    let number = format!("D{}", crate::rig::message::unique());
+    let stored = format!(
+        "<ProvideAndRegisterDocumentSetRequest xmlns='urn:hl7-org:v3'>\
+         <ID root='2.16.156.10011.0' extension='m-1'/><IdentityId>{}</IdentityId>\
+         <RegistryPackage><SubmissionSet><Title>x</Title></SubmissionSet></RegistryPackage>\
+         <Document id='{number}' mimeType='text/xml'><Content>PHgvPg==</Content></Document>\
+         </ProvideAndRegisterDocumentSetRequest>",
+        elder.citizen
+    );
+    let soap = |who: &str, head: &str, message: &str| {
+        let body = format!(
+            "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Header>{head}\
+             </s:Header><s:Body><HIPMessageServer xmlns='urn:hl7-org:v3'><action/><message>\
+             <![CDATA[{message}]]></message></HIPMessageServer></s:Body></s:Envelope>"
+        );
+        let media = "text/xml; charset=utf-8";
+        rig.https(who).post("/soap/regional", media, body.as_bytes()).unwrap()
+    };
+    let kept = soap(crate::rig::TLS_SENDER, "", &stored);
+    assert!(String::from_utf8_lossy(&kept.body).contains("AA"), "{:?}", kept.status);
+    let evidence = json!({ "case": "ZS-2026-9", "reason": "走失" });
+    let first = || ask(&rig, OFFICERS[0], (&elder.citizen, "safeguarding"), &evidence);
+    assert_eq!(first().json()["fault"], "second-person-needed");
+    let head = |name: &str, text: &str| format!("<{name} xmlns='urn:hl7-org:v3'>{text}</{name}>");
+    let heads =
+        head("Purpose", "safeguarding") + &head("Case", "ZS-2026-9") + &head("Reason", "走失");
+    let fetch = format!(
+        "<RetrieveDocumentSetRequest xmlns='urn:hl7-org:v3'><ID extension='f-1'/>\
+         <DocumentRequest><DocumentUniqueId>{number}</DocumentUniqueId></DocumentRequest>\
+         </RetrieveDocumentSetRequest>"
+    );
+    soap(OFFICERS[0], &heads, &fetch);
+    assert_eq!(rig.stored("SELECT count(*) FROM ticket WHERE seconded_by IS NOT NULL"), 0);
+    assert_eq!(first().json()["fault"], "second-person-needed");
+    // Another spelling of the number is no other ticket.
+    let spaced = json!({ "case": " ZS-2026-9 ", "reason": "走失" });
+    let other = ask(&rig, OFFICERS[1], (&Resident::new().citizen, "safeguarding"), &spaced);
+    assert_eq!(other.json()["fault"], "ticket-spent");
+}

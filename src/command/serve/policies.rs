@@ -258,8 +258,7 @@ pub async fn begin(config: &Config, gateway: &Gateway) -> Result<Began, Failure>
 fn past(config: &Config, force: &InForce) -> Option<(PolicySet, Files)> {
     let store = &config.store.folder;
     let files = Packs::policies(store).files(&force.version).ok()??;
-    let mappings = Packs::mappings(store).files(&force.mappings).ok().flatten();
-    let mappings = mappings.or_else(|| folder_files(&config.mappings).ok())?;
+    let mappings = Packs::mappings(store).files(&force.mappings).ok()??;
     let tables = CodeTables::load(&mappings).ok()?;
     let catalogue = Catalogue::load(&mappings, &tables).ok()?;
     PolicySet::load(&files, &catalogue, &tables).ok().map(|set| (set, files))
