@@ -3,8 +3,9 @@
 //! A row names the records that can show a relation (`datasets`) and by what they name the
 //! department: `by = "source"` (a sender that is itself, `sources` of `departments.toml`) or an
 //! element that holds one of its `institutions`. The newest of those records counts, if none of
-//! `ended_by` came after it: it must hold what `where` asks and be no older than `days`. So a
-//! relation ends when the records say so, and nobody has one by claiming it.
+//! `ended_by` came after it: it must hold what `where` asks and be no older than `days`. Only
+//! `sources` are believed about it, if any are named. So a relation ends when the records say so;
+//! one that a department's own sender shows rests on that sender's word, which stands in the store.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -14,7 +15,7 @@ use super::department::DepartmentRow;
 use super::page::Page;
 use super::purpose::Bilingual;
 use crate::vocabulary::{
-    Catalogue, Dataset, Diagnostic, ElementId, Files, Record, Relation, Value,
+    Catalogue, Dataset, Diagnostic, ElementId, Files, Record, Relation, Source, Value,
 };
 
 /// Where the list stands.
@@ -39,6 +40,8 @@ pub struct RelationRow {
     pub title: Bilingual,
     datasets: Vec<Dataset>,
     ended_by: Vec<Dataset>,
+    /// Who is believed about it; anybody if none is named.
+    sources: Vec<Source>,
     by: By,
     only: Option<(ElementId, Vec<String>)>,
     days: Option<u32>,
@@ -68,6 +71,8 @@ struct Row {
     datasets: Vec<Dataset>,
     #[serde(default)]
     ended_by: Vec<Dataset>,
+    #[serde(default)]
+    sources: Vec<Source>,
     by: Spanned<String>,
     #[serde(rename = "where")]
     only: Option<Spanned<OnlyRow>>,
@@ -130,9 +135,12 @@ impl Relations {
 impl RelationRow {
     fn holds(&self, department: &DepartmentRow, gathered: &[Gathered<'_>], at: i64) -> bool {
         let can_show = |one: &&Gathered<'_>| {
-            let own = || department.sources.contains(&one.record.source);
+            let source = &one.record.source;
+            let own = || department.sources.contains(source);
+            let believed = self.sources.is_empty() || self.sources.contains(source);
             let dataset = &one.record.dataset;
             (self.datasets.contains(dataset) || self.ended_by.contains(dataset))
+                && believed
                 && match self.by {
                     By::Source => own(),
                     By::Element(id) => one.record.values(id).next().is_some(),
@@ -198,6 +206,7 @@ fn relation(row: Row, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<Rela
         title: Bilingual { zh: row.zh, en: row.en },
         datasets: row.datasets,
         ended_by: row.ended_by,
+        sources: row.sources,
         by: by?,
         only: only.flatten(),
         days: row.days,
