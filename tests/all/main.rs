@@ -54,4 +54,6 @@ mod statistics;
 mod ticket;
 mod tidy;
 mod veiled;
+mod ways;
 mod whom;
+mod words;
