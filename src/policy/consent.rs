@@ -329,8 +329,12 @@ impl Allowance {
 
     /// Whether consent is needed and nothing is left open by any.
     pub(super) fn lacks_consent(&self) -> bool {
-        self.terms == ConsentTerms::Needed
-            && (self.open == Extent::Nothing || self.shut == Extent::Everything)
+        self.terms == ConsentTerms::Needed && self.opens_nothing()
+    }
+
+    /// Whether no value at all is left open.
+    pub(super) fn opens_nothing(&self) -> bool {
+        self.open == Extent::Nothing || self.shut == Extent::Everything
     }
 
     /// What of the person's word bore on the decision, for the ledger.
@@ -447,6 +451,12 @@ impl<'a> Directive<'a> {
     fn classes(&self, words: Words<'_>) -> impl Iterator<Item = Option<Class>> {
         self.categories.iter().map(move |word| words.class(word))
     }
+}
+
+/// Whether a record is a person's word and nothing else. No value is taken from one: that an
+/// identifier came with it, and when, would tell that he allowed or refused something.
+pub(super) fn is_word_alone(record: &Record) -> bool {
+    record.dataset == DATASET
 }
 
 /// Whether a record holds a person's word.

@@ -164,9 +164,14 @@ impl Admission {
     #[must_use]
     pub fn towards(&self, gathered: &[Gathered<'_>], at: i64) -> Scope {
         let Desk { shared, department, terms, .. } = &*self.desk;
-        let relations = shared.relations.held(department, gathered, at);
         let asked = (terms.consent, department.name, terms.id);
         let allowance = shared.consents.allowance(asked, (gathered, at), shared.words());
+        // Where nothing is allowed a relation opens nothing, and must not show in what is said to
+        // be withheld: whoever refused would not look like somebody of whom nothing is known.
+        let relations = match allowance.opens_nothing() {
+            true => 0,
+            false => shared.relations.held(department, gathered, at),
+        };
         // A set of relations has its place among the plans, or it is no set of relations.
         let plan = self.desk.plan(self.grounds().with(relations));
         let plan = plan.unwrap_or_else(|| Arc::clone(&self.plan));

@@ -168,7 +168,10 @@ fn opens(desk: &Desk, may: &May, word: Word) -> impl Fn(&str, bool) -> bool {
 /// How many words the reply holds; each must be one the scope may have, as it is and in no other
 /// form. In JSON it stands in the value of an element alone.
 fn check(words: &Words, told: &Told, (asked, open): (&str, &dyn Fn(&str, bool) -> bool)) -> usize {
-    let Told { way, bytes, .. } = told;
+    let Told { way, body: bytes, headers } = told;
+    for (name, value) in headers {
+        tells_nothing(words, name, &Words::opened(value.as_bytes()));
+    }
     let opened = Words::opened(bytes);
     let found = words.plain(&opened);
     for word in &found {
@@ -178,10 +181,8 @@ fn check(words: &Words, told: &Told, (asked, open): (&str, &dyn Fn(&str, bool) -
     }
     let other: Vec<_> = words.forms(&opened).into_iter().filter(|form| *form != "plain").collect();
     assert!(other.is_empty(), "{asked} by {way}: {other:?}");
-    let body = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    if let Some(mut body) = Some(way)
-        .filter(|way| *way != "csv" && !way.starts_with("fhir"))
-        .and(serde_json::from_slice::<Value>(body).ok())
+    if let Ok(mut body) = serde_json::from_slice::<Value>(bytes)
+        && !way.starts_with("fhir")
     {
         for row in body["elements"].as_array_mut().into_iter().flatten() {
             assert_ne!(row["tier"], "withheld", "{asked}");
@@ -206,13 +207,12 @@ fn no_word_leaves_that_the_scope_may_not_have_by_any_way_to_ask() {
     let mut read: BTreeMap<String, usize> = BTreeMap::new();
     for desk in &all {
         let asked = format!("{} {} {}", desk.department, desk.role, desk.purpose);
+        let may = [&[][..], &["treating"]].map(|relations| desk.may(&rig, relations));
         for (number, (word, treated, _)) in PEOPLE.into_iter().enumerate() {
             // Every resource about the first; the others share them out.
             let part = if number == 0 { (0, 1) } else { (number - 1, 4) };
             let treats = treated && desk.sources.iter().any(|one| one == PLAIN_SENDER);
-            let relations: &[&str] = if treats { &["treating"] } else { &[] };
-            let may = desk.may(&rig, relations);
-            let open = opens(desk, &may, word);
+            let open = opens(desk, &may[usize::from(treats)], word);
             for told in doors.all(desk, &people[number].citizen, part) {
                 let kind = told.way.split(' ').next().unwrap().to_owned();
                 *read.entry(kind).or_default() += check(&words, &told, (&asked, &open));
@@ -266,12 +266,15 @@ fn notices(rig: &Rig, receiver: &Receiver, (words, all): (&Words, &[Desk])) {
     let came = receiver.came();
     let dead = came.iter().filter(|one| one.status == 400).count();
     assert!(dead > 0 && came.len() > dead, "{dead} of {} notices are dead", came.len());
+    let asked = all.iter().filter(|desk| desk.subject == CLERK);
+    let may: BTreeMap<_, _> =
+        asked.map(|desk| (desk.purpose.as_str(), desk.may(rig, &[]))).collect();
     for one in came {
         let purpose = one.notice["purpose"].as_str().unwrap();
         let desk = all.iter().find(|desk| desk.subject == CLERK && desk.purpose == purpose);
-        let may = desk.unwrap().may(rig, &[]);
-        let open = opens(desk.unwrap(), &may, Word::None);
-        let told = Told { way: "notice".to_owned(), bytes: one.bytes };
+        let may = &may[purpose];
+        let open = opens(desk.unwrap(), may, Word::None);
+        let told = Told { way: "notice".to_owned(), body: one.bytes, headers: Vec::new() };
         check(words, &told, (purpose, &open));
         tells_nothing(words, "the head of a notice", one.head.as_bytes());
     }
@@ -308,7 +311,11 @@ fn look(words: &Words, (link, host): (&mut Link, &str), page: &str, cookies: &st
 fn a_word_where_it_may_not_stand_is_noticed() {
     let mut words = Words::new();
     let word = words.text();
-    let told = |body: Value| Told { way: "json".to_owned(), bytes: body.to_string().into_bytes() };
+    let told = |body: Value| Told {
+        way: "json".to_owned(),
+        body: body.to_string().into_bytes(),
+        headers: Vec::new(),
+    };
     let fails = |body: Value, may: bool| {
         let told = told(body);
         let open = |_: &str, _: bool| may;

@@ -53,6 +53,7 @@ mod services;
 mod statistics;
 mod ticket;
 mod tidy;
+mod twins;
 mod veiled;
 mod ways;
 mod whom;

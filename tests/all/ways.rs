@@ -37,8 +37,8 @@ pub struct Desk {
 #[derive(Debug)]
 pub struct Told {
     pub way: String,
-    /// Body and headers.
-    pub bytes: Vec<u8>,
+    pub body: Vec<u8>,
+    pub headers: Vec<(String, String)>,
 }
 
 /// What a scope may have: element, tier of plain values, tier of special ones.
@@ -294,9 +294,5 @@ impl<'r> Doors<'r> {
 }
 
 fn told(way: String, reply: &Reply) -> Told {
-    let mut bytes = reply.body.clone();
-    for (name, value) in &reply.headers {
-        bytes.extend(format!("\n{name}: {value}").into_bytes());
-    }
-    Told { way, bytes }
+    Told { way, body: reply.body.clone(), headers: reply.headers.clone() }
 }

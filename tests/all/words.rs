@@ -17,6 +17,8 @@ const WIDTH: usize = 4;
 /// The words of one run. Each holds the tag, nine digits that stand nowhere else, and its number.
 pub struct Words {
     tag: String,
+    /// The tag in every form.
+    forms: Vec<(&'static str, Vec<u8>)>,
     /// Of each word the person it is of, and whether it names a protected illness.
     made: Vec<(usize, bool)>,
     /// The elements each was read as, by the gateway's own mappings: of the first person, since
@@ -40,8 +42,10 @@ impl Words {
     pub fn new() -> Self {
         // Scattered, so that no number of a resident looks like it.
         let tag = 700_000_000 + unique().wrapping_mul(2_654_435_761) % 99_000_000;
+        let tag = tag.to_string();
+        let forms = Self::spelled(&tag);
         let (made, elements, starts) = Default::default();
-        Self { tag: tag.to_string(), made, elements, starts, special: false }
+        Self { tag, forms, made, elements, starts, special: false }
     }
 
     /// From now on words are those of another person.
@@ -106,14 +110,24 @@ impl Words {
     /// In which forms any word stands somewhere. GB 18030, UTF-8 and an escape of JSON or of a
     /// URL spell the digits alike; the others do not.
     pub fn forms(&self, bytes: &[u8]) -> Vec<&'static str> {
-        let found = self.spelled().into_iter();
-        let found = found.filter(|(_, form)| places(bytes, form).next().is_some());
-        found.map(|(name, _)| name).collect()
+        let forms = &self.forms;
+        let mut begins = [false; 256];
+        forms.iter().for_each(|(_, form)| begins[usize::from(form[0])] = true);
+        let mut found = Vec::new();
+        for (at, byte) in bytes.iter().enumerate() {
+            if begins[usize::from(*byte)] {
+                let here = forms.iter().filter(|(_, form)| bytes[at..].starts_with(form));
+                found.extend(here.map(|(name, _)| *name));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 
     /// The tag in every form.
-    fn spelled(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let tag = self.tag.as_bytes();
+    fn spelled(tag: &str) -> Vec<(&'static str, Vec<u8>)> {
+        let tag = tag.as_bytes();
         let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
         let percent: String = tag.iter().map(|byte| format!("%{byte:02X}")).collect();
         let wide = |order: [usize; 2]| -> Vec<u8> {
@@ -135,7 +149,7 @@ impl Words {
             let whole = tag[start..].chunks_exact(3).flatten().copied().collect::<Vec<_>>();
             forms.push(("base64", STANDARD.encode(whole).into_bytes()));
         }
-        // A neighbour of hex in capitals: digits have no letters in it, so they are the same.
+        // Digits have no letters in hex, so capitals are the same.
         forms
     }
 
