@@ -100,7 +100,23 @@ pub struct Admission {
 }
 
 /// 范围, everything a decision depends on: an admitted asker, and what ties him to the person
-/// and what the person said. Only [`Admission::towards`] builds one.
+/// and what the person said. Only [`Admission::towards`] builds one, and it asks for his records:
+///
+/// ```compile_fail,E0451
+/// use kangqiao::policy::Scope;
+/// fn forged(scope: Scope) -> Scope {
+///     Scope { relations: 0xff, ..scope }
+/// }
+/// ```
+///
+/// Nothing is decided without it; that somebody was admitted is not enough:
+///
+/// ```compile_fail,E0308
+/// use kangqiao::{identity::Keys, policy::{Admission, Gathered, Release, decide}};
+/// fn hasty(admission: &Admission, records: &[Gathered<'_>], keys: &Keys) -> Release {
+///     decide(admission, None, records, keys)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Scope {
     admission: Admission,

@@ -10,6 +10,7 @@
 )]
 
 mod answer;
+mod attacks;
 mod badinput;
 mod batch;
 mod batches;
