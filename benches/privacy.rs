@@ -150,7 +150,10 @@ fn value(element: &Element) -> Option<Value> {
 /// The shipped policies with a department of its own, and rules up to the number measured.
 fn with_rules(shipped: &Files, elements: &[&Element]) -> Files {
     let mut files = shipped.clone();
-    let text = |name: &str| String::from_utf8(shipped.get(name).unwrap().to_vec()).unwrap();
+    let text = |name: &str| {
+        let (_, bytes) = shipped.iter().find(|(path, _)| *path == name).unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
     let ids: Vec<_> = elements.iter().map(|one| format!("\"{}\"", one.id)).collect();
     let department = "\n[[department]]\nname = \"bench\"\nkind = \"bench\"\nzh = \"测\"\nen = \"x\"\n\
         certificates = [{ subject = \"bench\", role = \"clerk\" }]\n\
