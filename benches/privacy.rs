@@ -156,8 +156,8 @@ fn with_rules(shipped: &Files, elements: &[&Element]) -> Files {
     };
     let ids: Vec<_> = elements.iter().map(|one| format!("\"{}\"", one.id)).collect();
     let department = "\n[[department]]\nname = \"bench\"\nkind = \"bench\"\nzh = \"测\"\nen = \"x\"\n\
-        certificates = [{ subject = \"bench\", role = \"clerk\" }]\n\
-        grants = [{ purpose = \"bench\", roles = [\"clerk\"] }]\n";
+        certificates = \
+        [{ subject = \"bench\", role = \"clerk\" }]\ngrants = [{ purpose = \"bench\", roles = [\"clerk\"] }]\n";
     let both = "{ zh = \"测\", en = \"x\" }";
     let purpose = format!(
         "\n[[purpose]]\nid = \"bench\"\ncode = \"B\"\nzh = \"测\"\nen = \"x\"\nupstreams = []\n\
@@ -166,8 +166,8 @@ fn with_rules(shipped: &Files, elements: &[&Element]) -> Files {
          elements = [{}]\n",
         ids.join(", ")
     );
-    files.insert("departments.toml".to_owned(), (text("departments.toml") + department).into());
-    files.insert("purposes.toml".to_owned(), (text("purposes.toml") + &purpose).into());
+    files.insert("departments.toml".to_owned(), text("departments.toml") + department);
+    files.insert("purposes.toml".to_owned(), text("purposes.toml") + &purpose);
     let shipped = shipped.iter().filter(|(name, _)| name.ends_with(".cedar"));
     let rules = shipped.map(|(_, bytes)| String::from_utf8_lossy(bytes).matches("@id(").count());
     let more = RULES - rules.sum::<usize>();
@@ -180,10 +180,10 @@ fn with_rules(shipped: &Files, elements: &[&Element]) -> Files {
         )
     };
     let rules: String = ids.iter().cycle().take(more).enumerate().map(rule).collect();
-    files.insert("bench.cedar".to_owned(), rules.into());
+    files.insert("bench.cedar".to_owned(), rules);
     let example = "title = \"x\"\n[[example]]\ntitle = \"x\"\ndepartment = \"bench\"\n\
                    role = \"clerk\"\npurpose = \"bench\"\nnever_classes = [\"mental\"]\n";
-    files.insert("bench.examples.toml".to_owned(), example.into());
+    files.insert("bench.examples.toml".to_owned(), example);
     files
 }
 

@@ -167,7 +167,7 @@ fn opens(desk: &Desk, may: &May, word: Word) -> impl Fn(&str, bool) -> bool {
 
 /// How many words the reply holds; each must be one the scope may have, as it is and in no other
 /// form. In JSON it stands in the value of an element alone.
-fn check(words: &Words, told: &Told, (asked, open): (&str, &dyn Fn(&str, bool) -> bool)) -> usize {
+fn check(words: &Words, told: &Told, (asked, open): (&str, &impl Fn(&str, bool) -> bool)) -> usize {
     let Told { way, body: bytes, headers } = told;
     for (name, value) in headers {
         tells_nothing(words, name, &Words::opened(value.as_bytes()));
