@@ -155,9 +155,10 @@ fn with_rules(shipped: &Files, elements: &[&Element]) -> Files {
         String::from_utf8(bytes.to_vec()).unwrap()
     };
     let ids: Vec<_> = elements.iter().map(|one| format!("\"{}\"", one.id)).collect();
-    let department = "\n[[department]]\nname = \"bench\"\nkind = \"bench\"\nzh = \"测\"\nen = \"x\"\n\
-        certificates = \
-        [{ subject = \"bench\", role = \"clerk\" }]\ngrants = [{ purpose = \"bench\", roles = [\"clerk\"] }]\n";
+    let department = "\n[[department]]\nname = \"bench\"\nkind = \"bench\"\nzh = \"测\"\nen = \
+        \"x\"\ncertificates = \
+        [{ subject = \"bench\", role = \"clerk\" }]\n\
+        grants = [{ purpose = \"bench\", roles = [\"clerk\"] }]\n";
     let both = "{ zh = \"测\", en = \"x\" }";
     let purpose = format!(
         "\n[[purpose]]\nid = \"bench\"\ncode = \"B\"\nzh = \"测\"\nen = \"x\"\nupstreams = []\n\
