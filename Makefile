@@ -2,7 +2,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help demo test bench bench-identity fuzz packages
+.PHONY: help demo test bench bench-identity bench-privacy fuzz packages
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -30,6 +30,9 @@ bench: ## throughput, latency, memory, start-up and conversions as ratios; write
 bench-identity: ## who is one person, by truth, and one record against a million people; target/identity.json, index.json
 	$(CARGO) bench --locked --bench identity
 	$(CARGO) bench --locked --bench index
+
+bench-privacy: ## what a decision costs, and what the time of an answer tells; target/privacy.json
+	$(CARGO) bench --locked --bench privacy
 
 fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
 	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)

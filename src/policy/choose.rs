@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use super::consent::Allowance;
 use super::plan::{Plan, Planned, Ruling};
 use super::special::Marks;
+use super::word::is_word_alone;
 use crate::vocabulary::{Dataset, ElementId, Field, GroupName, Record, Value, ValueType};
 
 /// A record, and when its source last said so.
@@ -74,7 +75,8 @@ pub(super) fn choose<'a>(
     let mut repeated = Vec::new();
     let latest = latest_of(&plan.terms.latest_of, gathered);
     for (record_index, from) in gathered.iter().enumerate() {
-        if !plan.terms.latest_of.is_empty() && latest != Some(record_index) {
+        let passed = !plan.terms.latest_of.is_empty() && latest != Some(record_index);
+        if passed || is_word_alone(from.record) {
             continue;
         }
         let time = from.time();

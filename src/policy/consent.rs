@@ -264,8 +264,12 @@ impl Allowance {
 
     /// Whether consent is needed and nothing is left open by any.
     pub(super) fn lacks_consent(&self) -> bool {
-        self.terms == ConsentTerms::Needed
-            && (self.open == Extent::Nothing || self.shut == Extent::Everything)
+        self.terms == ConsentTerms::Needed && self.opens_nothing()
+    }
+
+    /// Whether no value at all is left open.
+    pub(super) fn opens_nothing(&self) -> bool {
+        self.open == Extent::Nothing || self.shut == Extent::Everything
     }
 
     /// What of the person's word bore on the decision, for the ledger.

@@ -100,7 +100,23 @@ pub struct Admission {
 }
 
 /// 范围, everything a decision depends on: an admitted asker, and what ties him to the person
-/// and what the person said. Only [`Admission::towards`] builds one.
+/// and what the person said. Only [`Admission::towards`] builds one, and it asks for his records:
+///
+/// ```compile_fail,E0451
+/// use kangqiao::policy::Scope;
+/// fn forged(scope: Scope) -> Scope {
+///     Scope { relations: 0xff, ..scope }
+/// }
+/// ```
+///
+/// Nothing is decided without it; that somebody was admitted is not enough:
+///
+/// ```compile_fail,E0308
+/// use kangqiao::{identity::Keys, policy::{Admission, Gathered, Release, decide}};
+/// fn hasty(admission: &Admission, records: &[Gathered<'_>], keys: &Keys) -> Release {
+///     decide(admission, None, records, keys)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Scope {
     admission: Admission,
@@ -164,9 +180,14 @@ impl Admission {
     #[must_use]
     pub fn towards(&self, gathered: &[Gathered<'_>], at: i64) -> Scope {
         let Desk { shared, department, terms, .. } = &*self.desk;
-        let relations = shared.relations.held(department, gathered, at);
         let asked = (terms.consent, department.name, terms.id);
         let allowance = shared.consents.allowance(asked, (gathered, at), shared.words());
+        // Where nothing is allowed a relation opens nothing, and must not show in what is said to
+        // be withheld: whoever refused would not look like somebody of whom nothing is known.
+        let relations = match allowance.opens_nothing() {
+            true => 0,
+            false => shared.relations.held(department, gathered, at),
+        };
         // A set of relations has its place among the plans, or it is no set of relations.
         let plan = self.desk.plan(self.grounds().with(relations));
         let plan = plan.unwrap_or_else(|| Arc::clone(&self.plan));

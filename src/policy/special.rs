@@ -310,11 +310,18 @@ impl Special {
                     .fold(display.unwrap_or_default(), Marks::with)
             }
             Value::Text(text) => self.mark_text(text).with(self.mark_code(text)),
-            // The name of a ward or an institution can say what somebody is treated for.
-            Value::Organization(whole) | Value::Place(whole) => {
+            // The name of a ward or an institution can say what somebody is treated for, and an
+            // address that he lives there; what a clerk knows he writes behind a name.
+            Value::Address(whole)
+            | Value::Name(whole)
+            | Value::Organization(whole)
+            | Value::Person(whole)
+            | Value::Place(whole)
+            | Value::Telecom(whole) => {
                 let parts = whole.parts.iter().map(|part| self.mark_text(part));
                 parts.fold(self.mark_text(&whole.text), Marks::with)
             }
+            Value::Identifier(identifier) => self.mark_text(&identifier.value),
             _ => Marks::default(),
         }
     }

@@ -57,6 +57,12 @@ fn a_value_is_special_by_its_code_or_its_words() {
     check(text("人工流产后"), &["reproductive"]);
     check(text("高血压病2级"), &[]);
     check(Value::Boolean(true), &[]);
+    // A clerk writes what he knows where there is room.
+    let line = crate::vocabulary::value::Composite::line;
+    check(Value::Name(line("测试甲（精神病）")), &["mental"]);
+    check(Value::Address(line("郑州市精神卫生中心3号楼")), &["mental"]);
+    check(Value::Telecom(line("13900000000 HIV")), &["protected-infection"]);
+    check(Value::Address(line("郑州市金水区测试路17号")), &[]);
 }
 
 /// What stands in one repeating group is told together, so it is hidden together; the

@@ -197,6 +197,12 @@ impl<'a> Directive<'a> {
     }
 }
 
+/// Whether a record is a person's word and nothing else. No value is taken from one: that an
+/// identifier came with it, and when, would tell that he allowed or refused something.
+pub(super) fn is_word_alone(record: &Record) -> bool {
+    record.dataset == DATASET
+}
+
 /// Whether a record holds a person's word.
 #[must_use]
 pub fn is_word(record: &Record) -> bool {

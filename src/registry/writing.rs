@@ -21,6 +21,15 @@ pub struct Written {
 
 /// One interface of askers. What was not decided on cannot be written: an answer takes a
 /// [`Release`] and nothing less.
+///
+/// ```compile_fail,E0308
+/// use kangqiao::registry::answer::AnswerMeta;
+/// use kangqiao::registry::writing::{Writing, Written};
+/// use kangqiao::{translate::Pack, vocabulary::Record};
+/// fn unfiltered(way: &dyn Writing, pack: &Pack, all: &Record, meta: &AnswerMeta<'_>) -> Written {
+///     way.answer(pack, all, meta)
+/// }
+/// ```
 pub trait Writing: Send + Sync {
     /// Writes an answer.
     fn answer(&self, pack: &Pack, release: &Release, meta: &AnswerMeta<'_>) -> Written;

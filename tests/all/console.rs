@@ -95,6 +95,38 @@ pub struct Enrolled {
     secret: String,
 }
 
+impl Enrolled {
+    /// A connection to the console that has signed in, and its cookies.
+    pub fn signed_in(&self, rig: &Rig, name: &str) -> (https::Link, String) {
+        let mut link = https::Link::connect(&at(rig.ports.console), Some(&rig.tls(""))).unwrap();
+        let door = link.get("/sign-in").unwrap();
+        let page = String::from_utf8_lossy(&door.body).into_owned();
+        let token = page.split_once("name=\"form_token\" value=\"").unwrap().1;
+        let token = token.split('"').next().unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let code = one_time_code(&self.secret, now);
+        let (password, host) = (&self.password, at(rig.ports.console));
+        let form = format!("form_token={token}&name={name}&password={password}&code={code}");
+        let head = format!(
+            "POST /sign-in HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\n\
+             sec-fetch-site: same-origin\r\norigin: https://{host}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: {}\r\n\r\n{form}",
+            cookies(&door),
+            form.len()
+        );
+        let entered = link.ask(head.as_bytes()).unwrap();
+        assert_eq!(entered.status, 303, "{}", String::from_utf8_lossy(&entered.body));
+        let cookies = cookies(&entered);
+        (link, cookies)
+    }
+}
+
+fn cookies(reply: &https::Reply) -> String {
+    let set = reply.headers.iter().filter(|(name, _)| name == "set-cookie");
+    let pairs: Vec<_> = set.filter_map(|(_, value)| value.split(';').next()).collect();
+    pairs.join("; ")
+}
+
 /// Makes a user of the console.
 pub fn enrol(rig: &Rig, name: &str, role: &str) -> Enrolled {
     let printed =

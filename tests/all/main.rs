@@ -10,6 +10,7 @@
 )]
 
 mod answer;
+mod attacks;
 mod badinput;
 mod batch;
 mod batches;
@@ -53,5 +54,8 @@ mod services;
 mod statistics;
 mod ticket;
 mod tidy;
+mod twins;
 mod veiled;
+mod ways;
 mod whom;
+mod words;

@@ -7,7 +7,8 @@ use crate::whom::Known;
 /// A doctor of a health institution, which is granted the sharing of records.
 const DOCTOR: &str = "clinic-doctor";
 
-fn query(trigger: &str, parameters: &str) -> Vec<u8> {
+/// A query of PDQ or PIX.
+pub fn query(trigger: &str, parameters: &str) -> Vec<u8> {
     format!(
         "MSH|^~\\&|CLINIC|C1|KANGQIAO|MZ|20261001083000||QBP^{trigger}^QBP_Q21|Q{}|P|2.5|||||CHN\
          |UNICODE UTF-8\rQPD|IHE {trigger}|T1|{parameters}\rRCP|I\r",

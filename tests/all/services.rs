@@ -13,14 +13,19 @@ const DOCTOR: &str = "clinic-doctor";
 /// 挂号员
 const REGISTRAR: &str = "clinic-registrar";
 
-/// One message of a dialect, in an envelope of SOAP 1.1.
-fn call(rig: &Rig, name: &str, (dialect, headers): (&str, &str), message: &str) -> String {
+/// A message in an envelope of SOAP 1.1.
+pub fn envelope((dialect, headers): (&str, &str), message: &str) -> String {
     let operation = if dialect == "hospital" { "HIPMessageServer" } else { "Any" };
-    let envelope = format!(
+    format!(
         "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Header>{headers}\
          </s:Header><s:Body><{operation} xmlns='urn:hl7-org:v3'><action/><message><![CDATA[\
          {message}]]></message></{operation}></s:Body></s:Envelope>"
-    );
+    )
+}
+
+/// One message of a dialect, in an envelope of SOAP 1.1.
+fn call(rig: &Rig, name: &str, (dialect, headers): (&str, &str), message: &str) -> String {
+    let envelope = envelope((dialect, headers), message);
     let reply = post(rig, name, dialect, envelope.as_bytes());
     let text = String::from_utf8(reply.body).unwrap();
     assert_eq!(reply.status, 200, "{text}");
@@ -100,7 +105,8 @@ fn register(dialect: &str, interaction: &str, resident: &Resident, called: &str)
     message(dialect, interaction, &act)
 }
 
-fn query(dialect: &str, citizen: &str) -> String {
+/// The question about a person, by the citizen id.
+pub fn query(dialect: &str, citizen: &str) -> String {
     let value = match dialect {
         "hospital" => {
             format!("<value><item root='2.16.156.10011.1.3' extension='{citizen}'/></value>")

@@ -79,6 +79,8 @@ pub struct Rig {
     pub registry: Upstream,
     /// More words for `serve`.
     pub words: Vec<&'static str>,
+    /// Which log lines it writes, as `KANGQIAO_LOG` says.
+    pub log: Option<&'static str>,
     child: Mutex<Option<Child>>,
     printed: Arc<Mutex<Vec<u8>>>,
 }
@@ -133,8 +135,8 @@ impl Rig {
         };
         let text = configuration(&ports, platform.port, registry.port, more);
         std::fs::write(folder.path().join("kangqiao.toml"), text).unwrap();
-        let (words, child, printed) = Default::default();
-        Self { folder, ports, platform, registry, words, child, printed }
+        let (words, log, child, printed) = Default::default();
+        Self { folder, ports, platform, registry, words, log, child, printed }
     }
 
     /// Starts the process, or starts it again, and waits until it is ready.
@@ -142,6 +144,7 @@ impl Rig {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
         command.args(["serve", "--config"]).arg(self.config()).args(&self.words);
         command.current_dir(self.path());
+        command.envs(self.log.map(|level| ("KANGQIAO_LOG", level)));
         let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         self.collect(child.stdout.take().unwrap());

@@ -25,6 +25,8 @@ struct State {
     /// Records by any identifier that may stand in a question.
     records: Mutex<HashMap<String, Vec<Value>>>,
     asked: AtomicUsize,
+    /// The questions, as they came.
+    heard: Mutex<Vec<Vec<u8>>>,
     down: AtomicBool,
     closed: AtomicBool,
 }
@@ -43,6 +45,11 @@ impl Upstream {
     /// How often it was asked.
     pub fn asked(&self) -> usize {
         self.state.asked.load(Ordering::SeqCst)
+    }
+
+    /// What it was asked, as it came.
+    pub fn heard(&self) -> Vec<Vec<u8>> {
+        self.state.heard.lock().unwrap().clone()
     }
 }
 
@@ -111,6 +118,7 @@ fn answer_all(mut stream: Stream, state: &State) -> io::Result<()> {
     loop {
         let Some((_, body)) = request(&mut stream, &mut read)? else { return Ok(()) };
         state.asked.fetch_add(1, Ordering::SeqCst);
+        state.heard.lock().unwrap().push(body.clone());
         let (status, body) = answer(&body, state);
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
