@@ -137,16 +137,16 @@ impl Gateway {
     pub async fn judge_policies(
         &self,
         asker: &Asker,
-        (version, accepts): (&str, bool),
+        (proposal, accepts): (&str, bool),
     ) -> Result<Said, Fault> {
         let waiting = self.store.waiting_policies().await.map_err(|error| error.fault())?;
-        let waiting = waiting.filter(|waiting| waiting.proposed.version == version);
+        let waiting = waiting.filter(|waiting| waiting.digest() == proposal);
         let Some(waiting) = waiting else { return Ok(Said::Settled) };
         let word = if accepts { "accepted" } else { "refused" };
         let told = (waiting.before.version.as_str(), waiting.widened, word);
         let entry = self.change_entry(&waiting.proposed, told, Some(&asker.user));
         let (by, at_ms) = (asker.user.clone(), (self.clock)());
-        let said = Judgement { version: version.to_owned(), accepts, by, at_ms };
+        let said = Judgement { proposal: proposal.to_owned(), accepts, by, at_ms };
         match self.store.judge_policies(row(&entry), said).await {
             Ok(Proposal::Done(_)) if accepts => Ok(Said::Accepted),
             Ok(Proposal::Done(_)) => Ok(Said::Refused),

@@ -63,6 +63,7 @@ impl Gateway {
         let weighed = serde_json::from_str(&waiting.difference).map_err(|_| Fault::Internal)?;
         let Weighed { difference, differing } = weighed;
         Ok(Some(ProposalView {
+            digest: waiting.digest(),
             version: waiting.proposed.version,
             before: waiting.before.version,
             by: waiting.by,

@@ -4,6 +4,7 @@
 //! neither is without the other after a crash.
 
 use rusqlite::{Connection, OptionalExtension, Row};
+use sha2::{Digest, Sha256};
 
 use super::Store;
 use super::arrival::LedgerRow;
@@ -47,14 +48,31 @@ pub struct Waiting {
 /// What one person says of policies that wait.
 #[derive(Debug, Clone)]
 pub struct Judgement {
-    /// Of which version.
-    pub version: String,
+    /// Of which proposal, by its [`Waiting::digest`].
+    pub proposal: String,
     /// Whether they may serve.
     pub accepts: bool,
     /// Who says so.
     pub by: String,
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
+}
+
+impl Waiting {
+    /// Names this proposal and no other: the same policies proposed again, over other mappings or
+    /// compared with others, are not what somebody has seen.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let Self { proposed, before, difference, by, at_ms, .. } = self;
+        let at = at_ms.to_string();
+        let parts = [&proposed.version, &proposed.mappings, &before.version, &before.mappings];
+        let mut hash = Sha256::new();
+        for part in parts.into_iter().chain([difference, by, &at]) {
+            hash.update(part);
+            hash.update([0]);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl Store {
@@ -213,7 +231,7 @@ impl Writer {
         said: &Judgement,
     ) -> Result<Proposal, Stop> {
         let waiting = waiting(&self.connection)?;
-        let waiting = waiting.filter(|waiting| waiting.proposed.version == said.version);
+        let waiting = waiting.filter(|waiting| waiting.digest() == said.proposal);
         let Some(waiting) = waiting else { return Err(StoreError::Settled.into()) };
         if !said.accepts {
             self.append(row)?;

@@ -40,7 +40,7 @@ pub(super) struct SaidQuery {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct JudgeForm {
-    version: String,
+    proposal: String,
     decision: String,
     form_token: String,
 }
@@ -158,7 +158,7 @@ async fn judged(visit: &Visit, form: &JudgeForm) -> Result<HttpResponse, Problem
         _ => return Err(Problem::Form),
     };
     let p = super::text::policies::PolicyText::of(visit.t.lang);
-    let said = (form.version.as_str(), accepts);
+    let said = (form.proposal.as_str(), accepts);
     match visit.console.sight().judge_policies(&asker, said).await? {
         PoliciesJudged::Failed => Err(Problem::Unchanged(p.failed)),
         PoliciesJudged::InForce => Ok(see("/policies/proposal?said=in-force")),

@@ -12,26 +12,31 @@ async fn enforce(store: &Store, now: InForce) {
     store.enforce(vec![row("in force", None, None)], now, 5).await.unwrap();
 }
 
-async fn propose(store: &Store, version_: &str) {
-    let waiting = Waiting {
+fn proposal(version_: &str, difference: &str) -> Waiting {
+    Waiting {
         proposed: version(version_),
         before: version("a"),
-        difference: "{}".to_owned(),
+        difference: difference.to_owned(),
         widened: 3,
         by: "uid 0".to_owned(),
         at_ms: 6,
         accepted_by: Vec::new(),
-    };
+    }
+}
+
+async fn propose(store: &Store, version: &str) {
+    let waiting = proposal(version, "{}");
     store.propose_policies(row("proposed", None, None), waiting).await.unwrap();
 }
 
+/// Somebody says something of the proposal of a version that `propose` makes.
 async fn judge(
     store: &Store,
     (version, by): (&str, &str),
     accepts: bool,
 ) -> Result<Proposal, StoreError> {
-    let (version, by) = (version.to_owned(), by.to_owned());
-    let said = Judgement { version, accepts, by, at_ms: 7 };
+    let (proposal, by) = (proposal(version, "{}").digest(), by.to_owned());
+    let said = Judgement { proposal, accepts, by, at_ms: 7 };
     store.judge_policies(row("said", None, None), said).await
 }
 
@@ -93,4 +98,28 @@ async fn what_waits_waits_after_a_start_too() {
     let store = open(&folder);
     assert_eq!(judge(&store, ("b", "pan"), true).await.unwrap(), Proposal::Own);
     assert_eq!(judge(&store, ("b", "ping"), true).await.unwrap(), Proposal::Done(Vec::new()));
+}
+
+#[tokio::test]
+async fn nobody_accepts_a_difference_he_was_not_shown() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder);
+    enforce(&store, version("a")).await;
+    // The same policies, compared with other ones, open more than somebody sees on his page.
+    let anew = proposal("b", "[\"wider\"]");
+    store.propose_policies(row("proposed", None, None), anew.clone()).await.unwrap();
+    for accepts in [true, false] {
+        let said = judge(&store, ("b", "pan"), accepts).await;
+        assert!(matches!(said, Err(StoreError::Settled)), "{said:?}");
+    }
+    let waiting = store.waiting_policies().await.unwrap().unwrap();
+    assert_eq!((waiting.digest(), waiting.accepted_by.len()), (anew.digest(), 0));
+    let over = InForce { mappings: "n".to_owned(), ..version("b") };
+    for other in [
+        Waiting { proposed: over.clone(), ..anew.clone() },
+        Waiting { before: over, ..anew.clone() },
+        Waiting { at_ms: 7, ..anew.clone() },
+    ] {
+        assert_ne!(other.digest(), anew.digest());
+    }
 }

@@ -1,7 +1,7 @@
 //! A gateway of one's own for a test: the real binary, real sockets, real TLS, a folder that goes.
 
 pub mod message;
-mod person;
+pub mod person;
 pub mod receiver;
 pub mod upstream;
 

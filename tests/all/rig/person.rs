@@ -38,11 +38,21 @@ impl Rig {
 
     /// The clinic tells of a visit: from then on its doctors treat somebody.
     pub fn treats(&self, citizen: &str) {
-        let mut message = Message::new("A01", &Resident::new());
-        let number = unique();
-        message.segments[1] = format!("PID|1||{number}^^^CLINIC^MR~{citizen}^^^GA^NI");
-        let reply = self.mllps(CLINIC_SYSTEM).unwrap().exchange(&message.bytes()).unwrap();
+        self.hears_of(&visit(citizen));
+    }
+
+    /// The clinic tells of this visit.
+    pub fn hears_of(&self, visit: &[u8]) {
+        let reply = self.mllps(CLINIC_SYSTEM).unwrap().exchange(visit).unwrap();
         let told = String::from_utf8_lossy(&reply).into_owned();
         assert_eq!(field(&reply, "MSA-1"), "AA", "{told}");
     }
+}
+
+/// A visit to the clinic, which has a number of its own for him.
+pub fn visit(citizen: &str) -> Vec<u8> {
+    let mut message = Message::new("A01", &Resident::new());
+    let number = unique();
+    message.segments[1] = format!("PID|1||{number}^^^CLINIC^MR~{citizen}^^^GA^NI");
+    message.bytes()
 }

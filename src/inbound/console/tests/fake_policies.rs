@@ -7,8 +7,8 @@ use crate::inbound::console::view::{Asker, Seen};
 use crate::policy::tests::shipped;
 use crate::policy::{Asking, Change, Difference, Term};
 
-/// The version that waits.
-pub const VERSION: &str = "fedcba9876543210";
+/// The proposal that waits.
+pub const PROPOSAL: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
 impl Policing for Fake {
     fn matrix(&self) -> Seen<'_, MatrixView> {
@@ -27,7 +27,8 @@ impl Policing for Fake {
         Box::pin(async move {
             let accepted_by = self.accepted.lock().unwrap().clone();
             Ok(Some(ProposalView {
-                version: VERSION.to_owned(),
+                digest: PROPOSAL.to_owned(),
+                version: "fedcba9876543210".to_owned(),
                 before: "0123456789abcdef".to_owned(),
                 by: "uid 1000".to_owned(),
                 at_ms: super::fake::AT,
@@ -43,11 +44,11 @@ impl Policing for Fake {
     fn judge_policies<'a>(
         &'a self,
         asker: &'a Asker,
-        (version, accepts): (&'a str, bool),
+        (proposal, accepts): (&'a str, bool),
     ) -> Seen<'a, PoliciesJudged> {
         Box::pin(async move {
-            self.ask(asker, ("policies", version, accepts))?;
-            if version != VERSION {
+            self.ask(asker, ("policies", proposal, accepts))?;
+            if proposal != PROPOSAL {
                 return Ok(PoliciesJudged::Settled);
             }
             if !accepts {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::browser::{Browser, House, Page};
-use super::fake_policies::VERSION;
+use super::fake_policies::PROPOSAL;
 
 const PLACES: &[&str] = &[
     "/policies",
@@ -14,9 +14,9 @@ const PLACES: &[&str] = &[
     "/policies/proposal?said=waits",
 ];
 
-async fn judge(browser: &mut Browser, version: &str, decision: &str) -> Page {
+async fn judge(browser: &mut Browser, proposal: &str, decision: &str) -> Page {
     let token = browser.visit("/policies/proposal").await.form_token();
-    let fields = [("form_token", token.as_str()), ("version", version), ("decision", decision)];
+    let fields = [("form_token", token.as_str()), ("proposal", proposal), ("decision", decision)];
     browser.post("/policies/proposal", &fields).await
 }
 
@@ -37,7 +37,7 @@ async fn only_a_policy_administrator_sees_the_policies_and_sees_nothing_else() {
         if !sees {
             let token = overview.form_token();
             let fields =
-                [("form_token", token.as_str()), ("version", VERSION), ("decision", "accept")];
+                [("form_token", token.as_str()), ("proposal", PROPOSAL), ("decision", "accept")];
             assert_eq!(browser.post("/policies/proposal", &fields).await.status, 403);
             continue;
         }
@@ -122,15 +122,15 @@ async fn what_widens_takes_two_administrators_and_one_who_refuses_ends_it() {
         assert!(page.body.contains(text), "{text}");
     }
     let to = |page: &Page| page.header("location");
-    let page = judge(&mut first, VERSION, "accept").await;
+    let page = judge(&mut first, PROPOSAL, "accept").await;
     assert_eq!((page.status, to(&page).as_str()), (303, "/policies/proposal?said=waits"));
     let page = first.visit("/policies/proposal").await;
     assert!(!page.body.contains("value=\"accept\"") && page.body.contains("value=\"refuse\""));
-    assert_eq!(judge(&mut first, VERSION, "accept").await.status, 409);
+    assert_eq!(judge(&mut first, PROPOSAL, "accept").await.status, 409);
     assert_eq!(judge(&mut second, "0000000000000000", "accept").await.status, 409);
-    let page = judge(&mut second, VERSION, "accept").await;
+    let page = judge(&mut second, PROPOSAL, "accept").await;
     assert_eq!(to(&page), "/policies/proposal?said=in-force");
-    let page = judge(&mut second, VERSION, "refuse").await;
+    let page = judge(&mut second, PROPOSAL, "refuse").await;
     assert_eq!(to(&page), "/policies/proposal?said=refused");
     assert!(house.asked().iter().all(|line| line.contains("policies")));
 }
@@ -141,11 +141,11 @@ async fn a_decision_needs_the_token_of_its_session_and_a_ledger() {
     let (mut first, mut second) = (house.signed_in("pan").await, house.signed_in("ping").await);
     let other = second.visit("/policies/proposal").await.form_token();
     for token in ["", "x", &other] {
-        let fields = [("form_token", token), ("version", VERSION), ("decision", "accept")];
+        let fields = [("form_token", token), ("proposal", PROPOSAL), ("decision", "accept")];
         assert_eq!(first.post("/policies/proposal", &fields).await.status, 403, "{token}");
     }
-    assert_eq!(judge(&mut first, VERSION, "perhaps").await.status, 403);
+    assert_eq!(judge(&mut first, PROPOSAL, "perhaps").await.status, 403);
     assert!(house.asked().is_empty());
     house.fake.full.store(true, Ordering::Relaxed);
-    assert_eq!(judge(&mut first, VERSION, "accept").await.status, 503);
+    assert_eq!(judge(&mut first, PROPOSAL, "accept").await.status, 503);
 }

@@ -23,7 +23,7 @@ pub trait Policing: Send + Sync {
     /// What waits to be accepted.
     fn proposal(&self) -> Seen<'_, Option<ProposalView>>;
 
-    /// Takes what somebody says of a version that waits.
+    /// Takes what somebody says of a proposal, by its digest.
     fn judge_policies<'a>(
         &'a self,
         asker: &'a Asker,
@@ -82,6 +82,8 @@ pub enum WhyView {
 /// Policies that wait.
 #[derive(Debug, Clone)]
 pub struct ProposalView {
+    /// Names this proposal and no other.
+    pub digest: String,
     /// Their version.
     pub version: String,
     /// The one in force when they were compared.
