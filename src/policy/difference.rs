@@ -101,11 +101,13 @@ impl Difference {
     }
 }
 
-/// The same files over the same elements decide alike: most reloads change mappings alone.
+/// The same files over the same elements and levels of codes decide alike: most reloads change
+/// mappings alone.
 fn same(from: &PolicySet, to: &PolicySet) -> bool {
     let (old, new) = (&from.shared.catalogue, &to.shared.catalogue);
     let kept = |element: &Element| new.get(element.id) == Some(element);
-    from.version() == to.version() && old.len() == new.len() && old.iter().all(kept)
+    let elements = old.len() == new.len() && old.iter().all(kept);
+    from.version() == to.version() && elements && terms::levels(from) == terms::levels(to)
 }
 
 /// Where a cell stands.

@@ -229,6 +229,38 @@ fn the_same_policies_over_another_catalogue_may_be_wider() {
     assert_eq!((narrower.cells.len(), narrower.widened()), (3, 0));
 }
 
+/// What is generalised leaves as the code above it, and a table of the mappings says which.
+#[test]
+fn a_code_under_another_one_is_a_term() {
+    let files = folder("policies");
+    let with = |change: &[(&str, &str)]| {
+        let mut mappings = folder("mappings");
+        let path = "codes/gbt2261-2.csv";
+        let mut text = mappings.text(path).unwrap().to_owned();
+        for (from, to) in change {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        mappings.insert(path, text);
+        let tables = CodeTables::load(&mappings).unwrap();
+        let catalogue = Catalogue::load(&mappings, &tables).unwrap();
+        PolicySet::load(&files, &catalogue, &tables).unwrap()
+    };
+    let (before, same) = (with(&[]), with(&[]));
+    let after = with(&[("first marriage,20", "first marriage,10")]);
+    let side = |set| Side { set, files: &files };
+    assert!(Difference::between(side(&before), side(&same)).is_empty());
+    let found = Difference::between(side(&before), side(&after));
+    let term = |wider, top| Term {
+        wider,
+        added: wider,
+        text: format!("codes/gbt2261-2.csv 21 under {top}"),
+    };
+    assert!(found.cells.is_empty());
+    assert!(found.terms.contains(&term(true, "10")), "{found:#?}");
+    assert!(found.terms.contains(&term(false, "20")), "{found:#?}");
+}
+
 /// What opens something without changing a cell.
 #[test]
 fn a_grant_a_requirement_and_the_reach_of_a_mark_are_terms() {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::PolicySet;
 use super::consent::ConsentTerms;
 use super::difference::{Side, Term};
 use super::page::Page;
@@ -70,6 +71,7 @@ fn opening(side: Side<'_>) -> BTreeSet<String> {
         let repeated = listed.filter(|element| side.set.purposes().repeats(element));
         found.extend(repeated.map(|element| format!("purposes.toml repeats {}", element.id)));
     }
+    found.extend(levels(side.set));
     // Of these any other reading may be a wider one.
     found.extend(WHOLE.iter().filter_map(|path| as_read(side.files, path)));
     for event in side.set.events().iter() {
@@ -78,6 +80,19 @@ fn opening(side: Side<'_>) -> BTreeSet<String> {
         found.extend(event.tells.iter().map(|element| format!("events.toml {id} tells {element}")));
     }
     found
+}
+
+/// Under which code each code leaves where it is generalised: a table is of the mappings, and a
+/// code moved under another one tells something else.
+pub(super) fn levels(set: &PolicySet) -> BTreeSet<String> {
+    let coded = set.shared.catalogue.iter().filter_map(|element| element.domain.as_deref());
+    let names: BTreeSet<&str> = coded.collect();
+    let tables = names.into_iter().filter_map(|name| Some((name, set.shared.tables.table(name)?)));
+    let lines = tables.flat_map(|(name, table)| {
+        let tops = table.codes().filter_map(|code| Some((code, table.topmost(code)?)));
+        tops.map(move |(code, top)| format!("codes/{name}.csv {code} under {}", top.code))
+    });
+    lines.collect()
 }
 
 /// Files of which a line alone says neither that it opens nor that it closes.

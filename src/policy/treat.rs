@@ -278,24 +278,11 @@ fn category(code: &str) -> Option<String> {
     shaped.then_some(category)
 }
 
-/// The topmost code above this one, so that going up twice is going up once. In a table
-/// without levels there is nothing coarser.
+/// The topmost code above this one.
 fn parent(coding: &Coding, around: Surroundings<'_>) -> Option<Coding> {
-    let table = around.tables.table(around.domain?)?;
-    let levels =
-        table.codes().any(|code| table.row(code).is_some_and(|row| !row.parent.is_empty()));
-    let mut row = table.row(coding.code.as_deref().filter(|_| levels)?)?;
-    // A table is a forest some levels deep; a ring in it must not hold us.
-    for _ in 0..8 {
-        match table.row(&row.parent) {
-            Some(above) => row = above,
-            None => {
-                let display = (!row.zh.is_empty()).then(|| row.zh.clone());
-                return Some(Coding { code: Some(row.code.clone()), display, original: None });
-            }
-        }
-    }
-    None
+    let row = around.tables.table(around.domain?)?.topmost(coding.code.as_deref()?)?;
+    let display = (!row.zh.is_empty()).then(|| row.zh.clone());
+    Some(Coding { code: Some(row.code.clone()), display, original: None })
 }
 
 fn bare(code: String) -> Coding {

@@ -77,6 +77,8 @@ pub struct CodeRow {
 #[derive(Debug, Clone, Default)]
 pub struct CodeTable {
     rows: HashMap<String, CodeRow>,
+    /// Whether any code has one above it.
+    levels: bool,
 }
 
 impl CodeTable {
@@ -84,6 +86,21 @@ impl CodeTable {
     #[must_use]
     pub fn row(&self, code: &str) -> Option<&CodeRow> {
         self.rows.get(code)
+    }
+
+    /// The topmost row above a code, the code's own if there is none above, so that going up
+    /// twice is going up once. In a table without levels there is nothing coarser.
+    #[must_use]
+    pub fn topmost(&self, code: &str) -> Option<&CodeRow> {
+        let mut row = self.row(code).filter(|_| self.levels)?;
+        // A table is a forest some levels deep; a ring in it must not hold us.
+        for _ in 0..8 {
+            match self.row(&row.parent) {
+                Some(above) => row = above,
+                None => return Some(row),
+            }
+        }
+        None
     }
 
     /// Every code, in no order.
@@ -162,6 +179,7 @@ impl CodeTables {
     fn load_table(&mut self, files: &Files, path: &str, faults: &mut Vec<Diagnostic>) {
         let mut table = CodeTable::default();
         for (line, row) in rows::<CodeRow>(files, path, faults) {
+            table.levels |= !row.parent.is_empty();
             if let Some(before) = table.rows.insert(row.code.clone(), row) {
                 faults.push(on_line(path, line, format!("code {} stands twice", before.code)));
             }

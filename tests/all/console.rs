@@ -109,8 +109,8 @@ impl Enrolled {
         let form = format!("form_token={token}&name={name}&password={password}&code={code}");
         let head = format!(
             "POST /sign-in HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\n\
-             sec-fetch-site: same-origin\r\norigin: https://{host}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
-             content-length: {}\r\n\r\n{form}",
+             sec-fetch-site: same-origin\r\norigin: https://{host}\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
             cookies(&door),
             form.len()
         );
