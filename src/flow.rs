@@ -37,6 +37,7 @@ mod watch;
 mod whom;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -82,6 +83,8 @@ pub struct Gateway {
     pub keys: Keys,
     /// Limits of one unit.
     pub limits: Limits,
+    /// The beat of answers in which nothing is told.
+    pub empty_answer: Duration,
     /// What the overview shows beside the store.
     pub watch: Watch,
     /// What lists of elders are asked about under, and what wakes their checking.
@@ -131,7 +134,7 @@ impl Gateway {
     /// Carries one question from its socket to its answer; a refusal is an answer too.
     pub async fn answer(&self, question: Question) -> Answered {
         let _timed = counters::Timed::new("kangqiao_answer_seconds");
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         match self.disclose(&turn, &question).await {
             Ok(answered) => answered,
             Err(refused) => self.refuse(&turn, &question, refused).await,
@@ -170,6 +173,7 @@ impl Gateway {
         let appended = self.append_answer(&admission, &entry).await;
         let appended = appended.map_err(|error| about(error.into()))?;
         counters::answered(&admission);
+        self.even(turn, std::iter::once(&release)).await;
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry: Some(appended) })
     }

@@ -87,6 +87,10 @@ pub struct Config {
     /// Limits of one HL7 v2 message.
     #[serde(default)]
     pub hl7v2: wire::hl7v2::Limits,
+    /// Answers in which nothing is told leave so many milliseconds after their question, or a
+    /// multiple of it, whether anybody is known or not; 0 is at once. Default 20.
+    #[serde(default = "default_empty_answer")]
+    pub empty_answer_ms: u64,
     /// How long a stop waits for messages in hand, seconds. Default 20.
     #[serde(default = "default_drain")]
     pub drain_seconds_max: u64,
@@ -166,6 +170,9 @@ fn default_policies() -> PathBuf {
 }
 fn default_master_key() -> PathBuf {
     "keys/master.key".into()
+}
+const fn default_empty_answer() -> u64 {
+    20
 }
 const fn default_drain() -> u64 {
     20

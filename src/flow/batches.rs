@@ -128,7 +128,7 @@ impl Asked {
 impl Gateway {
     /// Carries one request about batches to its reply; a refusal is entered too.
     pub async fn batches(self: Arc<Self>, request: Request) -> Reply {
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         let asker = turn.rules.asker(request.certificate.as_ref(), turn.at_ms);
         let carried = match asker {
             Err(fault) => Err(fault.into()),

@@ -219,7 +219,7 @@ impl Gateway {
         let settings = subscriber.settings();
         let now_ms = (self.clock)();
         let held = |why| Ended::Again { next_ms: now_ms + HELD_MS, why, answered: false };
-        let turn = Turn { rules: self.rules.load_full(), at_ms: now_ms };
+        let turn = Turn { at_ms: now_ms, ..self.turn() };
         let told = match self.told(&turn, subscriber, due).await {
             Ok(Ok(told)) => told,
             Ok(Err(why)) => return Ended::Passed(why),

@@ -32,7 +32,7 @@ const ENTRIES_MAX: usize = 10_000;
 impl Gateway {
     /// Carries one FHIR request to its answer.
     pub async fn fhir(&self, asked: Request) -> Answered {
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         let path = (asked.path.as_str(), asked.query.as_str());
         match request::read(asked.method, path, &asked.body) {
             Ok(Interaction::Capability) => self.capability(&turn),

@@ -1,12 +1,15 @@
 //! 提问, a question as it came, and why one is refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
+use super::Gateway;
 use super::rules::{Asker, Rules};
 use crate::identity::{Certificate, PersonId};
-use crate::policy::{Bilingual, Evidence, Refusal, RuleId};
+use crate::policy::{Bilingual, Evidence, Refusal, Release, RuleId};
 use crate::registry::civil::{self, Inquiry, InquiryError};
 use crate::registry::writing::{CivilJson, Writing};
 use crate::store::StoreError;
@@ -56,6 +59,57 @@ pub(super) struct Turn {
     pub rules: Arc<Rules>,
     /// When it began, milliseconds since 1970.
     pub at_ms: i64,
+    /// The same by a clock that is never set.
+    pub begun: Instant,
+}
+
+impl Gateway {
+    /// A question, or what else is decided on, begins.
+    pub(super) fn turn(&self) -> Turn {
+        let (rules, at_ms) = (self.rules.load_full(), (self.clock)());
+        Turn { rules, at_ms, begun: Instant::now() }
+    }
+
+    /// Holds an answer in which nothing is told until the next beat after its question. Whether
+    /// nobody is known, or somebody of whom nothing may be told, is not the asker's to measure.
+    pub(super) async fn even<'a>(
+        &self,
+        turn: &Turn,
+        mut releases: impl Iterator<Item = &'a Release>,
+    ) {
+        if releases.all(|release| release.released().len() == 0) {
+            tokio::time::sleep_until(beat(turn.begun, Instant::now(), self.empty_answer)).await;
+        }
+    }
+}
+
+/// The first beat that is not over yet; now if there is none.
+fn beat(begun: Instant, now: Instant, every: Duration) -> Instant {
+    let passed = now.saturating_duration_since(begun).as_nanos();
+    let beats =
+        passed.checked_div(every.as_nanos()).and_then(|whole| u32::try_from(whole + 1).ok());
+    let until = beats.and_then(|beats| every.checked_mul(beats));
+    until.and_then(|until| begun.checked_add(until)).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_leaves_on_the_next_beat_and_at_once_without_one() {
+        let begun = Instant::now();
+        let check = |passed_ms: u64, every_ms: u64, expect_ms: u64| {
+            let [now, expect] = [passed_ms, expect_ms].map(|ms| begun + Duration::from_millis(ms));
+            assert_eq!(beat(begun, now, Duration::from_millis(every_ms)), expect, "{passed_ms}");
+        };
+        check(0, 20, 20);
+        check(19, 20, 20);
+        check(20, 20, 40);
+        check(1_999, 20, 2_000);
+        check(7, 0, 7);
+        check(7, u64::MAX, 7);
+    }
 }
 
 /// Why a question is not answered: told to the asker and entered in the ledger alike.

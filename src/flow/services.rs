@@ -154,7 +154,7 @@ impl Gateway {
         let at = Position::Pointer(format!("/{}", answering.request.document.root));
         let refused = Refused { at: Some(at.clone()), ..Fault::UnsupportedMessage.into() };
         let inquiry = Err(InquiryError { fault: refused.fault, at });
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         let writing = Arc::new(answering);
         let question = Question { certificate, asker: None, inquiry, writing };
         // Whoever asks: that a service is not offered is no secret, and a sender hears it too.
@@ -176,7 +176,7 @@ impl Gateway {
 
     /// Documents, or an entry about staff or an organisation, asked for by their own numbers.
     async fn fetch(&self, certificate: Option<Certificate>, answering: Answering) -> Answered {
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         let asker = turn.rules.asker(certificate.as_ref(), turn.at_ms);
         let purpose = self.purpose(&answering, asker.as_ref().ok().copied());
         let evidence = evidence(&answering, certificate.as_ref());
@@ -232,6 +232,7 @@ impl Gateway {
         let entry = entry.with_answer(&written.body);
         let appended = self.append_answer(&admission, &entry).await?;
         counters::answered(&admission);
+        self.even(turn, std::iter::once(&release)).await;
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry: Some(appended) })
     }

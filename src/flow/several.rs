@@ -71,6 +71,7 @@ impl Gateway {
             appended = Some(self.append_answer(admission, &entry.with_answer(&body)).await?);
         }
         counters::answered(admission);
+        self.even(turn, found.iter().map(|one| &one.release)).await;
         Ok(Answered { status, media, body, entry: appended })
     }
 

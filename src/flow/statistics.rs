@@ -45,7 +45,7 @@ impl Gateway {
         certificate: Option<Certificate>,
         body: Bytes,
     ) -> Answered {
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         let asker = turn.rules.asker(certificate.as_ref(), turn.at_ms);
         let told = match (asker, statistic::read(&body)) {
             (Err(fault), _) => Err(fault.into()),

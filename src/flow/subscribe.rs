@@ -27,7 +27,7 @@ const DEAD_MAX: usize = 200;
 impl Gateway {
     /// Carries one request about a subscription to its answer; a refusal is entered too.
     pub async fn subscribe(&self, certificate: Option<Certificate>, body: Bytes) -> Answered {
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         let asker = turn.rules.asker(certificate.as_ref(), turn.at_ms);
         let carried = match (asker, notice::read(&body)) {
             (Err(fault), _) => Err(fault.into()),

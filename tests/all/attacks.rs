@@ -2,12 +2,14 @@
 //! asked; a ticket shown twice at once; a refusal that repeats what it was given.
 
 use std::sync::Barrier;
+use std::time::{Duration, Instant};
 
 use kangqiao_conformance::https::Reply;
 use serde_json::{Value, json};
 
 use crate::rig::message::{Message, Resident, field};
 use crate::rig::{AGENT, CLINIC, DOCTOR, HOME, Rig, TLS_SENDER};
+use crate::ways::{Doors, desks};
 
 /// 12349 派单员
 const DISPATCHER: &str = "hotline-12349-dispatcher";
@@ -142,4 +144,27 @@ fn a_refusal_repeats_nothing_it_was_given() {
     }
     let printed = rig.printed();
     assert!(!printed.contains(&secret) && !printed.contains(&other.citizen));
+}
+
+/// Whether nobody is known or nothing may be told: no answer is there before the beat.
+#[test]
+fn an_answer_in_which_nothing_is_told_leaves_on_a_beat_by_every_door() {
+    const BEAT: Duration = Duration::from_millis(300);
+    let rig = Rig::prepare(&format!("empty_answer_ms = {}\n", BEAT.as_millis()));
+    rig.resume();
+    let [known, nobody] = [Resident::new(), Resident::new()];
+    rig.mllp().exchange(&Message::new("A01", &known).bytes()).unwrap();
+    let desk = desks(&rig).into_iter().find(|desk| desk.purpose == "living-check").unwrap();
+    let mut doors = Doors::new(&rig);
+    for citizen in [&known.citizen, &known.citizen, &nobody.citizen, &nobody.citizen] {
+        let mut took = |asked: &mut dyn FnMut(&mut Doors<'_>) -> usize| {
+            let begun = Instant::now();
+            let times = u32::try_from(asked(&mut doors)).unwrap();
+            assert!(times > 0 && begun.elapsed() >= BEAT * times, "{times} answers too soon");
+        };
+        took(&mut |doors| [doors.json(&desk, citizen)].len());
+        took(&mut |doors| doors.fhir(&desk, citizen, (0, 9)).len());
+        // The queries of HL7 v2 name no purpose; both dialects of SOAP do.
+        took(&mut |doors| doors.exchange(&desk, citizen).len().min(2));
+    }
 }

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
 use arc_swap::ArcSwap;
@@ -135,6 +135,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
         cache: Cache::new(config.cache.clone()),
         keys: Keys::derive(&master),
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
+        empty_answer: Duration::from_millis(config.empty_answer_ms),
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
         batches: Batches::new(config.batch.clone()),
         background: tokio::runtime::Handle::current(),

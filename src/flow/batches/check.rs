@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::Asked;
 use crate::audit::{Entry, Reference};
 use crate::flow::Gateway;
-use crate::flow::question::Turn;
 use crate::identity::Token;
 use crate::policy::Evidence;
 use crate::store::StoreError;
@@ -105,7 +104,7 @@ impl Gateway {
 
     /// One entry for each row about nobody on a list.
     async fn enter_stray(&self, batch: &Batch, rows: &[(i64, Token)]) -> Result<(), StoreError> {
-        let turn = Turn { rules: self.rules.load_full(), at_ms: (self.clock)() };
+        let turn = self.turn();
         let asked = Asked::of(batch).ok();
         let purpose = asked.as_ref().and_then(|asked| Purpose::parse(&asked.purpose).ok());
         let evidence = asked.as_ref().map_or_else(Evidence::default, Asked::evidence);

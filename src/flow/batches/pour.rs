@@ -191,7 +191,7 @@ impl Pour {
     async fn decide_block(&self, block: Block) -> Result<DecidedBlock, Fault> {
         let gateway = &self.gateway;
         // Rules that changed since the last block hold for this one.
-        let turn = Turn { rules: gateway.rules.load_full(), at_ms: (gateway.clock)() };
+        let turn = gateway.turn();
         let asker = turn.rules.asker(self.certificate.as_ref(), turn.at_ms)?;
         if asker != self.asker {
             return Err(Fault::CertificateUnknown);
