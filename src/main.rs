@@ -7,9 +7,12 @@ use kangqiao::command::{
     Failure, ask, card, certs, check, demo, explain, identity, interface, ledger, mappings,
     notices, operate, policy, send, serve, translate, user,
 };
+use mimalloc::MiMalloc;
+use zeroizing_alloc::ZeroAlloc;
 
+/// What is freed is zeroed, so that nothing personal outlives the message or answer it was for.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 /// 康桥 Kangqiao, a gateway between health and civil affairs.
 #[derive(Debug, Parser)]

@@ -37,6 +37,7 @@ mod intake;
 mod interface;
 mod laws;
 mod matching;
+mod memory;
 mod model;
 mod notices;
 mod operate;

@@ -194,7 +194,8 @@ impl Rig {
         assert!(status.unwrap().success());
     }
 
-    fn pid(&self) -> String {
+    /// The number of the process.
+    pub fn pid(&self) -> String {
         self.child.lock().unwrap().as_ref().unwrap().id().to_string()
     }
 
