@@ -160,7 +160,7 @@ impl<'r> Doors<'r> {
     }
 
     /// A request on the kept connection of a certificate.
-    fn ask(&mut self, who: &str, line: &str, (headers, body): (&str, &[u8])) -> Reply {
+    pub fn ask(&mut self, who: &str, line: &str, (headers, body): (&str, &[u8])) -> Reply {
         let (host, length) = (at(self.rig.ports.https), body.len());
         let head =
             format!("{line} HTTP/1.1\r\nhost: {host}\r\n{headers}content-length: {length}\r\n\r\n");

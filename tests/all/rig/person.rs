@@ -6,27 +6,15 @@ use super::message::{Message, Resident, field, unique};
 use super::{CLINIC_SYSTEM, HOME, Rig};
 
 impl Rig {
-    /// What somebody allows or refuses, as the care home records it: the civil-affairs dataset
-    /// with these members beside the usual ones. What became of it.
+    /// The care home brings somebody's [`word`]. What became of it.
     pub fn says(&self, citizen: &str, more: Value) -> Value {
         self.says_by(HOME, citizen, more)
     }
 
     /// The same, recorded by another sender.
     pub fn says_by(&self, sender: &str, citizen: &str, more: Value) -> Value {
-        let mut said = json!({
-            "dataset": "privacy-consent", "person": { "citizenId": citizen },
-            "consent": "TY-1", "state": "active", "decision": "permit",
-            "purposes": ["institution-admission"], "notice": "2026-1", "grantor": "person",
-        });
-        for (key, value) in more.as_object().unwrap() {
-            match value.is_null() {
-                true => drop(said.as_object_mut().unwrap().remove(key)),
-                false => said[key] = value.clone(),
-            }
-        }
         let media = "application/vnd.kangqiao.civil+json";
-        let body = said.to_string();
+        let body = word(citizen, more).to_string();
         self.https(sender).post("/v1/messages", media, body.as_bytes()).unwrap().json()
     }
 
@@ -55,4 +43,21 @@ pub fn visit(citizen: &str) -> Vec<u8> {
     let number = unique();
     message.segments[1] = format!("PID|1||{number}^^^CLINIC^MR~{citizen}^^^GA^NI");
     message.bytes()
+}
+
+/// What somebody allows or refuses, in the civil-affairs dataset, with these members beside the
+/// usual ones.
+pub fn word(citizen: &str, more: Value) -> Value {
+    let mut said = json!({
+        "dataset": "privacy-consent", "person": { "citizenId": citizen },
+        "consent": "TY-1", "state": "active", "decision": "permit",
+        "purposes": ["institution-admission"], "notice": "2026-1", "grantor": "person",
+    });
+    for (key, value) in more.as_object().unwrap() {
+        match value.is_null() {
+            true => drop(said.as_object_mut().unwrap().remove(key)),
+            false => said[key] = value.clone(),
+        }
+    }
+    said
 }
