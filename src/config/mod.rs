@@ -90,7 +90,7 @@ pub struct Config {
     /// Answers in which nothing is told leave so many milliseconds after their question, or a
     /// multiple of it, whether anybody is known or not; 0 is at once. Default 20.
     #[serde(default = "default_empty_answer")]
-    pub empty_answer_ms: u64,
+    pub empty_answer_ms: u16,
     /// How long a stop waits for messages in hand, seconds. Default 20.
     #[serde(default = "default_drain")]
     pub drain_seconds_max: u64,
@@ -171,7 +171,7 @@ fn default_policies() -> PathBuf {
 fn default_master_key() -> PathBuf {
     "keys/master.key".into()
 }
-const fn default_empty_answer() -> u64 {
+const fn default_empty_answer() -> u16 {
     20
 }
 const fn default_drain() -> u64 {

@@ -135,7 +135,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
         cache: Cache::new(config.cache.clone()),
         keys: Keys::derive(&master),
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
-        empty_answer: Duration::from_millis(config.empty_answer_ms),
+        empty_answer: Duration::from_millis(config.empty_answer_ms.into()),
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
         batches: Batches::new(config.batch.clone()),
         background: tokio::runtime::Handle::current(),
