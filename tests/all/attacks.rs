@@ -154,7 +154,7 @@ fn an_answer_in_which_nothing_is_told_leaves_on_a_beat_by_every_door() {
     rig.resume();
     let [known, nobody] = [Resident::new(), Resident::new()];
     rig.mllp().exchange(&Message::new("A01", &known).bytes()).unwrap();
-    let desk = desks(&rig).into_iter().find(|desk| desk.purpose == "living-check").unwrap();
+    let desk = desks().into_iter().find(|desk| desk.purpose == "living-check").unwrap();
     let mut doors = Doors::new(&rig);
     for citizen in [&known.citizen, &known.citizen, &nobody.citizen, &nobody.citizen] {
         let mut took = |asked: &mut dyn FnMut(&mut Doors<'_>) -> usize| {

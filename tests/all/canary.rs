@@ -18,14 +18,14 @@ use crate::words::{Unit, Words};
 
 /// What somebody said of who may see what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+pub enum Word {
     Allowed,
     None,
     Refused,
 }
 
 /// One person: what he said, whether the clinic treats him, whether his words name an illness.
-const PEOPLE: [(Word, bool, bool); 5] = [
+pub const PEOPLE: [(Word, bool, bool); 5] = [
     (Word::Allowed, true, false),
     (Word::Allowed, false, false),
     (Word::Refused, true, false),
@@ -54,10 +54,10 @@ fn subscriptions(port: u16) -> String {
 }
 
 /// A gateway that logs all it can, treats people by the plain port, and hears everybody's word.
-fn site() -> (Rig, Receiver) {
+pub fn site(more: &str) -> (Rig, Receiver) {
     let port = free_port();
     let recorder = "\n[[sender]]\nname = \"hotline-12349\"\ncertificate = \"stranger\"\n";
-    let mut rig = Rig::prepare(&(subscriptions(port) + &lists() + recorder));
+    let mut rig = Rig::prepare(&(subscriptions(port) + &lists() + recorder + more));
     let receiver = Receiver::start(&rig.path().join("certs"), "platform", port);
     receiver.answers(|notice| {
         let dead = notice["subscription"].as_str().unwrap().starts_with("dead");
@@ -75,7 +75,7 @@ fn site() -> (Rig, Receiver) {
 }
 
 /// Everything anybody could say of somebody, and what he says himself.
-fn arrives(rig: &Rig, words: &mut Words, number: usize) -> Resident {
+pub fn arrives(rig: &Rig, words: &mut Words, number: usize) -> Resident {
     let (word, treated, special) = PEOPLE[number];
     words.person(special);
     let mut resident = Resident::new();
@@ -150,7 +150,7 @@ fn tells_nothing(words: &Words, place: &str, bytes: &[u8]) {
 }
 
 /// Whether a scope may have a value of an element.
-fn opens(desk: &Desk, may: &May, word: Word) -> impl Fn(&str, bool) -> bool {
+pub fn opens(desk: &Desk, may: &May, word: Word) -> impl Fn(&str, bool) -> bool {
     let heard = match desk.consent.as_str() {
         "needed" => word == Word::Allowed,
         "may-refuse" => word != Word::Refused,
@@ -167,7 +167,11 @@ fn opens(desk: &Desk, may: &May, word: Word) -> impl Fn(&str, bool) -> bool {
 
 /// How many words the reply holds; each must be one the scope may have, as it is and in no other
 /// form. In JSON it stands in the value of an element alone.
-fn check(words: &Words, told: &Told, (asked, open): (&str, &impl Fn(&str, bool) -> bool)) -> usize {
+pub fn check(
+    words: &Words,
+    told: &Told,
+    (asked, open): (&str, &impl Fn(&str, bool) -> bool),
+) -> usize {
     let Told { way, body: bytes, headers } = told;
     for (name, value) in headers {
         tells_nothing(words, name, &Words::opened(value.as_bytes()));
@@ -197,12 +201,12 @@ fn check(words: &Words, told: &Told, (asked, open): (&str, &impl Fn(&str, bool) 
 
 #[test]
 fn no_word_leaves_that_the_scope_may_not_have_by_any_way_to_ask() {
-    let (rig, receiver) = site();
+    let (rig, receiver) = site("");
     let mut words = Words::new();
     let people: Vec<_> =
         (0..PEOPLE.len()).map(|number| arrives(&rig, &mut words, number)).collect();
     assert!(words.elements() > 200, "{} elements are filled", words.elements());
-    let all = desks(&rig);
+    let all = desks();
     let mut doors = Doors::new(&rig);
     let mut read: BTreeMap<String, usize> = BTreeMap::new();
     for desk in &all {

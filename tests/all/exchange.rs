@@ -1,11 +1,11 @@
 //! Files and tables: what other departments leave is taken once, what is wrong goes back.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::rig::{CLERK, Rig, free_port, skipped, until};
+use crate::rig::database::{STATUS, Server};
+use crate::rig::{CLERK, Rig, until};
 
 const FOLDER: &str = r#"
 [[exchange]]
@@ -176,118 +176,22 @@ fn a_batch_of_messages_and_a_card_are_files_too() {
     assert_eq!(sums(&rig), [3, 3, 0, 0], "what is no unit is counted as none");
 }
 
-/// A PostgreSQL server of one's own.
-struct Server {
-    child: Child,
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
-    }
-}
-
-/// Where Debian puts the programs of the newest server.
-fn programs() -> Option<PathBuf> {
-    let mut found: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    found.pop().map(|path| path.join("bin")).filter(|path| path.join("initdb").exists())
-}
-
-/// Root may not run the server; another user may.
-fn as_server(program: &Path) -> Command {
-    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-    if !root {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
-    command
-}
-
-impl Server {
-    fn start() -> Option<Self> {
-        let programs = programs()?;
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        let owned = Command::new("chown").arg("postgres").arg(folder.path()).status();
-        let _ = owned;
-        let made = as_server(&programs.join("initdb"))
-            .args(["--auth=trust", "--username=kangqiao", "--encoding=UTF8", "--no-sync", "-D"])
-            .arg(&data)
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .status();
-        if !made.is_ok_and(|status| status.success()) {
-            return None;
-        }
-        let port = free_port();
-        let child = as_server(&programs.join("postgres"))
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-p", &port.to_string()])
-            .arg("-c")
-            .arg(format!("unix_socket_directories={}", folder.path().display()))
-            .arg("-D")
-            .arg(&data)
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self { child, folder, port };
-        until("the database is ready", || server.sql("SELECT 1"));
-        Some(server)
-    }
-
-    /// What a statement says, a line a row; `None` if it fails.
-    fn sql(&self, statement: &str) -> Option<String> {
-        let output = Command::new("psql")
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "kangqiao"])
-            .args(["-d", "postgres", "-At", "-v", "ON_ERROR_STOP=1", "-c", statement])
-            .current_dir(self.folder.path())
-            .output()
-            .ok()?;
-        let said = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
-        output.status.success().then_some(said)
-    }
-
-    fn run(&self, statement: &str) -> String {
-        self.sql(statement).unwrap_or_else(|| panic!("{statement}"))
-    }
-}
-
-const STATUS: &str = "kq_state text, kq_fault text, kq_at text, kq_remedy text";
-
 /// The tables a front-end database has for the exchange.
 fn make_tables(server: &Server) {
     server.run(&format!(
         "CREATE TABLE elder (id bigserial PRIMARY KEY, dataset text, \"person.citizenId\" text, \
-         class text, month date, \"amount.value\" numeric, \"amount.unit\" text, {STATUS}); \
-         CREATE TABLE inquiry (id bigserial PRIMARY KEY, identifier_kind text, identifier text, \
-         purpose text, \"case\" text, {STATUS}); \
-         CREATE TABLE answer (inquiry bigint, receipt text, purpose text, answered_at text, \
-         element text, tier text, value text, source text, dataset text, as_of text, rule text, \
-         name_zh text, remedy_zh text, group_number text)"
+         class text, month date, \"amount.value\" numeric, \"amount.unit\" text, {STATUS})"
     ));
+    server.inquiries("inquiry", "answer");
 }
 
 /// A table of rows and a table of inquiries in that database.
-fn configured(port: u16) -> String {
-    let database = format!(
-        "database = {{ host = \"127.0.0.1\", port = {port}, name = \"postgres\", \
-         user = \"kangqiao\" }}"
-    );
+fn configured(server: &Server) -> String {
+    let database = server.database();
+    let asked = server.asked("asked", ("civil-affairs", "clerk"), ("inquiry", "answer"));
     format!(
         "[[table]]\nname = \"elders\"\nsender = \"yi-front\"\ntable = \"elder\"\npoll_ms = 20\n\
-         {database}\n\n[[inquiry_table]]\nname = \"asked\"\ndepartment = \"civil-affairs\"\n\
-         role = \"clerk\"\ntable = \"inquiry\"\nanswers = \"answer\"\npoll_ms = 20\n{database}\n\n\
-         [[sender]]\nname = \"yi-front\"\n"
+         {database}\n\n{asked}\n[[sender]]\nname = \"yi-front\"\n"
     )
 }
 
@@ -305,9 +209,7 @@ fn told(rig: &Rig, citizen: &str) -> Vec<String> {
 
 #[test]
 fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
-    let Some(server) = Server::start() else {
-        return skipped("no PostgreSQL server to exchange tables with");
-    };
+    let Some(server) = Server::start() else { return };
     make_tables(&server);
     let [first, second, ..] = PEOPLE;
     let row = |id: u32, citizen: &str, class: &str| {
@@ -319,7 +221,7 @@ fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
     };
     server.run(&row(2, first, "1"));
     server.run(&row(3, second, "7"));
-    let rig = Rig::prepare(&configured(server.port));
+    let rig = Rig::prepare(&configured(&server));
     rig.resume();
     let settled = |ids: &str| {
         until("the rows are settled", || {
@@ -352,10 +254,7 @@ fn rows_of_a_table_are_taken_and_inquiries_of_a_table_are_answered() {
          ('citizen-id', '{first}', 'living-check'), ('citizen-id', '{first}', 'emergency-card'), \
          ('citizen-id', '1', 'living-check')"
     ));
-    until("the inquiries are answered", || {
-        let open = server.run("SELECT count(*) FROM inquiry WHERE kq_state IS NULL");
-        (open == "0").then_some(())
-    });
+    server.answered("inquiry");
     let states = server.run("SELECT kq_state, coalesce(kq_fault, '') FROM inquiry ORDER BY id");
     assert_eq!(states, "answered|\nrefused|purpose-not-granted\nrefused|identifier-invalid");
     let receipts = server.run("SELECT receipt FROM answer WHERE receipt IS NOT NULL");

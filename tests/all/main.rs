@@ -32,6 +32,7 @@ mod fhir_door;
 mod fhir_facts;
 mod fhir_gate;
 mod fhir_laws;
+mod front;
 mod identity;
 mod intake;
 mod interface;

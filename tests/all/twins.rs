@@ -261,7 +261,7 @@ fn two_people_who_differ_in_a_protected_trait_get_the_same_answers() {
     marked.iter().for_each(|(.., resident)| consents(&rig, resident));
     let mut doors = Doors::new(&rig);
     let (mut compared, mut told_of, mut found) = (0, 0, Vec::new());
-    for desk in desks(&rig) {
+    for desk in desks() {
         let classes = ["protected-infection", "mental", "reproductive"];
         let hidden: Vec<_> =
             classes.into_iter().filter(|class| !sees(&rig, &desk, class)).collect();
@@ -307,7 +307,7 @@ fn whoever_refused_looks_like_somebody_of_whom_nothing_is_known() {
     refuses(&rig, &said);
     let mut doors = Doors::new(&rig);
     let (mut compared, mut found) = (0, Vec::new());
-    for desk in desks(&rig) {
+    for desk in desks() {
         let asked = format!("{} {} {}", desk.department, desk.role, desk.purpose);
         let mut pairs = vec![(&silent, &said)];
         if desk.consent != "not-needed" {

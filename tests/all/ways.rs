@@ -44,14 +44,15 @@ pub struct Told {
 /// What a scope may have: element, tier of plain values, tier of special ones.
 pub type May = HashMap<String, (String, BTreeMap<String, String>)>;
 
-fn toml(rig: &Rig, file: &str) -> toml::Table {
-    let text = std::fs::read_to_string(rig.path().join("policies").join(file)).unwrap();
-    toml::from_str(&text).unwrap()
+/// A file of the shipped policies.
+fn shipped(file: &str) -> toml::Table {
+    let path = std::path::Path::new(crate::rig::ROOT).join("policies").join(file);
+    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A desk for every grant that has a certificate to ask with.
-pub fn desks(rig: &Rig) -> Vec<Desk> {
-    let (departments, purposes) = (toml(rig, "departments.toml"), toml(rig, "purposes.toml"));
+pub fn desks() -> Vec<Desk> {
+    let (departments, purposes) = (shipped("departments.toml"), shipped("purposes.toml"));
     let rows = |table: &toml::Table, key: &str| table[key].as_array().unwrap().clone();
     let text = |row: &toml::Value, key: &str| row[key].as_str().unwrap().to_owned();
     let flag = |row: Option<&toml::Value>| row.and_then(toml::Value::as_bool).unwrap_or(false);
@@ -90,18 +91,14 @@ pub fn desks(rig: &Rig) -> Vec<Desk> {
 
 /// Lists (名单) without which no batch is answered: one for each desk that may bring one.
 pub fn lists() -> String {
-    let policies = std::path::Path::new(crate::rig::ROOT).join("policies");
-    let read = |file: &str| -> toml::Table {
-        toml::from_str(&std::fs::read_to_string(policies.join(file)).unwrap()).unwrap()
-    };
-    let purposes = read("purposes.toml");
+    let purposes = shipped("purposes.toml");
     let is_batch = |id: &toml::Value| {
         let all = purposes["purpose"].as_array().unwrap();
         let terms = all.iter().find(|one| one["id"] == *id).unwrap();
         terms.get("batch").is_some()
     };
     let mut text = String::new();
-    for department in read("departments.toml")["department"].as_array().unwrap() {
+    for department in shipped("departments.toml")["department"].as_array().unwrap() {
         for grant in department["grants"].as_array().unwrap() {
             for role in grant["roles"].as_array().unwrap() {
                 if is_batch(&grant["purpose"]) {

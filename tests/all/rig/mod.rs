@@ -1,5 +1,6 @@
 //! A gateway of one's own for a test: the real binary, real sockets, real TLS, a folder that goes.
 
+pub mod database;
 pub mod message;
 pub mod person;
 pub mod receiver;
