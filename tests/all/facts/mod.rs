@@ -164,7 +164,7 @@ fn gather(json: &Json, path: &str, types: &BTreeMap<String, String>, found: &mut
         Json::Array(items) => items.iter().for_each(|item| gather(item, path, types, found)),
         Json::Object(members) => {
             for (name, member) in members {
-                let inner = format!("{path}.{name}");
+                let inner = format!("{path}.{}", normal::bare(path, members, name));
                 if !normal::ignored(&inner) {
                     gather(member, &inner, types, found);
                 }

@@ -4,18 +4,28 @@
 //!   converter, and a type is in every path.
 //! - `text.*` is left out: narrative is generated.
 //! - A reference is the type it points to: ids differ.
-//! - `http://example.com/v2-to-fhir-converter/…` is any system at that place: the converter's
-//!   own namespace, where ours is another.
+//! - `http://example.com/v2-to-fhir-converter/…` and `http://example.com/CodeSystem/…` are any
+//!   system at that place: the converter's own namespaces, where ours is another.
 //! - Date-times are the same as an instant or as a clock: the converter ran at +05:30 and
 //!   gave that offset to times without one.
 //! - Numbers are compared by value, `7.10` and `7.1`; `urn:uuid:` without letter case.
+//! - A display is the same in capitals: R4 compares codes, a display is for people.
+//! - `http://unitsofmeasure.org/` is the converter's spelling of UCUM, which has no slash.
+//! - `A--B--C` is how the converter joins the parts of one name: the same words are the
+//!   same name, in any order. R4 gives such a string no form.
+//! - An identifier of a URN as system and nothing else is one whose value is that URN: R4
+//!   Identifier.value, "if the value is a full URI, then the system SHALL be
+//!   urn:ietf:rfc:3986".
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value as Json};
+
 use super::Fact;
 
-/// The converter's own namespace.
-const OWN: &str = "http://example.com/v2-to-fhir-converter/";
+/// The converter's own namespaces.
+const OWN: [&str; 2] =
+    ["http://example.com/v2-to-fhir-converter/", "http://example.com/CodeSystem/"];
 
 /// Whether a path is none of what is compared.
 pub fn ignored(path: &str) -> bool {
@@ -23,6 +33,13 @@ pub fn ignored(path: &str) -> bool {
     let parts: Vec<_> = path.split('.').collect();
     ends.iter().any(|end| path.ends_with(end) && parts.len() == 2)
         || parts.get(1).is_some_and(|part| *part == "text")
+}
+
+/// The member a system is taken for: the value, where a URN alone identifies.
+pub fn bare<'m>(path: &str, members: &Map<String, Json>, name: &'m str) -> &'m str {
+    let alone = name == "system" && !members.contains_key("value");
+    let urn = || members.get(name).and_then(Json::as_str)?.strip_prefix("urn:");
+    if alone && path.ends_with(".identifier") && urn().is_some() { "value" } else { name }
 }
 
 /// Our facts, ready to be asked.
@@ -42,9 +59,22 @@ impl Known {
     /// Whether we say that too.
     pub fn holds(&self, fact: &Fact) -> bool {
         let Some(values) = self.0.get(&fact.path) else { return false };
-        fact.value.starts_with(OWN)
+        let equal = |value: &String| match fact.path.rsplit('.').next() {
+            Some("display") => value.to_lowercase() == fact.value.to_lowercase(),
+            Some("system") => fact.value.strip_suffix('/') == Some(value),
+            _ => fact.value.contains("--") && words(value) == words(&fact.value),
+        };
+        OWN.iter().any(|own| fact.value.starts_with(own))
             || spellings(&fact.value).iter().any(|value| values.contains(value))
+            || values.iter().any(equal)
     }
+}
+
+/// The words of a joined text, in one order.
+fn words(text: &str) -> Vec<&str> {
+    let mut words: Vec<_> = text.split("--").flat_map(str::split_whitespace).collect();
+    words.sort_unstable();
+    words
 }
 
 /// The spellings of one value: a time as instant and as clock, a number by value.
