@@ -20,6 +20,8 @@ pub(super) struct SegmentFile {
     pub source: String,
     pub group: Spanned<String>,
     pub parent: Option<Spanned<OneOrMany>>,
+    /// Segments whose groups end here: what follows does not hang below them.
+    pub closes: Option<Spanned<OneOrMany>>,
     #[serde(default)]
     pub rows: Vec<Spanned<RowText>>,
     #[serde(default)]

@@ -198,6 +198,8 @@ pub(super) struct SegmentPlan {
     pub group: Option<GroupName>,
     /// The nearest preceding segment of one of these ids holds its groups.
     pub parents: Vec<[u8; 3]>,
+    /// Segments whose groups end where this one stands.
+    pub closes: Vec<[u8; 3]>,
     /// By field number, ascending.
     pub fields: Vec<FieldPlan>,
     /// Numbers of the fields with a required row.
@@ -211,9 +213,9 @@ pub(super) struct SegmentPlan {
 impl SegmentPlan {
     /// A table without rows, whose values would go to the top group.
     pub fn empty(id: [u8; 3]) -> Self {
-        let (parents, fields, rest) = (Vec::new(), Vec::new(), Vec::new());
-        let (required, defaults) = (Vec::new(), Vec::new());
-        Self { id, group: None, parents, fields, required, rest, defaults }
+        let (parents, closes, fields) = (Vec::new(), Vec::new(), Vec::new());
+        let (required, rest, defaults) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, group: None, parents, closes, fields, required, rest, defaults }
     }
 
     /// The bin of a leaf that no row took.

@@ -184,6 +184,9 @@ impl<'p, 'f> Reader<'p, 'f> {
             None => 0,
             Some(name) => self.open_group(name, parents),
         };
+        if !plan.closes.is_empty() {
+            self.open.retain(|(id, _)| !plan.closes.contains(id));
+        }
         match self.open.iter_mut().find(|(id, _)| *id == plan.id) {
             Some((_, last)) => *last = group,
             None => self.open.push((plan.id, group)),

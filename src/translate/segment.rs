@@ -20,8 +20,9 @@ impl Compiler<'_> {
     pub fn segment(&mut self, file: Text<'_>, table: &SegmentFile) -> Option<SegmentPlan> {
         let id = self.note(segment_name(file, &table.segment));
         let group = self.note(group_name(file, &table.group));
-        let parents = self.note(parents(file, table.parent.as_ref()));
-        let (id, group, parents) = (id?, group?, parents?);
+        let parents = self.note(segments(file, "parent", table.parent.as_ref()));
+        let closes = self.note(segments(file, "closed segment", table.closes.as_ref()));
+        let (id, group, parents, closes) = (id?, group?, parents?, closes?);
         let mut rows = Vec::new();
         for row in &table.rows {
             let compiled = self.segment_row(file, id, row);
@@ -34,7 +35,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        let mut plan = SegmentPlan { group, parents, ..SegmentPlan::empty(id) };
+        let mut plan = SegmentPlan { group, parents, closes, ..SegmentPlan::empty(id) };
         for (row, written) in rows {
             let at = plan.fields.partition_point(|field| field.number < row.path.field);
             if plan.fields.get(at).is_none_or(|field| field.number != row.path.field) {
@@ -295,13 +296,18 @@ fn group_name(file: Text<'_>, name: &Spanned<String>) -> Result<Option<GroupName
     }
 }
 
-fn parents(file: Text<'_>, names: Option<&Spanned<OneOrMany>>) -> Result<Vec<[u8; 3]>, Diagnostic> {
+/// The segments a key of a table names.
+fn segments(
+    file: Text<'_>,
+    what: &str,
+    names: Option<&Spanned<OneOrMany>>,
+) -> Result<Vec<[u8; 3]>, Diagnostic> {
     let Some(names) = names else { return Ok(Vec::new()) };
     let ids: Option<Vec<_>> = match names.get_ref() {
         OneOrMany::One(name) => segment_id(name).map(|id| vec![id]),
         OneOrMany::Many(names) => names.iter().map(|name| segment_id(name)).collect(),
     };
-    ids.ok_or_else(|| file.fault(names.span(), "a parent is a segment id"))
+    ids.ok_or_else(|| file.fault(names.span(), format!("a {what} is a segment id")))
 }
 
 fn rest(file: Text<'_>, id: [u8; 3], reason: &Spanned<Reason>) -> Result<Hl7Path, Diagnostic> {
