@@ -117,6 +117,7 @@ const SEGMENT: &[Key] = &[
     SOURCE,
     ("group", Text(true), "record, or a group for each segment"),
     ("parent", Any, "the segments its groups hang below"),
+    ("closes", Any, "segments whose groups end here"),
     ("rows", Rows(ROW), "places with an element"),
     ("carries", Rows(REASON), "places kept without an element"),
     ("drops", Rows(REASON), "places left out"),
@@ -205,6 +206,7 @@ const REF: &[Key] = &[
     ("has", Text(false), "only to those whose group has this element"),
     ("one_of", Texts(false), "with has: only where it is one of these"),
     ("inside", Flag, "only to those of the own group or inside it"),
+    ("around", Flag, "only to those of the own group or around it"),
     ("typed", Flag, "says the type of what it leads to"),
     ("note", Text(false), "for the reader"),
 ];

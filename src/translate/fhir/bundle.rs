@@ -381,8 +381,10 @@ impl<'p> Writing<'p, '_> {
         if !own_group.is_empty() {
             return own_group;
         }
-        if to.inside {
-            return inside();
+        match (to.inside, to.around) {
+            (true, _) => return inside(),
+            (_, true) => return around(),
+            (false, false) => (),
         }
         let near = order.into_iter().map(|near| near()).find(|found| !found.is_empty());
         near.unwrap_or_else(|| of(&|near| !self.kin.of_sibling(group, near)))

@@ -88,7 +88,12 @@ impl Compiler<'_> {
                 own: Some(Box::new(compiled)),
             };
         } else {
-            plan.groups.push(compiled.group);
+            // Who gave an order is a resource of its group too, and has no notes of its own;
+            // nor is a group one everywhere that is one in some datasets.
+            let party = ["Location", "Organization", "Practitioner", "PractitionerRole"];
+            if !party.contains(&compiled.resource.as_str()) && compiled.datasets.is_empty() {
+                plan.groups.push(compiled.group);
+            }
             plan.files.push(compiled);
         }
     }
@@ -255,8 +260,8 @@ impl Compiler<'_> {
         let every = path.stars() > around;
         let place = scope.file.fault(spot, format!("no file makes {named}"));
         let only = self.only(scope.file, (&text.has, &None), &text.one_of)?;
-        let (inside, typed) = (text.inside, text.typed);
-        Ok(Ref { path, list, every, only, inside, typed, to: Vec::new(), named, place })
+        let (inside, around, typed) = (text.inside, text.around, text.typed);
+        Ok(Ref { path, list, every, only, inside, around, typed, to: Vec::new(), named, place })
     }
 
     pub(super) fn known_element(

@@ -127,6 +127,9 @@ pub(in crate::translate) struct RefText {
     /// Only to resources of the own group or of one inside it.
     #[serde(default)]
     pub inside: bool,
+    /// Only to resources of the own group or of one around it.
+    #[serde(default)]
+    pub around: bool,
     /// Whether the reference says the type of what it leads to.
     #[serde(default)]
     pub typed: bool,

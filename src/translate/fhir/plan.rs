@@ -17,7 +17,7 @@ pub(in crate::translate) struct FhirPlan {
     pub(super) systems: Systems,
     /// UCUM codes by the spellings of units, `fhir/units.csv`.
     pub(super) units: HashMap<String, String>,
-    /// The groups that are resources of their own.
+    /// The groups that are resources of their own, other than of persons and places.
     pub(super) groups: Vec<GroupName>,
     pub(super) bundle: Bundle,
     pub(super) files: Vec<ResourcePlan>,
@@ -107,6 +107,8 @@ pub(super) struct Ref {
     pub only: Only,
     /// Whether it points to the own group and what is inside it alone.
     pub inside: bool,
+    /// Whether it points to the own group and what is around it alone.
+    pub around: bool,
     pub typed: bool,
     /// Indices of the files whose resources it points to.
     pub to: Vec<usize>,

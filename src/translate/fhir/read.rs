@@ -7,14 +7,14 @@ use super::super::file::Way;
 use super::super::plan::{Bin, Codes, Read};
 use super::super::reading::with_authority;
 use super::super::{Bins, FIRST_UNMAPPED_MAX, Pack, Translation};
-use super::bundle::{DATASET, EVENT_TIME};
+use super::bundle::{BUNDLE, DATASET, EVENT_TIME};
 use super::form::{Forms, date_of};
 use super::gather::{Entry, element, entries, group_all, retold};
 use super::leaves::Leaves;
 use super::link;
 use super::path::Path;
 use super::place::{Found, constant_at, find};
-use super::plan::{EachElement, FhirRow, ResourcePlan};
+use super::plan::{EachElement, FhirRow, Ref, ResourcePlan};
 use crate::vocabulary::record::Carried;
 use crate::vocabulary::{
     Dataset, Field, Group, GroupName, IdentifierKind, Position, Record, Source, Value,
@@ -215,6 +215,23 @@ impl<'p, 't> Reading<'p, 't, '_> {
         read && number.is_some_and(|number| refs.any(|to| to.to.contains(number)))
     }
 
+    /// Whether a reference leads to a resource it means, of which something is read: what
+    /// only tells once more is not there when the record is written again.
+    fn means(&self, to: &Ref, tree: &'t Tree) -> bool {
+        let resource = self.leaves.resolved(Some(tree));
+        if to.named == BUNDLE {
+            return resource.is_some();
+        }
+        let number = resource.and_then(|tree| self.files.get(&std::ptr::from_ref(tree)));
+        let Some(number) = number.filter(|number| to.to.contains(number)) else { return false };
+        let plan = self.forms.plan.files.get(*number);
+        let reads = |plan: &ResourcePlan| {
+            let rows = plan.rows.iter().chain(plan.each.iter().map(|each| &each.row));
+            rows.into_iter().any(|row| row.meaning.way != Way::Out)
+        };
+        plan.is_some_and(reads)
+    }
+
     /// Reads one place; says whether a value was taken.
     fn take(
         &mut self,
@@ -350,11 +367,9 @@ impl<'p, 't> Reading<'p, 't, '_> {
         }
         for to in &file.refs {
             for place in find(entry.tree, "", &to.path.0) {
-                let bin = match self.leaves.resolved(Some(place.tree)) {
-                    Some(_) => Bin::Mapped,
-                    None => Bin::Carried,
-                };
-                self.leaves.take_all(place.tree, bin);
+                if self.means(to, place.tree) {
+                    self.leaves.take_all(place.tree, Bin::Mapped);
+                }
             }
         }
         for row in file.rows.iter().chain(file.each.iter().map(|each| &each.row)) {
@@ -366,6 +381,9 @@ impl<'p, 't> Reading<'p, 't, '_> {
             for place in find(entry.tree, "", &path.0) {
                 self.leaves.take_all(place.tree, *bin);
             }
+        }
+        for place in file.refs.iter().flat_map(|to| find(entry.tree, "", &to.path.0)) {
+            self.leaves.take_all(place.tree, Bin::Carried);
         }
         if let Some(leaf) = entry.tree.get("resourceType") {
             self.leaves.take(leaf, Bin::Mapped);

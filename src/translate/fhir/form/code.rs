@@ -121,9 +121,11 @@ impl Forms<'_> {
                 }
                 let came = coding.original.as_ref().map(|original| original.parts.as_slice());
                 let text = came.and_then(|parts| component(parts, TEXT)).map(plain);
-                let worded = || row.worded.then(|| self.said(coding)).flatten();
-                let text = text.or_else(worded);
                 let codings: Vec<_> = parts.iter().map(|part| self.coding_tree(part)).collect();
+                let first = codings.first().and_then(|first| first.get("display"));
+                let said = || first.and_then(Tree::text).map(str::to_owned);
+                let worded = || said().or_else(|| self.said(coding)).filter(|_| row.worded);
+                let text = text.or_else(worded);
                 let whole = map([("coding", list(codings)), ("text", text.map(Tree::from))]);
                 (!whole.is_empty()).then_some(whole)
             }
