@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::facts;
 use crate::rig::{ROOT, loudly};
 
-/// How many of a hundred facts must be ours. The aim is 95; raise it as rows are added.
-const PERCENT_MIN: f64 = 93.5;
+/// How many of a hundred facts must be ours; raise it as rows are added.
+const PERCENT_MIN: f64 = 95.0;
 
 /// The page that explains every kind of difference.
 const PAGE: &str = "docs/fhir-differences.md";
