@@ -22,6 +22,7 @@ mod operate;
 mod overlay;
 pub mod policies;
 pub mod policing;
+pub mod proof;
 mod query;
 mod question;
 mod review;

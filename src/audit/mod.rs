@@ -17,6 +17,7 @@ pub mod reference;
 pub mod sealer;
 pub mod search;
 pub mod statement;
+pub mod tile;
 pub mod tree;
 pub mod verify;
 
@@ -28,9 +29,10 @@ pub use export::{EXPORTS, audit_event};
 pub use key::{KeyError, SigningKey, VerifyingKey};
 pub use receipt::Receipt;
 pub use reference::Reference;
-pub use sealer::{SealError, Sealer};
+pub use sealer::{SealError, Sealed, Sealer};
 pub use search::{Found, Question};
 pub use statement::Circumstances;
+pub use tile::{Edge, Tile};
 pub use tree::{Frontier, Hash};
 pub use verify::{Report, Tampering, verify};
 

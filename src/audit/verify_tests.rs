@@ -3,6 +3,7 @@
 use super::super::entry::Kind;
 use super::super::key::SigningKey;
 use super::super::sealer::Sealer;
+use super::super::tile::Edge;
 use super::*;
 use crate::identity::Pseudonym;
 
@@ -27,7 +28,7 @@ fn ledger(batches: &[u64]) -> Ledger {
     for length in batches {
         let batch: Vec<_> = (number..number + length).map(|n| (n, entry(n))).collect();
         let bytes: Vec<&[u8]> = batch.iter().map(|(_, bytes)| bytes.as_slice()).collect();
-        ledger.checkpoints.push(sealer.seal(number, &bytes).unwrap());
+        ledger.checkpoints.push(sealer.seal(number, &bytes).unwrap().checkpoint);
         ledger.entries.extend(batch);
         number += length;
     }
@@ -41,7 +42,7 @@ fn key() -> SigningKey {
 }
 
 fn sealer() -> Sealer {
-    Sealer::restore(key(), [b""; 0], None).unwrap()
+    Sealer::restore(key(), Edge::default(), None).unwrap()
 }
 
 fn run(ledger: &Ledger, held: &[Checkpoint]) -> Result<Report, Tampering> {
@@ -190,15 +191,13 @@ fn a_database_put_back_to_an_earlier_day_is_found_by_who_holds_a_checkpoint() {
     let found = Err(Tampering::RolledBack { held: 15, found: 9 });
     assert_eq!(run(&old, &[held(4), held(1)]), found);
     // Put back, then used again with the same key: another history.
-    let mut sealer = Sealer::restore(
-        key(),
-        old.entries.iter().map(|(_, bytes)| bytes),
-        old.checkpoints.last().map(Vec::as_slice),
-    )
-    .unwrap();
+    let mut edge = Edge::default();
+    old.entries.iter().for_each(|(_, bytes)| edge.append(leaf(bytes), &mut Vec::new()));
+    let last = old.checkpoints.last().map(Vec::as_slice);
+    let mut sealer = Sealer::restore(key(), edge, last).unwrap();
     for number in 9..20 {
         let other = entry(number + 1000);
-        old.checkpoints.push(sealer.seal(number, &[&other]).unwrap());
+        old.checkpoints.push(sealer.seal(number, &[&other]).unwrap().checkpoint);
         old.entries.push((number, other));
     }
     assert!(run(&old, &[]).is_ok());

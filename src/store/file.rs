@@ -24,9 +24,10 @@ const STEPS: &[&str] = &[
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
+    include_str!("schema_12.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 10;
+const SCHEMA: i64 = 11;
 const PROOF: &[u8] = b"kangqiao";
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;

@@ -10,6 +10,7 @@ use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
 use super::generation::Generations;
 use super::seal::StoreKeys;
+use super::tile::LedgerView;
 use super::writer::{Stop, Writer};
 use super::{file, index, rotation};
 use crate::identity::{PersonId, Pseudonym, Token};
@@ -75,7 +76,22 @@ impl LedgerFile {
     /// # Errors
     /// [`StoreError`] if there is no store or it is of a later version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        file::reader(&file::database(folder), 4096).map(Self)
+        let file = file::reader(&file::database(folder), 4096)?;
+        // A copy of before tiles were kept has none.
+        let kept = file.prepare("SELECT 1 FROM pragma_table_info('tile')")?.exists([])?;
+        if !kept {
+            file.execute_batch(
+                "CREATE TEMP TABLE tile (level, number, hashes); \
+                 CREATE TEMP TABLE cosignature (witness, size, at_ms, lines)",
+            )?;
+        }
+        Ok(Self(file))
+    }
+
+    /// Looks at it.
+    #[must_use]
+    pub const fn look(&self) -> LedgerView<'_> {
+        LedgerView::new(&self.0)
     }
 
     /// How many entries there are.

@@ -50,6 +50,7 @@ pub mod statistic;
 mod tests;
 pub mod ticket;
 mod tide;
+mod tile;
 mod writer;
 
 use std::fmt;
@@ -62,7 +63,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use arrival::{
     Appended, Arrival, Change, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent,
-    Proposed, Reason, Replay, Seal, State, WriteEntry,
+    Proposed, Reason, Replay, Seal, Sealed, State, WriteEntry,
 };
 pub use assertion::Said;
 pub use backlog::{Backlog, Item};
@@ -74,6 +75,7 @@ pub use ledger::{LedgerFile, LedgerSearch};
 pub use outbox::Standing;
 pub use rotation::Rotation;
 pub use settings::Settings;
+pub use tile::{Cosigned, LedgerView, Tile};
 
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};

@@ -32,6 +32,7 @@ use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
+use super::tile::{Cosigned, Tile};
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -44,6 +45,8 @@ pub enum Request {
     AppendWithin(LedgerRow, Box<Conditions>),
     /// Something about a batch.
     Batch(Box<Deed>),
+    /// Keep what a witness signed.
+    Cosigned(Box<Cosigned>),
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
@@ -58,6 +61,8 @@ pub enum Request {
     Exchanged(Box<Exchanged>, [u8; 16]),
     /// Keep a return.
     Freeze(Box<Frozen>),
+    /// Keep rows of hashes that were missing.
+    KeepTiles(Vec<Tile>),
     /// Keep a message.
     Keep(Box<Message>),
     /// Join one person to another.
@@ -342,6 +347,11 @@ impl Writer {
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Batch(deed) => self.batch(deed),
+            Request::Cosigned(cosigned) => self.keep_cosigned(cosigned).map(|()| Answer::Done),
+            Request::KeepTiles(tiles) => {
+                self.keep_tiles(tiles)?;
+                Ok(Answer::Done)
+            }
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
             Request::Enforce(rows, now, at_ms) => {
@@ -406,8 +416,9 @@ impl Writer {
         let entries = std::mem::take(&mut self.entries);
         let first = self.next.ledger - i64::try_from(entries.len()).unwrap_or(0);
         let slices: Vec<&[u8]> = entries.iter().map(|entry| &entry[..]).collect();
-        let signed = (self.seal)(first.cast_unsigned(), &slices).ok_or(Failed::Storage)?;
-        let checkpoint = Bytes::from(signed);
+        let sealed = (self.seal)(first.cast_unsigned(), &slices).ok_or(Failed::Storage)?;
+        self.keep_tiles(&sealed.tiles)?;
+        let checkpoint = Bytes::from(sealed.checkpoint);
         self.connection
             .prepare_cached("INSERT INTO checkpoint (size, bytes) VALUES (?1, ?2)")?
             .execute((self.next.ledger, &checkpoint[..]))?;

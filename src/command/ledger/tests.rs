@@ -7,9 +7,10 @@ use bytes::Bytes;
 use clap::Parser;
 
 use super::*;
-use crate::audit::{Entry, Kind, Sealer, SigningKey};
+use crate::audit::{Edge, Entry, Kind, Sealer, SigningKey};
+use crate::flow::proof;
 use crate::identity::{Indexed, Keys, PersonId, Pseudonym};
-use crate::store::{self, Arrival, LedgerRow, Proposed, Store};
+use crate::store::{self, Arrival, LedgerFile, LedgerRow, Proposed, Sealed, Store};
 use crate::vocabulary::{
     Dataset, Department, Group, GroupName, Identifier, IdentifierKind, Record, Source,
 };
@@ -54,14 +55,16 @@ impl Site {
     /// Opens the store as the gateway does at its start.
     fn open(&self) -> Store {
         let data = self.path("data");
-        let (entries, last) = match Reading::open(&data) {
-            Ok(reading) => (reading.entries().collect(), reading.checkpoint().unwrap()),
-            Err(_) => (Vec::new(), None),
-        };
         let key = SigningKey::load(&self.path("ledger.key"), "ledger").unwrap();
-        let bytes = entries.iter().map(|(_, bytes)| bytes);
-        let mut sealer = Sealer::restore(key, bytes, last.as_deref()).unwrap();
-        let seal = Box::new(move |first, entries: &[&[u8]]| sealer.seal(first, entries).ok());
+        let mut sealer = match LedgerFile::open(&data) {
+            Ok(file) => proof::sealer(file.look(), key).unwrap().0,
+            Err(_) => Sealer::restore(key, Edge::default(), None).unwrap(),
+        };
+        let seal = Box::new(move |first, entries: &[&[u8]]| {
+            let sealed = sealer.seal(first, entries).ok()?;
+            let tiles = sealed.tiles.into_iter().map(proof::kept_as).collect();
+            Some(Sealed { checkpoint: sealed.checkpoint, tiles })
+        });
         let settings = store::Settings { folder: data, ..store::Settings::default() };
         Store::open(settings, &MASTER, seal).unwrap()
     }

@@ -15,14 +15,13 @@ use tokio_util::sync::CancellationToken;
 use super::doors::doors;
 use super::policies::{self, keep};
 use super::reload::Reloader;
-use crate::audit::{Kind, Sealer, SigningKey};
+use crate::audit::{self, Edge, Kind, Sealer, SigningKey};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::compile;
-use crate::command::ledger::Reading;
 use crate::config::{Config, keys};
 use crate::flow::batches::Batches;
-use crate::flow::{Enforce, Gateway, Sights, Watch};
+use crate::flow::{Enforce, Gateway, Sights, Watch, proof};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
@@ -33,9 +32,12 @@ use crate::outbound::{Subscriber, SubscriptionSettings, Upstream};
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
-use crate::store::{Guard, LedgerFile, Store};
+use crate::store::{Guard, LedgerFile, Sealed, Store, Tile};
 use crate::telemetry;
 use crate::translate::form::Limits;
+
+/// Tiles of a ledger of before they were kept are written so many at a time: 8 MiB.
+const TILES_AT_ONCE: usize = 1024;
 
 /// A gateway that serves.
 pub struct Running {
@@ -56,7 +58,12 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     tls::install_provider();
     let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
-    let gateway = Arc::new(gateway(config, &mutual)?);
+    let (gateway, missing) = gateway(config, &mutual)?;
+    let gateway = Arc::new(gateway);
+    for tiles in missing.chunks(TILES_AT_ONCE) {
+        let kept = gateway.store.keep_tiles(tiles.to_vec()).await;
+        kept.map_err(|error| Failure::during("ledger", error))?;
+    }
     let began = policies::begin(config, &gateway).await?;
     keep(&Packs::policies(&config.store.folder), &[&gateway.rules.load().policy_files])?;
     gateway
@@ -107,16 +114,18 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     Ok(running)
 }
 
-/// The flows and what they stand on; no door is open yet.
-fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Failure> {
+/// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
+fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
     let master = keys::master(&config.master_key).map_err(|e| Failure::during("master key", e))?;
     let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
     let signing = SigningKey::load_or_create(&config.ledger.key, &config.ledger.name);
     let signing = signing.map_err(|error| ledger(&error))?;
     let verifying = signing.public().clone();
-    let mut sealer = sealer(config, signing)?;
+    let (mut sealer, missing) = sealer(config, signing)?;
     let seal = move |first, entries: &[&[u8]]| match sealer.seal(first, entries) {
-        Ok(checkpoint) => Some(checkpoint),
+        Ok(audit::Sealed { checkpoint, tiles }) => {
+            Some(Sealed { checkpoint, tiles: tiles.into_iter().map(proof::kept_as).collect() })
+        }
         Err(error) => {
             tracing::error!(error = %error, "the ledger cannot be sealed");
             None
@@ -127,7 +136,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
-    Ok(Gateway {
+    let gateway = Gateway {
         rules: ArcSwap::from_pointee(rules),
         upstreams: ArcSwap::from_pointee(upstreams(config)?),
         subscribers: ArcSwap::from_pointee(subscribers(config)?),
@@ -141,7 +150,8 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
         background: tokio::runtime::Handle::current(),
         making: Default::default(),
         clock: now_ms,
-    })
+    };
+    Ok((gateway, missing))
 }
 
 /// The clients of all upstream systems.
@@ -179,18 +189,15 @@ pub fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
     config.subscription.iter().map(client).collect()
 }
 
-/// Continues the ledger where its last checkpoint left it.
-fn sealer(config: &Config, key: SigningKey) -> Result<Sealer, Failure> {
-    let refuse = |error| Failure::during("ledger", error);
+/// Continues the ledger where its last checkpoint left it; tiles that are to be kept besides.
+fn sealer(config: &Config, key: SigningKey) -> Result<(Sealer, Vec<Tile>), Failure> {
+    let refuse = |error: &dyn std::error::Error| Failure::caused("ledger", error);
     if !LedgerFile::exists(&config.store.folder) {
-        return Sealer::restore(key, std::iter::empty::<Vec<u8>>(), None).map_err(refuse);
+        let sealer = Sealer::restore(key, Edge::default(), None);
+        return sealer.map(|sealer| (sealer, Vec::new())).map_err(|error| refuse(&error));
     }
-    let reading = Reading::open(&config.store.folder)?;
-    let last = reading.checkpoint()?;
-    let entries = reading.entries().map(|(_, bytes)| bytes);
-    let sealer = Sealer::restore(key, entries, last.as_deref()).map_err(refuse)?;
-    reading.finish()?;
-    Ok(sealer)
+    let file = LedgerFile::open(&config.store.folder).map_err(|error| refuse(&error))?;
+    proof::sealer(file.look(), key).map_err(|error| refuse(&error))
 }
 
 impl Running {

@@ -39,7 +39,8 @@ fn chain() -> Seal {
             let before = heads.last().copied().unwrap_or_default();
             heads.push(Sha256::new().chain_update(before).chain_update(entry).finalize().into());
         }
-        heads.last().map(|head| head.to_vec())
+        let checkpoint = heads.last()?.to_vec();
+        Some(Sealed { checkpoint, tiles: Vec::new() })
     })
 }
 
@@ -194,6 +195,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP TABLE ticket;
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
+    DROP TABLE tile; DROP TABLE cosignature;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;
