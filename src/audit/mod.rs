@@ -20,13 +20,14 @@ pub mod statement;
 pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use entry::{Disclosed, Entry, EntryError, Kind};
 pub use export::{EXPORTS, audit_event};
-pub use key::{KeyError, SigningKey, VerifyingKey};
+pub use key::{KeyError, SigningKey, Signs, VerifyingKey};
 pub use receipt::Receipt;
 pub use reference::Reference;
 pub use sealer::{SealError, Sealed, Sealer};

@@ -139,6 +139,7 @@ impl Sealer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::Signs;
     use super::*;
 
     fn key() -> SigningKey {
@@ -146,7 +147,7 @@ mod tests {
             .into_iter()
             .chain([9; 32])
             .collect();
-        SigningKey::from_pkcs8("ledger", &der).unwrap()
+        SigningKey::from_pkcs8("ledger", Signs::Checkpoints, &der).unwrap()
     }
 
     fn restore(
@@ -229,7 +230,7 @@ mod tests {
         let mut torn = note.clone();
         torn[8] ^= 1;
         check(&ENTRIES, Some(&torn), SealError::Checkpoint(CheckpointError::Signature));
-        let stranger = SigningKey::generate("ledger").unwrap();
+        let stranger = SigningKey::generate("ledger", Signs::Checkpoints).unwrap();
         let error = restore(stranger, &ENTRIES, Some(&note)).map(|_| ());
         assert_eq!(error, Err(SealError::Checkpoint(CheckpointError::Unsigned)));
     }

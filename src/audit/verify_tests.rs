@@ -1,7 +1,7 @@
 //! Every kind of tampering, made with real bytes, is found and named.
 
 use super::super::entry::Kind;
-use super::super::key::SigningKey;
+use super::super::key::{SigningKey, Signs};
 use super::super::sealer::Sealer;
 use super::super::tile::Edge;
 use super::*;
@@ -38,7 +38,7 @@ fn ledger(batches: &[u64]) -> Ledger {
 fn key() -> SigningKey {
     let beginning = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     let der: Vec<u8> = beginning.into_iter().chain([5; 32]).collect();
-    SigningKey::from_pkcs8("ledger", &der).unwrap()
+    SigningKey::from_pkcs8("ledger", Signs::Checkpoints, &der).unwrap()
 }
 
 fn sealer() -> Sealer {
@@ -172,7 +172,7 @@ fn a_checkpoint_that_is_not_the_ledgers_is_found() {
     check(|l| l.checkpoints[2].clear(), bad(3, CheckpointError::Form), None);
     check(|l| l.checkpoints.swap(1, 2), Tampering::Order { number: 3 }, None);
     let resign = |l: &mut Ledger| {
-        let stranger = SigningKey::generate("ledger").unwrap();
+        let stranger = SigningKey::generate("ledger", Signs::Checkpoints).unwrap();
         let own = Checkpoint::open(&l.checkpoints[4], key().public()).unwrap();
         l.checkpoints[4] = own.sign(&stranger);
     };

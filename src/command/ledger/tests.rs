@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clap::Parser;
 
 use super::*;
-use crate::audit::{Edge, Entry, Kind, Sealer, SigningKey};
+use crate::audit::{Edge, Entry, Kind, Sealer, SigningKey, Signs};
 use crate::flow::proof;
 use crate::identity::{Indexed, Keys, PersonId, Pseudonym};
 use crate::store::{self, Arrival, LedgerFile, LedgerRow, Proposed, Sealed, Store};
@@ -40,7 +40,7 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
-        SigningKey::create(&site.path("ledger.key"), "ledger").unwrap();
+        SigningKey::create(&site.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
         let master = site.path("master.key");
         fs::write(&master, MASTER).unwrap();
         fs::set_permissions(&master, fs::Permissions::from_mode(0o600)).unwrap();
@@ -55,7 +55,7 @@ impl Site {
     /// Opens the store as the gateway does at its start.
     fn open(&self) -> Store {
         let data = self.path("data");
-        let key = SigningKey::load(&self.path("ledger.key"), "ledger").unwrap();
+        let key = SigningKey::load(&self.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
         let mut sealer = match LedgerFile::open(&data) {
             Ok(file) => proof::sealer(file.look(), key).unwrap().0,
             Err(_) => Sealer::restore(key, Edge::default(), None).unwrap(),

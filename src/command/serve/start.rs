@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::doors::doors;
 use super::policies::{self, keep};
 use super::reload::Reloader;
-use crate::audit::{self, Edge, Kind, Sealer, SigningKey};
+use crate::audit::{self, Edge, Kind, Sealer, SigningKey, Signs};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::compile;
@@ -118,7 +118,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
 fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
     let master = keys::master(&config.master_key).map_err(|e| Failure::during("master key", e))?;
     let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
-    let signing = SigningKey::load_or_create(&config.ledger.key, &config.ledger.name);
+    let signing =
+        SigningKey::load_or_create(&config.ledger.key, &config.ledger.name, Signs::Checkpoints);
     let signing = signing.map_err(|error| ledger(&error))?;
     let verifying = signing.public().clone();
     let (mut sealer, missing) = sealer(config, signing)?;
