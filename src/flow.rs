@@ -23,11 +23,13 @@ mod overlay;
 pub mod policies;
 pub mod policing;
 pub mod proof;
+pub mod published;
 mod query;
 mod question;
 mod review;
 mod rotation;
 mod rules;
+pub mod seek;
 pub mod services;
 mod several;
 mod sight;
@@ -36,6 +38,8 @@ mod subscribe;
 pub mod tables;
 mod watch;
 mod whom;
+mod witnesses;
+pub mod witnessing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +57,7 @@ pub use watch::Watch;
 use crate::identity::Keys;
 use crate::inbound::http::Answered;
 use crate::inbound::mllp;
-use crate::outbound::{Subscriber, Upstream};
+use crate::outbound::{Subscriber, Upstream, Witness};
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
@@ -68,6 +72,16 @@ use crate::wire::hl7v2::{self, ack};
 /// The gateway itself, as a source of records.
 pub const OWN: Source = Source::fixed("gateway");
 
+/// Everybody the gateway speaks to by itself.
+pub struct Neighbours {
+    /// Upstream systems.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// Who is told of events.
+    pub subscribers: Vec<Arc<Subscriber>>,
+    /// Who signs what the ledger shows.
+    pub witnesses: Vec<Arc<Witness>>,
+}
+
 /// Everything both flows stand on.
 pub struct Gateway {
     /// What operators write, swapped as a whole by a reload.
@@ -76,6 +90,8 @@ pub struct Gateway {
     pub upstreams: ArcSwap<Vec<Arc<Upstream>>>,
     /// Who is told of events, swapped with their certificates.
     pub subscribers: ArcSwap<Vec<Arc<Subscriber>>>,
+    /// Who has seen the ledger's state, swapped with their certificates.
+    pub witnesses: ArcSwap<Vec<Arc<Witness>>>,
     /// Journal, persons, records and ledger rows.
     pub store: Store,
     /// Unfiltered records by source and person.

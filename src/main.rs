@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
     Failure, ask, card, certs, check, demo, explain, identity, interface, ledger, mappings,
-    notices, operate, policy, send, serve, translate, user,
+    notices, operate, policy, send, serve, translate, user, witness,
 };
 use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
@@ -64,6 +64,8 @@ enum Command {
     Unmerge(operate::Unmerge),
     /// 用户 Who may sign in to the console.
     User(user::Args),
+    /// 见证 Sign what the ledgers of others show, as their witness.
+    Witness(witness::Args),
 }
 
 fn main() -> ExitCode {
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
         Command::Translate(args) => translate::run(args),
         Command::Unmerge(args) => args.run(),
         Command::User(args) => user::run(args),
+        Command::Witness(args) => witness::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -61,11 +61,13 @@ pub enum Kind {
     Start,
     /// 撤销合并: a merge was undone.
     Unmerge,
+    /// 见证: a witness has signed another ledger than this one.
+    Witness,
 }
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str, &'static str); 23] = [
         (Self::Batch, "batch", "批量查询"),
         (Self::BreakGlass, "break-glass", "紧急调阅"),
         (Self::Consent, "consent", "知情同意"),
@@ -88,6 +90,7 @@ impl Kind {
         (Self::SignIn, "sign-in", "登录"),
         (Self::Start, "start", "启动"),
         (Self::Unmerge, "unmerge", "撤销合并"),
+        (Self::Witness, "witness", "见证"),
     ];
 
     /// The name in entries, options and pages.

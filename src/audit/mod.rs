@@ -6,6 +6,7 @@
 //! iterators. An entry holds pseudonyms, element ids, rule ids and hashes, and
 //! has no field a value or an identifier would fit in.
 
+pub mod bundle;
 pub mod checkpoint;
 mod diagnose;
 pub mod entry;
@@ -24,6 +25,7 @@ pub mod witness;
 
 use serde::{Deserialize, Serialize};
 
+pub use bundle::Bundle;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use entry::{Disclosed, Entry, EntryError, Kind};
 pub use export::{EXPORTS, audit_event};

@@ -4,6 +4,7 @@
 //! Standard: C2SP tlog-tiles. Row `number` of `level` holds the roots of full subtrees of
 //! 256 to the power of `level` leaves each.
 
+use super::checkpoint::number;
 use super::proof::Subtrees;
 use super::tree::{Frontier, Hash};
 
@@ -161,6 +162,31 @@ pub fn filled(size: u64, level: u8, number: u64) -> usize {
     usize::try_from(whole.saturating_sub(before).min(WIDTH)).unwrap_or(0)
 }
 
+/// Which row a path `<L>/<N>[.p/<W>]` names: level, number, and how many hashes of it. A number is
+/// written in groups of three digits, all but the last behind an `x`.
+#[must_use]
+pub fn place(path: &str) -> Option<(u8, u64, usize)> {
+    let (level, rest) = path.split_once('/')?;
+    let level = number(level).and_then(|level| u8::try_from(level).ok()).filter(|n| *n < 64)?;
+    let (rest, width) = match rest.split_once(".p/") {
+        Some((rest, width)) => (rest, number(width).filter(|n| (1..WIDTH).contains(n))?),
+        None => (rest, WIDTH),
+    };
+    let mut groups = rest.split('/').rev();
+    let mut digits = groups.next()?.to_owned();
+    let mut all = digits.len() == 3;
+    for group in groups {
+        let group = group.strip_prefix('x')?;
+        all &= group.len() == 3;
+        digits.insert_str(0, group);
+    }
+    let plain = all && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // A group of zeros in front would be a second name.
+    let short = digits.len() == 3 || !digits.starts_with("000");
+    let tile = digits.parse().ok().filter(|_| plain && short)?;
+    Some((level, tile, usize::try_from(width).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -204,6 +230,29 @@ mod tests {
             assert_eq!(read.unwrap().frontier(), edge.frontier(), "{size}");
         }
         assert_eq!(Edge::read::<Torn>(300, |_, _, _| Ok(Vec::new())), Err(Torn));
+    }
+
+    #[test]
+    fn a_row_is_named_by_its_path() {
+        for (path, expect) in [
+            ("0/000", Some((0, 0, 256))),
+            ("1/x001/x234/067", Some((1, 1_234_067, 256))),
+            ("2/017.p/1", Some((2, 17, 1))),
+            ("0/x001/000.p/255", Some((0, 1000, 255))),
+            ("0/000.p/256", None),
+            ("0/000.p/0", None),
+            ("0/x000/001", None),
+            ("0/1", None),
+            ("0/x01/000", None),
+            ("00/000", None),
+            ("64/000", None),
+            ("0/+01", None),
+            ("0/001/002", None),
+            ("0", None),
+            ("entries/000", None),
+        ] {
+            assert_eq!(place(path), expect, "{path}");
+        }
     }
 
     #[test]

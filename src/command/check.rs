@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::compile::{Compiled, compile};
-use super::serve::upstreams;
+use super::serve::neighbours;
 use super::{Failure, say};
 use crate::audit::{SigningKey, Signs};
 use crate::config::Config;
@@ -28,7 +28,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let compiled = compile(&config).map_err(complain)?;
     let tls = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let tls = tls.map_err(|error| Failure::caused("certificates", &error))?;
-    upstreams(&config)?;
+    neighbours(&config)?;
     let signing = SigningKey::generate(&config.ledger.name, Signs::Checkpoints);
     signing.map_err(|error| Failure::during("ledger.name", error))?;
     if let Some(console) = &config.console {

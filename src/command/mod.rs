@@ -19,6 +19,7 @@ pub mod send;
 pub mod serve;
 pub mod translate;
 pub mod user;
+pub mod witness;
 
 use std::io::{ErrorKind, Write};
 

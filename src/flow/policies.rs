@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Gateway;
 use super::ledger::row;
+use super::seek::first_at;
 use crate::audit::{Entry, Kind, Reference};
 use crate::inbound::console::view::Asker;
 use crate::policy::{Difference, Evidence, Past, PolicySet, fixed};
@@ -168,7 +169,7 @@ impl Gateway {
         to: &PolicySet,
     ) -> Result<Differing, StoreError> {
         let since = (self.clock)() - BACK_MS;
-        let mut next = self.first_at(since).await?;
+        let mut next = self.store.look(move |view| first_at(view, since)).await??;
         let mut found = Differing::default();
         let mut remembered: HashMap<Key, bool> = HashMap::new();
         loop {
@@ -189,20 +190,6 @@ impl Gateway {
                 found.differ += u64::from(differs);
             }
         }
-    }
-
-    /// The number of the first entry of a time, as far as entries are in the order of theirs.
-    pub(super) async fn first_at(&self, at_ms: i64) -> Result<u64, StoreError> {
-        let (mut low, mut high) = (0, self.store.ledger_size().await?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let page = self.store.ledger(middle, 1).await?;
-            match page.first().is_some_and(|entry| entry.at_ms < at_ms) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        Ok(low)
     }
 }
 

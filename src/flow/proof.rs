@@ -3,8 +3,8 @@
 use crate::audit::proof;
 use crate::audit::tile::{self, Tiles, Torn};
 use crate::audit::tree::leaf;
-use crate::audit::{Checkpoint, Edge, Hash, SealError, Sealer, SigningKey};
-use crate::store::{LedgerView, StoreError, Tile};
+use crate::audit::{self, Bundle, Edge, Hash, SealError, Sealer, SigningKey};
+use crate::store::{Checkpoint, Cosigned, LedgerView, StoreError, Tile};
 use crate::vocabulary::Fault;
 
 /// Entries read at once where tiles are made anew: whole tiles.
@@ -82,6 +82,58 @@ fn row(
     if row.len() == width { Ok(row) } else { Err(Torn.into()) }
 }
 
+/// The proof of an entry, by the newest checkpoint that witnesses signed, else by the newest there
+/// is; `None` while none covers it.
+///
+/// # Errors
+/// [`ProofError`] if the store cannot be read or holds no tree.
+pub fn bundle(view: LedgerView<'_>, index: u64) -> Result<Option<Bundle>, ProofError> {
+    let cosigned = view.cosigned()?;
+    let seen = cosigned.iter().map(|one| one.size).filter(|size| index < *size).max();
+    let seen = seen.map(|size| view.checkpoint_of(size)).transpose()?.flatten();
+    let Some(last) = seen.map_or_else(|| view.checkpoint(), |seen| Ok(Some(seen)))? else {
+        return Ok(None);
+    };
+    let entry = view.entries(index, 1)?.into_iter().find(|entry| entry.number == index);
+    let path = inclusion(view, (index, last.size))?;
+    let note = with_witnesses(last, &cosigned);
+    Ok(entry.zip(path).map(|(entry, path)| Bundle { entry: entry.bytes, index, path, note }))
+}
+
+/// The newest checkpoint with what witnesses of just that one added; `None` while there is none.
+///
+/// # Errors
+/// [`ProofError`] if the store cannot be read.
+pub fn note(view: LedgerView<'_>) -> Result<Option<Vec<u8>>, ProofError> {
+    let cosigned = view.cosigned()?;
+    Ok(view.checkpoint()?.map(|last| with_witnesses(last, &cosigned)))
+}
+
+fn with_witnesses(checkpoint: Checkpoint, cosigned: &[Cosigned]) -> Vec<u8> {
+    let lines = cosigned.iter().filter(|one| one.size == checkpoint.size);
+    lines.fold(checkpoint.bytes, |mut note, one| {
+        note.extend_from_slice(one.lines.as_bytes());
+        note
+    })
+}
+
+/// The bytes of a row as it is published: of this level, number and width; `None` if no checkpoint
+/// covers it.
+///
+/// # Errors
+/// [`ProofError`] if the store cannot be read or holds no tree.
+pub fn published(
+    view: LedgerView<'_>,
+    (level, number, width): (u8, u64, usize),
+) -> Result<Option<Vec<u8>>, ProofError> {
+    let size = view.checkpoint()?.map_or(0, |last| last.size);
+    if tile::filled(size, level, number) < width {
+        return Ok(None);
+    }
+    let row = row(view, (level, number), width)?;
+    Ok(Some(row.iter().flat_map(|hash| *hash.as_bytes()).collect()))
+}
+
 /// Continues a ledger where its last checkpoint left it. Where what is kept of the tree does not
 /// lead there every entry is read, and the tiles to be kept are handed out besides.
 ///
@@ -90,7 +142,7 @@ fn row(
 pub fn sealer(view: LedgerView<'_>, key: SigningKey) -> Result<(Sealer, Vec<Tile>), ProofError> {
     let size = view.size()?;
     let last = view.checkpoint()?.map(|last| last.bytes);
-    let signed = last.as_deref().and_then(|note| Checkpoint::open(note, key.public()).ok());
+    let signed = last.as_deref().and_then(|note| audit::Checkpoint::open(note, key.public()).ok());
     match Edge::read(size, |level, number, width| row(view, (level, number), width)) {
         Ok(edge) if signed.is_some_and(|signed| signed.root == edge.frontier().root()) => {
             return Ok((Sealer::restore(key, edge, last.as_deref())?, Vec::new()));
@@ -112,7 +164,7 @@ pub fn sealer(view: LedgerView<'_>, key: SigningKey) -> Result<(Sealer, Vec<Tile
 
 /// A tile as the store keeps it.
 #[must_use]
-pub fn kept_as(tile: crate::audit::Tile) -> Tile {
-    let crate::audit::Tile { level, number, hashes } = tile;
+pub fn kept_as(tile: audit::Tile) -> Tile {
+    let audit::Tile { level, number, hashes } = tile;
     Tile { level, number, hashes }
 }

@@ -5,20 +5,18 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::seek::by_receipt;
 use super::{Gateway, Rules};
 use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
 use crate::identity::Pseudonym;
 use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
 use crate::outbound::{CircuitState, Reading, Subscriber, Upstream};
-use crate::store::{Held, LedgerEntry, LedgerSearch, Standing, State};
+use crate::store::{Held, LedgerSearch, Standing, State};
 use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
 /// Quarantined messages shown.
 const HELD_MAX: usize = 50;
-/// How far an entry may stand from where the time in its receipt says: a question that
-/// waited for upstream systems is entered after later ones. Milliseconds.
-const RECEIPT_MS: i64 = 60_000;
 /// Entries on one page at most.
 const ROWS_MAX: usize = 200;
 
@@ -221,7 +219,10 @@ impl Gateway {
                 page.into_iter().find(|entry| entry.number == *number)
             }
             view::EntryKey::Receipt(text) => match Receipt::parse(text) {
-                Ok(receipt) => self.by_receipt(receipt).await?,
+                Ok(receipt) => {
+                    let found = self.store.look(move |view| by_receipt(view, receipt)).await;
+                    found.and_then(|found| found).map_err(|error| error.fault())?
+                }
                 Err(_) => None,
             },
         };
@@ -232,24 +233,6 @@ impl Gateway {
         let proof = self.proof(found.number).await?;
         let text = String::from_utf8_lossy(&found.bytes).into_owned();
         Ok(Some(full(&rules, row, entry, (text, proof))))
-    }
-
-    /// A receipt tells its own time, so only entries of about that time are read.
-    async fn by_receipt(&self, receipt: Receipt) -> Result<Option<LedgerEntry>, Fault> {
-        let low = self.first_at(receipt.at_ms() - RECEIPT_MS).await;
-        let mut low = low.map_err(|error| error.fault())?;
-        loop {
-            let page = self.store.ledger(low, ROWS_MAX).await.map_err(|error| error.fault())?;
-            let Some(last) = page.last() else { return Ok(None) };
-            let (next, passed) = (last.number + 1, last.at_ms > receipt.at_ms() + RECEIPT_MS);
-            let has = |stored: &LedgerEntry| {
-                Entry::from_bytes(&stored.bytes).is_ok_and(|entry| entry.receipt == receipt)
-            };
-            match page.into_iter().find(has) {
-                None if !passed => low = next,
-                found => return Ok(found),
-            }
-        }
     }
 }
 

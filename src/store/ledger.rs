@@ -88,10 +88,12 @@ impl LedgerFile {
         Ok(Self(file))
     }
 
-    /// Looks at it.
-    #[must_use]
-    pub const fn look(&self) -> LedgerView<'_> {
-        LedgerView::new(&self.0)
+    /// Looks at it as it stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn look<T>(&self, what: impl FnOnce(LedgerView<'_>) -> T) -> Result<T, StoreError> {
+        LedgerView::of(&self.0, what)
     }
 
     /// How many entries there are.

@@ -27,6 +27,7 @@ mod error;
 pub mod exchange;
 mod file;
 mod generation;
+pub mod held;
 pub mod history;
 mod identity;
 mod index;

@@ -38,9 +38,14 @@ pub struct Cosigned {
 #[derive(Debug, Clone, Copy)]
 pub struct LedgerView<'a>(&'a Connection);
 
-impl<'a> LedgerView<'a> {
-    pub(super) const fn new(connection: &'a Connection) -> Self {
-        Self(connection)
+impl LedgerView<'_> {
+    /// One snapshot: a checkpoint and the entries below it are of one moment.
+    pub(super) fn of<T>(
+        connection: &Connection,
+        what: impl FnOnce(LedgerView<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        let snapshot = connection.unchecked_transaction()?;
+        Ok(what(LedgerView(&snapshot)))
     }
 
     /// How many entries there are.
@@ -110,12 +115,7 @@ impl Store {
         &self,
         what: impl FnOnce(LedgerView<'_>) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let looked = move |connection: &Connection| {
-            // One snapshot: a checkpoint and the entries below it are of one moment.
-            let snapshot = connection.unchecked_transaction()?;
-            Ok(what(LedgerView::new(&snapshot)))
-        };
-        self.readers.read(looked).await
+        self.readers.read(move |connection| LedgerView::of(connection, what)).await
     }
 
     /// Keeps rows of hashes that were missing.

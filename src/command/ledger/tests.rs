@@ -57,7 +57,7 @@ impl Site {
         let data = self.path("data");
         let key = SigningKey::load(&self.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
         let mut sealer = match LedgerFile::open(&data) {
-            Ok(file) => proof::sealer(file.look(), key).unwrap().0,
+            Ok(file) => file.look(|view| proof::sealer(view, key)).unwrap().unwrap().0,
             Err(_) => Sealer::restore(key, Edge::default(), None).unwrap(),
         };
         let seal = Box::new(move |first, entries: &[&[u8]]| {
@@ -80,6 +80,8 @@ impl Site {
         let args = Line::try_parse_from(words).map_err(|error| error.to_string())?.args;
         let mut out = Vec::new();
         let ended = match args.action {
+            Action::CheckProof(check) => check.run(&mut out),
+            Action::Prove(prove) => prove.run(&mut out),
             Action::Verify(verify) => verify.run(&mut out),
             Action::Search(search) => search.run(&mut out),
             Action::Export(export) => export.run(&mut out),

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::doors;
+use super::neighbours::neighbours;
 use super::policies::{self, keep};
 use super::reload::Reloader;
 use crate::audit::{self, Edge, Kind, Sealer, SigningKey, Signs};
@@ -21,14 +22,13 @@ use crate::command::check::complain;
 use crate::command::compile::compile;
 use crate::config::{Config, keys};
 use crate::flow::batches::Batches;
-use crate::flow::{Enforce, Gateway, Sights, Watch, proof};
+use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Notices, Order, Policies};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
-use crate::outbound::{Subscriber, SubscriptionSettings, Upstream};
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
@@ -102,6 +102,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.open_exchanges(config);
     let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
     running.listeners.push(tokio::spawn(verifying));
+    let witnessing = Arc::clone(&running.gateway).keep_witnessed(running.stopping.clone());
+    running.listeners.push(tokio::spawn(witnessing));
     let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
     running.listeners.push(tokio::spawn(counting));
     let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
@@ -137,10 +139,12 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
+    let Neighbours { upstreams, subscribers, witnesses } = neighbours(config)?;
     let gateway = Gateway {
         rules: ArcSwap::from_pointee(rules),
-        upstreams: ArcSwap::from_pointee(upstreams(config)?),
-        subscribers: ArcSwap::from_pointee(subscribers(config)?),
+        upstreams: ArcSwap::from_pointee(upstreams),
+        subscribers: ArcSwap::from_pointee(subscribers),
+        witnesses: ArcSwap::from_pointee(witnesses),
         store,
         cache: Cache::new(config.cache.clone()),
         keys: Keys::derive(&master),
@@ -155,41 +159,6 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
     Ok((gateway, missing))
 }
 
-/// The clients of all upstream systems.
-///
-/// # Errors
-/// [`Failure`] naming the one that cannot be used.
-pub fn upstreams(config: &Config) -> Result<Vec<Arc<Upstream>>, Failure> {
-    let client = |settings: &crate::outbound::Settings| {
-        let during = |error: &dyn std::error::Error| {
-            Failure::caused(&format!("upstream {}", settings.name), error)
-        };
-        let tls = settings.tls.load().map_err(|error| during(&error))?;
-        Upstream::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
-    };
-    config.upstream.iter().map(client).collect()
-}
-
-/// The clients of all subscriptions.
-///
-/// # Errors
-/// [`Failure`] naming the one that cannot be used.
-pub fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
-    let client = |settings: &SubscriptionSettings| {
-        let during = |error: &dyn std::error::Error| {
-            Failure::caused(&format!("subscription {}", settings.name), error)
-        };
-        // One has both or neither: `Config::load` saw to it.
-        let Some((url, files)) = settings.url.as_ref().zip(settings.tls.as_ref()) else {
-            return Ok(Arc::new(Subscriber::list(settings.clone())));
-        };
-        let tls = files.load().map_err(|error| during(&error))?;
-        let made = Subscriber::new(settings.clone(), (url, tls));
-        made.map(Arc::new).map_err(|error| during(&error))
-    };
-    config.subscription.iter().map(client).collect()
-}
-
 /// Continues the ledger where its last checkpoint left it; tiles that are to be kept besides.
 fn sealer(config: &Config, key: SigningKey) -> Result<(Sealer, Vec<Tile>), Failure> {
     let refuse = |error: &dyn std::error::Error| Failure::caused("ledger", error);
@@ -198,7 +167,8 @@ fn sealer(config: &Config, key: SigningKey) -> Result<(Sealer, Vec<Tile>), Failu
         return sealer.map(|sealer| (sealer, Vec::new())).map_err(|error| refuse(&error));
     }
     let file = LedgerFile::open(&config.store.folder).map_err(|error| refuse(&error))?;
-    proof::sealer(file.look(), key).map_err(|error| refuse(&error))
+    let sealer = file.look(|view| proof::sealer(view, key)).map_err(|error| refuse(&error))?;
+    sealer.map_err(|error| refuse(&error))
 }
 
 impl Running {
