@@ -61,4 +61,5 @@ mod twins;
 mod veiled;
 mod ways;
 mod whom;
+mod witness;
 mod words;
