@@ -74,7 +74,7 @@ impl Site {
         let root = format!("{}/", self.root());
         let mut words = vec!["ledger".to_owned()];
         words.extend(line.split(' ').map(|word| word.replace('@', &root)));
-        if !line.contains("--config") {
+        if !line.contains("--config") && !line.starts_with("check-proof") {
             words.extend(["--data".to_owned(), format!("{root}data")]);
         }
         let args = Line::try_parse_from(words).map_err(|error| error.to_string())?.args;
@@ -340,4 +340,47 @@ async fn what_cannot_be_asked_is_said() {
     fs::write(site.path("held"), "nonsense").unwrap();
     complains(&format!("{VERIFY} --held @held"), "held checkpoint 1: not a signed checkpoint");
     assert!(Reading::open(Path::new("/nonexistent")).is_err());
+}
+
+#[tokio::test]
+async fn tiles_that_are_missing_or_wrong_are_made_again() {
+    let site = Site::new();
+    let store = site.open();
+    for number in 0..600 {
+        append(&store, &entry(Kind::Start, DAY + number, None)).await;
+    }
+    drop(store);
+    let key = || SigningKey::load(&site.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
+    let opened = || {
+        let file = LedgerFile::open(&site.path("data")).unwrap();
+        file.look(|view| proof::sealer(view, key())).unwrap()
+    };
+    let names = || -> Vec<_> {
+        let missing = opened().unwrap().1;
+        missing.iter().map(|tile| (tile.level, tile.number)).collect()
+    };
+    assert_eq!(names(), []);
+    let all = [(0, 0), (1, 0), (0, 1), (1, 0)];
+    site.sql("UPDATE tile SET hashes = zeroblob(64) WHERE level = 1");
+    assert_eq!(names(), all);
+    site.sql("DELETE FROM tile WHERE level = 1");
+    assert_eq!(names(), all);
+    let file = LedgerFile::open(&site.path("data")).unwrap();
+    assert!(file.look(|view| proof::bundle(view, 0)).unwrap().is_err());
+    assert!(site.run(VERIFY).is_ok(), "tiles are no part of what is verified");
+    site.sql("DELETE FROM ledger WHERE number = 599");
+    assert!(matches!(opened(), Err(proof::ProofError::Seal(_))));
+}
+
+#[tokio::test]
+async fn a_proof_is_written_and_checked_by_receipt_and_by_number() {
+    let site = filled().await;
+    let receipt = entry(Kind::Disclosure, DAY + 2, None).receipt;
+    site.run(&format!("prove --receipt {receipt} --output @proof")).unwrap();
+    let proof = fs::read_to_string(site.path("proof")).unwrap();
+    assert_eq!(site.run("prove --entry 2").unwrap(), proof);
+    let said = site.run("check-proof @proof --public-key @ledger.pub").unwrap();
+    assert!(said.starts_with("证明成立 proven\n条目编号 entry        2\n"), "{said}");
+    assert!(site.run("prove --entry 5").unwrap_err().contains("no such entry"));
+    assert!(site.run("prove --entry 2 --output @proof").is_err(), "a file that is there stays");
 }
