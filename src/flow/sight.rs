@@ -6,12 +6,13 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::seek::by_receipt;
-use super::{Gateway, Rules};
+use super::{Gateway, Rules, proof};
 use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
 use crate::identity::Pseudonym;
 use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
-use crate::outbound::{CircuitState, Reading, Subscriber, Upstream};
+use crate::outbound::witness::Stand;
+use crate::outbound::{CircuitState, Reading, Subscriber, Upstream, Witness};
 use crate::store::{Held, LedgerSearch, Standing, State};
 use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
@@ -56,6 +57,10 @@ impl Sight for Sights {
         key: &'a view::EntryKey,
     ) -> Seen<'a, Option<view::EntryView>> {
         self.0.entry_view(asker, key).boxed()
+    }
+
+    fn proof<'a>(&'a self, asker: &'a view::Asker, number: u64) -> Seen<'a, Option<Vec<u8>>> {
+        self.0.proof_file(asker, number).boxed()
     }
 
     fn record<'a>(&'a self, occasion: &'a view::Occasion) -> Seen<'a, ()> {
@@ -110,6 +115,7 @@ impl Gateway {
                     Some(view::Checkpoint { size, root, at_ms: signed_ms? })
                 }),
                 verified: self.watch.verified(),
+                witnesses: self.witnesses.load().iter().map(|one| witness(one)).collect(),
             },
         })
     }
@@ -203,6 +209,13 @@ impl Gateway {
         Ok(persons.chain(tokens).collect())
     }
 
+    async fn proof_file(&self, asker: &view::Asker, number: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.asked(asker, &format!("proof of entry {number}"), None).await?;
+        let found = self.store.look(move |view| proof::bundle(view, number)).await;
+        let bundle = found.map_err(|error| error.fault())?.map_err(|error| error.fault())?;
+        Ok(bundle.map(|bundle| bundle.write()))
+    }
+
     async fn entry_view(
         &self,
         asker: &view::Asker,
@@ -234,6 +247,16 @@ impl Gateway {
         let text = String::from_utf8_lossy(&found.bytes).into_owned();
         Ok(Some(full(&rules, row, entry, (text, proof))))
     }
+}
+
+fn witness(witness: &Witness) -> view::WitnessRow {
+    let state = match witness.stand() {
+        Stand::NotYet => view::WitnessState::NotYet,
+        Stand::Signed(size, at_ms) => view::WitnessState::Signed { size, at_ms },
+        Stand::Ahead(_) | Stand::Forked => view::WitnessState::Contradicts,
+        Stand::Silent => view::WitnessState::Silent,
+    };
+    view::WitnessRow { name: witness.key().name().to_owned(), state }
 }
 
 fn full(
