@@ -1,4 +1,4 @@
-//! The ledger is believed without its operator: witnesses sign it, and proofs are checked elsewhere.
+//! The ledger is believed without its operator: witnesses sign it, proofs are checked elsewhere.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -147,6 +147,33 @@ fn independent(words: &[&Path]) -> Option<Output> {
     }
 }
 
+/// Both checkers say the same of a proof; neither needs the gateway.
+fn check((proof, answer): (&Path, &Path), [ledger, witness]: [&Path; 2], holds: bool) {
+    let words = |key: &'static str| {
+        let flags = [key, "--witness", "--answer"].map(Path::new);
+        [proof, flags[0], ledger, flags[1], witness, flags[2], answer]
+    };
+    let mut own = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
+    let own = own.args(["ledger", "check-proof"]).args(words("--public-key")).output().unwrap();
+    assert_eq!(own.status.success(), holds, "{own:?}");
+    if let Some(theirs) = independent(&words("--key")) {
+        assert_eq!(theirs.status.success(), holds, "{theirs:?}");
+    }
+}
+
+/// The same text with one sign changed in the middle of one line.
+fn spoilt(text: &str, number: usize) -> String {
+    let lines = text.lines().enumerate().map(|(count, line)| {
+        let (head, tail) = line.split_at(line.len() - if count == number { 20 } else { 0 });
+        let other = if tail.starts_with('A') { "B" } else { "A" };
+        match tail.get(1..) {
+            Some(rest) => format!("{head}{other}{rest}\n"),
+            None => format!("{line}\n"),
+        }
+    });
+    lines.collect()
+}
+
 #[test]
 fn whoever_holds_a_receipt_proves_its_entry_without_the_gateway() {
     let (rig, witness) = witnessed();
@@ -166,6 +193,7 @@ fn whoever_holds_a_receipt_proves_its_entry_without_the_gateway() {
     ] {
         assert_eq!(get(&rig, who, at).0, expect, "{who} {at}");
     }
+    rig.stop();
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -173,59 +201,18 @@ fn whoever_holds_a_receipt_proves_its_entry_without_the_gateway() {
         path
     };
     let (good, told) = (write("good.tlog-proof", &proof), write("answer", &answer));
-    let (key, seal) = (rig.path().join("keys/ledger.pub"), witness.public_key());
-    // Both checkers say the same of each; neither needs the gateway.
-    rig.stop();
-    let check = |proof: &Path, answer: &Path, holds: bool| {
-        let words = |key: &'static str| {
-            [
-                proof,
-                Path::new(key),
-                &key_of(&rig),
-                Path::new("--witness"),
-                &seal,
-                Path::new("--answer"),
-                answer,
-            ]
-            .map(Path::to_owned)
-        };
-        let mut own = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
-        let own = own.args(["ledger", "check-proof"]).args(words("--public-key")).output().unwrap();
-        assert_eq!(own.status.success(), holds, "{own:?}");
-        let words = words("--key");
-        let words: Vec<&Path> = words.iter().map(PathBuf::as_path).collect();
-        if let Some(theirs) = independent(&words) {
-            assert_eq!(theirs.status.success(), holds, "{theirs:?}");
-            if holds {
-                assert!(String::from_utf8_lossy(&theirs.stdout).contains(&receipt));
-            }
-        }
-    };
-    assert!(key.exists());
-    check(&good, &told, true);
-    check(&good, &write("other", b"another answer"), false);
+    let (ledger, seal) = (rig.path().join("keys/ledger.pub"), witness.public_key());
+    let keys = [ledger.as_path(), &seal];
+    check((&good, &told), keys, true);
+    check((&good, &write("other", b"another answer")), keys, false);
     let text = String::from_utf8(proof).unwrap();
-    let line = |start: &str| text.lines().position(|line| line.starts_with(start)).unwrap();
-    let spoilt =
-        [line("extra "), line("index ") + 1, text.lines().count() - 1, text.lines().count() - 2];
-    for (number, at) in spoilt.into_iter().enumerate() {
-        let lines = text.lines().enumerate().map(|(count, line)| match count == at {
-            // One sign in the middle of what the line says.
-            true => {
-                let middle = line.len() - 20;
-                let (sign, other) =
-                    (&line[middle..=middle], if &line[middle..=middle] == "A" { "B" } else { "A" });
-                assert!(sign.is_ascii());
-                format!("{}{other}{}\n", &line[..middle], &line[middle + 1..])
-            }
-            false => format!("{line}\n"),
-        });
-        check(&write(&format!("bad {number}"), lines.collect::<String>().as_bytes()), &told, false);
+    let index = text.lines().position(|line| line.starts_with("index ")).unwrap();
+    let last = text.lines().count() - 1;
+    // The entry, the first hash of its path, the ledger's signature, the witness's.
+    for number in [index - 1, index + 1, last - 1, last] {
+        let bad = write(&format!("bad {number}"), spoilt(&text, number).as_bytes());
+        check((&bad, &told), keys, false);
     }
-}
-
-fn key_of(rig: &Rig) -> PathBuf {
-    rig.path().join("keys/ledger.pub")
 }
 
 #[test]
