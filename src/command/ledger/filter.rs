@@ -84,7 +84,8 @@ impl Filter {
         let path = self.master_key.as_ref().or(place.master_key.as_ref());
         let path = path.ok_or_else(|| Failure("a number needs --master-key".to_owned()))?;
         let master = master_key(path)?;
-        let keys = Keys::derive(&master);
+        let root = file.root(&master).map_err(|error| Failure::during("master key", error))?;
+        let keys = Keys::derive(&root);
         let token = keys.token(&identifier);
         let token = token.map_err(|error| Failure::during("identifier", error))?;
         let (known, tokens) =
