@@ -44,6 +44,9 @@ const WRAPPED: [Wrapped; 5] = [
     Wrapped { table: "person", number: "id", column: "wrapped", place: Place::person_key },
 ];
 
+/// The secret of a generation of the tokens' key, by its number.
+type Secret = (i64, Zeroizing<Vec<u8>>);
+
 /// How far the keys are in their rotations.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Rekeying {
@@ -192,7 +195,7 @@ impl Writer {
     }
 
     /// The secrets of generations, opened: if one is damaged, nothing was written yet.
-    fn generation_secrets(&self) -> Result<Vec<(i64, Zeroizing<Vec<u8>>)>, StoreError> {
+    fn generation_secrets(&self) -> Result<Vec<Secret>, StoreError> {
         let sql = "SELECT number, sealed FROM generation WHERE sealed IS NOT NULL";
         let rows: Vec<(i64, Vec<u8>)> = self
             .connection
