@@ -148,13 +148,20 @@ pub fn open(connection: &mut Connection, master: &[u8; 32]) -> Result<StoreKeys,
     }
     let keys = match proof(connection)? {
         Some(_) => read(connection, master)?,
-        None => StoreKeys::new(random()?, vec![Wrap::fresh(1)?]),
+        None if is_empty(connection)? => StoreKeys::new(random()?, vec![Wrap::fresh(1)?]),
+        // Somebody took out what says which key it is under: new ones would open nothing.
+        None => return Err(StoreError::Damaged),
     };
     let transaction = connection.transaction()?;
     Master::new(master)?.write(&transaction, &keys, (1, 0))?;
     transaction.execute("DELETE FROM proof", [])?;
     transaction.commit()?;
     Ok(keys)
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM journal UNION ALL SELECT 1 FROM person UNION ALL SELECT 1 FROM ledger";
+    connection.prepare(sql)?.exists([]).map(|found| !found)
 }
 
 fn proof(connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {

@@ -13,11 +13,11 @@ const NEXT: [u8; 32] = [8; 32];
 const LATER: [u8; 32] = [9; 32];
 const LIST: Subscription = Subscription::fixed("payments");
 
-fn ended() -> EndRows {
+pub fn ended() -> EndRows {
     EndRows { master: row("master ended", None, None), persons: row("persons ended", None, None) }
 }
 
-fn try_open(folder: &TempDir, master: &[u8; 32]) -> Result<Store, StoreError> {
+pub fn try_open(folder: &TempDir, master: &[u8; 32]) -> Result<Store, StoreError> {
     Store::open(settings(folder.path()), master, chain())
 }
 
@@ -228,6 +228,16 @@ async fn a_file_of_before_keeps_its_tokens_and_its_copies_are_read() {
     drop(store);
     assert!(matches!(try_open(&folder, &MASTER), Err(StoreError::MasterReplaced)));
     assert_eq!(texts(&try_open(&folder, &NEXT).unwrap(), PersonId(1)).await, ["first of 1"]);
+}
+
+#[tokio::test]
+async fn a_file_that_lost_what_says_its_key_gets_no_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    keep(&open(&folder), "first of 1", vec![local(1)]).await;
+    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    file.execute("DELETE FROM master", []).unwrap();
+    drop(file);
+    assert!(matches!(try_open(&folder, &MASTER), Err(StoreError::Damaged)));
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! The key of the tokens rotates: nothing that is served, said or found changes by it.
+//! The key of the tokens rotates, and keys at rest do: nothing that is served, said or found changes by it.
 
 use proptest::prelude::*;
 
 use super::identity::{LI, LI_B, crowd, persons, tell, words};
+use super::rekey::{self, try_open};
 use super::*;
 use crate::store::generation::Generations;
 use crate::store::rotation::in_force;
@@ -24,7 +25,16 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug {
     for entry in crowd() {
         let (mut found, tokens) = store.known_as(local(entry.number).token).await.unwrap();
         found.sort_unstable();
-        known.push((found, tokens.into_iter().map(|token| *token.as_bytes()).collect::<Vec<_>>()));
+        let mut records = Vec::new();
+        for person in &found {
+            records.push(store.records(*person, 9).await.unwrap());
+        }
+        let records = format!("{records:?}");
+        known.push((
+            found,
+            records,
+            tokens.into_iter().map(|token| *token.as_bytes()).collect::<Vec<_>>(),
+        ));
     }
     let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
     let rows = |sql: &str| -> Vec<(i64, i64, i64, f64)> {
@@ -51,6 +61,9 @@ async fn finish(store: &Store) {
     while store.rotation().await.unwrap().ending.is_some() {
         store.move_on(3, ended()).await.unwrap();
     }
+    while store.rekeying().await.unwrap().under_way() {
+        store.rekey(3, rekey::ended()).await.unwrap();
+    }
 }
 
 proptest! {
@@ -62,7 +75,7 @@ proptest! {
     /// the process is killed; or none of that. It is the same to everybody.
     #[test]
     fn a_rotation_changes_nothing_that_can_be_seen(
-        acts in proptest::collection::vec((0..8_u8, 1..6_usize), 20),
+        acts in proptest::collection::vec((0..10_u8, 1..6_usize), 20),
         order in Just(crowd()).prop_shuffle(),
         said in proptest::collection::vec((1..13_i64, 1..13_i64, any::<bool>()), 3),
     ) {
@@ -72,7 +85,7 @@ proptest! {
             let mut folder = tempfile::tempdir().unwrap();
             // Two with one root secret, so that they can be compared.
             [&plain, &folder].into_iter().for_each(before_rotations);
-            let (plain, mut store) = (open(&plain), open(&folder));
+            let (plain, mut store, mut master) = (open(&plain), open(&folder), MASTER);
             for (at, (entry, (act, moved))) in order.iter().zip(&acts).enumerate() {
                 for store in [&plain, &store] {
                     tell(store, &entry.number.to_string(), *entry, None).await;
@@ -86,12 +99,25 @@ proptest! {
                         let under_way = store.rotation().await.unwrap().ending.is_some();
                         assert_eq!(store.rotate(5).await.is_err(), under_way);
                     }
-                    2..=5 => store.move_on(*moved, ended()).await.unwrap(),
+                    2..=5 => {
+                        store.move_on(*moved, ended()).await.unwrap();
+                        store.rekey(*moved, rekey::ended()).await.unwrap();
+                    }
                     6 => {
                         let after = wreck(&folder);
                         drop(store);
                         folder = after;
-                        store = open(&folder);
+                        store = try_open(&folder, &master).unwrap();
+                    }
+                    8 => {
+                        let under_way = store.rekeying().await.unwrap().persons_ending;
+                        assert_eq!(store.rotate_persons().await.is_err(), under_way);
+                    }
+                    9 => {
+                        let under_way = store.rekeying().await.unwrap().ending.is_some();
+                        let next = master.map(|byte| byte + 1);
+                        assert_eq!(store.rotate_master(&next, 5).await.is_err(), under_way);
+                        master = if under_way { master } else { next };
                     }
                     _ => (),
                 }
