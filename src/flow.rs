@@ -26,6 +26,7 @@ pub mod proof;
 pub mod published;
 mod query;
 mod question;
+mod rekey;
 mod review;
 mod rotation;
 mod rules;

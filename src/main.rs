@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, card, certs, check, demo, explain, identity, interface, ledger, mappings,
+    Failure, ask, card, certs, check, demo, explain, identity, interface, keys, ledger, mappings,
     notices, operate, policy, send, serve, translate, user, witness,
 };
 use mimalloc::MiMalloc;
@@ -42,6 +42,8 @@ enum Command {
     Identity(identity::Args),
     /// 接口 The published interface for machines: OpenAPI, XSD, columns.
     Interface(interface::Args),
+    /// 密钥 New keys for what is sealed at rest: next, rotate, status.
+    Keys(keys::Args),
     /// 台账 Verify, search or export the ledger.
     Ledger(ledger::Args),
     /// 映射 What the mapping files say: check, coverage, diff, schema, show.
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Identity(args) => identity::run(args),
         Command::Interface(args) => interface::run(args),
+        Command::Keys(args) => keys::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Mappings(args) => mappings::run(args),
         Command::Notices(args) => notices::run(args),

@@ -35,6 +35,8 @@ pub enum Kind {
     Export,
     /// 认定: somebody said that entries of the index are one person, or are not.
     Identity,
+    /// 密钥: keys at rest give way to new ones.
+    Keys,
     /// 归并: entries of the index were found to be one person's.
     Link,
     /// 定位: an identifier was sent to an upstream to ask what it has.
@@ -67,7 +69,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str, &'static str); 24] = [
         (Self::Batch, "batch", "批量查询"),
         (Self::BreakGlass, "break-glass", "紧急调阅"),
         (Self::Consent, "consent", "知情同意"),
@@ -77,6 +79,7 @@ impl Kind {
         (Self::Erase, "erase", "抹除"),
         (Self::Export, "export", "导出"),
         (Self::Identity, "identity", "认定"),
+        (Self::Keys, "keys", "密钥"),
         (Self::Link, "link", "归并"),
         (Self::Location, "location", "定位"),
         (Self::Merge, "merge", "合并"),

@@ -10,6 +10,7 @@ pub mod explain;
 mod identifier;
 pub mod identity;
 pub mod interface;
+pub mod keys;
 pub mod ledger;
 pub mod mappings;
 pub mod notices;

@@ -1,6 +1,7 @@
 //! `kangqiao serve`: wires the rooms, opens the doors, and closes them in order.
 
 mod doors;
+mod keys;
 mod neighbours;
 mod policies;
 mod reload;

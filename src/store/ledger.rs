@@ -5,14 +5,14 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
+use zeroize::Zeroizing;
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
 use super::generation::Generations;
-use super::seal::StoreKeys;
 use super::tile::LedgerView;
 use super::writer::{Stop, Writer};
-use super::{file, index, rotation};
+use super::{file, index, master, rotation};
 use crate::identity::{PersonId, Pseudonym, Token};
 use crate::vocabulary::Department;
 
@@ -146,9 +146,30 @@ impl LedgerFile {
         token: &Token,
         master: &[u8; 32],
     ) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-        let keys = StoreKeys::derive(master)?;
+        let keys = master::read(&self.0, master)?;
+        if !keyed(&self.0)? {
+            // A copy of before generations had secrets: there none has one.
+            self.0.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS generation AS \
+                 SELECT number, NULL AS sealed FROM main.generation",
+            )?;
+        }
         rotation::in_force(&self.0, &keys, |reader, by| known_as(reader, by, token))
     }
+
+    /// The root secret, from which the pseudonyms follow.
+    ///
+    /// # Errors
+    /// [`StoreError::MasterKey`], [`StoreError::MasterReplaced`], [`StoreError::Sql`].
+    pub fn root(&self, master: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+        Ok(Zeroizing::new(*master::read(&self.0, master)?.root()))
+    }
+}
+
+/// Whether generations have secrets in a file.
+fn keyed(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM pragma_table_info('generation', 'main') WHERE name = 'sealed'";
+    connection.prepare_cached(sql)?.exists([])
 }
 
 /// What to look for in the ledger; what is `None` matches all.

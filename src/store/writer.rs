@@ -23,11 +23,13 @@ use super::exchange::Exchanged;
 use super::generation::Generations;
 use super::index::Person;
 use super::journal::{Guard, Message, Outcome, Tally};
+use super::master::Master;
 use super::opinion::Voiced;
 use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
 use super::policies::{InForce, Judgement, Waiting};
 use super::recent::Recent;
+use super::rekey::{EndRows, Step};
 use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::statistic::Frozen;
@@ -93,8 +95,14 @@ pub enum Request {
     ReviewTicket(Reviewed, LedgerRow),
     /// Move some entries to the generation in force; this is said once none is left.
     MoveOn(usize, LedgerRow),
+    /// Put some rows under the keys in force; what is said once none is left under others.
+    Rekey(usize, Box<EndRows>),
+    /// Give every person a new key from now on.
+    RekeyPersons,
     /// Bring the next generation of the tokens' key into force.
     Rotate { at_ms: i64 },
+    /// Bring the next master key into force.
+    RotateMaster(Box<Master>, i64),
     /// Undo a join.
     Unmerge { person: PersonId, at_ms: i64 },
     /// Fill the search tables a little further.
@@ -131,6 +139,7 @@ pub enum Answer {
     Kept(Kept),
     Persons(Vec<PersonId>),
     Proposed(Proposal),
+    Rekeyed(Step),
 }
 
 /// A request and who waits for it.
@@ -201,7 +210,7 @@ pub struct Shared {
 /// The state of the writing thread.
 pub struct Writer {
     pub(super) connection: Connection,
-    pub(super) keys: StoreKeys,
+    pub(super) keys: Arc<StoreKeys>,
     pub(super) generations: Generations,
     pub(super) next: Next,
     pub(super) tokens: Recent<(Token, Source), PersonId>,
@@ -223,7 +232,7 @@ impl Writer {
     /// Reads where the numbers stand.
     pub fn new(
         connection: Connection,
-        keys: StoreKeys,
+        keys: Arc<StoreKeys>,
         seal: Seal,
         (shared, remembered_max): (Arc<Shared>, usize),
     ) -> Result<Self, StoreError> {
@@ -391,7 +400,12 @@ impl Writer {
             }
             Request::Rejudge(entries, at_ms) => self.rejudge_all(entries, *at_ms).map(touched),
             Request::MoveOn(limit, ended) => self.move_on(*limit, ended).map(|()| Answer::Done),
+            Request::Rekey(limit, ended) => self.rekey(*limit, ended).map(Answer::Rekeyed),
+            Request::RekeyPersons => self.rekey_persons().map(|()| Answer::Done),
             Request::Rotate { at_ms } => self.rotate(*at_ms).map(|()| Answer::Done),
+            Request::RotateMaster(next, at_ms) => {
+                self.rotate_master(next, *at_ms).map(|()| Answer::Done)
+            }
             Request::Project => self.project().map(|()| Answer::Done),
             #[cfg(test)]
             Request::Pages(pages) => {
@@ -447,6 +461,7 @@ impl Writer {
             projected: last("SELECT until FROM projected")?,
         };
         self.weights = super::review::weights(&self.connection)?;
+        self.keys.keep_up_to(last("SELECT max(number) FROM master")?);
         self.generations = Generations::read(&self.connection, &self.keys)?;
         self.sound = true;
         Ok(())

@@ -36,6 +36,7 @@ mod front;
 mod identity;
 mod intake;
 mod interface;
+mod keys;
 mod laws;
 mod matching;
 mod memory;

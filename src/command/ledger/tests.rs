@@ -159,7 +159,7 @@ const DAY: i64 = 20_000 * 86_400;
 async fn filled() -> Site {
     let site = Site::new();
     let store = site.open();
-    let keys = Keys::derive(&MASTER);
+    let keys = Keys::derive(store.root());
     let citizen = Identifier::new(IdentifierKind::CitizenId, CITIZEN);
     let stranger = keys.pseudonym_of_token(&keys.token(&citizen).unwrap());
     append(&store, &entry(Kind::Start, DAY, None)).await;

@@ -29,6 +29,8 @@ pub struct Reloader {
     pub console_tls: Option<Arc<ReloadableTls>>,
     /// Who may widen what is in force; as it was at the start.
     pub widening: Widening,
+    /// File of the master key; as it was at the start.
+    pub master_key: PathBuf,
     /// One reload at a time, with what was compiled last.
     pub turn: Mutex<Seen>,
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::doors;
+use super::keys::master;
 use super::neighbours::neighbours;
 use super::policies::{self, keep};
 use super::reload::Reloader;
@@ -20,7 +21,7 @@ use crate::audit::{self, Edge, Kind, Sealer, SigningKey, Signs};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::compile;
-use crate::config::{Config, keys};
+use crate::config::Config;
 use crate::flow::batches::Batches;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
@@ -32,7 +33,7 @@ use crate::inbound::{exchange, mllp, operation, tls};
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
-use crate::store::{Guard, LedgerFile, Sealed, Store, Tile};
+use crate::store::{Guard, LedgerFile, Sealed, Store, StoreError, Tile};
 use crate::telemetry;
 use crate::translate::form::Limits;
 
@@ -84,6 +85,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         tls: mutual,
         console_tls: console_tls.transpose()?,
         widening: config.policy_widening,
+        master_key: config.master_key.clone(),
         turn: Mutex::default(),
     };
     let mut running = Running {
@@ -112,13 +114,15 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(checking));
     let rotating = Arc::clone(&running.gateway).keep_rotating(running.stopping.clone());
     running.listeners.push(tokio::spawn(rotating));
+    let rekeying = Arc::clone(&running.gateway).keep_rekeying(running.stopping.clone());
+    running.listeners.push(tokio::spawn(rekeying));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }
 
 /// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
 fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
-    let master = keys::master(&config.master_key).map_err(|e| Failure::during("master key", e))?;
+    let master = master(config)?;
     let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
     let signing =
         SigningKey::load_or_create(&config.ledger.key, &config.ledger.name, Signs::Checkpoints);
@@ -135,7 +139,12 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         }
     };
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
-    let store = store.map_err(|error| Failure::during("store", error))?;
+    let store = store.map_err(|error| match error {
+        StoreError::MasterKey | StoreError::MasterReplaced => {
+            Failure::during(&config.master_key.display().to_string(), error)
+        }
+        error => Failure::during("store", error),
+    })?;
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
@@ -145,9 +154,9 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         upstreams: ArcSwap::from_pointee(upstreams),
         subscribers: ArcSwap::from_pointee(subscribers),
         witnesses: ArcSwap::from_pointee(witnesses),
+        keys: Keys::derive(store.root()),
         store,
         cache: Cache::new(config.cache.clone()),
-        keys: Keys::derive(&master),
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
         empty_answer: Duration::from_millis(config.empty_answer_ms.into()),
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
@@ -315,6 +324,14 @@ async fn carry(
         Order::Preview { number, mappings } => {
             let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
             gateway.preview(number, past, user).await
+        }
+        Order::Keys { about } => {
+            let told = match about {
+                operator::Keys::RotateMaster => reloader.rotate_master(user).await,
+                operator::Keys::RotatePersons => reloader.rotate_persons(user).await,
+                operator::Keys::Status => reloader.rekeying().await,
+            };
+            return told.map_err(|failure| failure.0);
         }
         Order::Identity { about } => match serde_json::from_value(about) {
             Ok(order) => gateway.identity(order, user).await,

@@ -300,6 +300,7 @@ texts! { Text with lang:
     kind_erase "抹除" "erasure";
     kind_export "导出" "export";
     kind_identity "认定" "said of identities";
+    kind_keys "密钥" "keys";
     kind_link "归并" "link";
     kind_location "定位" "location";
     kind_merge "合并" "merge";
@@ -397,6 +398,7 @@ impl Text {
             "erase" => self.kind_erase,
             "export" => self.kind_export,
             "identity" => self.kind_identity,
+            "keys" => self.kind_keys,
             "link" => self.kind_link,
             "location" => self.kind_location,
             "merge" => self.kind_merge,
