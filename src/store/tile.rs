@@ -34,6 +34,14 @@ pub struct Cosigned {
     pub lines: String,
 }
 
+/// What is kept of the tree besides its entries and checkpoints.
+pub enum OfTree {
+    /// What a witness signed.
+    Cosigned(Cosigned),
+    /// Rows of hashes that were missing.
+    Tiles(Vec<Tile>),
+}
+
 /// The ledger as it stands while somebody looks at it, on one connection.
 #[derive(Debug, Clone, Copy)]
 pub struct LedgerView<'a>(&'a Connection);
@@ -123,7 +131,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn keep_tiles(&self, tiles: Vec<Tile>) -> Result<(), StoreError> {
-        self.write(Request::KeepTiles(tiles)).await.map(drop)
+        self.write(Request::Tree(Box::new(OfTree::Tiles(tiles)))).await.map(drop)
     }
 
     /// Keeps what a witness signed.
@@ -131,7 +139,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn cosigned(&self, cosigned: Cosigned) -> Result<(), StoreError> {
-        self.write(Request::Cosigned(Box::new(cosigned))).await.map(drop)
+        self.write(Request::Tree(Box::new(OfTree::Cosigned(cosigned)))).await.map(drop)
     }
 }
 
@@ -145,8 +153,16 @@ impl Writer {
         Ok(())
     }
 
+    pub(super) fn keep_of_tree(&self, kept: &OfTree) -> Result<(), Stop> {
+        match kept {
+            OfTree::Cosigned(cosigned) => self.keep_cosigned(cosigned)?,
+            OfTree::Tiles(tiles) => self.keep_tiles(tiles)?,
+        }
+        Ok(())
+    }
+
     /// A witness that signed a later state keeps it.
-    pub(super) fn keep_cosigned(&self, cosigned: &Cosigned) -> Result<(), Stop> {
+    fn keep_cosigned(&self, cosigned: &Cosigned) -> rusqlite::Result<()> {
         let Cosigned { witness, size, at_ms, lines } = cosigned;
         self.connection
             .prepare_cached(
@@ -154,7 +170,7 @@ impl Writer {
                  SET size = excluded.size, at_ms = excluded.at_ms, lines = excluded.lines \
                  WHERE excluded.size >= size",
             )?
-            .execute((witness, bound(*size), at_ms, lines))?;
-        Ok(())
+            .execute((witness, bound(*size), at_ms, lines))
+            .map(drop)
     }
 }

@@ -34,7 +34,7 @@ use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
-use super::tile::{Cosigned, Tile};
+use super::tile::OfTree;
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -47,8 +47,6 @@ pub enum Request {
     AppendWithin(LedgerRow, Box<Conditions>),
     /// Something about a batch.
     Batch(Box<Deed>),
-    /// Keep what a witness signed.
-    Cosigned(Box<Cosigned>),
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
@@ -63,8 +61,6 @@ pub enum Request {
     Exchanged(Box<Exchanged>, [u8; 16]),
     /// Keep a return.
     Freeze(Box<Frozen>),
-    /// Keep rows of hashes that were missing.
-    KeepTiles(Vec<Tile>),
     /// Keep a message.
     Keep(Box<Message>),
     /// Join one person to another.
@@ -103,6 +99,8 @@ pub enum Request {
     Rotate { at_ms: i64 },
     /// Bring the next master key into force.
     RotateMaster(Box<Master>, i64),
+    /// Keep something of the ledger's tree.
+    Tree(Box<OfTree>),
     /// Undo a join.
     Unmerge { person: PersonId, at_ms: i64 },
     /// Fill the search tables a little further.
@@ -356,11 +354,7 @@ impl Writer {
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Batch(deed) => self.batch(deed),
-            Request::Cosigned(cosigned) => self.keep_cosigned(cosigned).map(|()| Answer::Done),
-            Request::KeepTiles(tiles) => {
-                self.keep_tiles(tiles)?;
-                Ok(Answer::Done)
-            }
+            Request::Tree(kept) => self.keep_of_tree(kept).map(|()| Answer::Done),
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
             Request::Enforce(rows, now, at_ms) => {
