@@ -106,8 +106,7 @@ impl Store {
     /// [`StoreError::Rotating`] while the last one is under way, [`StoreError::MasterReplaced`]
     /// if the key was in force before, [`StoreError::Unavailable`].
     pub async fn rotate_master(&self, next: &[u8; 32], at_ms: i64) -> Result<Rekeying, StoreError> {
-        let next = Box::new(Master::new(next)?);
-        self.write(Request::RotateMaster(next, at_ms)).await?;
+        self.key_deed(KeyDeed::Master(Master::new(next)?, at_ms)).await?;
         // What stood under the old one is in the log still.
         self.empty_log().await;
         self.rekeying().await
@@ -118,7 +117,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Rotating`] while the last one is under way, [`StoreError::Unavailable`].
     pub async fn rotate_persons(&self) -> Result<Rekeying, StoreError> {
-        self.write(Request::RekeyPersons).await?;
+        self.key_deed(KeyDeed::Persons).await?;
         self.rekeying().await
     }
 
@@ -138,8 +137,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn rekey(&self, limit: usize, ended: EndRows) -> Result<Step, StoreError> {
-        let Answer::Rekeyed(step) = self.write(Request::Rekey(limit, Box::new(ended))).await?
-        else {
+        let Answer::Rekeyed(step) = self.key_deed(KeyDeed::Step(limit, ended)).await? else {
             return Err(StoreError::Damaged);
         };
         if step.ended {
@@ -147,6 +145,20 @@ impl Store {
         }
         Ok(step)
     }
+
+    async fn key_deed(&self, deed: KeyDeed) -> Result<Answer, StoreError> {
+        self.write(Request::Keys(Box::new(deed))).await
+    }
+}
+
+/// What the writer is asked about keys at rest.
+pub enum KeyDeed {
+    /// Bring the next master key into force.
+    Master(Master, i64),
+    /// Give every person a new key from now on.
+    Persons,
+    /// Put some rows under the keys in force; what is said once none is left under others.
+    Step(usize, EndRows),
 }
 
 fn rekeying(connection: &Connection) -> Result<Rekeying, StoreError> {
@@ -171,7 +183,16 @@ fn rekeying(connection: &Connection) -> Result<Rekeying, StoreError> {
 }
 
 impl Writer {
-    pub(super) fn rotate_master(&mut self, next: &Master, at_ms: i64) -> Result<(), Stop> {
+    pub(super) fn keys(&mut self, deed: &KeyDeed) -> Result<Answer, Stop> {
+        match deed {
+            KeyDeed::Master(next, at_ms) => self.rotate_master(next, *at_ms)?,
+            KeyDeed::Persons => self.rekey_persons()?,
+            KeyDeed::Step(limit, ended) => return self.rekey(*limit, ended).map(Answer::Rekeyed),
+        }
+        Ok(Answer::Done)
+    }
+
+    fn rotate_master(&mut self, next: &Master, at_ms: i64) -> Result<(), Stop> {
         if self.is_rewrapping()? {
             return Err(StoreError::Rotating.into());
         }
@@ -213,7 +234,7 @@ impl Writer {
         self.connection.prepare_cached(sql)?.exists([PERSONS])
     }
 
-    pub(super) fn rekey_persons(&mut self) -> Result<(), Stop> {
+    fn rekey_persons(&mut self) -> Result<(), Stop> {
         if self.passed(PERSONS)?.is_some() {
             return Err(StoreError::Rotating.into());
         }
@@ -249,7 +270,7 @@ impl Writer {
         Ok(true)
     }
 
-    pub(super) fn rekey(&mut self, limit: usize, ended: &EndRows) -> Result<Step, Stop> {
+    fn rekey(&mut self, limit: usize, ended: &EndRows) -> Result<Step, Stop> {
         let mut step = Step::default();
         for wrapped in &WRAPPED {
             let Some(passed) = self.passed(wrapped.table)? else { continue };

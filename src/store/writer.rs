@@ -23,13 +23,12 @@ use super::exchange::Exchanged;
 use super::generation::Generations;
 use super::index::Person;
 use super::journal::{Guard, Message, Outcome, Tally};
-use super::master::Master;
 use super::opinion::Voiced;
 use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
 use super::policies::{InForce, Judgement, Waiting};
 use super::recent::Recent;
-use super::rekey::{EndRows, Step};
+use super::rekey::{KeyDeed, Step};
 use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::statistic::Frozen;
@@ -91,14 +90,10 @@ pub enum Request {
     ReviewTicket(Reviewed, LedgerRow),
     /// Move some entries to the generation in force; this is said once none is left.
     MoveOn(usize, LedgerRow),
-    /// Put some rows under the keys in force; what is said once none is left under others.
-    Rekey(usize, Box<EndRows>),
-    /// Give every person a new key from now on.
-    RekeyPersons,
+    /// Something about keys at rest.
+    Keys(Box<KeyDeed>),
     /// Bring the next generation of the tokens' key into force.
     Rotate { at_ms: i64 },
-    /// Bring the next master key into force.
-    RotateMaster(Box<Master>, i64),
     /// Keep something of the ledger's tree.
     Tree(Box<OfTree>),
     /// Undo a join.
@@ -394,12 +389,8 @@ impl Writer {
             }
             Request::Rejudge(entries, at_ms) => self.rejudge_all(entries, *at_ms).map(touched),
             Request::MoveOn(limit, ended) => self.move_on(*limit, ended).map(|()| Answer::Done),
-            Request::Rekey(limit, ended) => self.rekey(*limit, ended).map(Answer::Rekeyed),
-            Request::RekeyPersons => self.rekey_persons().map(|()| Answer::Done),
+            Request::Keys(deed) => self.keys(deed),
             Request::Rotate { at_ms } => self.rotate(*at_ms).map(|()| Answer::Done),
-            Request::RotateMaster(next, at_ms) => {
-                self.rotate_master(next, *at_ms).map(|()| Answer::Done)
-            }
             Request::Project => self.project().map(|()| Answer::Done),
             #[cfg(test)]
             Request::Pages(pages) => {

@@ -1,4 +1,4 @@
-//! The key of the tokens rotates, and keys at rest do: nothing served, said or found changes by it.
+//! The key of the tokens and keys at rest rotate: nothing that is served, said or found changes.
 
 use proptest::prelude::*;
 
