@@ -4,6 +4,7 @@
 //! nothing leaves that is not in the ledger. Every branch a message or a question
 //! can take is on this page and in `intake`; what they call are straight lines.
 
+mod asker;
 mod batch;
 pub mod batches;
 mod card;

@@ -174,6 +174,9 @@ pub struct Entry {
     /// SHA-256 of the answer's bytes, so that a printed answer can be matched with its entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_sha256: Option<Hash>,
+    /// The human for whom it was asked, as the asking system knows him: who he is in the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Pseudonym>,
     /// Who asked inside the department, as the department says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asker: Option<Reference>,
@@ -258,6 +261,7 @@ impl Entry {
     pub fn new(kind: Kind, at_ms: i64, random: [u8; 16]) -> Self {
         Self {
             answer_sha256: None,
+            asked_by: None,
             asker: None,
             at_ms,
             call: None,
@@ -299,7 +303,7 @@ impl Entry {
         if entry.v != VERSION {
             return Err(EntryError::Version);
         }
-        let pseudonyms = [&entry.person, &entry.merged].into_iter().flatten();
+        let pseudonyms = [&entry.asked_by, &entry.person, &entry.merged].into_iter().flatten();
         if !pseudonyms.into_iter().all(|known| is_pseudonym(&known.0)) {
             return Err(EntryError::Shape);
         }

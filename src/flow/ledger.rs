@@ -182,7 +182,7 @@ impl Gateway {
         Self::about(turn, resident.map(|resident| self.pseudonym(resident)), sources)
     }
 
-    fn pseudonym(&self, resident: &Resident) -> Pseudonym {
+    pub(super) fn pseudonym(&self, resident: &Resident) -> Pseudonym {
         match resident.person {
             Some(person) => self.keys.pseudonym(person),
             None => self.keys.pseudonym_of_token(&resident.token),
@@ -222,8 +222,10 @@ impl Gateway {
         };
         let asker = question.asker(turn).ok();
         let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
+        let asked_by = self.asked_by(&evidence).await.ok().and_then(|asker| asker.pseudonym);
         let circumstances = Self::about(turn, person, BTreeMap::new());
-        let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
+        let entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
+        let mut entry = entry.asked_by(asked_by);
         let purpose = inquiry.and_then(|inquiry| Purpose::parse(&inquiry.purpose).ok());
         entry.purpose = purpose.filter(|id| turn.rules.policies.purposes().terms(*id).is_some());
         entry.policy = Some(turn.rules.policies.version().to_owned());

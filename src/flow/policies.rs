@@ -12,7 +12,7 @@ use super::ledger::row;
 use super::seek::first_at;
 use crate::audit::{Entry, Kind, Reference};
 use crate::inbound::console::view::Asker;
-use crate::policy::{Difference, Evidence, Past, PolicySet, fixed};
+use crate::policy::{Difference, Evidence, EvidenceKey, Past, PolicySet, fixed};
 use crate::store::StoreError;
 use crate::store::policies::{InForce, Judgement, Waiting};
 use crate::store::review::Proposal;
@@ -196,14 +196,13 @@ impl Gateway {
 /// What of a disclosure decides, as a key.
 type Key = (
     (Department, Role, Purpose),
-    ([bool; 3], BTreeSet<Relation>),
+    ([bool; 4], BTreeSet<Relation>),
     Vec<(Tier, ElementId)>,
     Vec<ElementId>,
 );
 
 fn key(past: &Past) -> Key {
-    let Evidence { call, case, reason, .. } = &past.evidence;
-    let brings = [call, case, reason].map(|one| one.is_some());
+    let brings = EvidenceKey::ALL.map(|key| past.evidence.of(key).is_some());
     let asked = (past.department, past.role, past.purpose);
     let grounds = (brings, past.relations.clone());
     (asked, grounds, past.released.clone(), past.withheld.clone())
@@ -215,18 +214,17 @@ fn past(entry: &Entry) -> Option<Past> {
         return None;
     }
     // That there was evidence counts, not what it said.
-    let given = |reference: &Option<Reference>| reference.as_ref().map(|_| "given".to_owned());
     let tiers = entry.elements.tiers().into_iter();
     Some(Past {
         department: entry.department?,
         role: entry.role?,
         purpose: entry.purpose?,
-        evidence: Evidence {
-            call: given(&entry.call),
-            case: given(&entry.case),
-            reason: given(&entry.reason),
-            ..Evidence::default()
-        },
+        evidence: Evidence::supposed(|key| match key {
+            EvidenceKey::AskedBy => entry.asked_by.is_some(),
+            EvidenceKey::Call => entry.call.is_some(),
+            EvidenceKey::Case => entry.case.is_some(),
+            EvidenceKey::Reason => entry.reason.is_some(),
+        }),
         // A relation stands among the rules of its entry.
         relations: entry
             .rules

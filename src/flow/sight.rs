@@ -270,6 +270,7 @@ fn full(
     let released = tiers.iter().filter(|(_, set)| !set.is_empty());
     view::EntryView {
         row,
+        asked_by: entry.asked_by.map(|human| human.0),
         legal_basis: entry.legal_basis,
         released: released.map(|(tier, set)| (*tier, set.iter().map(named).collect())).collect(),
         withheld: entry.withheld.iter().map(named).collect(),

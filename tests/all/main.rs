@@ -10,6 +10,7 @@
 )]
 
 mod answer;
+mod asker;
 mod attacks;
 mod badinput;
 mod batch;

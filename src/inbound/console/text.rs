@@ -264,6 +264,7 @@ texts! { Text with lang:
     entry_title "台账条目 {}" "Ledger entry {}";
     receipt "回执号" "Receipt";
     asker "经办人" "Person who asked";
+    asked_by "查询人" "On whose behalf";
     legal_basis "法律依据" "Legal basis";
     released_title "披露了什么，以何种形式" "What was released, in which form";
     withheld_title "未披露" "Withheld";

@@ -175,6 +175,8 @@ pub struct LedgerRow {
 pub struct EntryView {
     /// What its line shows.
     pub row: LedgerRow,
+    /// The human for whom it was asked, a pseudonym.
+    pub asked_by: Option<String>,
     /// The clause that allows the purpose.
     pub legal_basis: Option<String>,
     /// Elements that left, by tier, least protective first.

@@ -122,6 +122,7 @@ fn entry(number: u64) -> EntryView {
     let hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae".to_owned();
     EntryView {
         row: row(number),
+        asked_by: None,
         legal_basis: Some("民发〔2022〕58号 第三条".to_owned()),
         released: vec![
             (
