@@ -36,7 +36,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let key = SigningKey::load_or_create(&config.key, &config.name, Signs::Cosignatures);
     let key = key.map_err(|error| Failure::caused("key", &error))?;
     if args.public_key {
-        return say(&key.public().to_string());
+        return say(key.public().to_string());
     }
     telemetry::log();
     telemetry::mask_panics();

@@ -6,7 +6,7 @@
 
 use super::Gateway;
 use super::fhir::AUDIT;
-use super::proof::{self, ProofError};
+use super::proof;
 use super::question::{Refused, Turn};
 use super::seek::by_receipt;
 use crate::audit::tile;
@@ -65,7 +65,7 @@ impl Gateway {
         let receipt = Receipt::parse(receipt).map_err(|_| Fault::EntryUnknown)?;
         let read = move |view: LedgerView<'_>| {
             let Some(stored) = by_receipt(view, receipt)? else { return Ok(None) };
-            Ok::<_, ProofError>(proof::bundle(view, stored.number)?)
+            proof::bundle(view, stored.number)
         };
         let found = self.store.look(read).await?.map_err(|error| error.fault())?;
         let bundle = found.ok_or(Fault::EntryUnknown)?;

@@ -91,7 +91,7 @@ impl Sight for Fake {
 
     fn proof<'a>(&'a self, asker: &'a Asker, number: u64) -> Seen<'a, Option<Vec<u8>>> {
         Box::pin(async move {
-            self.ask(asker, &number)?;
+            self.ask(asker, number)?;
             Ok((number < 90).then(|| b"c2sp.org/tlog-proof@v1\n".to_vec()))
         })
     }
