@@ -2,7 +2,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help demo test bench bench-identity bench-privacy fuzz packages
+.PHONY: help demo test bench bench-identity bench-ledger bench-privacy fuzz packages
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -33,6 +33,9 @@ bench-identity: ## who is one person, by truth, and one record against a million
 
 bench-privacy: ## what a decision costs, and what the time of an answer tells; target/privacy.json
 	$(CARGO) bench --locked --bench privacy
+
+bench-ledger: ## a million entries: verified, searched, proven, restarted; target/ledger.json
+	$(CARGO) bench --locked --bench ledger
 
 fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
 	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kangqiao::identity::{Indexed, Keys};
-use kangqiao::store::{Arrival, Proposed, Settings, Store};
+use kangqiao::store::{Arrival, Proposed, Sealed, Settings, Store};
 use kangqiao::translate::{Claim, Form};
 use kangqiao::vocabulary::value::Composite;
 use kangqiao::vocabulary::{
@@ -43,7 +43,14 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let settings = || Settings { folder: folder.path().to_owned(), ..Settings::default() };
-    let open = || Store::open(settings(), &MASTER, Box::new(|_, _| Some(Vec::new()))).unwrap();
+    let open = || {
+        Store::open(
+            settings(),
+            &MASTER,
+            Box::new(|_, _| Some(Sealed { checkpoint: Vec::new(), tiles: Vec::new() })),
+        )
+        .unwrap()
+    };
     let keys = Keys::derive(&MASTER);
 
     let rates = Rates::default();

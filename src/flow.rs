@@ -4,6 +4,7 @@
 //! nothing leaves that is not in the ledger. Every branch a message or a question
 //! can take is on this page and in `intake`; what they call are straight lines.
 
+mod asker;
 mod batch;
 pub mod batches;
 mod card;
@@ -22,11 +23,15 @@ mod operate;
 mod overlay;
 pub mod policies;
 pub mod policing;
+pub mod proof;
+pub mod published;
 mod query;
 mod question;
+mod rekey;
 mod review;
 mod rotation;
 mod rules;
+pub mod seek;
 pub mod services;
 mod several;
 mod sight;
@@ -35,6 +40,8 @@ mod subscribe;
 pub mod tables;
 mod watch;
 mod whom;
+mod witnesses;
+pub mod witnessing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +59,7 @@ pub use watch::Watch;
 use crate::identity::Keys;
 use crate::inbound::http::Answered;
 use crate::inbound::mllp;
-use crate::outbound::{Subscriber, Upstream};
+use crate::outbound::{Subscriber, Upstream, Witness};
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
@@ -67,6 +74,16 @@ use crate::wire::hl7v2::{self, ack};
 /// The gateway itself, as a source of records.
 pub const OWN: Source = Source::fixed("gateway");
 
+/// Everybody the gateway speaks to by itself.
+pub struct Neighbours {
+    /// Upstream systems.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// Who is told of events.
+    pub subscribers: Vec<Arc<Subscriber>>,
+    /// Who signs what the ledger shows.
+    pub witnesses: Vec<Arc<Witness>>,
+}
+
 /// Everything both flows stand on.
 pub struct Gateway {
     /// What operators write, swapped as a whole by a reload.
@@ -75,6 +92,8 @@ pub struct Gateway {
     pub upstreams: ArcSwap<Vec<Arc<Upstream>>>,
     /// Who is told of events, swapped with their certificates.
     pub subscribers: ArcSwap<Vec<Arc<Subscriber>>>,
+    /// Who has seen the ledger's state, swapped with their certificates.
+    pub witnesses: ArcSwap<Vec<Arc<Witness>>>,
     /// Journal, persons, records and ledger rows.
     pub store: Store,
     /// Unfiltered records by source and person.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, card, certs, check, demo, explain, identity, interface, ledger, mappings,
-    notices, operate, policy, send, serve, translate, user,
+    Failure, ask, card, certs, check, demo, explain, identity, interface, keys, ledger, mappings,
+    notices, operate, policy, send, serve, translate, user, witness,
 };
 use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
@@ -42,6 +42,8 @@ enum Command {
     Identity(identity::Args),
     /// 接口 The published interface for machines: OpenAPI, XSD, columns.
     Interface(interface::Args),
+    /// 密钥 New keys for what is sealed at rest: next, rotate, status.
+    Keys(keys::Args),
     /// 台账 Verify, search or export the ledger.
     Ledger(ledger::Args),
     /// 映射 What the mapping files say: check, coverage, diff, schema, show.
@@ -64,6 +66,8 @@ enum Command {
     Unmerge(operate::Unmerge),
     /// 用户 Who may sign in to the console.
     User(user::Args),
+    /// 见证 Sign what the ledgers of others show, as their witness.
+    Witness(witness::Args),
 }
 
 fn main() -> ExitCode {
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Identity(args) => identity::run(args),
         Command::Interface(args) => interface::run(args),
+        Command::Keys(args) => keys::run(args),
         Command::Ledger(args) => ledger::run(args),
         Command::Mappings(args) => mappings::run(args),
         Command::Notices(args) => notices::run(args),
@@ -88,6 +93,7 @@ fn main() -> ExitCode {
         Command::Translate(args) => translate::run(args),
         Command::Unmerge(args) => args.run(),
         Command::User(args) => user::run(args),
+        Command::Witness(args) => witness::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,11 +1,12 @@
 //! 检查点, the signed state of the tree: what cannot be taken back once somebody holds it.
 //!
-//! Standard: C2SP tlog-checkpoint, a C2SP signed-note whose text is origin, size and root.
+//! Standard: C2SP tlog-checkpoint, a C2SP signed-note whose text is origin, size and root, and
+//! tlog-cosignature for what a witness adds below.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::key::{SigningKey, VerifyingKey};
+use super::key::{SigningKey, VerifyingKey, seen_at};
 use super::tree::Hash;
 
 /// How many signature lines a note may have; the limit of the reference implementation.
@@ -48,11 +49,8 @@ impl Checkpoint {
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
         let text = self.text();
-        let public = key.public();
-        let mut blob = public.id().to_vec();
-        blob.extend(key.sign(text.as_bytes()));
-        let (name, blob) = (public.name(), STANDARD.encode(blob));
-        format!("{text}\n{SIGNATURE_MARK}{name} {blob}\n").into_bytes()
+        let line = line(key.public(), &key.sign(text.as_bytes()));
+        format!("{text}\n{line}").into_bytes()
     }
 
     /// Reads a note that must be signed by `key`; signatures of others are passed over.
@@ -60,8 +58,15 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] if it is not this ledger's.
     pub fn open(note: &[u8], key: &VerifyingKey) -> Result<Self, CheckpointError> {
-        let checkpoint = Self::read(open(note, key)?)?;
+        let checkpoint = Self::read(open(note, key)?.0)?;
         if checkpoint.origin == key.name() { Ok(checkpoint) } else { Err(CheckpointError::Origin) }
+    }
+
+    /// Which ledger a note says that it is of; nothing is proven by that.
+    #[must_use]
+    pub fn origin_of(note: &[u8]) -> Option<&str> {
+        let end = note.iter().position(|byte| *byte == b'\n')?;
+        std::str::from_utf8(note.get(..end)?).ok().filter(|origin| !origin.is_empty())
     }
 
     /// Reads several notes that stand one after another, such as those a department collected.
@@ -89,19 +94,50 @@ impl Checkpoint {
         else {
             return Err(CheckpointError::Form);
         };
-        let number: u64 = size.parse().map_err(|_| CheckpointError::Form)?;
+        let size = number(size).filter(|_| !origin.is_empty()).ok_or(CheckpointError::Form)?;
         let root = STANDARD.decode(root).map_err(|_| CheckpointError::Form)?;
         let root = root.try_into().map_err(|_| CheckpointError::Form)?;
-        // `+7` and `007` are numbers to `parse`, and other texts to a signature.
-        if number.to_string() != size || origin.is_empty() {
-            return Err(CheckpointError::Form);
-        }
-        Ok(Self { origin: origin.to_owned(), size: number, root: Hash::from_bytes(root) })
+        Ok(Self { origin: origin.to_owned(), size, root: Hash::from_bytes(root) })
     }
 }
 
-/// The text of a note after the signature of `key` on it was checked.
-fn open<'a>(note: &'a [u8], key: &VerifyingKey) -> Result<&'a str, CheckpointError> {
+/// A number as the standards write it: `+7` and `007` are numbers to `parse`, and other texts to
+/// a signature.
+#[must_use]
+pub fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
+/// What a witness adds below a note of this ledger: that it saw it, and when.
+///
+/// # Errors
+/// [`CheckpointError`] if the note is not the ledger's.
+pub fn cosign(
+    note: &[u8],
+    ledger: &VerifyingKey,
+    (witness, at): (&SigningKey, u64),
+) -> Result<String, CheckpointError> {
+    let (text, _) = open(note, ledger)?;
+    Ok(line(witness.public(), &witness.cosign(text.as_bytes(), at)))
+}
+
+/// When a witness saw the note it signed, seconds since 1970.
+///
+/// # Errors
+/// [`CheckpointError`] if it did not sign it.
+pub fn cosigned_at(note: &[u8], witness: &VerifyingKey) -> Result<u64, CheckpointError> {
+    let (_, signature) = open(note, witness)?;
+    seen_at(&signature).ok_or(CheckpointError::Signature)
+}
+
+fn line(key: &VerifyingKey, signature: &[u8]) -> String {
+    let mut blob = key.id().to_vec();
+    blob.extend_from_slice(signature);
+    format!("{SIGNATURE_MARK}{} {}\n", key.name(), STANDARD.encode(blob))
+}
+
+/// The text of a note after the signature of `key` on it was checked, and that signature.
+fn open<'a>(note: &'a [u8], key: &VerifyingKey) -> Result<(&'a str, Vec<u8>), CheckpointError> {
     let note = std::str::from_utf8(note).map_err(|_| CheckpointError::Form)?;
     let split = note.rfind("\n\n").filter(|_| note.len() <= NOTE_BYTES_MAX);
     let (text, signatures) =
@@ -111,7 +147,7 @@ fn open<'a>(note: &'a [u8], key: &VerifyingKey) -> Result<&'a str, CheckpointErr
     if lines.len() > SIGNATURES_MAX {
         return Err(CheckpointError::Form);
     }
-    let mut signed = false;
+    let mut signed = None;
     for line in lines {
         let (name, blob) = signature(line).ok_or(CheckpointError::Form)?;
         let (id, bytes) = blob.split_at_checked(4).ok_or(CheckpointError::Form)?;
@@ -121,9 +157,9 @@ fn open<'a>(note: &'a [u8], key: &VerifyingKey) -> Result<&'a str, CheckpointErr
         if !key.verifies(text.as_bytes(), bytes) {
             return Err(CheckpointError::Signature);
         }
-        signed = true;
+        signed = Some(bytes.to_vec());
     }
-    if signed { Ok(text) } else { Err(CheckpointError::Unsigned) }
+    signed.map(|signature| (text, signature)).ok_or(CheckpointError::Unsigned)
 }
 
 fn signature(line: &str) -> Option<(&str, Vec<u8>)> {

@@ -35,6 +35,8 @@ pub enum Kind {
     Export,
     /// 认定: somebody said that entries of the index are one person, or are not.
     Identity,
+    /// 密钥: keys at rest give way to new ones.
+    Keys,
     /// 归并: entries of the index were found to be one person's.
     Link,
     /// 定位: an identifier was sent to an upstream to ask what it has.
@@ -61,11 +63,13 @@ pub enum Kind {
     Start,
     /// 撤销合并: a merge was undone.
     Unmerge,
+    /// 见证: a witness has signed another ledger than this one.
+    Witness,
 }
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str, &'static str); 24] = [
         (Self::Batch, "batch", "批量查询"),
         (Self::BreakGlass, "break-glass", "紧急调阅"),
         (Self::Consent, "consent", "知情同意"),
@@ -75,6 +79,7 @@ impl Kind {
         (Self::Erase, "erase", "抹除"),
         (Self::Export, "export", "导出"),
         (Self::Identity, "identity", "认定"),
+        (Self::Keys, "keys", "密钥"),
         (Self::Link, "link", "归并"),
         (Self::Location, "location", "定位"),
         (Self::Merge, "merge", "合并"),
@@ -88,6 +93,7 @@ impl Kind {
         (Self::SignIn, "sign-in", "登录"),
         (Self::Start, "start", "启动"),
         (Self::Unmerge, "unmerge", "撤销合并"),
+        (Self::Witness, "witness", "见证"),
     ];
 
     /// The name in entries, options and pages.
@@ -168,6 +174,9 @@ pub struct Entry {
     /// SHA-256 of the answer's bytes, so that a printed answer can be matched with its entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_sha256: Option<Hash>,
+    /// The human for whom it was asked, as the asking system knows him: who he is in the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Pseudonym>,
     /// Who asked inside the department, as the department says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asker: Option<Reference>,
@@ -252,6 +261,7 @@ impl Entry {
     pub fn new(kind: Kind, at_ms: i64, random: [u8; 16]) -> Self {
         Self {
             answer_sha256: None,
+            asked_by: None,
             asker: None,
             at_ms,
             call: None,
@@ -293,7 +303,7 @@ impl Entry {
         if entry.v != VERSION {
             return Err(EntryError::Version);
         }
-        let pseudonyms = [&entry.person, &entry.merged].into_iter().flatten();
+        let pseudonyms = [&entry.asked_by, &entry.person, &entry.merged].into_iter().flatten();
         if !pseudonyms.into_iter().all(|known| is_pseudonym(&known.0)) {
             return Err(EntryError::Shape);
         }

@@ -1,6 +1,6 @@
-//! The key that signs the ledger's checkpoints, and the one that checks them.
+//! The keys that sign the ledger's checkpoints and witness them, and those that check that.
 //!
-//! Standard: C2SP signed-note, Ed25519 (RFC 8032) keys and their text form.
+//! Standard: C2SP signed-note and tlog-cosignature, Ed25519 (RFC 8032) keys and their text form.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -16,8 +16,18 @@ use rustls_pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// The byte that says Ed25519, C2SP signed-note.
-const ED25519_TYPE: u8 = 1;
+/// What a cosignature begins with: seconds since 1970, before the signature itself.
+const TIME_BYTES: usize = 8;
+
+/// What a key signs, by the byte that says so in its text form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Signs {
+    /// Checkpoints of its own ledger.
+    Checkpoints = 1,
+    /// What it saw of a ledger of others, and when.
+    Cosignatures = 4,
+}
 
 /// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +44,9 @@ pub enum KeyError {
     /// Others may read the file.
     #[error("key file may be read by others than its owner; set its mode to 0600")]
     Open,
+    /// A key of a ledger where one of a witness is due, or the other way round.
+    #[error("the key is not one of this kind: a ledger's and a witness's differ")]
+    Other,
     /// Not `name+hash+key`.
     #[error("not a public key of the form name+hash+key")]
     Text,
@@ -49,6 +62,7 @@ pub struct SigningKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyingKey {
     name: String,
+    signs: Signs,
     id: [u8; 4],
     key: [u8; 32],
 }
@@ -58,16 +72,17 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`KeyError::Name`] for a bad name.
-    pub fn generate(name: &str) -> Result<Self, KeyError> {
-        Self::new(name, Ed25519KeyPair::generate().map_err(|_| KeyError::Form)?)
+    pub fn generate(name: &str, signs: Signs) -> Result<Self, KeyError> {
+        Self::new((name, signs), Ed25519KeyPair::generate().map_err(|_| KeyError::Form)?)
     }
 
     /// Reads a PKCS#8 key (RFC 8410), as `openssl genpkey -algorithm ED25519` makes it.
     ///
     /// # Errors
     /// [`KeyError`] if it is none, or the name is bad.
-    pub fn from_pkcs8(name: &str, der: &[u8]) -> Result<Self, KeyError> {
-        Self::new(name, Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Form)?)
+    pub fn from_pkcs8(name: &str, signs: Signs, der: &[u8]) -> Result<Self, KeyError> {
+        let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Form)?;
+        Self::new((name, signs), pair)
     }
 
     /// Makes a new key and writes it to a file that must not exist, readable by its owner
@@ -75,8 +90,8 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`KeyError`] if the file exists or cannot be written.
-    pub fn create(path: &Path, name: &str) -> Result<Self, KeyError> {
-        let key = Self::generate(name)?;
+    pub fn create(path: &Path, name: &str, signs: Signs) -> Result<Self, KeyError> {
+        let key = Self::generate(name, signs)?;
         let der = key.pair.to_pkcs8v1().map_err(|_| KeyError::Form)?;
         let text = Zeroizing::new(STANDARD.encode(der.as_ref()));
         // 48 bytes are 64 characters: one line, as RFC 7468 wants it.
@@ -95,21 +110,24 @@ impl SigningKey {
     ///
     /// # Errors
     /// [`KeyError`] if it is no key, or if others may read it.
-    pub fn load(path: &Path, name: &str) -> Result<Self, KeyError> {
+    pub fn load(path: &Path, name: &str, signs: Signs) -> Result<Self, KeyError> {
         if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
             return Err(KeyError::Open);
         }
         let pem = Zeroizing::new(fs::read(path)?);
         let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| KeyError::Form)?;
-        Self::from_pkcs8(name, der.secret_pkcs8_der())
+        Self::from_pkcs8(name, signs, der.secret_pkcs8_der())
     }
 
     /// Reads the key, or makes it at the first start.
     ///
     /// # Errors
     /// [`KeyError`] as for [`SigningKey::load`] and [`SigningKey::create`].
-    pub fn load_or_create(path: &Path, name: &str) -> Result<Self, KeyError> {
-        if path.try_exists()? { Self::load(path, name) } else { Self::create(path, name) }
+    pub fn load_or_create(path: &Path, name: &str, signs: Signs) -> Result<Self, KeyError> {
+        match path.try_exists()? {
+            true => Self::load(path, name, signs),
+            false => Self::create(path, name, signs),
+        }
     }
 
     /// The key that checks this one's signatures.
@@ -124,8 +142,17 @@ impl SigningKey {
         self.pair.sign(text).as_ref().to_vec()
     }
 
-    fn new(name: &str, pair: Ed25519KeyPair) -> Result<Self, KeyError> {
-        let public = VerifyingKey::new(name, pair.public_key().as_ref())?;
+    /// A witness's signature over a checkpoint's text, with the time at which it was seen, seconds
+    /// since 1970.
+    #[must_use]
+    pub fn cosign(&self, text: &[u8], at: u64) -> Vec<u8> {
+        let mut signature = at.to_be_bytes().to_vec();
+        signature.extend(self.sign(&witnessed(text, at)));
+        signature
+    }
+
+    fn new(named: (&str, Signs), pair: Ed25519KeyPair) -> Result<Self, KeyError> {
+        let public = VerifyingKey::new(named, pair.public_key().as_ref())?;
         Ok(Self { pair, public })
     }
 }
@@ -147,13 +174,22 @@ impl VerifyingKey {
             return Err(KeyError::Text);
         };
         let bytes = STANDARD.decode(key).map_err(|_| KeyError::Text)?;
-        match bytes.split_first() {
-            Some((&ED25519_TYPE, key)) => {
-                let read = Self::new(name, key).map_err(|_| KeyError::Text)?;
-                if read.hash() == hash { Ok(read) } else { Err(KeyError::Text) }
-            }
-            _ => Err(KeyError::Text),
-        }
+        let (signs, key) = match bytes.split_first() {
+            Some((1, key)) => (Signs::Checkpoints, key),
+            Some((4, key)) => (Signs::Cosignatures, key),
+            _ => return Err(KeyError::Text),
+        };
+        let read = Self::new((name, signs), key).map_err(|_| KeyError::Text)?;
+        if read.hash() == hash { Ok(read) } else { Err(KeyError::Text) }
+    }
+
+    /// Reads the text form of a key that must sign this.
+    ///
+    /// # Errors
+    /// [`KeyError::Text`] if it is none, [`KeyError::Other`] if it signs something else.
+    pub fn parse_for(text: &str, signs: Signs) -> Result<Self, KeyError> {
+        let key = Self::parse(text)?;
+        if key.signs == signs { Ok(key) } else { Err(KeyError::Other) }
     }
 
     /// The key's name, which is also the origin of the ledger's checkpoints.
@@ -162,7 +198,7 @@ impl VerifyingKey {
         &self.name
     }
 
-    /// The first four bytes of `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key)`.
+    /// The first four bytes of `SHA-256(name ‖ 0x0A ‖ what it signs ‖ key)`.
     #[must_use]
     pub const fn id(&self) -> [u8; 4] {
         self.id
@@ -171,21 +207,28 @@ impl VerifyingKey {
     /// Whether a signature is this key's.
     #[must_use]
     pub fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, &self.key).verify(text, signature).is_ok()
+        let by = UnparsedPublicKey::new(&ED25519, &self.key);
+        match self.signs {
+            Signs::Checkpoints => by.verify(text, signature).is_ok(),
+            Signs::Cosignatures => seen_at(signature).is_some_and(|at| {
+                let (_, signature) = signature.split_at(TIME_BYTES);
+                by.verify(&witnessed(text, at), signature).is_ok()
+            }),
+        }
     }
 
-    fn new(name: &str, key: &[u8]) -> Result<Self, KeyError> {
+    fn new((name, signs): (&str, Signs), key: &[u8]) -> Result<Self, KeyError> {
         if name.is_empty() || name.contains(|sign: char| sign.is_whitespace() || sign == '+') {
             return Err(KeyError::Name);
         }
         let key: [u8; 32] = key.try_into().map_err(|_| KeyError::Form)?;
         let hash = Sha256::new()
             .chain_update(name)
-            .chain_update([b'\n', ED25519_TYPE])
+            .chain_update([b'\n', signs as u8])
             .chain_update(key)
             .finalize();
         let id = hash.first_chunk().copied().unwrap_or_default();
-        Ok(Self { name: name.to_owned(), id, key })
+        Ok(Self { name: name.to_owned(), signs, id, key })
     }
 
     fn hash(&self) -> String {
@@ -193,10 +236,24 @@ impl VerifyingKey {
     }
 }
 
+/// When a cosignature says that it was made, seconds since 1970.
+#[must_use]
+pub fn seen_at(signature: &[u8]) -> Option<u64> {
+    let at = signature.first_chunk::<TIME_BYTES>().map(|time| u64::from_be_bytes(*time));
+    at.filter(|at| i64::try_from(*at).is_ok())
+}
+
+/// What a witness signs: C2SP tlog-cosignature, `cosignature/v1`.
+fn witnessed(text: &[u8], at: u64) -> Vec<u8> {
+    let mut whole = format!("cosignature/v1\ntime {at}\n").into_bytes();
+    whole.extend_from_slice(text);
+    whole
+}
+
 /// The text form, as witnesses and `ledger verify --key` take it.
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed: Vec<u8> = std::iter::once(ED25519_TYPE).chain(self.key).collect();
+        let typed: Vec<u8> = std::iter::once(self.signs as u8).chain(self.key).collect();
         write!(f, "{}+{}+{}", self.name, self.hash(), STANDARD.encode(typed))
     }
 }
@@ -224,17 +281,42 @@ mod tests {
     fn a_key_file_belongs_to_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.key");
-        let made = SigningKey::load_or_create(&path, "ledger").unwrap();
+        let made = SigningKey::load_or_create(&path, "ledger", Signs::Checkpoints).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let read = SigningKey::load_or_create(&path, "ledger").unwrap();
+        let read = SigningKey::load_or_create(&path, "ledger", Signs::Checkpoints).unwrap();
         assert_eq!(made.public(), read.public());
         let beside = fs::read_to_string(folder.path().join("ledger.pub")).unwrap();
         assert_eq!(&VerifyingKey::parse(&beside).unwrap(), made.public());
         assert!(made.public().verifies(b"text", &read.sign(b"text")));
         assert!(!made.public().verifies(b"Text", &read.sign(b"text")));
-        assert!(matches!(SigningKey::create(&path, "ledger"), Err(KeyError::File(_))));
+        assert!(matches!(
+            SigningKey::create(&path, "ledger", Signs::Checkpoints),
+            Err(KeyError::File(_))
+        ));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(SigningKey::load(&path, "ledger"), Err(KeyError::Open)));
+        assert!(matches!(
+            SigningKey::load(&path, "ledger", Signs::Checkpoints),
+            Err(KeyError::Open)
+        ));
+    }
+
+    #[test]
+    fn a_cosignature_says_when_and_is_no_signature_of_a_ledger() {
+        let witness = SigningKey::generate("witness", Signs::Cosignatures).unwrap();
+        let text = b"ledger\n1\nAAAA\n";
+        let signature = witness.cosign(text, 1_795_000_000);
+        assert_eq!(seen_at(&signature), Some(1_795_000_000));
+        assert!(witness.public().verifies(text, &signature));
+        let mut later = signature.clone();
+        later[7] += 1;
+        for wrong in [&later[..], &witness.sign(text), &signature[..40], &[]] {
+            assert!(!witness.public().verifies(text, wrong));
+        }
+        let public = witness.public().to_string();
+        assert_eq!(&VerifyingKey::parse(&public).unwrap(), witness.public());
+        assert!(VerifyingKey::parse_for(&public, Signs::Cosignatures).is_ok());
+        let other = VerifyingKey::parse_for(&public, Signs::Checkpoints);
+        assert!(matches!(other, Err(KeyError::Other)));
     }
 
     #[test]
@@ -244,10 +326,13 @@ mod tests {
         for content in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            assert!(matches!(SigningKey::load(&path, "ledger"), Err(KeyError::Form)));
+            assert!(matches!(
+                SigningKey::load(&path, "ledger", Signs::Checkpoints),
+                Err(KeyError::Form)
+            ));
         }
         for name in ["", "a b", "a+b", "a\u{3000}b"] {
-            assert!(matches!(SigningKey::generate(name), Err(KeyError::Name)));
+            assert!(matches!(SigningKey::generate(name, Signs::Checkpoints), Err(KeyError::Name)));
         }
     }
 }

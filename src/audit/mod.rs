@@ -6,6 +6,7 @@
 //! iterators. An entry holds pseudonyms, element ids, rule ids and hashes, and
 //! has no field a value or an identifier would fit in.
 
+pub mod bundle;
 pub mod checkpoint;
 mod diagnose;
 pub mod entry;
@@ -17,20 +18,24 @@ pub mod reference;
 pub mod sealer;
 pub mod search;
 pub mod statement;
+pub mod tile;
 pub mod tree;
 pub mod verify;
+pub mod witness;
 
 use serde::{Deserialize, Serialize};
 
+pub use bundle::Bundle;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use entry::{Disclosed, Entry, EntryError, Kind};
 pub use export::{EXPORTS, audit_event};
-pub use key::{KeyError, SigningKey, VerifyingKey};
+pub use key::{KeyError, SigningKey, Signs, VerifyingKey};
 pub use receipt::Receipt;
 pub use reference::Reference;
-pub use sealer::{SealError, Sealer};
+pub use sealer::{SealError, Sealed, Sealer};
 pub use search::{Found, Question};
 pub use statement::Circumstances;
+pub use tile::{Edge, Tile};
 pub use tree::{Frontier, Hash};
 pub use verify::{Report, Tampering, verify};
 

@@ -5,29 +5,42 @@
 
 use super::tree::{Frontier, Hash, node};
 
-/// The audit path of the leaf at `index`, counted from 0; `None` if there is no such leaf.
-#[must_use]
-pub fn inclusion(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
-    let mut path = Vec::new();
-    (index < leaves.len()).then(|| descend(leaves, index, &mut path))?;
-    path.reverse();
-    Some(path)
+/// Where the roots of full subtrees are known: from leaves, or from tiles.
+pub trait Subtrees {
+    /// Why one is not.
+    type Error;
+
+    /// The root of the subtree of `1 << height` leaves that is the `number`th of them.
+    ///
+    /// # Errors
+    /// Whatever its source says.
+    fn subtree(&mut self, height: u32, number: u64) -> Result<Hash, Self::Error>;
 }
 
-/// The same path, of a tree whose leaves are not all at hand: `own` are the leaves of the
-/// tile the leaf is in, at `index` among them, and `tiles` the roots of all tiles, this one
-/// being the `tile`th. All but the last tile must have the same power of two of leaves.
+/// The audit path of the leaf at `index` of `size`; `None` if there is no such leaf.
 ///
-/// RFC 9162 splits a tree at the largest power of two below its size, so a full tile is a
-/// subtree of its own, and the tiles are the leaves of the tree above it.
-#[must_use]
-pub fn inclusion_by_tiles(
-    (own, index): (&[Hash], usize),
-    (tiles, tile): (&[Hash], usize),
-) -> Option<Vec<Hash>> {
-    let mut path = inclusion(own, index)?;
-    path.extend(inclusion(tiles, tile)?);
-    Some(path)
+/// # Errors
+/// Those of the subtrees.
+pub fn inclusion<S: Subtrees>(
+    tree: &mut S,
+    (index, size): (u64, u64),
+) -> Result<Option<Vec<Hash>>, S::Error> {
+    if index >= size {
+        return Ok(None);
+    }
+    let (mut from, mut to, mut path) = (0, size, Vec::new());
+    while to - from > 1 {
+        let middle = from + split(to - from);
+        if index < middle {
+            path.push(root(tree, (middle, to))?);
+            to = middle;
+        } else {
+            path.push(root(tree, (from, middle))?);
+            from = middle;
+        }
+    }
+    path.reverse();
+    Ok(Some(path))
 }
 
 /// The root an audit path leads to from the leaf at `index` of `size`: RFC 9162 section
@@ -53,67 +66,93 @@ pub fn root_of(leaf: &Hash, (index, size): (u64, u64), path: &[Hash]) -> Option<
     (last == 0 && index < size).then_some(root)
 }
 
-/// The proof that the first `size` leaves are the beginning of all of them.
+/// The proof that a tree of `old` leaves is the beginning of one of `size`.
 ///
-/// `None` if `size` is 0 or more than there are.
-#[must_use]
-pub fn consistency(leaves: &[Hash], size: usize) -> Option<Vec<Hash>> {
-    if size == 0 || size > leaves.len() {
-        return None;
+/// `None` if `old` is 0 or more than `size`.
+///
+/// # Errors
+/// Those of the subtrees.
+pub fn consistency<S: Subtrees>(
+    tree: &mut S,
+    (old, size): (u64, u64),
+) -> Result<Option<Vec<Hash>>, S::Error> {
+    if old == 0 || old > size {
+        return Ok(None);
     }
-    let mut proof = Vec::new();
-    grow(leaves, size, &mut proof);
+    let (mut from, mut to, mut proof) = (0, size, Vec::new());
+    while old < to {
+        let middle = from + split(to - from);
+        if old <= middle {
+            proof.push(root(tree, (middle, to))?);
+            to = middle;
+        } else {
+            proof.push(root(tree, (from, middle))?);
+            from = middle;
+        }
+    }
+    // A subtree that is the whole old tree is known to whoever checks.
+    if from > 0 {
+        proof.push(root(tree, (from, to))?);
+    }
     proof.reverse();
-    Some(proof)
+    Ok(Some(proof))
 }
 
-/// PATH(m, D_n): siblings from the top down.
-fn descend(mut leaves: &[Hash], mut index: usize, path: &mut Vec<Hash>) {
-    while leaves.len() > 1 {
-        let (left, right) = leaves.split_at(split(leaves.len()));
-        if index < left.len() {
-            path.push(root(right));
-            leaves = left;
-        } else {
-            path.push(root(left));
-            index -= left.len();
-            leaves = right;
+/// Whether a proof shows that the new tree begins with the old one: RFC 9162 section 2.1.4.2.
+#[must_use]
+pub fn grew((old, old_size): (Hash, u64), (new, size): (Hash, u64), proof: &[Hash]) -> bool {
+    if old_size == size {
+        return proof.is_empty() && old == new;
+    }
+    if old_size == 0 || old_size > size {
+        return false;
+    }
+    let known = old_size.is_power_of_two().then_some(&old);
+    let mut proof = known.into_iter().chain(proof);
+    let (mut place, mut last) = (old_size - 1, size - 1);
+    while place & 1 == 1 {
+        (place, last) = (place >> 1, last >> 1);
+    }
+    let Some(first) = proof.next() else { return false };
+    let (mut before, mut after) = (*first, *first);
+    for hash in proof {
+        if last == 0 {
+            return false;
         }
-    }
-}
-
-/// SUBPROOF(m, D_n, b), from the top down.
-fn grow(mut leaves: &[Hash], mut size: usize, proof: &mut Vec<Hash>) {
-    // `known`: the subtree is the whole old tree, whose root the verifier has.
-    let mut known = true;
-    while size < leaves.len() {
-        let (left, right) = leaves.split_at(split(leaves.len()));
-        if size <= left.len() {
-            proof.push(root(right));
-            leaves = left;
+        if place & 1 == 1 || place == last {
+            (before, after) = (node(hash, &before), node(hash, &after));
+            while place & 1 == 0 && place != 0 {
+                (place, last) = (place >> 1, last >> 1);
+            }
         } else {
-            proof.push(root(left));
-            size -= left.len();
-            leaves = right;
-            known = false;
+            after = node(&after, hash);
         }
+        (place, last) = (place >> 1, last >> 1);
     }
-    if !known {
-        proof.push(root(leaves));
-    }
+    last == 0 && before == old && after == new
 }
 
 /// The largest power of two smaller than `count`, which is at least 2.
-const fn split(count: usize) -> usize {
+const fn split(count: u64) -> u64 {
     1 << (count - 1).ilog2()
 }
 
-fn root(leaves: &[Hash]) -> Hash {
-    Frontier::default().with(leaves).root()
+/// The root over the leaves from one number up to another, one of the ranges a tree is split
+/// into: full subtrees, each smaller than the one before.
+fn root<S: Subtrees>(tree: &mut S, (from, to): (u64, u64)) -> Result<Hash, S::Error> {
+    let (mut from, mut peaks) = (from, Vec::new());
+    while from < to {
+        let height = (to - from).ilog2();
+        peaks.push((1 << height, tree.subtree(height, from >> height)?));
+        from += 1 << height;
+    }
+    Ok(Frontier::of(peaks).root())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::super::tree::{leaf, tests::LEAVES};
     use super::*;
     use ct_merkle::{
@@ -122,6 +161,31 @@ mod tests {
     use sha2::Sha256;
 
     type Theirs = MemoryBackedTree<Sha256, Vec<u8>>;
+
+    /// A tree whose leaves are all at hand.
+    struct Whole<'a>(&'a [Hash]);
+
+    impl Subtrees for Whole<'_> {
+        type Error = Infallible;
+
+        fn subtree(&mut self, height: u32, number: u64) -> Result<Hash, Infallible> {
+            let width = 1 << height;
+            let at = usize::try_from(number).unwrap() * width;
+            Ok(over(&self.0[at..at + width]))
+        }
+    }
+
+    fn over(leaves: &[Hash]) -> Hash {
+        Frontier::default().with(leaves).root()
+    }
+
+    fn inclusion(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
+        super::inclusion(&mut Whole(leaves), (index as u64, leaves.len() as u64)).unwrap()
+    }
+
+    fn consistency(leaves: &[Hash], old: usize) -> Option<Vec<Hash>> {
+        super::consistency(&mut Whole(leaves), (old as u64, leaves.len() as u64)).unwrap()
+    }
 
     fn foreign(hash: Hash, size: usize) -> RootHash<Sha256> {
         RootHash::new((*hash.as_bytes()).into(), size as u64)
@@ -141,22 +205,6 @@ mod tests {
     }
 
     #[test]
-    fn a_proof_by_tiles_is_the_proof_by_leaves() {
-        for size in 1..=70 {
-            let (_, leaves, _) = tree(size);
-            let tiles: Vec<_> = leaves.chunks(8).map(root).collect();
-            for index in 0..size {
-                let (tile, place) = (index / 8, index % 8);
-                let own = leaves.chunks(8).nth(tile).unwrap();
-                let path = inclusion_by_tiles((own, place), (&tiles, tile));
-                assert_eq!(path, inclusion(&leaves, index), "{index} of {size}");
-            }
-            assert_eq!(inclusion_by_tiles((&leaves[..1], 1), (&tiles, 0)), None);
-            assert_eq!(inclusion_by_tiles((&leaves[..1], 0), (&tiles, tiles.len())), None);
-        }
-    }
-
-    #[test]
     fn another_implementation_accepts_every_inclusion_proof() {
         for size in (1..=40).chain([63, 64, 65, 127, 128, 129]) {
             let (entries, leaves, theirs) = tree(size);
@@ -168,7 +216,7 @@ mod tests {
                     "{index}/{size}"
                 );
                 let proof = InclusionProof::from_bytes(bytes(&path));
-                let known = foreign(root(&leaves), size);
+                let known = foreign(over(&leaves), size);
                 assert!(known.verify_inclusion(entry, index as u64, &proof).is_ok());
                 let other = b"another entry".to_vec();
                 assert!(known.verify_inclusion(&other, index as u64, &proof).is_err());
@@ -186,9 +234,15 @@ mod tests {
                 let expected = theirs.prove_consistency(size - old);
                 assert_eq!(bytes(&proof), expected.as_bytes(), "{old} to {size}");
                 let proof = ConsistencyProof::try_from_bytes(bytes(&proof)).unwrap();
-                let (new_root, old_root) = (root(&leaves), root(&leaves[..old]));
+                let (new_root, old_root) = (over(&leaves), over(&leaves[..old]));
                 let known = foreign(new_root, size);
                 assert!(known.verify_consistency(&foreign(old_root, old), &proof).is_ok());
+                let ours = consistency(&leaves, old).unwrap();
+                assert!(grew((old_root, old as u64), (new_root, size as u64), &ours));
+                let other = (leaf(b"wrong"), old as u64);
+                assert!(!grew(other, (new_root, size as u64), &ours));
+                let longer: Vec<_> = ours.iter().chain([&old_root]).copied().collect();
+                assert!(!grew((old_root, old as u64), (new_root, size as u64), &longer));
                 let wrong = foreign(leaf(b"wrong"), old);
                 assert!(known.verify_consistency(&wrong, &proof).is_err());
             }

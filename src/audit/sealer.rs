@@ -1,7 +1,8 @@
-//! What the store calls for every batch: entries in, signed checkpoint out.
+//! What the store calls for every batch: entries in, signed checkpoint and tiles out.
 
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::key::{SigningKey, VerifyingKey};
+use super::tile::{Edge, Tile};
 use super::tree::{Frontier, Hash, leaf};
 
 /// The right edge of the tree and the key that signs it.
@@ -10,10 +11,26 @@ use super::tree::{Frontier, Hash, leaf};
 /// next batch begins at the same number, and the sealer forgets the one before.
 #[derive(Debug)]
 pub struct Sealer {
-    frontier: Frontier,
+    now: State,
     /// The tree before the last batch, should that batch not be kept.
-    before: Frontier,
+    before: State,
     key: SigningKey,
+}
+
+/// A tree as far as it must be known to append to it.
+#[derive(Debug, Clone)]
+struct State {
+    frontier: Frontier,
+    edge: Edge,
+}
+
+/// What is kept in the commit of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The signed checkpoint.
+    pub checkpoint: Vec<u8>,
+    /// Rows of the tree's hashes; one stands in place of an earlier one of its name.
+    pub tiles: Vec<Tile>,
 }
 
 /// Why the ledger cannot be continued. The gateway must not start.
@@ -53,17 +70,12 @@ pub enum SealError {
 }
 
 impl Sealer {
-    /// Continues a ledger from all its entries, in order, and its last checkpoint.
+    /// Continues a ledger that ends with this edge, and its last checkpoint.
     ///
     /// # Errors
     /// [`SealError`] if the two do not belong together.
-    pub fn restore<B: AsRef<[u8]>>(
-        key: SigningKey,
-        entries: impl IntoIterator<Item = B>,
-        last: Option<&[u8]>,
-    ) -> Result<Self, SealError> {
-        let mut frontier = Frontier::default();
-        entries.into_iter().for_each(|entry| frontier.append(leaf(entry.as_ref())));
+    pub fn restore(key: SigningKey, edge: Edge, last: Option<&[u8]>) -> Result<Self, SealError> {
+        let frontier = edge.frontier();
         let found = frontier.size();
         let (sealed, root) = match last {
             Some(note) => {
@@ -78,7 +90,8 @@ impl Sealer {
         if root != frontier.root() {
             return Err(SealError::Root { size: found });
         }
-        Ok(Self { before: frontier.clone(), frontier, key })
+        let now = State { frontier, edge };
+        Ok(Self { before: now.clone(), now, key })
     }
 
     /// Appends a batch, whose first entry has this number, and signs the tree it leads to.
@@ -86,30 +99,35 @@ impl Sealer {
     /// # Errors
     /// [`SealError::Gap`] if the batch follows neither the last batch nor, in its
     /// place, the one before: signing it would sign a ledger nobody has.
-    pub fn seal(&mut self, first: u64, entries: &[&[u8]]) -> Result<Vec<u8>, SealError> {
-        if first == self.frontier.size() {
-            self.before = self.frontier.clone();
-        } else if first == self.before.size() {
-            self.frontier = self.before.clone();
+    pub fn seal(&mut self, first: u64, entries: &[&[u8]]) -> Result<Sealed, SealError> {
+        if first == self.size() {
+            self.before = self.now.clone();
+        } else if first == self.before.frontier.size() {
+            self.now = self.before.clone();
         } else {
-            return Err(SealError::Gap { found: self.frontier.size(), first });
+            return Err(SealError::Gap { found: self.size(), first });
         }
-        entries.iter().for_each(|entry| self.frontier.append(leaf(entry)));
+        let mut tiles = Vec::new();
+        for entry in entries {
+            let leaf = leaf(entry);
+            self.now.frontier.append(leaf);
+            self.now.edge.append(leaf, &mut tiles);
+        }
         let origin = self.key.public().name().to_owned();
         let checkpoint = Checkpoint { origin, size: self.size(), root: self.root() };
-        Ok(checkpoint.sign(&self.key))
+        Ok(Sealed { checkpoint: checkpoint.sign(&self.key), tiles })
     }
 
     /// How many entries were sealed.
     #[must_use]
     pub const fn size(&self) -> u64 {
-        self.frontier.size()
+        self.now.frontier.size()
     }
 
     /// The root over them.
     #[must_use]
     pub fn root(&self) -> Hash {
-        self.frontier.root()
+        self.now.frontier.root()
     }
 
     /// The key that checks the signatures.
@@ -121,6 +139,7 @@ impl Sealer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::key::Signs;
     use super::*;
 
     fn key() -> SigningKey {
@@ -128,52 +147,75 @@ mod tests {
             .into_iter()
             .chain([9; 32])
             .collect();
-        SigningKey::from_pkcs8("ledger", &der).unwrap()
+        SigningKey::from_pkcs8("ledger", Signs::Checkpoints, &der).unwrap()
+    }
+
+    fn restore(
+        key: SigningKey,
+        entries: &[&[u8]],
+        last: Option<&[u8]>,
+    ) -> Result<Sealer, SealError> {
+        let mut edge = Edge::default();
+        entries.iter().for_each(|entry| edge.append(leaf(entry), &mut Vec::new()));
+        Sealer::restore(key, edge, last)
     }
 
     const ENTRIES: [&[u8]; 5] = [b"one", b"two", b"three", b"four", b"five"];
 
     fn last() -> Vec<u8> {
-        let mut sealer = Sealer::restore(key(), [b""; 0], None).unwrap();
+        let mut sealer = restore(key(), &[], None).unwrap();
         sealer.seal(0, &ENTRIES[..2]).unwrap();
-        sealer.seal(2, &ENTRIES[2..]).unwrap()
+        sealer.seal(2, &ENTRIES[2..]).unwrap().checkpoint
     }
 
     #[test]
     fn a_ledger_is_continued_where_it_ended() {
-        let mut whole = Sealer::restore(key(), [b""; 0], None).unwrap();
+        let mut whole = restore(key(), &[], None).unwrap();
         whole.seal(0, &ENTRIES).unwrap();
         let next = whole.seal(5, &[b"six"]);
-        let mut restored = Sealer::restore(key(), ENTRIES, Some(&last())).unwrap();
+        let mut restored = restore(key(), &ENTRIES, Some(&last())).unwrap();
         assert_eq!((restored.size(), restored.seal(5, &[b"six"])), (5, next));
     }
 
     #[test]
     fn a_batch_that_was_not_kept_is_forgotten() {
-        let mut sealer = Sealer::restore(key(), [b""; 0], None).unwrap();
+        let mut sealer = restore(key(), &[], None).unwrap();
         sealer.seal(0, &ENTRIES[..2]).unwrap();
         sealer.seal(2, &[b"lost", b"with", b"its commit"]).unwrap();
         // As the store does it: the same requests again, one by one, one of them dropped.
         sealer.seal(2, &ENTRIES[2..3]).unwrap();
         sealer.seal(3, &[b"refused"]).unwrap();
         sealer.seal(3, &ENTRIES[3..4]).unwrap();
-        assert_eq!(sealer.seal(4, &ENTRIES[4..]).unwrap(), last());
+        assert_eq!(sealer.seal(4, &ENTRIES[4..]).unwrap().checkpoint, last());
+    }
+
+    #[test]
+    fn tiles_of_a_batch_that_was_not_kept_come_again() {
+        let entries: Vec<Vec<u8>> = (0..600).map(|n| format!("entry {n}").into_bytes()).collect();
+        let entries: Vec<&[u8]> = entries.iter().map(Vec::as_slice).collect();
+        let mut sealer = restore(key(), &[], None).unwrap();
+        sealer.seal(0, &entries[..200]).unwrap();
+        let lost = sealer.seal(200, &entries[200..]).unwrap();
+        let again = sealer.seal(200, &entries[200..]).unwrap();
+        let names: Vec<_> = again.tiles.iter().map(|tile| (tile.level, tile.number)).collect();
+        assert_eq!(names, [(0, 0), (1, 0), (0, 1), (1, 0)]);
+        assert_eq!(again, lost);
     }
 
     #[test]
     fn a_batch_out_of_place_is_not_signed() {
-        let mut sealer = Sealer::restore(key(), [b""; 0], None).unwrap();
+        let mut sealer = restore(key(), &[], None).unwrap();
         sealer.seal(0, &ENTRIES[..2]).unwrap();
         sealer.seal(2, &ENTRIES[2..4]).unwrap();
         for first in [0, 1, 3, 5] {
             let gap = SealError::Gap { found: 4, first };
             assert_eq!(sealer.seal(first, &[b"x"]), Err(gap));
         }
-        assert_eq!(sealer.seal(4, &ENTRIES[4..]).unwrap(), last());
+        assert_eq!(sealer.seal(4, &ENTRIES[4..]).unwrap().checkpoint, last());
     }
 
     fn check(entries: &[&[u8]], last: Option<&[u8]>, error: SealError) {
-        assert_eq!(Sealer::restore(key(), entries, last).map(|_| ()), Err(error));
+        assert_eq!(restore(key(), entries, last).map(|_| ()), Err(error));
     }
 
     #[test]
@@ -188,8 +230,8 @@ mod tests {
         let mut torn = note.clone();
         torn[8] ^= 1;
         check(&ENTRIES, Some(&torn), SealError::Checkpoint(CheckpointError::Signature));
-        let stranger = SigningKey::generate("ledger").unwrap();
-        let error = Sealer::restore(stranger, ENTRIES, Some(&note)).map(|_| ());
+        let stranger = SigningKey::generate("ledger", Signs::Checkpoints).unwrap();
+        let error = restore(stranger, &ENTRIES, Some(&note)).map(|_| ());
         assert_eq!(error, Err(SealError::Checkpoint(CheckpointError::Unsigned)));
     }
 }

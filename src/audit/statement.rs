@@ -120,6 +120,13 @@ impl Entry {
         entry
     }
 
+    /// The same entry with the human who asked, by what stands for him.
+    #[must_use]
+    pub fn asked_by(mut self, asker: Option<Pseudonym>) -> Self {
+        self.asked_by = asker;
+        self
+    }
+
     /// The same entry with the hash of the answer's bytes.
     #[must_use]
     pub fn with_answer(mut self, answer: &[u8]) -> Self {

@@ -68,6 +68,7 @@ fn policies() -> &'static PolicySet {
 pub(crate) fn release(department: &str, role: &str, purpose: &str) -> Release {
     let who = (Department::parse(department).unwrap(), Role::parse(role).unwrap());
     let evidence = Evidence {
+        asked_by: None,
         call: Some("call-7".to_owned()),
         case: Some(format!("case of {}", SECRETS[0])),
         reason: None,

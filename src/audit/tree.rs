@@ -134,6 +134,23 @@ impl Frontier {
         }
     }
 
+    /// A tree of full subtrees, widest first: how many leaves each has, and its root.
+    #[must_use]
+    pub fn of(peaks: impl IntoIterator<Item = (u64, Hash)>) -> Self {
+        let mut tree = Self::default();
+        for (size, peak) in peaks {
+            tree.size += size;
+            tree.peaks.push(peak);
+        }
+        tree
+    }
+
+    /// The same subtrees.
+    pub fn peaks(&self) -> impl Iterator<Item = (u64, Hash)> {
+        let widths = (0..u64::BITS).rev().map(|bit| 1 << bit).filter(|width| self.size & width > 0);
+        widths.zip(self.peaks.iter().copied())
+    }
+
     /// This tree with more leaves.
     #[must_use]
     pub fn with<'a>(&self, leaves: impl IntoIterator<Item = &'a Hash>) -> Self {

@@ -1,8 +1,9 @@
 //! Every kind of tampering, made with real bytes, is found and named.
 
 use super::super::entry::Kind;
-use super::super::key::SigningKey;
+use super::super::key::{SigningKey, Signs};
 use super::super::sealer::Sealer;
+use super::super::tile::Edge;
 use super::*;
 use crate::identity::Pseudonym;
 
@@ -27,7 +28,7 @@ fn ledger(batches: &[u64]) -> Ledger {
     for length in batches {
         let batch: Vec<_> = (number..number + length).map(|n| (n, entry(n))).collect();
         let bytes: Vec<&[u8]> = batch.iter().map(|(_, bytes)| bytes.as_slice()).collect();
-        ledger.checkpoints.push(sealer.seal(number, &bytes).unwrap());
+        ledger.checkpoints.push(sealer.seal(number, &bytes).unwrap().checkpoint);
         ledger.entries.extend(batch);
         number += length;
     }
@@ -37,11 +38,11 @@ fn ledger(batches: &[u64]) -> Ledger {
 fn key() -> SigningKey {
     let beginning = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     let der: Vec<u8> = beginning.into_iter().chain([5; 32]).collect();
-    SigningKey::from_pkcs8("ledger", &der).unwrap()
+    SigningKey::from_pkcs8("ledger", Signs::Checkpoints, &der).unwrap()
 }
 
 fn sealer() -> Sealer {
-    Sealer::restore(key(), [b""; 0], None).unwrap()
+    Sealer::restore(key(), Edge::default(), None).unwrap()
 }
 
 fn run(ledger: &Ledger, held: &[Checkpoint]) -> Result<Report, Tampering> {
@@ -171,7 +172,7 @@ fn a_checkpoint_that_is_not_the_ledgers_is_found() {
     check(|l| l.checkpoints[2].clear(), bad(3, CheckpointError::Form), None);
     check(|l| l.checkpoints.swap(1, 2), Tampering::Order { number: 3 }, None);
     let resign = |l: &mut Ledger| {
-        let stranger = SigningKey::generate("ledger").unwrap();
+        let stranger = SigningKey::generate("ledger", Signs::Checkpoints).unwrap();
         let own = Checkpoint::open(&l.checkpoints[4], key().public()).unwrap();
         l.checkpoints[4] = own.sign(&stranger);
     };
@@ -190,15 +191,13 @@ fn a_database_put_back_to_an_earlier_day_is_found_by_who_holds_a_checkpoint() {
     let found = Err(Tampering::RolledBack { held: 15, found: 9 });
     assert_eq!(run(&old, &[held(4), held(1)]), found);
     // Put back, then used again with the same key: another history.
-    let mut sealer = Sealer::restore(
-        key(),
-        old.entries.iter().map(|(_, bytes)| bytes),
-        old.checkpoints.last().map(Vec::as_slice),
-    )
-    .unwrap();
+    let mut edge = Edge::default();
+    old.entries.iter().for_each(|(_, bytes)| edge.append(leaf(bytes), &mut Vec::new()));
+    let last = old.checkpoints.last().map(Vec::as_slice);
+    let mut sealer = Sealer::restore(key(), edge, last).unwrap();
     for number in 9..20 {
         let other = entry(number + 1000);
-        old.checkpoints.push(sealer.seal(number, &[&other]).unwrap());
+        old.checkpoints.push(sealer.seal(number, &[&other]).unwrap().checkpoint);
         old.entries.push((number, other));
     }
     assert!(run(&old, &[]).is_ok());

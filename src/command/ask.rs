@@ -67,6 +67,9 @@ pub struct Args {
     /// Who in the department asks
     #[arg(long)]
     asker: Option<String>,
+    /// 查询人的公民身份号码, for whom it is asked: the person himself or the guardian; or `-`
+    #[arg(long, value_name = "CITIZEN_ID")]
+    asked_by: Option<String>,
     /// Id of the open call
     #[arg(long)]
     call: Option<String>,
@@ -202,10 +205,14 @@ fn inquiry(args: &Args) -> Result<Value, Failure> {
     let (key, whom) = whom(args)?;
     let mut inquiry = json!({ key: whom, "purpose": args.purpose });
     let evidence = [("call", &args.call), ("case", &args.case), ("reason", &args.reason)];
-    let evidence: Map<String, Value> = evidence
+    let mut evidence: Map<String, Value> = evidence
         .into_iter()
         .filter_map(|(key, text)| text.as_ref().map(|text| (key.to_owned(), json!(text))))
         .collect();
+    if let Some(number) = &args.asked_by {
+        let number = json!({ "kind": "citizen-id", "value": typed(number)?.as_str() });
+        evidence.insert("asked_by".to_owned(), number);
+    }
     if let Some(whole) = inquiry.as_object_mut() {
         if !args.elements.is_empty() {
             whole.insert("elements".to_owned(), json!(args.elements));

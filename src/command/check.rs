@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::compile::{Compiled, compile};
-use super::serve::upstreams;
+use super::serve::neighbours;
 use super::{Failure, say};
-use crate::audit::SigningKey;
+use crate::audit::{SigningKey, Signs};
 use crate::config::Config;
 use crate::inbound::console::users::Users;
 use crate::inbound::tls::ReloadableTls;
@@ -28,8 +28,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let compiled = compile(&config).map_err(complain)?;
     let tls = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let tls = tls.map_err(|error| Failure::caused("certificates", &error))?;
-    upstreams(&config)?;
-    let signing = SigningKey::generate(&config.ledger.name);
+    neighbours(&config)?;
+    let signing = SigningKey::generate(&config.ledger.name, Signs::Checkpoints);
     signing.map_err(|error| Failure::during("ledger.name", error))?;
     if let Some(console) = &config.console {
         let shown = ReloadableTls::without_clients(console.tls.clone());

@@ -128,8 +128,7 @@ fn roles(set: &PolicySet, department: Department, args: &Args) -> Result<Vec<Rol
 }
 
 fn evidence(args: &Args) -> Evidence {
-    let given = || (!args.without_evidence).then(|| "explain".to_owned());
-    Evidence { call: given(), case: given(), reason: given(), ..Evidence::default() }
+    Evidence::supposed(|_| !args.without_evidence)
 }
 
 fn refused(department: Department, role: Role, refusal: &Refusal) -> Failure {
@@ -160,6 +159,9 @@ fn table(explained: &Explained) -> String {
             out.push_str("  须经本人同意 with the person's consent alone\n");
         }
         ConsentTerms::MayRefuse => out.push_str("  本人可拒绝 unless the person refuses\n"),
+        ConsentTerms::MayRefuseOthers => {
+            out.push_str("  本人可拒绝他人 others unless the person refuses\n");
+        }
         ConsentTerms::NotNeeded => (),
     }
     for one in elements {

@@ -326,7 +326,9 @@ fn inquiry() -> Json {
             "evidence": {
                 "type": "object",
                 "additionalProperties": false,
-                "properties": { "call": text(), "case": text(), "reason": text() },
+                "properties": {
+                    "call": text(), "case": text(), "reason": text(), "asked_by": identifier,
+                },
             },
         },
     })

@@ -5,6 +5,7 @@
 
 mod filter;
 mod place;
+mod prove;
 mod reading;
 mod table;
 
@@ -17,9 +18,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::Failure;
-use crate::audit::{self, Checkpoint, Found, Report, Tampering, VerifyingKey, search};
+use crate::audit::{self, Checkpoint, Found, Report, Signs, Tampering, VerifyingKey, search};
+use crate::store::StoreError;
 use filter::Filter;
 use place::{Place, Where};
+use prove::{CheckProof, Prove};
 pub use reading::Reading;
 
 /// 台账 Verify, search or export the ledger.
@@ -31,6 +34,10 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// 核对证明 Check the proof of one entry, without the ledger.
+    CheckProof(CheckProof),
+    /// 证明 The proof of one entry, for whoever holds its receipt.
+    Prove(Prove),
     /// 核验 Prove that the ledger is complete and unchanged.
     Verify(Verify),
     /// 查询 Who saw this person; what did this department read.
@@ -102,6 +109,8 @@ pub fn tell(options: &[&str], config: &std::path::Path) -> Result<(), Failure> {
 pub fn run(args: Args) -> Result<(), Failure> {
     let mut out = super::output();
     match args.action {
+        Action::CheckProof(check) => check.run(&mut out),
+        Action::Prove(prove) => prove.run(&mut out),
         Action::Verify(verify) => verify.run(&mut out),
         Action::Search(search) => search.run(&mut out),
         Action::Export(export) => export.run(&mut out),
@@ -130,7 +139,8 @@ impl Verify {
         let path = path.ok_or_else(|| Failure("public key: none was given".to_owned()))?;
         let text = fs::read_to_string(path);
         let text = text.map_err(|error| Failure::during("public key", error))?;
-        VerifyingKey::parse(&text).map_err(|error| Failure::during("public key", error))
+        let key = VerifyingKey::parse_for(&text, Signs::Checkpoints);
+        key.map_err(|error| Failure::during("public key", error))
     }
 
     fn held(&self, key: &VerifyingKey) -> Result<Vec<Checkpoint>, Failure> {
@@ -245,6 +255,10 @@ fn with_found<T>(
 fn bar(length: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}");
     ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::caused("ledger", &error)
 }
 
 fn written(error: io::Error) -> Failure {

@@ -10,6 +10,7 @@ pub mod explain;
 mod identifier;
 pub mod identity;
 pub mod interface;
+pub mod keys;
 pub mod ledger;
 pub mod mappings;
 pub mod notices;
@@ -19,6 +20,7 @@ pub mod send;
 pub mod serve;
 pub mod translate;
 pub mod user;
+pub mod witness;
 
 use std::io::{ErrorKind, Write};
 

@@ -1,20 +1,23 @@
 //! `kangqiao serve`: wires the rooms, opens the doors, and closes them in order.
 
 mod doors;
+mod keys;
+mod neighbours;
 mod policies;
 mod reload;
 mod start;
 
 use std::path::PathBuf;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Failure;
 use super::check::complain;
 use crate::config::Config;
 use crate::telemetry;
+pub use neighbours::neighbours;
 pub use reload::Reloader;
-pub use start::{Running, start, upstreams};
+pub use start::{Running, start};
 
 /// `kangqiao serve --config kangqiao.toml`
 #[derive(Debug, clap::Args)]
@@ -39,22 +42,46 @@ pub fn run(args: Args) -> Result<(), Failure> {
     runtime.block_on(serve(args))
 }
 
-async fn serve(args: Args) -> Result<(), Failure> {
-    let config = Config::load(&args.config).map_err(complain)?;
-    let handler = |kind| signal(kind).map_err(|error| Failure::during("signals", error));
-    let (mut end, mut interrupt) =
-        (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let mut hangup = handler(SignalKind::hangup())?;
-    let running = start(&config, args.echo).await?;
-    tracing::info!("ready");
-    loop {
-        tokio::select! {
-            _ = end.recv() => break,
-            _ = interrupt.recv() => break,
-            // The outcome is logged where it is known.
-            _ = hangup.recv() => drop(running.reloader.reload().await),
+/// What the system may tell a process that serves.
+pub struct Signals {
+    end: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// [`Failure`] if the system does not let it.
+    pub fn new() -> Result<Self, Failure> {
+        let handler = |kind| signal(kind).map_err(|error| Failure::during("signals", error));
+        Ok(Self {
+            end: handler(SignalKind::terminate())?,
+            interrupt: handler(SignalKind::interrupt())?,
+            hangup: handler(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT; SIGHUP reloads.
+    pub async fn until_stopped(mut self, reload: impl AsyncFn()) {
+        loop {
+            tokio::select! {
+                _ = self.end.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => reload().await,
+            }
         }
     }
+}
+
+async fn serve(args: Args) -> Result<(), Failure> {
+    let config = Config::load(&args.config).map_err(complain)?;
+    let signals = Signals::new()?;
+    let running = start(&config, args.echo).await?;
+    tracing::info!("ready");
+    // The outcome is logged where it is known.
+    signals.until_stopped(async || drop(running.reloader.reload().await)).await;
     tracing::info!("stopping");
     running.stop().await;
     tracing::info!("stopped");

@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod keys;
+pub mod witness;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ use serde::Deserialize;
 
 use crate::identity::linkage::Fingerprint;
 use crate::inbound::{batch, console, exchange, mllp, tls};
-use crate::outbound::SubscriptionSettings;
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
+use crate::outbound::{SubscriptionSettings, WitnessSettings};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
 use crate::{audit, outbound, store, wire};
@@ -75,6 +76,9 @@ pub struct Config {
     /// 订阅, who is told of which events.
     #[serde(default)]
     pub subscription: Vec<SubscriptionSettings>,
+    /// 见证方, who signs what the ledger shows.
+    #[serde(default)]
+    pub witness: Vec<WitnessSettings>,
     /// 批量查询, limits of lists that are asked about at once.
     #[serde(default)]
     pub batch: batch::Settings,
@@ -327,7 +331,12 @@ impl Config {
         }
         let upstreams = self.upstream.iter_mut().map(|upstream| &mut upstream.tls);
         let told = self.subscription.iter_mut().filter_map(|one| one.tls.as_mut());
-        for files in upstreams.chain(told) {
+        let mut witnesses = Vec::new();
+        for witness in &mut self.witness {
+            paths.push(&mut witness.public_key);
+            witnesses.push(&mut witness.tls);
+        }
+        for files in upstreams.chain(told).chain(witnesses) {
             paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);
         }
         for path in paths {

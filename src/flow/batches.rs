@@ -106,7 +106,7 @@ impl Asked {
 
     fn evidence(&self) -> Evidence {
         let Self { asker, call, case, reason, .. } = self.clone();
-        Evidence { call, case, reason, asker, holder: None }
+        Evidence { call, case, reason, asker, ..Evidence::default() }
     }
 
     /// The admission everybody on the list is asked about under, if that may be.
@@ -154,7 +154,7 @@ impl Gateway {
         };
         match wish {
             Wish::Bring { terms, media, body } => {
-                self.bring_batch(turn, asker, (terms, media, body)).await
+                self.bring_batch(turn, asker, (*terms, media, body)).await
             }
             Wish::List => {
                 let own = self.store.batches(asker).await?;

@@ -25,7 +25,7 @@ use crate::vocabulary::{Fault, Identifier, Position};
 use crate::wire::Tree;
 
 /// The purpose of who reads the ledger.
-const AUDIT: &str = "audit";
+pub(super) const AUDIT: &str = "audit";
 /// Entries one question about the ledger looks at.
 const ENTRIES_MAX: usize = 10_000;
 

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Gateway;
 use super::gather::Resident;
 use super::policies::Adoption;
 use super::question::{Question, Refused, Turn};
 use super::rules::Rules;
+use super::{Gateway, Neighbours};
 use crate::audit::statement::Circumstances;
 use crate::audit::{Entry, Kind, Reference};
 use crate::identity::{PersonId, Pseudonym};
-use crate::outbound::{Subscriber, Upstream};
 use crate::policy::Admission;
 use crate::registry::whom::Whom;
 use crate::store::budget::Spending;
@@ -134,7 +133,7 @@ impl Gateway {
     pub async fn adopt(
         &self,
         rules: Rules,
-        (upstreams, subscribers): (Vec<Arc<Upstream>>, Vec<Arc<Subscriber>>),
+        neighbours: Neighbours,
         adoption: &Adoption,
     ) -> Result<String, StoreError> {
         let (mappings, policy) = (rules.pack.version(), rules.policies.version());
@@ -153,8 +152,9 @@ impl Gateway {
         }
         self.store.enforce(entries, rules.versions(), (self.clock)()).await?;
         let before = self.rules.swap(Arc::new(rules));
-        self.upstreams.store(Arc::new(upstreams));
-        self.subscribers.store(Arc::new(subscribers));
+        self.upstreams.store(Arc::new(neighbours.upstreams));
+        self.subscribers.store(Arc::new(neighbours.subscribers));
+        self.witnesses.store(Arc::new(neighbours.witnesses));
         // What was read by other mappings is read again: they may have been wrong.
         if before.pack.version() != self.rules.load().pack.version() {
             self.cache.invalidate_all();
@@ -182,7 +182,7 @@ impl Gateway {
         Self::about(turn, resident.map(|resident| self.pseudonym(resident)), sources)
     }
 
-    fn pseudonym(&self, resident: &Resident) -> Pseudonym {
+    pub(super) fn pseudonym(&self, resident: &Resident) -> Pseudonym {
         match resident.person {
             Some(person) => self.keys.pseudonym(person),
             None => self.keys.pseudonym_of_token(&resident.token),
@@ -222,8 +222,10 @@ impl Gateway {
         };
         let asker = question.asker(turn).ok();
         let evidence = inquiry.map(|inquiry| inquiry.evidence.clone()).unwrap_or_default();
+        let asked_by = self.asked_by(&evidence).await.ok().and_then(|asker| asker.pseudonym);
         let circumstances = Self::about(turn, person, BTreeMap::new());
-        let mut entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
+        let entry = Entry::refusal(refused.fault, asker, &evidence, circumstances);
+        let mut entry = entry.asked_by(asked_by);
         let purpose = inquiry.and_then(|inquiry| Purpose::parse(&inquiry.purpose).ok());
         entry.purpose = purpose.filter(|id| turn.rules.policies.purposes().terms(*id).is_some());
         entry.policy = Some(turn.rules.policies.version().to_owned());

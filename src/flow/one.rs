@@ -27,17 +27,19 @@ impl Gateway {
         (admission, wanted): (&Admission, Option<&[ElementId]>),
         (resident, asked_by): (&Resident, Option<&Identifier>),
     ) -> Result<Decided, Refused> {
+        let asker = self.asked_by(admission.evidence()).await?;
         self.may_answer(turn, admission, resident).await?;
         let gathered = self.gather(turn, admission, resident).await?;
         let records = gathered.records();
-        let scope = admission.towards(&records, turn.at_ms / 1000);
+        let asks = asker.asks((Some(&resident.token), resident.person), &records);
+        let scope = admission.towards_asker((&records, turn.at_ms / 1000), asks);
         // Of whom nothing is told, not even what became of his card.
-        if let Some(identifier) = asked_by.filter(|_| !scope.lacks_consent()) {
+        if let Some(identifier) = asked_by.filter(|_| !scope.opens_nothing()) {
             card::usable(identifier, &records)?;
         }
         let release = policy::decide(&scope, wanted, &records, &self.keys);
         let circumstances = self.circumstances(turn, Some(resident), gathered.states());
-        let entry = Entry::disclosure(&release, circumstances);
+        let entry = Entry::disclosure(&release, circumstances).asked_by(asker.pseudonym);
         Ok(Decided { release, entry, sources: gathered.reports() })
     }
 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Gateway;
 use super::ledger::row;
+use super::seek::first_at;
 use crate::audit::{Entry, Kind, Reference};
 use crate::inbound::console::view::Asker;
-use crate::policy::{Difference, Evidence, Past, PolicySet, fixed};
+use crate::policy::{Difference, Evidence, EvidenceKey, Past, PolicySet, fixed};
 use crate::store::StoreError;
 use crate::store::policies::{InForce, Judgement, Waiting};
 use crate::store::review::Proposal;
@@ -168,7 +169,7 @@ impl Gateway {
         to: &PolicySet,
     ) -> Result<Differing, StoreError> {
         let since = (self.clock)() - BACK_MS;
-        let mut next = self.first_at(since).await?;
+        let mut next = self.store.look(move |view| first_at(view, since)).await??;
         let mut found = Differing::default();
         let mut remembered: HashMap<Key, bool> = HashMap::new();
         loop {
@@ -190,33 +191,18 @@ impl Gateway {
             }
         }
     }
-
-    /// The number of the first entry of a time, as far as entries are in the order of theirs.
-    pub(super) async fn first_at(&self, at_ms: i64) -> Result<u64, StoreError> {
-        let (mut low, mut high) = (0, self.store.ledger_size().await?);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let page = self.store.ledger(middle, 1).await?;
-            match page.first().is_some_and(|entry| entry.at_ms < at_ms) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        Ok(low)
-    }
 }
 
 /// What of a disclosure decides, as a key.
 type Key = (
     (Department, Role, Purpose),
-    ([bool; 3], BTreeSet<Relation>),
+    ([bool; 4], BTreeSet<Relation>),
     Vec<(Tier, ElementId)>,
     Vec<ElementId>,
 );
 
 fn key(past: &Past) -> Key {
-    let Evidence { call, case, reason, .. } = &past.evidence;
-    let brings = [call, case, reason].map(|one| one.is_some());
+    let brings = EvidenceKey::ALL.map(|key| past.evidence.of(key).is_some());
     let asked = (past.department, past.role, past.purpose);
     let grounds = (brings, past.relations.clone());
     (asked, grounds, past.released.clone(), past.withheld.clone())
@@ -228,18 +214,17 @@ fn past(entry: &Entry) -> Option<Past> {
         return None;
     }
     // That there was evidence counts, not what it said.
-    let given = |reference: &Option<Reference>| reference.as_ref().map(|_| "given".to_owned());
     let tiers = entry.elements.tiers().into_iter();
     Some(Past {
         department: entry.department?,
         role: entry.role?,
         purpose: entry.purpose?,
-        evidence: Evidence {
-            call: given(&entry.call),
-            case: given(&entry.case),
-            reason: given(&entry.reason),
-            ..Evidence::default()
-        },
+        evidence: Evidence::supposed(|key| match key {
+            EvidenceKey::AskedBy => entry.asked_by.is_some(),
+            EvidenceKey::Call => entry.call.is_some(),
+            EvidenceKey::Case => entry.case.is_some(),
+            EvidenceKey::Reason => entry.reason.is_some(),
+        }),
         // A relation stands among the rules of its entry.
         relations: entry
             .rules

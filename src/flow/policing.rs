@@ -155,9 +155,7 @@ fn said(sheet: &SheetView) -> Vec<(ElementId, String)> {
 /// Why an asker gets an element, or not.
 #[must_use]
 pub fn why(set: &PolicySet, asked: &Asking, element: &str) -> WhyView {
-    let given = |key: &str| asked.brings.contains(key).then(|| "given".to_owned());
-    let (call, case, reason) = (given("call"), given("case"), given("reason"));
-    let evidence = Evidence { call, case, reason, ..Evidence::default() };
+    let evidence = Evidence::supposed(|key| asked.brings.contains(key.as_str()));
     let asker = (asked.department, asked.role);
     let known = ElementId::parse(element).ok().filter(|id| set.know(&[*id]).is_ok());
     let Some(id) = known.filter(|_| set.departments().department(asked.department).is_some())

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Gateway;
 use super::rules::{Asker, Rules};
 use crate::identity::{Certificate, PersonId};
-use crate::policy::{Bilingual, Evidence, Refusal, Release, RuleId};
+use crate::policy::{Bilingual, Evidence, Refusal, Release, Released, RuleId, WORD};
 use crate::registry::civil::{self, Inquiry, InquiryError};
 use crate::registry::writing::{CivilJson, Writing};
 use crate::store::StoreError;
@@ -77,7 +77,9 @@ impl Gateway {
         turn: &Turn,
         mut releases: impl Iterator<Item = &'a Release>,
     ) {
-        if releases.all(|release| release.released().len() == 0) {
+        // The word an answer rests on, the asker has or knows of.
+        let is_word = |one: &Released| one.element().class == WORD;
+        if releases.all(|release| release.released().all(is_word)) {
             tokio::time::sleep_until(beat(turn.begun, Instant::now(), self.empty_answer)).await;
         }
     }

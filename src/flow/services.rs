@@ -25,7 +25,7 @@ use crate::registry::writing::{Writing, Written};
 use crate::store::State;
 use crate::store::cache::Records;
 use crate::translate::v3::LISTED;
-use crate::vocabulary::{ElementId, Fault, Position};
+use crate::vocabulary::{ElementId, Fault, Identifier, Position};
 use crate::wire::soap::{self, SoapError};
 use crate::wire::tree::Tree;
 use crate::wire::xml::{self, Document};
@@ -204,6 +204,7 @@ impl Gateway {
         answering: &Answering,
     ) -> Result<Answered, Refused> {
         let admission = turn.rules.policies.admit(asker, purpose, evidence)?;
+        let asker = self.asked_by(admission.evidence()).await?;
         let (person, records) = self.kept_under(&answering.request).await?;
         let gathered: Vec<_> = records.iter().map(of).collect();
         // What somebody said and who treats him stands in his other records.
@@ -211,7 +212,8 @@ impl Gateway {
             Some(person) => {
                 let all = self.own_records(turn, &admission, person).await?;
                 let all: Vec<_> = all.iter().map(of).collect();
-                admission.towards(&all, turn.at_ms / 1000)
+                let asks = asker.asks((None, Some(person)), &all);
+                admission.towards_asker((&all, turn.at_ms / 1000), asks)
             }
             None => admission.towards(&gathered, turn.at_ms / 1000),
         };
@@ -221,7 +223,8 @@ impl Gateway {
         };
         let release = policy::decide(&scope, wanted, &gathered, &self.keys);
         let person = person.map(|person| self.keys.pseudonym(person));
-        let entry = Entry::disclosure(&release, Self::about(turn, person, BTreeMap::new()));
+        let entry = Entry::disclosure(&release, Self::about(turn, person, BTreeMap::new()))
+            .asked_by(asker.pseudonym);
         let meta = AnswerMeta {
             receipt: &entry.receipt.to_string(),
             answered_at: turn.at_ms / 1000,
@@ -333,7 +336,8 @@ fn evidence(answering: &Answering, certificate: Option<&Certificate>) -> Evidenc
         (text.len() <= TEXT_BYTES_MAX).then(|| text.to_owned())
     };
     let (call, case) = (said("Call"), said("Case"));
-    Evidence { call, case, reason: said("Reason"), asker: said("Asker"), holder }
+    let asked_by = said("AskedBy").map(|text| Identifier::spelled(&text));
+    Evidence { asked_by, call, case, reason: said("Reason"), asker: said("Asker"), holder }
 }
 
 /// An envelope that could not be read: there is no message to answer.

@@ -27,6 +27,7 @@ impl Gateway {
         (admission, wanted): (&Admission, Option<&[ElementId]>),
         (who, window): (&Demographics, Window),
     ) -> Result<Answered, Refused> {
+        let asker = self.asked_by(admission.evidence()).await?;
         let candidates = self.candidates(turn, admission, who).await?;
         let sure = candidates.iter().filter(|one| one.judged.verdict == Verdict::Automatic);
         let alone = if sure.count() == 1 { Alone::Yes } else { Alone::No };
@@ -47,14 +48,15 @@ impl Gateway {
             let scope = admission.towards(&records, turn.at_ms / 1000);
             let release = policy::decide(&scope, wanted, &records, &self.keys);
             let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
-            entries.push(Entry::disclosure(&release, circumstances));
+            entries
+                .push(Entry::disclosure(&release, circumstances).asked_by(asker.pseudonym.clone()));
             found.push(Found { release, likeness, handle: self.handle(admission, &resident) });
         }
         let towards_nobody = admission.towards(&[], turn.at_ms / 1000);
         let nobody = policy::decide(&towards_nobody, wanted, &[], &self.keys);
         if entries.is_empty() {
             let circumstances = self.circumstances(turn, None, Default::default());
-            entries.push(Entry::disclosure(&nobody, circumstances));
+            entries.push(Entry::disclosure(&nobody, circumstances).asked_by(asker.pseudonym));
         }
         let first = entries.first().ok_or(Fault::Internal)?.receipt.to_string();
         let meta = AnswerMeta {

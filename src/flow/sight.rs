@@ -5,20 +5,19 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{Gateway, Rules};
+use super::seek::by_receipt;
+use super::{Gateway, Rules, proof};
 use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
 use crate::identity::Pseudonym;
 use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
-use crate::outbound::{CircuitState, Reading, Subscriber, Upstream};
-use crate::store::{Held, LedgerEntry, LedgerSearch, Standing, State};
+use crate::outbound::witness::Stand;
+use crate::outbound::{CircuitState, Reading, Subscriber, Upstream, Witness};
+use crate::store::{Held, LedgerSearch, Standing, State};
 use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
 /// Quarantined messages shown.
 const HELD_MAX: usize = 50;
-/// How far an entry may stand from where the time in its receipt says: a question that
-/// waited for upstream systems is entered after later ones. Milliseconds.
-const RECEIPT_MS: i64 = 60_000;
 /// Entries on one page at most.
 const ROWS_MAX: usize = 200;
 
@@ -58,6 +57,10 @@ impl Sight for Sights {
         key: &'a view::EntryKey,
     ) -> Seen<'a, Option<view::EntryView>> {
         self.0.entry_view(asker, key).boxed()
+    }
+
+    fn proof<'a>(&'a self, asker: &'a view::Asker, number: u64) -> Seen<'a, Option<Vec<u8>>> {
+        self.0.proof_file(asker, number).boxed()
     }
 
     fn record<'a>(&'a self, occasion: &'a view::Occasion) -> Seen<'a, ()> {
@@ -112,6 +115,7 @@ impl Gateway {
                     Some(view::Checkpoint { size, root, at_ms: signed_ms? })
                 }),
                 verified: self.watch.verified(),
+                witnesses: self.witnesses.load().iter().map(|one| witness(one)).collect(),
             },
         })
     }
@@ -205,6 +209,13 @@ impl Gateway {
         Ok(persons.chain(tokens).collect())
     }
 
+    async fn proof_file(&self, asker: &view::Asker, number: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.asked(asker, &format!("proof of entry {number}"), None).await?;
+        let found = self.store.look(move |view| proof::bundle(view, number)).await;
+        let bundle = found.map_err(|error| error.fault())?.map_err(|error| error.fault())?;
+        Ok(bundle.map(|bundle| bundle.write()))
+    }
+
     async fn entry_view(
         &self,
         asker: &view::Asker,
@@ -221,7 +232,10 @@ impl Gateway {
                 page.into_iter().find(|entry| entry.number == *number)
             }
             view::EntryKey::Receipt(text) => match Receipt::parse(text) {
-                Ok(receipt) => self.by_receipt(receipt).await?,
+                Ok(receipt) => {
+                    let found = self.store.look(move |view| by_receipt(view, receipt)).await;
+                    found.and_then(|found| found).map_err(|error| error.fault())?
+                }
                 Err(_) => None,
             },
         };
@@ -233,24 +247,16 @@ impl Gateway {
         let text = String::from_utf8_lossy(&found.bytes).into_owned();
         Ok(Some(full(&rules, row, entry, (text, proof))))
     }
+}
 
-    /// A receipt tells its own time, so only entries of about that time are read.
-    async fn by_receipt(&self, receipt: Receipt) -> Result<Option<LedgerEntry>, Fault> {
-        let low = self.first_at(receipt.at_ms() - RECEIPT_MS).await;
-        let mut low = low.map_err(|error| error.fault())?;
-        loop {
-            let page = self.store.ledger(low, ROWS_MAX).await.map_err(|error| error.fault())?;
-            let Some(last) = page.last() else { return Ok(None) };
-            let (next, passed) = (last.number + 1, last.at_ms > receipt.at_ms() + RECEIPT_MS);
-            let has = |stored: &LedgerEntry| {
-                Entry::from_bytes(&stored.bytes).is_ok_and(|entry| entry.receipt == receipt)
-            };
-            match page.into_iter().find(has) {
-                None if !passed => low = next,
-                found => return Ok(found),
-            }
-        }
-    }
+fn witness(witness: &Witness) -> view::WitnessRow {
+    let state = match witness.stand() {
+        Stand::NotYet => view::WitnessState::NotYet,
+        Stand::Signed(size, at_ms) => view::WitnessState::Signed { size, at_ms },
+        Stand::Ahead(_) | Stand::Forked => view::WitnessState::Contradicts,
+        Stand::Silent => view::WitnessState::Silent,
+    };
+    view::WitnessRow { name: witness.key().name().to_owned(), state }
 }
 
 fn full(
@@ -264,6 +270,7 @@ fn full(
     let released = tiers.iter().filter(|(_, set)| !set.is_empty());
     view::EntryView {
         row,
+        asked_by: entry.asked_by.map(|human| human.0),
         legal_basis: entry.legal_basis,
         released: released.map(|(tier, set)| (*tier, set.iter().map(named).collect())).collect(),
         withheld: entry.withheld.iter().map(named).collect(),

@@ -6,14 +6,16 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
-use crate::audit::{self, Checkpoint, Hash, VerifyingKey, proof, tree};
+use super::proof::{ProofError, inclusion};
+use crate::audit::{self, Checkpoint, VerifyingKey, proof, tree};
 use crate::inbound::console::view;
 use crate::inbound::tls::ReloadableTls;
+use crate::store::LedgerView;
 use crate::vocabulary::Fault;
 
 /// How often the whole ledger is checked.
 const VERIFY_EVERY: Duration = Duration::from_secs(3600);
-/// Entries read at once, and leaves of one tile of the tree: a power of two.
+/// Entries read at once.
 const PAGE_ROWS: usize = 2048;
 
 /// What the overview shows beside the store.
@@ -22,22 +24,13 @@ pub struct Watch {
     pub(super) started_ms: i64,
     pub(super) tls: Arc<ReloadableTls>,
     verified: Mutex<view::Verified>,
-    /// Roots of the full tiles of the ledger, as far as anybody asked for a proof: the
-    /// leaves themselves would be 32 bytes for every entry there will ever be.
-    tiles: tokio::sync::Mutex<Vec<Hash>>,
 }
 
 impl Watch {
     /// Nothing verified yet.
     #[must_use]
     pub fn new(verifying: VerifyingKey, started_ms: i64, tls: Arc<ReloadableTls>) -> Self {
-        Self {
-            verifying,
-            started_ms,
-            tls,
-            verified: Mutex::default(),
-            tiles: tokio::sync::Mutex::default(),
-        }
+        Self { verifying, started_ms, tls, verified: Mutex::default() }
     }
 }
 
@@ -99,32 +92,20 @@ impl Gateway {
 
     /// That an entry stands under the newest checkpoint; `None` while none covers it.
     pub(super) async fn proof(&self, number: u64) -> Result<Option<view::Proof>, Fault> {
-        let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
-        let Some(last) = last.filter(|last| number < last.size) else { return Ok(None) };
-        let size = usize::try_from(last.size).unwrap_or(usize::MAX);
-        let index = usize::try_from(number).unwrap_or(usize::MAX);
-        let root = |leaves: &[Hash]| audit::Frontier::default().with(leaves).root();
-        let mut tiles = self.watch.tiles.lock().await;
-        while tiles.len() < size / PAGE_ROWS {
-            let leaves = self.leaves(tiles.len() * PAGE_ROWS, PAGE_ROWS).await?;
-            tiles.push(root(&leaves));
-        }
-        let mut roots = tiles.get(..size / PAGE_ROWS).ok_or(Fault::Internal)?.to_vec();
-        drop(tiles);
-        let rest = size % PAGE_ROWS;
-        if rest > 0 {
-            roots.push(root(&self.leaves(size - rest, rest).await?));
-        }
-        let (tile, place) = (index / PAGE_ROWS, index % PAGE_ROWS);
-        let first = tile * PAGE_ROWS;
-        let own = self.leaves(first, PAGE_ROWS.min(size - first)).await?;
-        let path = proof::inclusion_by_tiles((&own, place), (&roots, tile));
-        let (Some(leaf), Some(path)) = (own.get(place), path) else {
-            return Err(Fault::Internal);
+        let read = move |view: LedgerView<'_>| {
+            let Some(last) = view.checkpoint()?.filter(|last| number < last.size) else {
+                return Ok(None);
+            };
+            let entry = view.entries(number, 1)?.into_iter().next();
+            let path = inclusion(view, (number, last.size))?;
+            Ok(entry.zip(path).map(|(entry, path)| (last, tree::leaf(&entry.bytes), path)))
         };
+        let found = self.store.look(read).await.map_err(|error| error.fault())?;
+        let found = found.map_err(|error: ProofError| error.fault())?;
+        let Some((last, leaf, path)) = found else { return Ok(None) };
         let checkpoint = Checkpoint::open(&last.bytes, &self.watch.verifying);
         let holds = checkpoint.is_ok_and(|signed| {
-            proof::root_of(leaf, (number, last.size), &path) == Some(signed.root)
+            proof::root_of(&leaf, (number, last.size), &path) == Some(signed.root)
         });
         Ok(Some(view::Proof {
             leaf: leaf.to_string(),
@@ -133,15 +114,5 @@ impl Gateway {
             checkpoint: String::from_utf8_lossy(&last.bytes).into_owned(),
             holds,
         }))
-    }
-
-    /// Hashes of so many entries from one on; all of them or a fault.
-    async fn leaves(&self, from: usize, count: usize) -> Result<Vec<Hash>, Fault> {
-        let first = u64::try_from(from).unwrap_or(u64::MAX);
-        let page = self.store.ledger(first, count).await.map_err(|error| error.fault())?;
-        match page.len() == count {
-            true => Ok(page.iter().map(|entry| tree::leaf(&entry.bytes)).collect()),
-            false => Err(Fault::Internal),
-        }
     }
 }

@@ -74,7 +74,7 @@ pub enum Wish {
     /// A new one.
     Bring {
         /// What is asked.
-        terms: Terms,
+        terms: Box<Terms>,
         /// Media type of the body.
         media: String,
         /// The rows.
@@ -179,7 +179,7 @@ async fn bring(
     };
     let media = text(headers, "content-type").unwrap_or_default();
     let (pieces, body) = mpsc::channel(PIECES_MAX);
-    let wish = Wish::Bring { terms, media, body };
+    let wish = Wish::Bring { terms: Box::new(terms), media, body };
     let ((), replied) =
         future::join(pump(payload, pieces, limit), door(asked(&request, wish))).await;
     reply(replied)

@@ -12,6 +12,7 @@ use super::http::Answering;
 use crate::identity::Certificate;
 use crate::policy::Evidence;
 pub use crate::registry::fhir::request::Method;
+use crate::vocabulary::Identifier;
 
 /// How many bytes one text of a header may have.
 const TEXT_BYTES_MAX: usize = 512;
@@ -70,6 +71,7 @@ pub(super) fn paths() -> [actix_web::Resource; 2] {
 /// What the headers bring to show that a question is due.
 pub(super) fn evidence(headers: &HeaderMap) -> Evidence {
     Evidence {
+        asked_by: text(headers, "kangqiao-asked-by").map(|text| Identifier::spelled(&text)),
         asker: text(headers, "kangqiao-asker"),
         call: text(headers, "kangqiao-call"),
         case: text(headers, "kangqiao-case"),

@@ -24,6 +24,8 @@ use crate::identity::Certificate;
 const BODIES_KIB_MAX: usize = 64 * 1024;
 /// Where the exchange services stand, one path for each dialect.
 const SOAP: &[&str] = &["/soap/hospital", "/soap/regional"];
+/// Where what everybody may see of the ledger stands.
+pub const LEDGER: &str = "/v1/ledger/";
 /// How much of each body is free.
 const FREE_KIB: usize = 64;
 /// How long a body may take from its first byte to its last: who dribbles holds a connection.
@@ -80,6 +82,8 @@ pub struct Doors {
     pub count: Door,
     /// `/v1/batches`, bringing and reading.
     pub batches: batch::Door,
+    /// `GET /v1/ledger/…`: checkpoint, tiles, proofs.
+    pub ledger: Door,
     /// `GET /soap/…`: the description of the interface.
     pub describe: Door,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
@@ -119,6 +123,8 @@ pub fn serve(
             .service(post("/v1/inquiries", &doors.answer, room()))
             .service(post("/v1/subscriptions", &doors.subscribe, room()))
             .service(post("/v1/statistics", &doors.count, room()));
+        let ledger = door(&doors.ledger, room()).method(Method::GET);
+        app = app.service(web::resource(format!("{LEDGER}{{of:.*}}")).route(ledger));
         for path in SOAP {
             let described = door(&doors.describe, room()).method(Method::GET);
             let called = door(&doors.call, room()).method(Method::POST);

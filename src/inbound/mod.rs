@@ -11,3 +11,4 @@ pub mod mllp;
 pub mod operation;
 pub mod operator;
 pub mod tls;
+pub mod witness;

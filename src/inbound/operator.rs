@@ -34,6 +34,11 @@ pub enum Order {
         /// What is asked or said.
         about: Value,
     },
+    /// 密钥: how keys at rest stand, and which shall give way to new ones.
+    Keys {
+        /// What is asked or ordered.
+        about: Keys,
+    },
     /// 投递: how notices stand, and what shall become of dead ones.
     Notices {
         /// What is asked or decided.
@@ -69,6 +74,18 @@ pub enum Order {
         /// An identifier of the one that was merged away.
         identifier: Identifier,
     },
+}
+
+/// What an operator asks or orders of keys at rest.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(tag = "keys", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Keys {
+    /// The next master key, which lies beside the one in force, takes its place.
+    RotateMaster,
+    /// Every person gets a new key.
+    RotatePersons,
+    /// How far they are.
+    Status,
 }
 
 /// What an operator asks or decides of notices.

@@ -165,7 +165,8 @@ impl Line {
         self.circuit.rests(now_ms)
     }
 
-    /// Sends a body and returns the answer's. `now_ms` is the clock when the question began.
+    /// Sends a body and returns that of an answer of success. `now_ms` is the clock when the
+    /// question began.
     ///
     /// # Errors
     /// [`LineError`].
@@ -175,6 +176,22 @@ impl Line {
         headers: &[(&'static str, String)],
         now_ms: i64,
     ) -> Result<Vec<u8>, LineError> {
+        match self.ask(body, headers, now_ms).await? {
+            (200..300, reply) => Ok(reply),
+            (status, _) => Err(LineError::Status(status)),
+        }
+    }
+
+    /// Sends a body and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    /// [`LineError`] if there is none.
+    pub async fn ask(
+        &self,
+        body: Body,
+        headers: &[(&'static str, String)],
+        now_ms: i64,
+    ) -> Result<(u16, Vec<u8>), LineError> {
         let began = Instant::now();
         let permit = self.circuit.enter(now_ms)?;
         let limit = Duration::from_millis(self.limits.timeout_ms);
@@ -189,9 +206,14 @@ impl Line {
         };
         let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
         let ended_ms = now_ms.saturating_add(took);
-        match answered {
-            Err(error) if error.is_down() => permit.failed(ended_ms),
-            _ => permit.succeeded(ended_ms),
+        let down = match &answered {
+            Ok((status, _)) => LineError::Status(*status).is_down(),
+            Err(error) => error.is_down(),
+        };
+        if down {
+            permit.failed(ended_ms)
+        } else {
+            permit.succeeded(ended_ms)
         }
         answered
     }
@@ -200,7 +222,7 @@ impl Line {
         &self,
         (media, body): Body,
         headers: &[(&'static str, String)],
-    ) -> Result<Vec<u8>, LineError> {
+    ) -> Result<(u16, Vec<u8>), LineError> {
         let mut request = self
             .client
             .post(self.endpoint.clone())
@@ -211,22 +233,22 @@ impl Line {
             request = request.header(*name, value);
         }
         let mut response = request.send().await.map_err(|error| classify(&error))?;
-        if !response.status().is_success() {
-            return Err(LineError::Status(response.status().as_u16()));
-        }
+        let (status, good) = (response.status().as_u16(), response.status().is_success());
         let limit = self.limits.reply_bytes_max;
+        // What an error says beside its status is not worth a failure of its own.
+        let too_long = |read| if good { Err(LineError::TooLarge) } else { Ok((status, read)) };
         let announced = response.content_length().map(usize::try_from);
         if announced.is_some_and(|length| length.is_err() || length.is_ok_and(|n| n > limit)) {
-            return Err(LineError::TooLarge);
+            return too_long(Vec::new());
         }
         let mut reply = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
             if chunk.len() > limit - reply.len() {
-                return Err(LineError::TooLarge);
+                return too_long(reply);
             }
             reply.extend_from_slice(&chunk);
         }
-        Ok(reply)
+        Ok((status, reply))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sockets out: the clients of upstream systems and of subscribers.
+//! Sockets out: the clients of upstream systems, of subscribers and of witnesses.
 //!
 //! Knows no dialect and keeps nothing: bytes of a release go out, bytes come back.
 //! What either is told comes from a [`crate::policy::Release`] and from
@@ -10,9 +10,11 @@ pub mod subscriber;
 pub mod table;
 pub mod tls;
 pub mod upstream;
+pub mod witness;
 
 pub use circuit::{Circuit, CircuitState, Reading};
 pub use line::{LineError, SetUpError};
 pub use subscriber::{Subscriber, SubscriptionSettings};
 pub use tls::{TlsError, TlsFiles};
 pub use upstream::{Settings, Upstream};
+pub use witness::{Witness, WitnessSettings};

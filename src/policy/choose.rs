@@ -11,6 +11,9 @@
 //!    record first; what a group holds stays together under one number. A yes or no
 //!    speaks of the whole (has allergies), so it is a single fact there too.
 //!
+//! 5. Of a person's words on who may see what, those the asker may be told of, whole; of the
+//!    records they came in nothing else.
+//!
 //! Groups that say the same after treatment are given once; [`super::release`] does
 //! that, because only there it is known what they say.
 
@@ -20,8 +23,13 @@ use std::collections::HashMap;
 use super::consent::Allowance;
 use super::plan::{Plan, Planned, Ruling};
 use super::special::Marks;
-use super::word::is_word_alone;
-use crate::vocabulary::{Dataset, ElementId, Field, GroupName, Record, Value, ValueType};
+use super::word::{is_word_alone, is_word_group};
+use crate::vocabulary::{
+    Class, Dataset, ElementId, Field, Group, GroupName, Record, Value, ValueType,
+};
+
+/// 本人意愿, the class of what a person's word on who may see what says.
+pub const WORD: Class = Class::fixed("privacy-consent");
 
 /// A record, and when its source last said so.
 #[derive(Debug, Clone, Copy)]
@@ -76,13 +84,16 @@ pub(super) fn choose<'a>(
     let latest = latest_of(&plan.terms.latest_of, gathered);
     for (record_index, from) in gathered.iter().enumerate() {
         let passed = !plan.terms.latest_of.is_empty() && latest != Some(record_index);
-        if passed || is_word_alone(from.record) {
+        if passed {
             continue;
         }
         let time = from.time();
         let mut seen =
             Seen { plan, allowance, wanted, from: *from, time, record_index, marks: None };
         for (group_index, group) in from.record.groups.iter().enumerate() {
+            if !seen.may_tell(group_index, group) {
+                continue;
+            }
             for field in &group.fields {
                 let Some(choice) = seen.choice((group_index, group.name), field) else {
                     continue;
@@ -126,6 +137,15 @@ struct Seen<'a, 'w> {
 }
 
 impl<'a> Seen<'a, '_> {
+    /// Whether a group is no word of the person, or one the asker may be told of.
+    fn may_tell(&self, index: usize, group: &Group) -> bool {
+        let record = self.from.record;
+        match is_word_group(record, index) {
+            true => self.allowance.tells(record.source, group),
+            false => !is_word_alone(record),
+        }
+    }
+
     fn choice(
         &mut self,
         (group_index, within): (usize, GroupName),
@@ -133,6 +153,10 @@ impl<'a> Seen<'a, '_> {
     ) -> Option<Choice<'a>> {
         let element = *element;
         let planned = self.plan.planned(element)?;
+        let is_word = is_word_group(self.from.record, group_index);
+        if is_word != (planned.element.class == WORD) {
+            return None;
+        }
         let wanted = self.wanted.is_none_or(|wanted| wanted.contains(&element));
         if !wanted || !planned.believes(self.from.record) {
             return None;
@@ -157,7 +181,7 @@ impl<'a> Seen<'a, '_> {
             value,
             from: self.from,
             time: self.time,
-            group: (planned.repeats && value.value_type() != ValueType::Boolean)
+            group: ((planned.repeats || is_word) && value.value_type() != ValueType::Boolean)
                 .then_some((self.record_index, group_index)),
             within,
         })

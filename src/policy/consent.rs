@@ -22,8 +22,8 @@ use toml::Spanned;
 use super::choose::Gathered;
 use super::page::Page;
 use super::purpose::{Bilingual, Purposes};
-use super::scope::fixed;
-use super::word::{Directive, Extent, Words, groups, in_force, says};
+use super::scope::{Asks, fixed};
+use super::word::{Directive, Extent, Said, Words, groups, last_words, says};
 use crate::vocabulary::{
     Class, Department, Diagnostic, Fault, Files, Group, Position, Purpose, Record, Source,
 };
@@ -39,8 +39,21 @@ pub enum ConsentTerms {
     Needed,
     /// 可以拒绝: unless the person refuses.
     MayRefuse,
+    /// 可以拒绝他人: the same, but for the person himself, whom his own word does not bind.
+    MayRefuseOthers,
     /// 无需同意: on a legal basis of its own, whatever the person says.
     NotNeeded,
+}
+
+impl ConsentTerms {
+    /// What is asked where it is known whether the person himself asks.
+    pub(super) const fn towards(self, asks: Asks) -> Self {
+        match (self, asks) {
+            (Self::MayRefuseOthers, Asks::Person) => Self::NotNeeded,
+            (Self::MayRefuseOthers, Asks::Other) => Self::MayRefuse,
+            (terms, _) => terms,
+        }
+    }
 }
 
 /// Who may record what, under which notices, and what tells what.
@@ -90,11 +103,13 @@ struct RevealsRow {
 }
 
 /// 许可范围, what a person's word leaves open to one asker for one purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) struct Allowance {
     terms: ConsentTerms,
     open: Extent,
     shut: Extent,
+    /// Which of his words the asker may be told of, where a rule opens them.
+    told: Vec<(Source, Group)>,
 }
 
 impl Consents {
@@ -196,16 +211,29 @@ impl Consents {
     /// What a person's word leaves open.
     pub(super) fn allowance(
         &self,
-        (terms, department, purpose): (ConsentTerms, Department, Purpose),
+        (terms, department, purpose, asks): (ConsentTerms, Department, Purpose, Asks),
         (gathered, at): (&[Gathered<'_>], i64),
         words: Words<'_>,
     ) -> Allowance {
-        let (mut open, mut shut) = match terms {
+        let mut told = Vec::new();
+        let bound = terms.towards(asks);
+        let (mut open, mut shut) = match bound {
             ConsentTerms::Needed => (Extent::Nothing, Extent::Nothing),
-            ConsentTerms::MayRefuse => (Extent::Everything, Extent::Nothing),
-            ConsentTerms::NotNeeded => return Allowance::everything(terms),
+            ConsentTerms::MayRefuse | ConsentTerms::MayRefuseOthers => {
+                (Extent::Everything, Extent::Nothing)
+            }
+            ConsentTerms::NotNeeded => {
+                // His own words are his to read; of nobody else's purpose are they a part.
+                let own = terms == ConsentTerms::MayRefuseOthers;
+                let words = own.then(|| last_words(gathered)).into_iter().flatten();
+                let told = words.map(|said| (said.source, said.group.clone())).collect();
+                return Allowance { told, ..Allowance::everything(bound) };
+            }
         };
-        for (source, said) in in_force(gathered) {
+        for Said { source, group, directive: said } in last_words(gathered) {
+            if !said.active {
+                continue;
+            }
             if said.permits {
                 let heard = said.names(purpose, department)
                     && said.holds(at)
@@ -214,13 +242,15 @@ impl Consents {
                     && self.was_shown(said.notice, purpose);
                 if heard {
                     open.extend(said.opens(words));
+                    // It rests on this word. Of a refusal nobody is told: it would tell of him.
+                    told.push((source, group.clone()));
                 }
             } else if said.may_mean((purpose, department), words) && said.may_hold(at) {
                 shut.extend(said.shuts(words));
             }
         }
         self.spread(&mut shut);
-        Allowance { terms, open, shut }
+        Allowance { terms: bound, open, shut, told }
     }
 
     fn may_record(&self, source: Source, purpose: Purpose) -> bool {
@@ -249,7 +279,7 @@ impl Consents {
 impl Allowance {
     /// Nothing is asked of the person, or all of it was allowed.
     pub(super) const fn everything(terms: ConsentTerms) -> Self {
-        Self { terms, open: Extent::Everything, shut: Extent::Nothing }
+        Self { terms, open: Extent::Everything, shut: Extent::Nothing, told: Vec::new() }
     }
 
     /// Whether a value may be given whose element is of a class, and which is of special ones.
@@ -260,6 +290,11 @@ impl Allowance {
                 open.holds(class) && !shut.holds(class) && !special.any(|class| shut.holds(class))
             }
         }
+    }
+
+    /// Whether the asker may be told of this word of the person.
+    pub(super) fn tells(&self, source: Source, word: &Group) -> bool {
+        self.told.iter().any(|(of, told)| *of == source && told == word)
     }
 
     /// Whether consent is needed and nothing is left open by any.
@@ -279,7 +314,7 @@ impl Allowance {
             (_, _, Extent::Everything | Extent::Classes(_)) => Some(fixed::REFUSED_BY_PERSON),
             (ConsentTerms::Needed, Extent::Nothing, _) => Some(fixed::WITHOUT_CONSENT),
             (ConsentTerms::Needed, ..) => Some(fixed::CONSENTED),
-            (ConsentTerms::MayRefuse, ..) => None,
+            (ConsentTerms::MayRefuse | ConsentTerms::MayRefuseOthers, ..) => None,
         }
     }
 }

@@ -98,13 +98,7 @@ pub(super) fn read(files: &Files) -> impl Iterator<Item = Example> {
 
 /// What the asker of an example brings.
 pub(super) fn evidence(example: &Example) -> Evidence {
-    let given = |key| example.evidence.contains(&key).then(|| "example".to_owned());
-    Evidence {
-        call: given(EvidenceKey::Call),
-        case: given(EvidenceKey::Case),
-        reason: given(EvidenceKey::Reason),
-        ..Evidence::default()
-    }
+    Evidence::supposed(|key| example.evidence.contains(&key))
 }
 
 fn check_standpoint(example: &Example, standpoint: &Standpoint, start: usize, page: &mut Page<'_>) {

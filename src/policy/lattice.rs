@@ -176,13 +176,7 @@ impl PolicySet {
             let Some(desk) = self.desks.get(grant) else { continue };
             for (mut brought, relations) in matters.each() {
                 brought.extend(desk.terms.requires.iter().map(|required| required.evidence));
-                let given = |key| brought.contains(&key).then(|| "any".to_owned());
-                let evidence = Evidence {
-                    call: given(EvidenceKey::Call),
-                    case: given(EvidenceKey::Case),
-                    reason: given(EvidenceKey::Reason),
-                    ..Evidence::default()
-                };
+                let evidence = Evidence::supposed(|key| brought.contains(&key));
                 let admitted = self.admission((department, role), purpose.as_str(), evidence);
                 // A relation these policies do not know ties nobody.
                 let relations = relations.into_iter().filter(|id| self.knows(*id)).collect();

@@ -15,7 +15,7 @@ use super::purpose::Bilingual;
 use super::rule_files;
 use super::schema::{self, Lists};
 use super::scope::RuleId;
-use crate::vocabulary::{Catalogue, Class, Diagnostic, ElementId, Files, Purpose, Tier};
+use crate::vocabulary::{Catalogue, Class, Diagnostic, ElementId, Files, Purpose, Relation, Tier};
 
 /// Where the list stands.
 const PATH: &str = "laws.toml";
@@ -33,6 +33,8 @@ pub struct Law {
     pub kinds: Vec<String>,
     /// For which purposes; none named means every one.
     pub purposes: Vec<Purpose>,
+    /// Whom it does not bind: who has one of these relations to the person.
+    pub unless_relations: Vec<Relation>,
     /// What of: these classes and elements; none of either means everything.
     pub classes: Vec<Class>,
     /// See `classes`.
@@ -63,6 +65,8 @@ struct Row {
     #[serde(default)]
     purposes: Vec<Spanned<String>>,
     #[serde(default)]
+    unless_relations: Vec<Spanned<String>>,
+    #[serde(default)]
     classes: Vec<Spanned<String>>,
     #[serde(default)]
     elements: Vec<Spanned<String>>,
@@ -79,6 +83,7 @@ impl Law {
         speaks
             && (self.kinds.is_empty() || self.kinds.iter().any(|own| own == kind))
             && (self.purposes.is_empty() || self.purposes.contains(&cell.asking.purpose))
+            && !self.unless_relations.iter().any(|own| cell.asking.relations.contains(own))
             && cell.tier() < self.at_most
     }
 }
@@ -116,6 +121,11 @@ fn law(row: Row, lists: Lists<'_>, page: &mut Page<'_>) -> Law {
         title: Bilingual { zh: row.zh, en: row.en },
         kinds: row.kinds.into_iter().map(Spanned::into_inner).collect(),
         purposes: row.purposes.iter().filter_map(|word| purpose(page, word, lists)).collect(),
+        unless_relations: row
+            .unless_relations
+            .iter()
+            .filter_map(|word| relation(page, word, lists))
+            .collect(),
         classes: row.classes.iter().filter_map(|word| known(page, word)).collect(),
         elements: row
             .elements
@@ -130,6 +140,14 @@ fn purpose(page: &mut Page<'_>, word: &Spanned<String>, lists: Lists<'_>) -> Opt
     let id = page.name(word, Purpose::parse)?;
     if lists.purposes.terms(id).is_none() {
         page.fault(word.span().start, format!("there is no purpose {id}"));
+    }
+    Some(id)
+}
+
+fn relation(page: &mut Page<'_>, word: &Spanned<String>, lists: Lists<'_>) -> Option<Relation> {
+    let id = page.name(word, Relation::parse)?;
+    if lists.relations.iter().all(|row| row.id != id) {
+        page.fault(word.span().start, format!("there is no relation {id}"));
     }
     Some(id)
 }

@@ -76,6 +76,40 @@ fn a_law_binds_kinds_purposes_and_elements() {
     check(&[hour, seen, seen, ("laws.toml", one, paid)], Ok(()));
 }
 
+/// What a guardian may not see, and what nobody may who is neither person nor guardian.
+#[test]
+fn a_law_lets_whom_it_names_by_a_relation() {
+    let rules = "citizen-service.cedar";
+    let anybody =
+        (rules, "  context.evidence.asked_by &&\n  context.relation.person\n", "  true\n");
+    let told: &[&str] = &[
+        "rule own-record-person breaks law self-service-for-person-and-guardian: ",
+        "citizen-portal self-service own-record [asked_by] ",
+    ];
+    check(&[anybody], Err(told));
+    let special = (rules, "Class::\"mental\", ", "");
+    let told: &[&str] =
+        &["rule own-record-guardian breaks law guardian-no-special-illness: ", "#mental is full"];
+    check(&[special], Err(told));
+    let unknown = ("laws.toml", "[\"person\"]", "[\"cousin\"]");
+    check(&[unknown], Err(&["laws.toml:", "there is no relation cousin"]));
+}
+
+#[test]
+fn who_is_somebodys_guardian_is_said_by_named_sources() {
+    let file = "relations.toml";
+    let relation = |from: &str, to: &str, expect: &str| check(&[(file, from, to)], Err(&[expect]));
+    let sources = "sources  = [\"elder-registry\"]\nby       = \"MZ.guardian.citizen-id\"";
+    let nobody = "by       = \"MZ.guardian.citizen-id\"";
+    relation(sources, nobody, "who names those that may ask must be named: give sources");
+    relation("by = \"asker\"", "by = \"asker\"\ndays = 3", "depends on no record");
+    relation("by = \"asker\"", "by = \"asker\"\nnames = \"asker\"", "an element alone can name");
+    relation("by = \"asker\"", "by = \"anybody\"", "neither \"source\", \"asker\" nor an element");
+    let ticket =
+        ("purposes.toml", "evidence = \"call\", minutes", "evidence = \"asked_by\", minutes");
+    check(&[ticket], Err(&["who asks is a person, and no ticket"]));
+}
+
 #[test]
 fn a_law_nobody_can_break_by_a_slip_of_the_pen_is_none() {
     let laws = "laws.toml";
@@ -140,7 +174,7 @@ fn what_a_rule_speaks_of_or_a_purpose_requires_is_a_dimension() {
     let case = format!("{contract}context.evidence.case == context.evidence.case && ");
     check(&[("community.cedar", contract, &case)], &["case"]);
     let whole = format!("{contract}context.evidence == context.evidence && ");
-    check(&[("community.cedar", contract, &whole)], &["call", "case", "reason"]);
+    check(&[("community.cedar", contract, &whole)], &["asked_by", "call", "case", "reason"]);
     // A rule for another purpose alone speaks of nothing here.
     let first = "@id(\"community-contract\")";
     let more = |condition: &str| {

@@ -58,7 +58,7 @@ use plan::{Desk, Shared};
 use rules::{Grounds, Rules};
 use schema::Lists;
 
-pub use choose::Gathered;
+pub use choose::{Gathered, WORD};
 pub use consent::ConsentTerms;
 pub use coverage::Coverage;
 pub use department::{DepartmentRow, Departments, Grant};
@@ -75,7 +75,7 @@ pub use purpose::{
 };
 pub use relation::{RelationRow, Relations};
 pub use release::{Release, Released, decide};
-pub use scope::{Admission, Evidence, Refusal, RuleId, Scope, fixed};
+pub use scope::{Admission, Asks, Evidence, Refusal, RuleId, Scope, fixed};
 pub use statistic::{Dimension, Indicator, Statistics};
 pub use treat::Treated;
 pub use treatment::Treatment;

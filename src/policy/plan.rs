@@ -68,7 +68,7 @@ impl Desk {
         let sets = Grounds::sets(shared.relations.iter().count());
         let can_be = shared.relations.can_be_held(department);
         let mask = shared.rules.matter(&department.kind, grant.purpose);
-        let mask = mask.and(Grounds::new(u8::MAX >> 5, can_be));
+        let mask = mask.and(Grounds::tied(can_be));
         Some(Self {
             mask,
             shared: Arc::clone(shared),

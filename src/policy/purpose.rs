@@ -53,8 +53,10 @@ pub enum Wording {
 
 /// What an inquiry can bring to show that it is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum EvidenceKey {
+    /// 查询人, an identifier of the human who asks, as the asking system knows him.
+    AskedBy,
     /// 通话编号, the id of an open call.
     Call,
     /// 案件编号, a case number.
@@ -65,12 +67,13 @@ pub enum EvidenceKey {
 
 impl EvidenceKey {
     /// Every key.
-    pub const ALL: [Self; 3] = [Self::Call, Self::Case, Self::Reason];
+    pub const ALL: [Self; 4] = [Self::AskedBy, Self::Call, Self::Case, Self::Reason];
 
     /// The name in inquiries.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::AskedBy => "asked_by",
             Self::Call => "call",
             Self::Case => "case",
             Self::Reason => "reason",
@@ -356,6 +359,9 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         }
         if row.requires.iter().all(|required| required.evidence != terms.evidence) {
             page.fault(ticket.span().start, "the evidence that is the ticket must be required");
+        }
+        if terms.evidence == EvidenceKey::AskedBy {
+            page.fault(ticket.span().start, "who asks is a person, and no ticket");
         }
         if !(1..=MINUTES_MAX).contains(&terms.minutes) {
             page.fault(

@@ -6,6 +6,10 @@
 //! `ended_by` came after it: it must hold what `where` asks and be no older than `days`. Only
 //! `sources` are believed about it, if any are named. So a relation ends when the records say so;
 //! one that a department's own sender shows rests on that sender's word, which stands in the store.
+//!
+//! With `names = "asker"` the element holds a number of the human who asks (`evidence.asked_by`),
+//! and a newer record that names nobody ends it. With `by = "asker"` no record shows it: who asks
+//! is the very person, which the index knows.
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -14,22 +18,39 @@ use super::choose::Gathered;
 use super::department::DepartmentRow;
 use super::page::Page;
 use super::purpose::Bilingual;
+use super::scope::Asks;
 use crate::vocabulary::{
-    Catalogue, Dataset, Diagnostic, ElementId, Files, Record, Relation, Source, Value,
+    Catalogue, Dataset, Diagnostic, ElementId, Files, Identifier, IdentifierKind, Record, Relation,
+    Source, Value,
 };
 
 /// Where the list stands.
 const PATH: &str = "relations.toml";
-/// How many there may be, so that a set of them fits a byte with the evidence.
-pub(super) const RELATIONS_MAX: usize = 5;
+/// How many there may be, so that a set of them fits a byte.
+pub(super) const RELATIONS_MAX: usize = 8;
 const DAY: i64 = 86_400;
 
-/// By what a record names the department.
+/// By what a record names the department, or who asks there.
 #[derive(Debug, Clone, Copy)]
 enum By {
+    Asker,
+    Element(ElementId, Names),
     Source,
-    Element(ElementId),
 }
+
+/// Whom an element names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Names {
+    /// The human who asks.
+    Asker,
+    /// One of the department's institutions.
+    #[default]
+    Department,
+}
+
+/// A department, and the human who asks there.
+pub(super) type Asking<'a> = (&'a DepartmentRow, (Option<&'a Identifier>, Asks));
 
 /// One relation.
 #[derive(Debug, Clone)]
@@ -68,12 +89,15 @@ struct Row {
     id: Spanned<String>,
     zh: String,
     en: String,
+    #[serde(default)]
     datasets: Vec<Dataset>,
     #[serde(default)]
     ended_by: Vec<Dataset>,
     #[serde(default)]
     sources: Vec<Source>,
     by: Spanned<String>,
+    #[serde(default)]
+    names: Names,
     #[serde(rename = "where")]
     only: Option<Spanned<OnlyRow>>,
     days: Option<u32>,
@@ -115,16 +139,18 @@ impl Relations {
     /// Which of them a department can have to anybody, one bit each.
     pub(super) fn can_be_held(&self, by: &DepartmentRow) -> u8 {
         let can = |row: &RelationRow| match row.by {
+            By::Asker | By::Element(_, Names::Asker) => true,
+            By::Element(_, Names::Department) => !by.institutions.is_empty(),
             By::Source => !by.sources.is_empty(),
-            By::Element(_) => !by.institutions.is_empty(),
         };
         let each = self.0.iter().enumerate().filter(|(_, row)| can(row));
         each.map(|(index, _)| 1 << index).sum()
     }
 
-    /// Which of them a department has to whom the records are about, one bit each.
-    pub(super) fn held(&self, by: &DepartmentRow, gathered: &[Gathered<'_>], at: i64) -> u8 {
-        let can_be = self.can_be_held(by);
+    /// Which of them a department, or who asks there, has to whom the records are about, one bit
+    /// each.
+    pub(super) fn held(&self, by: Asking<'_>, gathered: &[Gathered<'_>], at: i64) -> u8 {
+        let can_be = self.can_be_held(by.0);
         let may = |index: usize| can_be & (1 << index) != 0;
         let each = self.0.iter().enumerate();
         let held = each.filter(|(index, row)| may(*index) && row.holds(by, gathered, at));
@@ -133,7 +159,8 @@ impl Relations {
 }
 
 impl RelationRow {
-    fn holds(&self, department: &DepartmentRow, gathered: &[Gathered<'_>], at: i64) -> bool {
+    fn holds(&self, by: Asking<'_>, gathered: &[Gathered<'_>], at: i64) -> bool {
+        let (department, (asker, asks)) = by;
         let can_show = |one: &&Gathered<'_>| {
             let source = &one.record.source;
             let own = || department.sources.contains(source);
@@ -142,17 +169,28 @@ impl RelationRow {
             (self.datasets.contains(dataset) || self.ended_by.contains(dataset))
                 && believed
                 && match self.by {
+                    // Who was somebody's guardian is it no longer once no guardian is named.
+                    By::Asker | By::Element(_, Names::Asker) => true,
+                    By::Element(id, Names::Department) => one.record.values(id).next().is_some(),
                     By::Source => own(),
-                    By::Element(id) => one.record.values(id).next().is_some(),
                 }
         };
+        if matches!(self.by, By::Asker) {
+            return asks == Asks::Person;
+        }
         // Of equally late ones the first handed in, which is the last that came.
         let newest = gathered.iter().rev().filter(can_show).max_by_key(|one| one.time());
         let newest = newest.filter(|one| self.datasets.contains(&one.record.dataset));
         let Some(newest) = newest else { return false };
         let named = match self.by {
+            By::Asker => false,
+            By::Element(id, Names::Asker) => {
+                asker.is_some_and(|asker| holds_number(newest.record, id, asker))
+            }
+            By::Element(id, Names::Department) => {
+                holds_one_of(newest.record, id, &department.institutions)
+            }
             By::Source => true,
-            By::Element(id) => holds_one_of(newest.record, id, &department.institutions),
         };
         let as_asked =
             |(id, words): &(ElementId, Vec<String>)| holds_one_of(newest.record, *id, words);
@@ -160,6 +198,21 @@ impl RelationRow {
             |days: u32| at.saturating_sub(newest.time()) <= i64::from(days).saturating_mul(DAY);
         named && self.only.as_ref().is_none_or(as_asked) && self.days.is_none_or(recent)
     }
+}
+
+/// Whether an element holds this very number, however either is written. A number in a text is a
+/// citizen id; and who shows a card with the same digits is not known by it, for the card may be
+/// lost, which only its owner's records tell.
+fn holds_number(record: &Record, id: ElementId, asker: &Identifier) -> bool {
+    let Ok(number) = asker.proven() else { return false };
+    let same = |known: &Identifier| {
+        known.kind == asker.kind && known.proven().is_ok_and(|known| known == number)
+    };
+    record.values(id).any(|value| match value {
+        Value::Identifier(known) => same(known),
+        Value::Text(text) => same(&Identifier::new(IdentifierKind::CitizenId, text.as_str())),
+        _ => false,
+    })
 }
 
 fn holds_one_of(record: &Record, id: ElementId, words: &[String]) -> bool {
@@ -185,14 +238,31 @@ fn relation(row: Row, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<Rela
         catalogue.get(id).map(|element| element.id)
     };
     let by = match row.by.get_ref().as_str() {
+        "asker" => Some(By::Asker),
         "source" => Some(By::Source),
-        other => known(other).map(By::Element),
+        other => known(other).map(|id| By::Element(id, row.names)),
     };
     if by.is_none() {
-        page.fault(row.by.span().start, "neither \"source\" nor an element of the catalogue");
+        page.fault(
+            row.by.span().start,
+            "neither \"source\", \"asker\" nor an element of the catalogue",
+        );
     }
-    if row.datasets.is_empty() {
-        page.fault(row.id.span().start, "a relation is shown by records: name their datasets");
+    let start = row.id.span().start;
+    let by_asker = matches!(by, Some(By::Asker));
+    let names_asker = matches!(by, Some(By::Element(_, Names::Asker)));
+    if row.names == Names::Asker && !names_asker {
+        page.fault(start, "an element alone can name who asks");
+    }
+    if row.datasets.is_empty() != by_asker {
+        page.fault(start, "a relation is shown by records, but for that of who asks himself");
+    }
+    if by_asker && (row.only.is_some() || row.days.is_some()) {
+        page.fault(start, "that somebody asks for himself depends on no record");
+    }
+    // Anybody could say of himself that he is somebody's guardian.
+    if names_asker && row.sources.is_empty() {
+        page.fault(start, "who names those that may ask must be named: give sources");
     }
     let only = row.only.map(|only| {
         let id = known(&only.get_ref().element);

@@ -44,9 +44,12 @@ pub(super) struct Asker<'a> {
 /// 依据, what there is beside who asks and what for: which evidence was brought, and which
 /// relations the department has to the person. One bit each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) struct Grounds(u8);
+pub(super) struct Grounds(u16);
 
 impl Grounds {
+    /// Whatever there can be.
+    pub(super) const ALL: Self = Self(u16::MAX);
+
     /// How many sets of grounds there are where there are that many relations.
     pub(super) const fn sets(relations: usize) -> usize {
         1 << (EvidenceKey::ALL.len() + relations)
@@ -55,12 +58,17 @@ impl Grounds {
     /// Of evidence, one bit each in the order of [`EvidenceKey::ALL`], and of relations, one
     /// bit each in the order of their file.
     pub(super) const fn new(evidence: u8, relations: u8) -> Self {
-        Self(evidence | relations << EvidenceKey::ALL.len())
+        Self(evidence as u16 | (relations as u16) << EvidenceKey::ALL.len())
+    }
+
+    /// All evidence with these relations.
+    pub(super) const fn tied(relations: u8) -> Self {
+        Self::new((1 << EvidenceKey::ALL.len()) - 1, relations)
     }
 
     /// The same evidence with these relations.
     pub(super) const fn with(self, relations: u8) -> Self {
-        Self::new(self.0 & ((1 << EvidenceKey::ALL.len()) - 1), relations)
+        Self((self.0 & Self::tied(0).0) | Self::new(0, relations).0)
     }
 
     /// What is in this set or in the other.

@@ -9,7 +9,9 @@ use super::consent::Allowance;
 use super::plan::{Desk, Plan};
 use super::purpose::{Bilingual, EvidenceKey, Terms};
 use super::rules::Grounds;
-use crate::vocabulary::{Department, ElementId, Fault, Position, Purpose, Relation, Role};
+use crate::vocabulary::{
+    Department, ElementId, Fault, Identifier, IdentifierKind, Position, Purpose, Relation, Role,
+};
 
 /// 规则标识, the id of a rule: the `@id` of a Cedar policy, or one of [`fixed`].
 pub type RuleId = Arc<str>;
@@ -47,6 +49,8 @@ pub mod fixed {
 /// What an inquiry brings to show that it is due.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
+    /// 查询人, the human who asks, as the asking system knows him: not yet proven.
+    pub asked_by: Option<Identifier>,
     /// 通话编号, the id of an open call.
     pub call: Option<String>,
     /// 案件编号, a case number.
@@ -60,15 +64,30 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Evidence of these kinds, where what it says is nobody's question.
+    #[must_use]
+    pub fn supposed(has: impl Fn(EvidenceKey) -> bool) -> Self {
+        let given = |key| has(key).then(|| "supposed".to_owned());
+        let asked_by = given(EvidenceKey::AskedBy);
+        Self {
+            asked_by: asked_by.map(|text| Identifier::new(IdentifierKind::Other, text)),
+            call: given(EvidenceKey::Call),
+            case: given(EvidenceKey::Case),
+            reason: given(EvidenceKey::Reason),
+            ..Self::default()
+        }
+    }
+
     /// The evidence under a key, if it is there and says anything.
     #[must_use]
     pub fn of(&self, key: EvidenceKey) -> Option<&str> {
         let given = match key {
-            EvidenceKey::Call => &self.call,
-            EvidenceKey::Case => &self.case,
-            EvidenceKey::Reason => &self.reason,
+            EvidenceKey::AskedBy => self.asked_by.as_ref().map(|asker| asker.value.as_str()),
+            EvidenceKey::Call => self.call.as_deref(),
+            EvidenceKey::Case => self.case.as_deref(),
+            EvidenceKey::Reason => self.reason.as_deref(),
         };
-        given.as_deref().filter(|text| !text.trim().is_empty())
+        given.filter(|text| !text.trim().is_empty())
     }
 
     /// Which keys are there, one bit each in the order of [`EvidenceKey::ALL`].
@@ -84,6 +103,15 @@ impl fmt::Debug for Evidence {
         let keys = EvidenceKey::ALL.into_iter().filter(|key| self.of(*key).is_some());
         f.debug_set().entries(keys.map(EvidenceKey::as_str)).finish()
     }
+}
+
+/// Whether the human who asks is the very person asked about: the index knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Somebody else, or nobody said who.
+    Other,
+    /// 本人, the person himself.
+    Person,
 }
 
 /// 准入, an admitted asker. Only [`super::PolicySet::admit`] builds one.
@@ -179,14 +207,23 @@ impl Admission {
     /// there are about him, or what he said is not heard.
     #[must_use]
     pub fn towards(&self, gathered: &[Gathered<'_>], at: i64) -> Scope {
+        self.towards_asker((gathered, at), Asks::Other)
+    }
+
+    /// The same, where it is known whether who asks is the very person.
+    #[must_use]
+    pub fn towards_asker(&self, (gathered, at): (&[Gathered<'_>], i64), asks: Asks) -> Scope {
         let Desk { shared, department, terms, .. } = &*self.desk;
-        let asked = (terms.consent, department.name, terms.id);
+        let asked = (terms.consent, department.name, terms.id, asks);
         let allowance = shared.consents.allowance(asked, (gathered, at), shared.words());
         // Where nothing is allowed a relation opens nothing, and must not show in what is said to
         // be withheld: whoever refused would not look like somebody of whom nothing is known.
         let relations = match allowance.opens_nothing() {
             true => 0,
-            false => shared.relations.held(department, gathered, at),
+            false => {
+                let asker = (self.evidence.asked_by.as_ref(), asks);
+                shared.relations.held((department, asker), gathered, at)
+            }
         };
         // A set of relations has its place among the plans, or it is no set of relations.
         let plan = self.desk.plan(self.grounds().with(relations));
@@ -214,6 +251,12 @@ impl Scope {
     #[must_use]
     pub const fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// Whether nothing of the person may leave, whatever there is of him.
+    #[must_use]
+    pub fn opens_nothing(&self) -> bool {
+        self.lacks_consent() || self.plan.released().next().is_none()
     }
 
     /// Whether the purpose needs the person's consent and there is none. A refusal of what needs

@@ -25,7 +25,7 @@ impl Spoken {
     pub(super) fn by(policy: &Policy, relations: &[String]) -> Self {
         // Without its text nothing is known of it: it may speak of everything.
         let Ok(rule) = policy.to_json() else {
-            return Self { grounds: Grounds::new(u8::MAX >> 5, u8::MAX >> 3), purposes: None };
+            return Self { grounds: Grounds::ALL, purposes: None };
         };
         let evidence: Vec<_> = EvidenceKey::ALL.iter().map(|key| key.as_str().to_owned()).collect();
         let conditions = rule.get("conditions").and_then(Value::as_array);

@@ -119,8 +119,9 @@ fn closing(side: Side<'_>) -> BTreeSet<String> {
         found.extend(terms.authoritative.iter().map(of));
         let id = terms.id;
         let asked = match terms.consent {
-            ConsentTerms::Needed => &["needed", "may-refuse"][..],
-            ConsentTerms::MayRefuse => &["may-refuse"],
+            ConsentTerms::Needed => &["needed", "may-refuse", "may-refuse-others"][..],
+            ConsentTerms::MayRefuse => &["may-refuse", "may-refuse-others"],
+            ConsentTerms::MayRefuseOthers => &["may-refuse-others"],
             ConsentTerms::NotNeeded => &[],
         };
         found.extend(asked.iter().map(|word| format!("purposes.toml {id} consent {word}")));
@@ -144,7 +145,9 @@ fn closing(side: Side<'_>) -> BTreeSet<String> {
         let classes = law.classes.iter().map(|class| class.as_str());
         let elements = law.elements.iter().map(|id| id.as_str());
         let kinds = law.kinds.iter().map(String::as_str);
-        let words: Vec<&str> = kinds.chain(purposes).chain(classes).chain(elements).collect();
+        let words = kinds.chain(purposes).chain(classes).chain(elements).map(str::to_owned);
+        let unless = law.unless_relations.iter().map(|relation| format!("unless-{relation}"));
+        let words: Vec<String> = words.chain(unless).collect();
         let at_most = law.at_most.as_str();
         found.insert(format!("laws.toml {} {at_most} {}", law.id, words.join(" ")));
     }

@@ -231,20 +231,37 @@ pub(super) fn said(record: &Record) -> Option<String> {
 
 /// Those groups of a record that are a person's word.
 pub(super) fn groups(record: &Record) -> impl Iterator<Item = &Group> {
-    let whole = record.groups.iter().take(1).filter(|_| record.dataset == DATASET);
-    whole.chain(record.groups.iter().skip(1).filter(|group| group.name == GROUP))
+    let all = record.groups.iter().enumerate();
+    all.filter(|(index, _)| is_word_group(record, *index)).map(|(_, group)| group)
 }
 
-/// The last word under each number of each source, as far as it is in force.
-pub(super) fn in_force<'a>(gathered: &'a [Gathered<'a>]) -> Vec<(Source, Directive<'a>)> {
-    let mut last: HashMap<(Source, &str), (i64, usize, Directive<'a>)> = HashMap::new();
+/// Whether a group of a record is a person's word.
+pub(super) fn is_word_group(record: &Record, index: usize) -> bool {
+    match index {
+        0 => record.dataset == DATASET,
+        _ => record.groups.get(index).is_some_and(|group| group.name == GROUP),
+    }
+}
+
+/// One word of a person.
+pub(super) struct Said<'a> {
+    pub(super) source: Source,
+    pub(super) group: &'a Group,
+    pub(super) directive: Directive<'a>,
+}
+
+/// The last word under each number of each source.
+pub(super) fn last_words<'a>(gathered: &'a [Gathered<'a>]) -> Vec<Said<'a>> {
+    let mut last: HashMap<(Source, &str), (i64, usize, Said<'a>)> = HashMap::new();
     let mut numberless = Vec::new();
     let all = gathered.iter().enumerate();
     let all = all.flat_map(|(at, one)| groups(one.record).map(move |group| (at, one, group)));
     for (at, Gathered { record, as_of }, group) in all {
-        let said = Directive::read(group);
-        let Some(number) = said.number else {
-            numberless.push((record.source, said));
+        let directive = Directive::read(group);
+        let number = directive.number;
+        let said = Said { source: record.source, group, directive };
+        let Some(number) = number else {
+            numberless.push(said);
             continue;
         };
         // What came last is handed in first; in one record the last counts.
@@ -258,8 +275,7 @@ pub(super) fn in_force<'a>(gathered: &'a [Gathered<'a>]) -> Vec<(Source, Directi
             }
         }
     }
-    let numbered = last.into_iter().map(|((source, _), (_, _, said))| (source, said));
-    numbered.chain(numberless).filter(|(_, said)| said.active).collect()
+    last.into_values().map(|(.., said)| said).chain(numberless).collect()
 }
 
 /// The first second a thing no longer holds; a day holds to its end.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! {"identifier": {"kind": "citizen-id", "value": "…"}, "purpose": "living-check",
-//!  "elements": ["DE…"], "asker": "…", "evidence": {"call": "…", "case": "…", "reason": "…"}}
+//!  "elements": ["DE…"], "asker": "…", "evidence": {"call": "…", "case": "…", "reason": "…",
+//!  "asked_by": {"kind": "citizen-id", "value": "…"}}}
 //! ```
 //!
 //! Instead of `identifier` it may describe somebody: `"person": {"name": "…", "birth_date": "…",
@@ -99,13 +100,13 @@ pub fn read_inquiry(body: &[u8]) -> Result<Inquiry, InquiryError> {
 pub(super) fn read_identifier(json: &Json, at: &str) -> Result<Identifier, InquiryError> {
     let given = object(json, at)?;
     only(given, at, &["kind", "value"])?;
-    let kind = IdentifierKind::parse(&required(given, at, "kind")?).filter(|kind| {
-        use IdentifierKind as Kind;
-        use Kind::{CitizenId, ElectronicCard, HealthCard, RecordNumber};
-        matches!(kind, CitizenId | ElectronicCard | HealthCard | RecordNumber)
-    });
-    let kind = kind.ok_or(InquiryError::new(Fault::TableValue, format!("{at}/kind")))?;
-    let identifier = Identifier::new(kind, required(given, at, "value")?);
+    let kind = IdentifierKind::parse(&required(given, at, "kind")?);
+    let unknown = || InquiryError::new(Fault::TableValue, format!("{at}/kind"));
+    let identifier = Identifier::new(kind.ok_or_else(unknown)?, "");
+    if !identifier.names_a_person() {
+        return Err(unknown());
+    }
+    let identifier = Identifier { value: required(given, at, "value")?, ..identifier };
     match identifier.normalised() {
         Ok(_) => Ok(identifier),
         Err(_) => Err(InquiryError::new(Fault::IdentifierInvalid, format!("{at}/value"))),
@@ -151,11 +152,16 @@ fn read_person(json: &Json) -> Result<Whom, InquiryError> {
     Whom::described(who).ok_or(InquiryError::new(Fault::RequiredMissing, AT))
 }
 
+/// Where an inquiry says which human asks.
+pub const ASKED_BY: &str = "/evidence/asked_by";
+
 fn read_evidence(json: &Json) -> Result<Evidence, InquiryError> {
     const AT: &str = "/evidence";
     let given = object(json, AT)?;
-    only(given, AT, &["call", "case", "reason"])?;
+    only(given, AT, &["asked_by", "call", "case", "reason"])?;
+    let asked_by = given.get("asked_by").filter(|given| !given.is_null());
     Ok(Evidence {
+        asked_by: asked_by.map(|by| read_identifier(by, ASKED_BY)).transpose()?,
         call: optional(given, AT, "call")?,
         case: optional(given, AT, "case")?,
         reason: optional(given, AT, "reason")?,
@@ -277,6 +283,16 @@ mod tests {
             Err((F::UnknownElement, "/elements/1")),
         );
         check(&with(r#""purpose":"p","elements":[1]"#), Err((F::DataType, "/elements/0")));
+        let by = |by: &str| with(&format!(r#""purpose":"p","evidence":{{"asked_by":{by}}}"#));
+        check(&by(r#"{"kind":"citizen-id","value":"11010519491231002X"}"#), Ok(()));
+        check(&by("null"), Ok(()));
+        check(&by(r#""11010519491231002X""#), Err((F::DataType, "/evidence/asked_by")));
+        check(
+            &by(r#"{"kind":"citizen-id","value":"110105194912310021"}"#),
+            Err((F::IdentifierInvalid, "/evidence/asked_by/value")),
+        );
+        let local = by(r#"{"kind":"local","value":"1"}"#);
+        check(&local, Err((F::TableValue, "/evidence/asked_by/kind")));
         let id = |kind: &str, value: &str| {
             format!(r#"{{"identifier":{{"kind":"{kind}","value":"{value}"}},"purpose":"p"}}"#)
         };

@@ -4,7 +4,7 @@
 //! is there and may not be told (tier existence) is no value and has no place here; a
 //! pseudonym stands as an identifier of no known kind.
 
-use crate::policy::{Release, Treated};
+use crate::policy::{Release, Treated, WORD};
 use crate::vocabulary::{
     Dataset, Date, ElementId, Field, Group, GroupName, Identifier, IdentifierKind, Record, Source,
     Value,
@@ -12,6 +12,8 @@ use crate::vocabulary::{
 
 /// 机构内患者标识, of every institution.
 const LOCAL: ElementId = ElementId::fixed("MZ.id.local");
+/// What one word of the person on who may see what stands in.
+const SAID: GroupName = GroupName::fixed("privacy-consent");
 /// What the single facts of a record stand in.
 const TOP: GroupName = GroupName::fixed("record");
 
@@ -39,7 +41,9 @@ pub fn record(release: &Release) -> Record {
                 Some(index) => index + 1,
                 None => {
                     numbers.push(number);
-                    groups.push(Group { name: one.within(), parent: Some(0), fields: Vec::new() });
+                    // A word that came as a record of its own is one group of many here.
+                    let name = if one.element().class == WORD { SAID } else { one.within() };
+                    groups.push(Group { name, parent: Some(0), fields: Vec::new() });
                     groups.len() - 1
                 }
             },

@@ -27,7 +27,7 @@ const META: AnswerMeta<'_> =
 /// Every kind of evidence.
 fn evidence() -> Evidence {
     let given = || Some("e-1".to_owned());
-    Evidence { call: given(), case: given(), reason: given(), asker: given(), holder: None }
+    Evidence { asker: given(), ..Evidence::supposed(|_| true) }
 }
 
 /// Every scope somebody was granted.
@@ -135,6 +135,8 @@ fn an_answer_holds_only_the_canaries_its_scope_allows() {
         for wanted in [None, Some(all.as_slice())] {
             let release = release(&scope, wanted, &records);
             let full = release.released().filter(|one| one.tier() == Tier::Full);
+            // What a person's word says leaves of that word alone.
+            let full = full.filter(|one| one.dataset().as_str() != "privacy-consent");
             let full: HashSet<ElementId> = full.map(|one| one.element().id).collect();
             let bytes = answer(&scope, wanted, &records) + &format!("{release:?}");
             let found = marks(&bytes);
@@ -211,7 +213,8 @@ fn a_protected_disease_changes_no_byte_of_any_answer() {
         let scope = set.admit(asker, "institution-admission", evidence()).unwrap();
         release(&scope, None, &check(true)).released().len()
     };
-    assert_eq!((admission("clerk"), admission("doctor")), (1, 5));
+    // Five beside are of the word it rests on.
+    assert_eq!((admission("clerk"), admission("doctor")), (1 + 5, 5 + 5));
 }
 
 #[test]
@@ -395,6 +398,7 @@ fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
         let found = |id| release.released().any(|one| one.element().id == id);
         let listed = scope.explain(&[], None).unwrap().into_iter();
         let listed = listed.filter(|one| one.tier != Tier::Withheld && !found(one.element));
+        let listed = listed.filter(|one| !one.element.as_str().starts_with("MZ.privacy."));
         missing.extend(listed.map(|one| one.element.to_string()));
     }
     assert!(missing.is_empty(), "{missing:?}");

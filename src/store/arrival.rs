@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::exchange::Mark;
 use super::outbox::Wish;
+use super::tile::Tile;
 use crate::identity::linkage::Veiled;
 use crate::identity::{Indexed, PersonId, Pseudonym};
 use crate::translate::{Claim, Form};
@@ -174,14 +175,23 @@ pub struct Appended {
     pub checkpoint: Bytes,
 }
 
+/// What is kept in the commit of new entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The signed checkpoint that covers all up to the last.
+    pub checkpoint: Vec<u8>,
+    /// Rows of hashes over them, each in place of an earlier one of its place.
+    pub tiles: Vec<Tile>,
+}
+
 /// Signs the ledger: given the number of the first of some new entries and the
-/// entries in order, the signed checkpoint that covers all up to the last.
+/// entries in order.
 ///
 /// Called inside the transaction that holds the entries. If that commit fails, it
 /// is called again with a `first` it has seen already: what it took in from that
 /// number on never happened and must be forgotten. `None` says that they cannot be
 /// signed: then they are not kept either.
-pub type Seal = Box<dyn FnMut(u64, &[&[u8]]) -> Option<Vec<u8>> + Send>;
+pub type Seal = Box<dyn FnMut(u64, &[&[u8]]) -> Option<Sealed> + Send>;
 
 /// Messages of one source, counted in the same commits that keep them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -74,7 +74,7 @@ impl Writer {
             )?
             .execute((subscription.as_str(), covered, reference, at_ms, current.number))?;
         let lane = self.connection.last_insert_rowid();
-        self.keys.wrap().seal(Place::enrolment(lane), &json, &mut self.scratch)?;
+        self.keys.seal(Place::enrolment(lane), &json, &mut self.scratch)?;
         self.connection
             .prepare_cached("UPDATE enrolment SET sealed = ?2 WHERE lane = ?1")?
             .execute((lane, &self.scratch[..]))?;
@@ -185,6 +185,6 @@ pub fn same_elder(
 
 /// What was said of whom a lane is about.
 pub fn opened(keys: &StoreKeys, lane: i64, sealed: &[u8]) -> Result<Enrolled, StoreError> {
-    let json = keys.wrap().open(Place::enrolment(lane), sealed)?;
+    let json = keys.open(Place::enrolment(lane), sealed)?;
     serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)
 }

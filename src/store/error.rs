@@ -33,6 +33,9 @@ pub enum StoreError {
     /// The file was written under another master key.
     #[error("the store was written under another master key")]
     MasterKey,
+    /// The file was under that master key before another came into force.
+    #[error("the master key was replaced by a later one: the store opens under that one alone")]
+    MasterReplaced,
     /// The file was written by a later version of the gateway.
     #[error("the store has schema {found}, this gateway knows up to {known}")]
     Newer {
@@ -41,6 +44,9 @@ pub enum StoreError {
         /// Version this build knows.
         known: i64,
     },
+    /// Keys of that kind rotate already.
+    #[error("the keys rotate already: wait until nothing is left under the old ones")]
+    Rotating,
     /// The message was applied already.
     #[error("the message is kept already")]
     Settled,

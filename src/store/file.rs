@@ -6,14 +6,15 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
-use super::seal::{Place, StoreKeys};
+use super::master;
+use super::seal::StoreKeys;
 use super::settings::Settings;
 
 /// How a file becomes what this build writes, step by step; one is added, none changed.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -24,10 +25,11 @@ const STEPS: &[&str] = &[
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
+    include_str!("schema_11.sql"),
+    include_str!("schema_12.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 10;
-const PROOF: &[u8] = b"kangqiao";
+const SCHEMA: i64 = 12;
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;
 
@@ -39,8 +41,8 @@ pub struct StoreFile {
 }
 
 impl StoreFile {
-    /// Makes or checks the folder, takes its lock, makes or checks the schema.
-    pub fn open(settings: &Settings, keys: &StoreKeys) -> Result<Self, StoreError> {
+    /// Makes or checks the folder, takes its lock, makes or checks the schema and the keys.
+    pub fn open(settings: &Settings, master: &[u8; 32]) -> Result<(Self, StoreKeys), StoreError> {
         let folder = &settings.folder;
         private_folder(folder).map_err(StoreError::Folder)?;
         let lock = private_file(&folder.join("lock")).map_err(StoreError::Folder)?;
@@ -52,8 +54,9 @@ impl StoreFile {
         // SQLite gives its log files the mode of the database.
         private_file(&file.path).map_err(StoreError::Folder)?;
         let mut connection = Connection::open(&file.path)?;
-        prepare(&mut connection, keys)?;
-        Ok(file)
+        prepare(&mut connection)?;
+        let keys = master::open(&mut connection, master)?;
+        Ok((file, keys))
     }
 
     /// The connection that writes.
@@ -121,11 +124,12 @@ fn tune(connection: &Connection, cache_kib: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn version(connection: &Connection) -> Result<i64, StoreError> {
+/// The schema of a file.
+pub fn version(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-fn prepare(connection: &mut Connection, keys: &StoreKeys) -> Result<(), StoreError> {
+fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     let found = version(connection)?;
     if found > SCHEMA {
         return Err(StoreError::Newer { found, known: SCHEMA });
@@ -133,20 +137,8 @@ fn prepare(connection: &mut Connection, keys: &StoreKeys) -> Result<(), StoreErr
     if found == 0 {
         connection.pragma_update(None, "page_size", PAGE_BYTES.cast_signed())?;
         connection.pragma_update(None, "journal_mode", "wal")?;
-        let mut sealed = Vec::new();
-        keys.wrap().seal(Place::proof(), PROOF, &mut sealed)?;
-        let transaction = connection.transaction()?;
-        let (first, _) = STEPS.split_first().ok_or(StoreError::Damaged)?;
-        transaction.execute_batch(first)?;
-        transaction.execute("INSERT INTO proof VALUES (?1)", [sealed])?;
-        transaction.pragma_update(None, "user_version", 1)?;
-        transaction.commit()?;
     }
-    upgrade(connection, found.max(1))?;
-    let sealed: Option<Vec<u8>> =
-        connection.query_row("SELECT sealed FROM proof", [], |row| row.get(0)).optional()?;
-    let proof = keys.wrap().open(Place::proof(), &sealed.unwrap_or_default());
-    if proof.is_ok_and(|text| text == PROOF) { Ok(()) } else { Err(StoreError::MasterKey) }
+    upgrade(connection, found)
 }
 
 /// Takes the steps a file has not taken yet, each with its number in one commit.

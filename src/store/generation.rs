@@ -12,6 +12,7 @@ use zeroize::Zeroize;
 
 use super::error::StoreError;
 use super::seal::{DataKey, Place, StoreKeys};
+use crate::identity::index::derive;
 use crate::identity::linkage::{Mark, Traits};
 use crate::identity::{PersonId, Token};
 
@@ -27,12 +28,18 @@ pub struct Generation {
 }
 
 impl Generation {
-    fn of(number: i64, keys: &StoreKeys) -> Result<Self, StoreError> {
+    fn of((number, sealed): (i64, Option<Vec<u8>>), keys: &StoreKeys) -> Result<Self, StoreError> {
         if number == FIRST {
             return Ok(Self { number, keys: None });
         }
-        let (mut token, mut traits) =
-            (keys.of_generation(number, b"token"), keys.of_generation(number, b"traits"));
+        let [mut token, mut traits] = match sealed {
+            Some(sealed) => {
+                let secret = keys.open(Place::generation(number), &sealed)?;
+                let secret = secret.first_chunk().ok_or(StoreError::Damaged)?;
+                [b"token", &b"traits"[..]].map(|purpose| derive(secret, purpose))
+            }
+            None => [b"token", &b"traits"[..]].map(|purpose| keys.of_generation(number, purpose)),
+        };
         let made = DataKey::new(&traits);
         let token_key = hmac::Key::new(hmac::HMAC_SHA256, &token);
         token.zeroize();
@@ -124,16 +131,15 @@ impl Generations {
     /// Those a file says are in force.
     pub fn read(connection: &Connection, keys: &StoreKeys) -> Result<Self, StoreError> {
         let mut select =
-            connection.prepare_cached("SELECT number FROM generation ORDER BY number DESC")?;
-        let numbers = select.query_map([], |row| row.get(0))?;
-        let numbers: Vec<i64> = numbers.collect::<rusqlite::Result<_>>()?;
-        let (current, ending) = match numbers[..] {
-            [current] => (current, None),
-            [current, ending] => (current, Some(ending)),
-            _ => return Err(StoreError::Damaged),
-        };
-        let ending = ending.map(|number| Generation::of(number, keys)).transpose()?;
-        Ok(Self { current: Generation::of(current, keys)?, ending })
+            connection.prepare_cached("SELECT number, sealed FROM generation ORDER BY number")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut rows: Vec<(i64, Option<Vec<u8>>)> = rows.collect::<rusqlite::Result<_>>()?;
+        let current = rows.pop().ok_or(StoreError::Damaged)?;
+        let ending = rows.pop().map(|ending| Generation::of(ending, keys)).transpose()?;
+        match rows.is_empty() {
+            true => Ok(Self { current: Generation::of(current, keys)?, ending }),
+            false => Err(StoreError::Damaged),
+        }
     }
 
     /// The one of that number.
@@ -162,7 +168,7 @@ mod tests {
     use super::*;
 
     fn generation(number: i64) -> Generation {
-        Generation::of(number, &StoreKeys::derive(&[7; 32]).unwrap()).unwrap()
+        Generation::of((number, None), &StoreKeys::of_master(&[7; 32]).unwrap()).unwrap()
     }
 
     #[test]

@@ -5,13 +5,14 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
+use zeroize::Zeroizing;
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
 use super::generation::Generations;
-use super::seal::StoreKeys;
+use super::tile::LedgerView;
 use super::writer::{Stop, Writer};
-use super::{file, index, rotation};
+use super::{file, index, master, rotation};
 use crate::identity::{PersonId, Pseudonym, Token};
 use crate::vocabulary::Department;
 
@@ -75,7 +76,24 @@ impl LedgerFile {
     /// # Errors
     /// [`StoreError`] if there is no store or it is of a later version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        file::reader(&file::database(folder), 4096).map(Self)
+        let file = file::reader(&file::database(folder), 4096)?;
+        // A copy of before tiles were kept has none.
+        let kept = file.prepare("SELECT 1 FROM pragma_table_info('tile')")?.exists([])?;
+        if !kept {
+            file.execute_batch(
+                "CREATE TEMP TABLE tile (level, number, hashes); \
+                 CREATE TEMP TABLE cosignature (witness, size, at_ms, lines)",
+            )?;
+        }
+        Ok(Self(file))
+    }
+
+    /// Looks at it as it stands.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn look<T>(&self, what: impl FnOnce(LedgerView<'_>) -> T) -> Result<T, StoreError> {
+        LedgerView::of(&self.0, what)
     }
 
     /// How many entries there are.
@@ -128,9 +146,30 @@ impl LedgerFile {
         token: &Token,
         master: &[u8; 32],
     ) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-        let keys = StoreKeys::derive(master)?;
+        let keys = master::read(&self.0, master)?;
+        if !keyed(&self.0)? {
+            // A copy of before generations had secrets: there none has one.
+            self.0.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS generation AS \
+                 SELECT number, NULL AS sealed FROM main.generation",
+            )?;
+        }
         rotation::in_force(&self.0, &keys, |reader, by| known_as(reader, by, token))
     }
+
+    /// The root secret, from which the pseudonyms follow.
+    ///
+    /// # Errors
+    /// [`StoreError::MasterKey`], [`StoreError::MasterReplaced`], [`StoreError::Sql`].
+    pub fn root(&self, master: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+        Ok(Zeroizing::new(*master::read(&self.0, master)?.root()))
+    }
+}
+
+/// Whether generations have secrets in a file.
+fn keyed(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM pragma_table_info('generation', 'main') WHERE name = 'sealed'";
+    connection.prepare_cached(sql)?.exists([])
 }
 
 /// What to look for in the ledger; what is `None` matches all.

@@ -27,11 +27,13 @@ mod error;
 pub mod exchange;
 mod file;
 mod generation;
+pub mod held;
 pub mod history;
 mod identity;
 mod index;
 mod journal;
 mod ledger;
+mod master;
 mod moved;
 mod notice;
 pub mod opinion;
@@ -41,6 +43,7 @@ mod place;
 pub mod policies;
 mod read;
 mod recent;
+mod rekey;
 pub mod review;
 mod rotation;
 mod seal;
@@ -50,6 +53,7 @@ pub mod statistic;
 mod tests;
 pub mod ticket;
 mod tide;
+mod tile;
 mod writer;
 
 use std::fmt;
@@ -62,7 +66,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use arrival::{
     Appended, Arrival, Change, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent,
-    Proposed, Reason, Replay, Seal, State, WriteEntry,
+    Proposed, Reason, Replay, Seal, Sealed, State, WriteEntry,
 };
 pub use assertion::Said;
 pub use backlog::{Backlog, Item};
@@ -71,9 +75,12 @@ pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
 pub use journal::Guard;
 pub use ledger::{LedgerFile, LedgerSearch};
+pub use master::{in_force as master_in_force, mark as master_mark};
 pub use outbox::Standing;
+pub use rekey::{EndRows, Rekeying, Step};
 pub use rotation::Rotation;
 pub use settings::Settings;
+pub use tile::{Cosigned, LedgerView, Tile};
 
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};
@@ -109,14 +116,14 @@ impl Store {
     /// [`StoreError`] if the folder cannot be used or is in use, the file is of a
     /// later version or under another master key, or the database fails.
     pub fn open(settings: Settings, master: &[u8; 32], seal: Seal) -> Result<Self, StoreError> {
-        let keys = Arc::new(StoreKeys::derive(master)?);
-        let file = StoreFile::open(&settings, &keys)?;
+        let (file, keys) = StoreFile::open(&settings, master)?;
+        let keys = Arc::new(keys);
         let shared = Arc::new(Shared::default());
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
-        let writer_keys = StoreKeys::derive(master)?;
-        let mut writer = Writer::new(file.writer(&settings)?, writer_keys, seal, remembered)?;
+        let connection = file.writer(&settings)?;
+        let mut writer = Writer::new(connection, Arc::clone(&keys), seal, remembered)?;
         writer.reindex()?;
         let tide = Tide {
             connection: file.checkpointer()?,
@@ -136,6 +143,12 @@ impl Store {
         let tokens = moka::sync::Cache::new(TOKENS_REMEMBERED_MAX);
         let (jobs, empty) = (Some(jobs), Some(empty));
         Ok(Self { settings, keys, readers, shared, tokens, jobs, empty, threads, file })
+    }
+
+    /// The root secret, from which everything follows that no rotation changes.
+    #[must_use]
+    pub fn root(&self) -> &[u8; 32] {
+        self.keys.root()
     }
 
     /// Keeps a message: journal, identity, record and counts in one commit, durable

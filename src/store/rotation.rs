@@ -10,7 +10,7 @@ use super::arrival::LedgerRow;
 use super::error::StoreError;
 use super::generation::{Generation, Generations};
 use super::ledger::limited;
-use super::seal::StoreKeys;
+use super::seal::{Place, StoreKeys, random};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::identity::PersonId;
 
@@ -100,9 +100,12 @@ impl Writer {
         if self.generations.ending.is_some() {
             return Err(StoreError::Conflict.into());
         }
+        // It follows from nothing that was before: not from what an old master key opens.
+        let number = self.generations.current.number + 1;
+        self.keys.seal(Place::generation(number), &random()?[..], &mut self.scratch)?;
         self.connection
-            .prepare_cached("INSERT INTO generation VALUES (?1, ?2)")?
-            .execute((self.generations.current.number + 1, at_ms))?;
+            .prepare_cached("INSERT INTO generation (number, at_ms, sealed) VALUES (?1, ?2, ?3)")?
+            .execute((number, at_ms, &self.scratch[..]))?;
         self.generations = Generations::read(&self.connection, &self.keys)?;
         Ok(())
     }

@@ -1,12 +1,14 @@
-//! 封存, sealing at rest: a key for each person, wrapped by a key of the deployment.
+//! 封存, sealing at rest: a key for each person, wrapped by a key that rotates.
 //!
 //! AES-256-GCM, NIST SP 800-38D, random 96-bit nonces. Destroying a wrapped key is
 //! erasing what it sealed. Where a blob stands is authenticated with it, so that no
 //! row opens in the place of another.
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hmac, rand};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
 use crate::identity::index::derive;
@@ -69,7 +71,22 @@ impl Place {
         Self { what: b'l', owner: number, number: first }
     }
 
-    /// The text that proves the master key.
+    /// The secret of a generation of the tokens' key.
+    pub const fn generation(number: i64) -> Self {
+        Self { what: b'g', owner: 0, number }
+    }
+
+    /// The root secret, under the master key of that number.
+    pub const fn root(master: i64) -> Self {
+        Self { what: b's', owner: master, number: 0 }
+    }
+
+    /// A key that wraps others, under the master key of that number.
+    pub const fn wrap(master: i64, number: i64) -> Self {
+        Self { what: b'w', owner: master, number }
+    }
+
+    /// The text that proved the master key of before keys rotated.
     pub const fn proof() -> Self {
         Self { what: b'm', owner: 0, number: 0 }
     }
@@ -84,7 +101,7 @@ impl Place {
     }
 }
 
-/// A key that seals: a person's, a row's, or the one that wraps those.
+/// A key that seals: a person's, a row's, the one that wraps those, a master key.
 pub struct DataKey(LessSafeKey);
 
 impl DataKey {
@@ -131,38 +148,111 @@ impl DataKey {
     }
 }
 
-/// What the store derives from the master key.
+/// A random key that wraps others, until the next takes its place.
+pub struct Wrap {
+    number: i64,
+    bytes: Zeroizing<[u8; 32]>,
+    key: DataKey,
+}
+
+impl Wrap {
+    /// The key of that number.
+    pub fn new(number: i64, bytes: Zeroizing<[u8; 32]>) -> Result<Self, StoreError> {
+        let key = DataKey::new(&bytes[..])?;
+        Ok(Self { number, bytes, key })
+    }
+
+    /// A new one.
+    pub fn fresh(number: i64) -> Result<Self, StoreError> {
+        Self::new(number, random()?)
+    }
+}
+
+/// What the store derives from its root secret, and the keys that wrap others.
 pub struct StoreKeys {
-    wrap: DataKey,
+    root: Zeroizing<[u8; 32]>,
     digest: hmac::Key,
     veil: Veil,
-    /// From which the keys of all generations follow.
+    /// From which the keys of the first generations follow.
     generations: hmac::Key,
+    /// Oldest first: a reader may be in a snapshot of before the last rotation ended.
+    wraps: RwLock<Vec<Wrap>>,
 }
 
 impl StoreKeys {
     /// Derives them.
-    pub fn derive(master: &[u8; 32]) -> Result<Self, StoreError> {
-        let mut wrap = derive(master, b"kangqiao store wrap v1");
-        let mut digest = derive(master, b"kangqiao store digest v1");
-        let mut veil = derive(master, b"kangqiao veil v1");
-        let mut generations = derive(master, b"kangqiao token generations v1");
+    pub fn new(root: Zeroizing<[u8; 32]>, wraps: Vec<Wrap>) -> Self {
+        let mut digest = derive(&root, b"kangqiao store digest v1");
+        let mut veil = derive(&root, b"kangqiao veil v1");
+        let mut generations = derive(&root, b"kangqiao token generations v1");
         let keys = Self {
-            wrap: DataKey::new(&wrap)?,
             digest: hmac::Key::new(hmac::HMAC_SHA256, &digest),
             veil: Veil::new(&veil),
             generations: hmac::Key::new(hmac::HMAC_SHA256, &generations),
+            wraps: RwLock::new(wraps),
+            root,
         };
-        wrap.zeroize();
         digest.zeroize();
         veil.zeroize();
         generations.zeroize();
-        Ok(keys)
+        keys
     }
 
-    /// The wrapping key itself.
-    pub const fn wrap(&self) -> &DataKey {
-        &self.wrap
+    /// Those of a file of before keys rotated: everything follows from the master key.
+    pub fn of_master(master: &[u8; 32]) -> Result<Self, StoreError> {
+        let wrap = Zeroizing::new(derive(master, b"kangqiao store wrap v1"));
+        Ok(Self::new(Zeroizing::new(*master), vec![Wrap::new(1, wrap)?]))
+    }
+
+    /// The root secret itself, from which all follows that never changes.
+    pub fn root(&self) -> &[u8; 32] {
+        &self.root
+    }
+
+    /// Seals under the key that wraps now; by the writer alone.
+    pub fn seal(&self, place: Place, plain: &[u8], out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let wraps = self.wraps();
+        wraps.last().ok_or(StoreError::Damaged)?.key.seal(place, plain, out)
+    }
+
+    /// Opens what stands under the key that wraps now, or under the one before.
+    pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let wraps = self.wraps();
+        let opened = wraps.iter().rev().find_map(|wrap| wrap.key.open(place, sealed).ok());
+        opened.map(Zeroizing::new).ok_or(StoreError::Damaged)
+    }
+
+    /// Puts what stands under either under the key that wraps now.
+    pub fn rewrap(&self, place: Place, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (plain, mut out) = (self.open(place, sealed)?, Vec::new());
+        self.seal(place, &plain, &mut out)?;
+        Ok(out)
+    }
+
+    /// The key that wraps now, sealed under a master key.
+    pub(super) fn wrap_under(&self, master: &DataKey, place: Place) -> Result<Vec<u8>, StoreError> {
+        let (wraps, mut out) = (self.wraps(), Vec::new());
+        let wrap = wraps.last().ok_or(StoreError::Damaged)?;
+        master.seal(place, &wrap.bytes[..], &mut out)?;
+        Ok(out)
+    }
+
+    /// Lets a key wrap from now on; of those before it the last one opens still.
+    pub(super) fn begin(&self, wrap: Wrap) {
+        let mut wraps = self.wraps.write().unwrap_or_else(PoisonError::into_inner);
+        let spent = wraps.len().saturating_sub(1);
+        wraps.drain(..spent);
+        wraps.push(wrap);
+    }
+
+    /// Forgets keys that the file knows nothing of: their commit failed.
+    pub(super) fn keep_up_to(&self, newest: i64) {
+        let mut wraps = self.wraps.write().unwrap_or_else(PoisonError::into_inner);
+        wraps.retain(|wrap| wrap.number <= newest);
+    }
+
+    fn wraps(&self) -> RwLockReadGuard<'_, Vec<Wrap>> {
+        self.wraps.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The veil under which demographics become what can be compared.
@@ -170,7 +260,7 @@ impl StoreKeys {
         &self.veil
     }
 
-    /// The key of a generation for one purpose.
+    /// The key of a generation of before keys rotated, for one purpose.
     pub fn of_generation(&self, number: i64, purpose: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.generations);
         context.update(&number.to_be_bytes());
@@ -186,24 +276,14 @@ impl StoreKeys {
 
     /// A new random key, and its wrapped form for the file.
     pub fn fresh(&self, place: Place) -> Result<(DataKey, Vec<u8>), StoreError> {
-        let mut bytes = [0; 32];
-        rand::fill(&mut bytes).map_err(|_| StoreError::Unavailable)?;
-        let mut wrapped = Vec::new();
-        let made = self
-            .wrap
-            .seal(place, &bytes, &mut wrapped)
-            .and_then(|()| DataKey::new(&bytes))
-            .map(|key| (key, wrapped));
-        bytes.zeroize();
-        made
+        let (bytes, mut wrapped) = (random()?, Vec::new());
+        self.seal(place, &bytes[..], &mut wrapped)?;
+        Ok((DataKey::new(&bytes[..])?, wrapped))
     }
 
     /// A key out of the file.
     pub fn unwrap(&self, place: Place, wrapped: &[u8]) -> Result<DataKey, StoreError> {
-        let mut bytes = self.wrap.open(place, wrapped)?;
-        let key = DataKey::new(&bytes);
-        bytes.zeroize();
-        key
+        DataKey::new(&self.open(place, wrapped)?)
     }
 
     /// What the file keeps of a message's digest: nobody can try a guessed message on it.
@@ -213,13 +293,20 @@ impl StoreKeys {
     }
 }
 
+/// A new key.
+pub fn random() -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    rand::fill(bytes.as_mut()).map_err(|_| StoreError::Unavailable)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_blob_opens_only_in_its_own_place_and_under_its_own_key() {
-        let keys = StoreKeys::derive(&[1; 32]).unwrap();
+        let keys = StoreKeys::of_master(&[1; 32]).unwrap();
         let (key, wrapped) = keys.fresh(Place::person_key(7)).unwrap();
         let mut sealed = Vec::new();
         key.seal(Place::record(7, 1), b"canary", &mut sealed).unwrap();
@@ -231,20 +318,41 @@ mod tests {
             assert!(again.open(place, &sealed).is_err());
         }
         assert!(keys.unwrap(Place::person_key(8), &wrapped).is_err());
-        let other = StoreKeys::derive(&[2; 32]).unwrap();
+        let other = StoreKeys::of_master(&[2; 32]).unwrap();
         assert!(other.unwrap(Place::person_key(7), &wrapped).is_err());
     }
 
     #[test]
     fn a_changed_or_cut_blob_is_damaged() {
-        let keys = StoreKeys::derive(&[1; 32]).unwrap();
+        let keys = StoreKeys::of_master(&[1; 32]).unwrap();
         let mut sealed = Vec::new();
-        keys.wrap().seal(Place::proof(), b"canary", &mut sealed).unwrap();
+        keys.seal(Place::proof(), b"canary", &mut sealed).unwrap();
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert!(keys.wrap().open(Place::proof(), &changed).is_err());
-            assert!(keys.wrap().open(Place::proof(), &sealed[..at]).is_err());
+            assert!(keys.open(Place::proof(), &changed).is_err());
+            assert!(keys.open(Place::proof(), &sealed[..at]).is_err());
         }
+    }
+
+    #[test]
+    fn what_stands_under_the_key_before_opens_until_a_rotation_later() {
+        let keys = StoreKeys::of_master(&[1; 32]).unwrap();
+        let place = Place::enrolment(1);
+        let mut sealed = Vec::new();
+        keys.seal(place, b"canary", &mut sealed).unwrap();
+        keys.begin(Wrap::fresh(2).unwrap());
+        assert_eq!(*keys.open(place, &sealed).unwrap(), b"canary");
+        let moved = keys.rewrap(place, &sealed).unwrap();
+        assert!(StoreKeys::of_master(&[1; 32]).unwrap().open(place, &moved).is_err());
+        assert!(keys.rewrap(Place::enrolment(2), &sealed).is_err(), "it stays in its place");
+        keys.begin(Wrap::fresh(3).unwrap());
+        assert!(keys.open(place, &sealed).is_err());
+        assert_eq!(*keys.open(place, &moved).unwrap(), b"canary");
+        keys.keep_up_to(2);
+        let mut again = Vec::new();
+        keys.seal(place, b"canary", &mut again).unwrap();
+        keys.begin(Wrap::fresh(3).unwrap());
+        assert!(keys.open(place, &again).is_ok(), "a commit that failed leaves no key behind");
     }
 }

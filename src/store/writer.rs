@@ -28,10 +28,12 @@ use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
 use super::policies::{InForce, Judgement, Waiting};
 use super::recent::Recent;
+use super::rekey::{KeyDeed, Step};
 use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
+use super::tile::OfTree;
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -88,8 +90,12 @@ pub enum Request {
     ReviewTicket(Reviewed, LedgerRow),
     /// Move some entries to the generation in force; this is said once none is left.
     MoveOn(usize, LedgerRow),
+    /// Something about keys at rest.
+    Keys(Box<KeyDeed>),
     /// Bring the next generation of the tokens' key into force.
     Rotate { at_ms: i64 },
+    /// Keep something of the ledger's tree.
+    Tree(Box<OfTree>),
     /// Undo a join.
     Unmerge { person: PersonId, at_ms: i64 },
     /// Fill the search tables a little further.
@@ -126,6 +132,7 @@ pub enum Answer {
     Kept(Kept),
     Persons(Vec<PersonId>),
     Proposed(Proposal),
+    Rekeyed(Step),
 }
 
 /// A request and who waits for it.
@@ -196,7 +203,7 @@ pub struct Shared {
 /// The state of the writing thread.
 pub struct Writer {
     pub(super) connection: Connection,
-    pub(super) keys: StoreKeys,
+    pub(super) keys: Arc<StoreKeys>,
     pub(super) generations: Generations,
     pub(super) next: Next,
     pub(super) tokens: Recent<(Token, Source), PersonId>,
@@ -218,7 +225,7 @@ impl Writer {
     /// Reads where the numbers stand.
     pub fn new(
         connection: Connection,
-        keys: StoreKeys,
+        keys: Arc<StoreKeys>,
         seal: Seal,
         (shared, remembered_max): (Arc<Shared>, usize),
     ) -> Result<Self, StoreError> {
@@ -342,6 +349,7 @@ impl Writer {
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Batch(deed) => self.batch(deed),
+            Request::Tree(kept) => self.keep_of_tree(kept).map(|()| Answer::Done),
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
             Request::Enforce(rows, now, at_ms) => {
@@ -381,6 +389,7 @@ impl Writer {
             }
             Request::Rejudge(entries, at_ms) => self.rejudge_all(entries, *at_ms).map(touched),
             Request::MoveOn(limit, ended) => self.move_on(*limit, ended).map(|()| Answer::Done),
+            Request::Keys(deed) => self.keys(deed),
             Request::Rotate { at_ms } => self.rotate(*at_ms).map(|()| Answer::Done),
             Request::Project => self.project().map(|()| Answer::Done),
             #[cfg(test)]
@@ -406,8 +415,9 @@ impl Writer {
         let entries = std::mem::take(&mut self.entries);
         let first = self.next.ledger - i64::try_from(entries.len()).unwrap_or(0);
         let slices: Vec<&[u8]> = entries.iter().map(|entry| &entry[..]).collect();
-        let signed = (self.seal)(first.cast_unsigned(), &slices).ok_or(Failed::Storage)?;
-        let checkpoint = Bytes::from(signed);
+        let sealed = (self.seal)(first.cast_unsigned(), &slices).ok_or(Failed::Storage)?;
+        self.keep_tiles(&sealed.tiles)?;
+        let checkpoint = Bytes::from(sealed.checkpoint);
         self.connection
             .prepare_cached("INSERT INTO checkpoint (size, bytes) VALUES (?1, ?2)")?
             .execute((self.next.ledger, &checkpoint[..]))?;
@@ -436,6 +446,7 @@ impl Writer {
             projected: last("SELECT until FROM projected")?,
         };
         self.weights = super::review::weights(&self.connection)?;
+        self.keys.keep_up_to(last("SELECT max(number) FROM master")?);
         self.generations = Generations::read(&self.connection, &self.keys)?;
         self.sound = true;
         Ok(())

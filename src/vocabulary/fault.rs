@@ -25,6 +25,8 @@ pub enum Fault {
     CharacterSet,
     /// A value is not of its data type.
     DataType,
+    /// The ledger has no such entry that the department may see, or nothing of this name.
+    EntryUnknown,
     /// An identifier fails its own check.
     IdentifierInvalid,
     /// A description fits nobody for sure, or more than one; which, is not told.
@@ -185,6 +187,9 @@ faults! {
         "the character set is not supported or the bytes are not in it" "字符集不受支持或字节不符合该字符集";
     DataType "data-type" 102 Error 422 false
         "a value is not of its data type" "数据类型错误";
+    EntryUnknown "entry-unknown" 204 Error 404 false
+        "the ledger has no such entry for this department, or nothing of this name"
+        "台账中没有该部门可见的此条目，或没有此名称的内容";
     IdentifierInvalid "identifier-invalid" 102 Error 422 false
         "an identifier fails its own check" "标识符校验失败";
     IdentityAmbiguous "identity-ambiguous" 204 Error 409 false

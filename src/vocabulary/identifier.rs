@@ -159,6 +159,22 @@ impl Identifier {
         Self { kind, value: value.into(), authority: None, type_code: None, parts: Vec::new() }
     }
 
+    /// An identifier of a header: `citizen-id|…`. What names no kind is of the kind `other`.
+    #[must_use]
+    pub fn spelled(text: &str) -> Self {
+        let named = text.split_once('|');
+        let named = named.and_then(|(kind, value)| Some((IdentifierKind::parse(kind)?, value)));
+        let (kind, value) = named.unwrap_or((IdentifierKind::Other, text));
+        Self::new(kind, value)
+    }
+
+    /// Whether it is one by which a person is asked about.
+    #[must_use]
+    pub const fn names_a_person(&self) -> bool {
+        use IdentifierKind::{CitizenId, ElectronicCard, HealthCard, RecordNumber};
+        matches!(self.kind, CitizenId | ElectronicCard | HealthCard | RecordNumber)
+    }
+
     /// The one spelling of this identifier, once it is proven.
     ///
     /// # Errors
@@ -231,6 +247,20 @@ mod tests {
         check(kind, "41010500100100001", Ok("41010500100100001"));
         check(kind, "4101050010010000", Err(IdentifierError::Length));
         check(kind, "4101050010010000A", Err(IdentifierError::Character));
+    }
+
+    #[test]
+    fn a_header_names_the_kind_first() {
+        for (text, kind, value) in [
+            ("citizen-id|11010519491231002X", IdentifierKind::CitizenId, "11010519491231002X"),
+            ("health-card|A|B", IdentifierKind::HealthCard, "A|B"),
+            ("passport|1", IdentifierKind::Other, "passport|1"),
+            ("11010519491231002X", IdentifierKind::Other, "11010519491231002X"),
+        ] {
+            let found = Identifier::spelled(text);
+            assert_eq!((found.kind, found.value.as_str()), (kind, value));
+            assert_eq!(found.names_a_person(), kind != IdentifierKind::Other);
+        }
     }
 
     #[test]

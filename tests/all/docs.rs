@@ -27,6 +27,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[[upstream]]", "src/outbound/upstream.rs", "Settings"),
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),
+    ("[[witness]]", "src/outbound/witness.rs", "WitnessSettings"),
     ("[batch]", "src/inbound/batch.rs", "Settings"),
     ("[store]", "src/store/settings.rs", "Settings"),
     ("[cache]", "src/store/cache.rs", "Settings"),
@@ -88,13 +89,14 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "SECURITY.md",
     "certs/README.md",
+    "docs/auditing.md",
     "docs/configuration.md",
     "docs/exchange.md",
     "docs/inquiries.md",

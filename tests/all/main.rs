@@ -10,6 +10,7 @@
 )]
 
 mod answer;
+mod asker;
 mod attacks;
 mod badinput;
 mod batch;
@@ -36,6 +37,7 @@ mod front;
 mod identity;
 mod intake;
 mod interface;
+mod keys;
 mod laws;
 mod matching;
 mod memory;
@@ -61,4 +63,5 @@ mod twins;
 mod veiled;
 mod ways;
 mod whom;
+mod witness;
 mod words;

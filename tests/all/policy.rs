@@ -52,7 +52,7 @@ impl Site {
 fn the_shipped_policies_are_sound_and_every_rule_is_exercised() {
     let site = Site::new();
     let said = site.run(&["check"], 0);
-    assert!(said.contains("策略正确") && said.contains("红线 laws     10"), "{said}");
+    assert!(said.contains("策略正确") && said.contains("红线 laws     13"), "{said}");
     let said = site.run(&["test"], 0);
     assert!(said.contains("  never-protected-infection\n"), "{said}");
     // `policy explain` is `explain`.

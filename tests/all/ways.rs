@@ -7,9 +7,18 @@ use kangqiao_conformance::https::{Link, Reply};
 use serde_json::{Value, json};
 
 use crate::query::query;
-use crate::rig::message::unique;
+use crate::rig::message::{Resident, unique};
 use crate::rig::{Rig, at, until};
 use crate::services;
+
+/// 查询人, the human for whom a desk asks whose purpose wants to know him.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Human {
+    /// Who is asked about.
+    Himself,
+    /// Somebody nobody knows.
+    Stranger,
+}
 
 /// One role of one department, for one purpose it was granted.
 #[derive(Debug, Clone)]
@@ -31,6 +40,8 @@ pub struct Desk {
     pub sources: Vec<String>,
     /// What the purpose says of the person's word.
     pub consent: String,
+    /// For whom it asks.
+    pub human: Option<Human>,
 }
 
 /// One reply, and by which way it was asked for.
@@ -56,6 +67,10 @@ pub fn desks() -> Vec<Desk> {
     let rows = |table: &toml::Table, key: &str| table[key].as_array().unwrap().clone();
     let text = |row: &toml::Value, key: &str| row[key].as_str().unwrap().to_owned();
     let flag = |row: Option<&toml::Value>| row.and_then(toml::Value::as_bool).unwrap_or(false);
+    let required = |terms: &toml::Value, key: &str| {
+        let rows = terms.get("requires").and_then(toml::Value::as_array);
+        rows.into_iter().flatten().any(|row| row["evidence"].as_str() == Some(key))
+    };
     let mut found = Vec::new();
     for department in rows(&departments, "department") {
         let certificates = department["certificates"].as_array().unwrap();
@@ -71,7 +86,7 @@ pub fn desks() -> Vec<Desk> {
                 let first = found.iter().all(|desk: &Desk| desk.subject != *subject);
                 let sources = department.get("sources").and_then(toml::Value::as_array);
                 let sources = sources.into_iter().flatten();
-                found.push(Desk {
+                let desk = Desk {
                     first,
                     sources: sources.map(|one| one.as_str().unwrap().to_owned()).collect(),
                     subject: subject.clone(),
@@ -82,7 +97,13 @@ pub fn desks() -> Vec<Desk> {
                     batch: flag(terms.get("batch")),
                     counts: flag(terms.get("counts")),
                     consent: text(terms, "consent"),
-                });
+                    human: None,
+                };
+                let humans = match required(terms, "asked_by") {
+                    true => vec![Some(Human::Himself), Some(Human::Stranger)],
+                    false => vec![None],
+                };
+                found.extend(humans.into_iter().map(|human| Desk { human, ..desk.clone() }));
             }
         }
     }
@@ -121,12 +142,30 @@ fn list(department: &str, purpose: &str) -> String {
 }
 
 impl Desk {
+    /// The number of the human for whom it asks about somebody.
+    fn asked_by(&self, citizen: &str) -> Option<String> {
+        self.human.map(|human| match human {
+            Human::Himself => citizen.to_owned(),
+            Human::Stranger => Resident::new().citizen,
+        })
+    }
+
+    /// The same in a header.
+    fn asked_by_header(&self, citizen: &str) -> String {
+        let number = self.asked_by(citizen);
+        number.map_or_else(String::new, |number| {
+            format!("kangqiao-asked-by: citizen-id|{number}\r\n")
+        })
+    }
+
     /// What it may have, as `kangqiao explain` says, where these relations tie it to the person.
     pub fn may(&self, rig: &Rig, relations: &[&str]) -> May {
         let Self { department, role, purpose, .. } = self;
         let mut words = vec!["explain", "--json", "--department", department, "--role", role];
         words.extend(["--purpose", purpose]);
-        relations.iter().for_each(|relation| words.extend(["--relation", relation]));
+        let own = self.human.filter(|human| *human == Human::Himself).map(|_| "person");
+        let relations = relations.iter().copied().chain(own);
+        relations.for_each(|relation| words.extend(["--relation", relation]));
         let told: Value = serde_json::from_str(&rig.succeed(&words)).unwrap();
         let rows = told[0]["elements"].as_array().unwrap().iter();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -183,7 +222,10 @@ impl<'r> Doors<'r> {
     /// The published interface.
     pub fn json(&mut self, desk: &Desk, citizen: &str) -> Told {
         let reply = self.due(desk, |doors, who, case| {
-            let evidence = json!({ "call": case, "case": case, "reason": "走失" });
+            let mut evidence = json!({ "call": case, "case": case, "reason": "走失" });
+            if let Some(number) = desk.asked_by(citizen) {
+                evidence["asked_by"] = json!({ "kind": "citizen-id", "value": number });
+            }
             let question = json!({ "purpose": desk.purpose, "evidence": evidence,
                 "identifier": { "kind": "citizen-id", "value": citizen } });
             let headers = "content-type: application/json\r\n";
@@ -203,7 +245,7 @@ impl<'r> Doors<'r> {
                 let headers = format!(
                     "kangqiao-purpose: {purpose}\r\nkangqiao-call: {case}\r\n\
                      kangqiao-case: {case}\r\nkangqiao-reason: lost\r\n"
-                );
+                ) + &desk.asked_by_header(citizen);
                 doors.ask(who, &line, (&headers, b""))
             });
             told(format!("fhir {kind}"), &reply)
@@ -219,7 +261,11 @@ impl<'r> Doors<'r> {
                 let header = |name: &str, value: &str| {
                     format!("<{name} xmlns='urn:hl7-org:v3'>{value}</{name}>")
                 };
+                let asked_by = desk
+                    .asked_by(citizen)
+                    .map(|number| header("AskedBy", &format!("citizen-id|{number}")));
                 let headers = header("Purpose", &desk.purpose)
+                    + &asked_by.unwrap_or_default()
                     + &header("Call", case)
                     + &header("Case", case)
                     + &header("Reason", "走失");
@@ -257,7 +303,7 @@ impl<'r> Doors<'r> {
             "kangqiao-purpose: {}\r\ncontent-type: application/x-ndjson\r\n\
              kangqiao-call: {case}\r\nkangqiao-case: {case}\r\nkangqiao-reason: lost\r\n",
             desk.purpose
-        );
+        ) + &desk.asked_by_header(citizen);
         let row = elder.to_string() + "\n";
         let brought = self.ask(subject, "POST /v1/batches", (&headers, row.as_bytes()));
         let mut found = vec![told("batch".to_owned(), &brought)];

@@ -46,9 +46,13 @@ const fn action(kind: Kind) -> &'static str {
         | Kind::Export
         | Kind::Refusal => "R",
         Kind::Erase => "D",
-        Kind::Identity | Kind::Link | Kind::Merge | Kind::Part | Kind::Policy | Kind::Unmerge => {
-            "U"
-        }
+        Kind::Identity
+        | Kind::Keys
+        | Kind::Link
+        | Kind::Merge
+        | Kind::Part
+        | Kind::Policy
+        | Kind::Unmerge => "U",
         _ => "E",
     }
 }

@@ -13,7 +13,7 @@ pub struct CsvTable;
 /// Without it a spreadsheet on a Chinese desktop reads the file as GBK.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-const HEADINGS: [&str; 25] = [
+const HEADINGS: [&str; 26] = [
     "序号 number",
     "时间 at",
     "事件 kind",
@@ -39,6 +39,7 @@ const HEADINGS: [&str; 25] = [
     "版本 policy/mappings",
     "答复摘要 answer sha-256",
     "对象 subject",
+    "查询人假名 asked by",
 ];
 
 impl Export for CsvTable {
@@ -66,7 +67,7 @@ impl Export for CsvTable {
     }
 }
 
-fn row(found: &Found) -> [String; 25] {
+fn row(found: &Found) -> [String; 26] {
     let entry = &found.entry;
     let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
     let sources = entry.sources.iter().map(|(source, state)| format!("{source}:{state:?}"));
@@ -97,6 +98,7 @@ fn row(found: &Found) -> [String; 25] {
         [&entry.policy, &entry.mappings].map(|version| text(version.as_deref())).join("/"),
         entry.answer_sha256.map(|hash| hash.to_string()).unwrap_or_default(),
         text(entry.subject.as_ref().map(|name| name.as_str())),
+        text(entry.asked_by.as_ref().map(|person| person.0.as_str())),
     ]
 }
 

@@ -1,7 +1,6 @@
 //! What an auditor looks for, from the command line.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
@@ -81,10 +80,9 @@ impl Filter {
         let Some(identifier) = self.identifier()? else {
             return Ok(persons);
         };
-        let path = self.master_key.as_ref().or(place.master_key.as_ref());
-        let path = path.ok_or_else(|| Failure("a number needs --master-key".to_owned()))?;
-        let master = master_key(path)?;
-        let keys = Keys::derive(&master);
+        let master = self.master_key(place)?;
+        let root = file.root(&master).map_err(|error| Failure::during("master key", error))?;
+        let keys = Keys::derive(&root);
         let token = keys.token(&identifier);
         let token = token.map_err(|error| Failure::during("identifier", error))?;
         let (known, tokens) =
@@ -92,6 +90,16 @@ impl Filter {
         persons.extend(known.into_iter().map(|person| keys.pseudonym(person)));
         persons.extend(tokens.iter().map(|token| keys.pseudonym_of_token(token)));
         Ok(persons)
+    }
+
+    /// Reads the key, and never makes one: a new key leads to nobody.
+    fn master_key(&self, place: &Place) -> Result<Zeroizing<[u8; 32]>, Failure> {
+        let key = match (&self.master_key, &place.master_key) {
+            (Some(path), _) => keys::read(path),
+            (None, Some(path)) => keys::of_store(path, &place.data).map(|found| found.key),
+            (None, None) => return Err(Failure("a number needs --master-key".to_owned())),
+        };
+        key.map_err(|error| Failure::during("master key", error))
     }
 
     fn identifier(&self) -> Result<Option<Identifier>, Failure> {
@@ -122,10 +130,4 @@ fn read<T, E: std::fmt::Display>(
 fn moment(text: &str) -> Result<i64, &'static str> {
     let date = Date::parse_iso(text).map_err(|_| "not a date such as 2026-11-21")?;
     date.timestamp().map(|seconds| seconds.saturating_mul(1000)).ok_or("no such moment")
-}
-
-/// Reads the key, and never makes one: a new key leads to nobody.
-fn master_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
-    fs::metadata(path).map_err(|error| Failure::during("master key", error))?;
-    keys::master(path).map_err(|error| Failure::during("master key", error))
 }

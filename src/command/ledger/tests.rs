@@ -7,9 +7,10 @@ use bytes::Bytes;
 use clap::Parser;
 
 use super::*;
-use crate::audit::{Entry, Kind, Sealer, SigningKey};
+use crate::audit::{Edge, Entry, Kind, Sealer, SigningKey, Signs};
+use crate::flow::proof;
 use crate::identity::{Indexed, Keys, PersonId, Pseudonym};
-use crate::store::{self, Arrival, LedgerRow, Proposed, Store};
+use crate::store::{self, Arrival, LedgerFile, LedgerRow, Proposed, Sealed, Store};
 use crate::vocabulary::{
     Dataset, Department, Group, GroupName, Identifier, IdentifierKind, Record, Source,
 };
@@ -39,7 +40,7 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
-        SigningKey::create(&site.path("ledger.key"), "ledger").unwrap();
+        SigningKey::create(&site.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
         let master = site.path("master.key");
         fs::write(&master, MASTER).unwrap();
         fs::set_permissions(&master, fs::Permissions::from_mode(0o600)).unwrap();
@@ -54,14 +55,16 @@ impl Site {
     /// Opens the store as the gateway does at its start.
     fn open(&self) -> Store {
         let data = self.path("data");
-        let (entries, last) = match Reading::open(&data) {
-            Ok(reading) => (reading.entries().collect(), reading.checkpoint().unwrap()),
-            Err(_) => (Vec::new(), None),
+        let key = SigningKey::load(&self.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
+        let mut sealer = match LedgerFile::open(&data) {
+            Ok(file) => file.look(|view| proof::sealer(view, key)).unwrap().unwrap().0,
+            Err(_) => Sealer::restore(key, Edge::default(), None).unwrap(),
         };
-        let key = SigningKey::load(&self.path("ledger.key"), "ledger").unwrap();
-        let bytes = entries.iter().map(|(_, bytes)| bytes);
-        let mut sealer = Sealer::restore(key, bytes, last.as_deref()).unwrap();
-        let seal = Box::new(move |first, entries: &[&[u8]]| sealer.seal(first, entries).ok());
+        let seal = Box::new(move |first, entries: &[&[u8]]| {
+            let sealed = sealer.seal(first, entries).ok()?;
+            let tiles = sealed.tiles.into_iter().map(proof::kept_as).collect();
+            Some(Sealed { checkpoint: sealed.checkpoint, tiles })
+        });
         let settings = store::Settings { folder: data, ..store::Settings::default() };
         Store::open(settings, &MASTER, seal).unwrap()
     }
@@ -71,12 +74,14 @@ impl Site {
         let root = format!("{}/", self.root());
         let mut words = vec!["ledger".to_owned()];
         words.extend(line.split(' ').map(|word| word.replace('@', &root)));
-        if !line.contains("--config") {
+        if !line.contains("--config") && !line.starts_with("check-proof") {
             words.extend(["--data".to_owned(), format!("{root}data")]);
         }
         let args = Line::try_parse_from(words).map_err(|error| error.to_string())?.args;
         let mut out = Vec::new();
         let ended = match args.action {
+            Action::CheckProof(check) => check.run(&mut out),
+            Action::Prove(prove) => prove.run(&mut out),
             Action::Verify(verify) => verify.run(&mut out),
             Action::Search(search) => search.run(&mut out),
             Action::Export(export) => export.run(&mut out),
@@ -154,7 +159,7 @@ const DAY: i64 = 20_000 * 86_400;
 async fn filled() -> Site {
     let site = Site::new();
     let store = site.open();
-    let keys = Keys::derive(&MASTER);
+    let keys = Keys::derive(store.root());
     let citizen = Identifier::new(IdentifierKind::CitizenId, CITIZEN);
     let stranger = keys.pseudonym_of_token(&keys.token(&citizen).unwrap());
     append(&store, &entry(Kind::Start, DAY, None)).await;
@@ -335,4 +340,47 @@ async fn what_cannot_be_asked_is_said() {
     fs::write(site.path("held"), "nonsense").unwrap();
     complains(&format!("{VERIFY} --held @held"), "held checkpoint 1: not a signed checkpoint");
     assert!(Reading::open(Path::new("/nonexistent")).is_err());
+}
+
+#[tokio::test]
+async fn tiles_that_are_missing_or_wrong_are_made_again() {
+    let site = Site::new();
+    let store = site.open();
+    for number in 0..600 {
+        append(&store, &entry(Kind::Start, DAY + number, None)).await;
+    }
+    drop(store);
+    let key = || SigningKey::load(&site.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
+    let opened = || {
+        let file = LedgerFile::open(&site.path("data")).unwrap();
+        file.look(|view| proof::sealer(view, key())).unwrap()
+    };
+    let names = || -> Vec<_> {
+        let missing = opened().unwrap().1;
+        missing.iter().map(|tile| (tile.level, tile.number)).collect()
+    };
+    assert_eq!(names(), []);
+    let all = [(0, 0), (1, 0), (0, 1), (1, 0)];
+    site.sql("UPDATE tile SET hashes = zeroblob(64) WHERE level = 1");
+    assert_eq!(names(), all);
+    site.sql("DELETE FROM tile WHERE level = 1");
+    assert_eq!(names(), all);
+    let file = LedgerFile::open(&site.path("data")).unwrap();
+    assert!(file.look(|view| proof::bundle(view, 0)).unwrap().is_err());
+    assert!(site.run(VERIFY).is_ok(), "tiles are no part of what is verified");
+    site.sql("DELETE FROM ledger WHERE number = 599");
+    assert!(matches!(opened(), Err(proof::ProofError::Seal(_))));
+}
+
+#[tokio::test]
+async fn a_proof_is_written_and_checked_by_receipt_and_by_number() {
+    let site = filled().await;
+    let receipt = entry(Kind::Disclosure, DAY + 2, None).receipt;
+    site.run(&format!("prove --receipt {receipt} --output @proof")).unwrap();
+    let proof = fs::read_to_string(site.path("proof")).unwrap();
+    assert_eq!(site.run("prove --entry 2").unwrap(), proof);
+    let said = site.run("check-proof @proof --public-key @ledger.pub").unwrap();
+    assert!(said.starts_with("证明成立 proven\n条目编号 entry        2\n"), "{said}");
+    assert!(site.run("prove --entry 5").unwrap_err().contains("no such entry"));
+    assert!(site.run("prove --entry 2 --output @proof").is_err(), "a file that is there stays");
 }

@@ -20,7 +20,7 @@ const UNITS_MAX: usize = 1_000;
 
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
-    let [pushing, answering, reading, serving, subscribing, listing, counting] =
+    let [pushing, answering, reading, serving, subscribing, listing, counting, publishing] =
         std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
@@ -58,6 +58,13 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             Box::pin(async move {
                 let failed = |_| batch::Reply::Whole(refused(Fault::Internal, None));
                 carried.await.unwrap_or_else(failed)
+            })
+        }),
+        ledger: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&publishing);
+            Box::pin(async move {
+                let path = asked.path.strip_prefix(http::LEDGER).unwrap_or_default();
+                gateway.published(asked.certificate, path).await
             })
         }),
         describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use metrics::counter;
 use tokio::sync::Mutex;
 
+use super::neighbours::neighbours;
 use super::policies::{From, keep};
-use super::start::{subscribers, upstreams};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::{Compiled, Seen, compile_files};
@@ -29,6 +29,8 @@ pub struct Reloader {
     pub console_tls: Option<Arc<ReloadableTls>>,
     /// Who may widen what is in force; as it was at the start.
     pub widening: Widening,
+    /// File of the master key; as it was at the start.
+    pub master_key: PathBuf,
     /// One reload at a time, with what was compiled last.
     pub turn: Mutex<Seen>,
 }
@@ -36,8 +38,8 @@ pub struct Reloader {
 impl Reloader {
     /// Reads configuration, certificates, mappings and policies again and swaps them in.
     ///
-    /// Of the configuration only senders, upstream systems, subscriptions and folders take
-    /// effect; ports, keys and the store need a restart. What serves goes on serving if
+    /// Of the configuration only senders, upstream systems, subscriptions, witnesses and folders
+    /// take effect; ports, keys and the store need a restart. What serves goes on serving if
     /// anything is wrong.
     ///
     /// # Errors
@@ -71,7 +73,7 @@ impl Reloader {
         adoption: &Adoption,
     ) -> Result<String, Failure> {
         // All that can fail comes first: either everything is swapped in or nothing is.
-        let neighbours = (upstreams(&config)?, subscribers(&config)?);
+        let neighbours = neighbours(&config)?;
         let during = |error| Failure::caused("certificates", &error);
         let machines = self.tls.read().map_err(during)?;
         let console = self.console_tls.as_ref().map(|tls| tls.read().map(|fresh| (tls, fresh)));

@@ -13,29 +13,32 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::doors;
+use super::keys::master;
+use super::neighbours::neighbours;
 use super::policies::{self, keep};
 use super::reload::Reloader;
-use crate::audit::{Kind, Sealer, SigningKey};
+use crate::audit::{self, Edge, Kind, Sealer, SigningKey, Signs};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::compile;
-use crate::command::ledger::Reading;
-use crate::config::{Config, keys};
+use crate::config::Config;
 use crate::flow::batches::Batches;
-use crate::flow::{Enforce, Gateway, Sights, Watch};
+use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Notices, Order, Policies};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
-use crate::outbound::{Subscriber, SubscriptionSettings, Upstream};
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
-use crate::store::{Guard, LedgerFile, Store};
+use crate::store::{Guard, LedgerFile, Sealed, Store, StoreError, Tile};
 use crate::telemetry;
 use crate::translate::form::Limits;
+
+/// Tiles of a ledger of before they were kept are written so many at a time: 8 MiB.
+const TILES_AT_ONCE: usize = 1024;
 
 /// A gateway that serves.
 pub struct Running {
@@ -56,7 +59,12 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     tls::install_provider();
     let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
-    let gateway = Arc::new(gateway(config, &mutual)?);
+    let (gateway, missing) = gateway(config, &mutual)?;
+    let gateway = Arc::new(gateway);
+    for tiles in missing.chunks(TILES_AT_ONCE) {
+        let kept = gateway.store.keep_tiles(tiles.to_vec()).await;
+        kept.map_err(|error| Failure::during("ledger", error))?;
+    }
     let began = policies::begin(config, &gateway).await?;
     keep(&Packs::policies(&config.store.folder), &[&gateway.rules.load().policy_files])?;
     gateway
@@ -77,6 +85,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         tls: mutual,
         console_tls: console_tls.transpose()?,
         widening: config.policy_widening,
+        master_key: config.master_key.clone(),
         turn: Mutex::default(),
     };
     let mut running = Running {
@@ -95,6 +104,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.open_exchanges(config);
     let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
     running.listeners.push(tokio::spawn(verifying));
+    let witnessing = Arc::clone(&running.gateway).keep_witnessed(running.stopping.clone());
+    running.listeners.push(tokio::spawn(witnessing));
     let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
     running.listeners.push(tokio::spawn(counting));
     let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
@@ -103,37 +114,49 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(checking));
     let rotating = Arc::clone(&running.gateway).keep_rotating(running.stopping.clone());
     running.listeners.push(tokio::spawn(rotating));
+    let rekeying = Arc::clone(&running.gateway).keep_rekeying(running.stopping.clone());
+    running.listeners.push(tokio::spawn(rekeying));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }
 
-/// The flows and what they stand on; no door is open yet.
-fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Failure> {
-    let master = keys::master(&config.master_key).map_err(|e| Failure::during("master key", e))?;
+/// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
+fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
+    let master = master(config)?;
     let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
-    let signing = SigningKey::load_or_create(&config.ledger.key, &config.ledger.name);
+    let signing =
+        SigningKey::load_or_create(&config.ledger.key, &config.ledger.name, Signs::Checkpoints);
     let signing = signing.map_err(|error| ledger(&error))?;
     let verifying = signing.public().clone();
-    let mut sealer = sealer(config, signing)?;
+    let (mut sealer, missing) = sealer(config, signing)?;
     let seal = move |first, entries: &[&[u8]]| match sealer.seal(first, entries) {
-        Ok(checkpoint) => Some(checkpoint),
+        Ok(audit::Sealed { checkpoint, tiles }) => {
+            Some(Sealed { checkpoint, tiles: tiles.into_iter().map(proof::kept_as).collect() })
+        }
         Err(error) => {
             tracing::error!(error = %error, "the ledger cannot be sealed");
             None
         }
     };
     let store = Store::open(config.store.clone(), &master, Box::new(seal));
-    let store = store.map_err(|error| Failure::during("store", error))?;
+    let store = store.map_err(|error| match error {
+        StoreError::MasterKey | StoreError::MasterReplaced => {
+            Failure::during(&config.master_key.display().to_string(), error)
+        }
+        error => Failure::during("store", error),
+    })?;
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
-    Ok(Gateway {
+    let Neighbours { upstreams, subscribers, witnesses } = neighbours(config)?;
+    let gateway = Gateway {
         rules: ArcSwap::from_pointee(rules),
-        upstreams: ArcSwap::from_pointee(upstreams(config)?),
-        subscribers: ArcSwap::from_pointee(subscribers(config)?),
+        upstreams: ArcSwap::from_pointee(upstreams),
+        subscribers: ArcSwap::from_pointee(subscribers),
+        witnesses: ArcSwap::from_pointee(witnesses),
+        keys: Keys::derive(store.root()),
         store,
         cache: Cache::new(config.cache.clone()),
-        keys: Keys::derive(&master),
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
         empty_answer: Duration::from_millis(config.empty_answer_ms.into()),
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
@@ -141,56 +164,20 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<Gateway, Fail
         background: tokio::runtime::Handle::current(),
         making: Default::default(),
         clock: now_ms,
-    })
-}
-
-/// The clients of all upstream systems.
-///
-/// # Errors
-/// [`Failure`] naming the one that cannot be used.
-pub fn upstreams(config: &Config) -> Result<Vec<Arc<Upstream>>, Failure> {
-    let client = |settings: &crate::outbound::Settings| {
-        let during = |error: &dyn std::error::Error| {
-            Failure::caused(&format!("upstream {}", settings.name), error)
-        };
-        let tls = settings.tls.load().map_err(|error| during(&error))?;
-        Upstream::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
     };
-    config.upstream.iter().map(client).collect()
+    Ok((gateway, missing))
 }
 
-/// The clients of all subscriptions.
-///
-/// # Errors
-/// [`Failure`] naming the one that cannot be used.
-pub fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
-    let client = |settings: &SubscriptionSettings| {
-        let during = |error: &dyn std::error::Error| {
-            Failure::caused(&format!("subscription {}", settings.name), error)
-        };
-        // One has both or neither: `Config::load` saw to it.
-        let Some((url, files)) = settings.url.as_ref().zip(settings.tls.as_ref()) else {
-            return Ok(Arc::new(Subscriber::list(settings.clone())));
-        };
-        let tls = files.load().map_err(|error| during(&error))?;
-        let made = Subscriber::new(settings.clone(), (url, tls));
-        made.map(Arc::new).map_err(|error| during(&error))
-    };
-    config.subscription.iter().map(client).collect()
-}
-
-/// Continues the ledger where its last checkpoint left it.
-fn sealer(config: &Config, key: SigningKey) -> Result<Sealer, Failure> {
-    let refuse = |error| Failure::during("ledger", error);
+/// Continues the ledger where its last checkpoint left it; tiles that are to be kept besides.
+fn sealer(config: &Config, key: SigningKey) -> Result<(Sealer, Vec<Tile>), Failure> {
+    let refuse = |error: &dyn std::error::Error| Failure::caused("ledger", error);
     if !LedgerFile::exists(&config.store.folder) {
-        return Sealer::restore(key, std::iter::empty::<Vec<u8>>(), None).map_err(refuse);
+        let sealer = Sealer::restore(key, Edge::default(), None);
+        return sealer.map(|sealer| (sealer, Vec::new())).map_err(|error| refuse(&error));
     }
-    let reading = Reading::open(&config.store.folder)?;
-    let last = reading.checkpoint()?;
-    let entries = reading.entries().map(|(_, bytes)| bytes);
-    let sealer = Sealer::restore(key, entries, last.as_deref()).map_err(refuse)?;
-    reading.finish()?;
-    Ok(sealer)
+    let file = LedgerFile::open(&config.store.folder).map_err(|error| refuse(&error))?;
+    let sealer = file.look(|view| proof::sealer(view, key)).map_err(|error| refuse(&error))?;
+    sealer.map_err(|error| refuse(&error))
 }
 
 impl Running {
@@ -337,6 +324,14 @@ async fn carry(
         Order::Preview { number, mappings } => {
             let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
             gateway.preview(number, past, user).await
+        }
+        Order::Keys { about } => {
+            let told = match about {
+                operator::Keys::RotateMaster => reloader.rotate_master(user).await,
+                operator::Keys::RotatePersons => reloader.rotate_persons(user).await,
+                operator::Keys::Status => reloader.rekeying().await,
+            };
+            return told.map_err(|failure| failure.0);
         }
         Order::Identity { about } => match serde_json::from_value(about) {
             Ok(order) => gateway.identity(order, user).await,

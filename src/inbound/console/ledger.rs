@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType};
 use actix_web::web::{Form, Path, Query as Asked};
 use serde::Deserialize;
 
@@ -82,6 +83,22 @@ pub(super) async fn find(visit: Visit, form: Form<ReceiptForm>) -> HttpResponse 
 pub(super) async fn entry(visit: Visit, number: Path<u64>) -> HttpResponse {
     let page = entry_page(&visit, Some(EntryKey::Number(*number))).await;
     visit.answer(page)
+}
+
+/// The proof of an entry, as a file.
+pub(super) async fn proof(visit: Visit, number: Path<u64>) -> HttpResponse {
+    let page = proof_file(&visit, *number).await;
+    visit.answer(page)
+}
+
+async fn proof_file(visit: &Visit, number: u64) -> Result<HttpResponse, Problem> {
+    let asker = visit.asker(Area::Ledger)?;
+    let proof = visit.console.sight().proof(&asker, number).await?.ok_or(Problem::NotFound)?;
+    let name = format!("attachment; filename=\"entry-{number}.tlog-proof\"");
+    Ok(HttpResponse::Ok()
+        .content_type(ContentType::plaintext())
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .body(proof))
 }
 
 async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpResponse, Problem> {

@@ -11,7 +11,9 @@ use super::text::Text;
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
-use super::view::{EntryView, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified};
+use super::view::{
+    EntryView, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified, WitnessState,
+};
 use crate::vocabulary::{IdentifierKind, Position};
 
 /// What every page shows around its content.
@@ -230,6 +232,16 @@ impl OverviewPage {
             ..0 => ("bad", self.f.t.expired.to_owned()),
             0..30 => ("warn", text),
             _ => ("good", text),
+        }
+    }
+
+    fn witness(&self, state: &WitnessState) -> (&'static str, String) {
+        let t = self.f.t;
+        match state {
+            WitnessState::Contradicts => ("bad", t.witness_contradicts.to_owned()),
+            WitnessState::NotYet => ("quiet", t.witness_not_yet.to_owned()),
+            WitnessState::Signed { size, .. } => ("good", t.fill(t.witness_signed, grouped(*size))),
+            WitnessState::Silent => ("warn", t.witness_silent.to_owned()),
         }
     }
 

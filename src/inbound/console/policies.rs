@@ -25,6 +25,7 @@ pub(super) struct AskingQuery {
     role: String,
     purpose: String,
     element: String,
+    asked_by: Option<String>,
     call: Option<String>,
     case: Option<String>,
     reason: Option<String>,
@@ -58,12 +59,10 @@ impl AskingQuery {
 
     /// The asker; `None` if a name is none.
     fn asking(&self) -> Option<Asking> {
-        let given = [("call", &self.call), ("case", &self.case), ("reason", &self.reason)];
-        let brings: BTreeSet<String> = given
-            .into_iter()
-            .filter(|(_, said)| said.is_some())
-            .map(|(key, _)| key.to_owned())
-            .collect();
+        let own = [("asked_by", &self.asked_by), ("call", &self.call)];
+        let given = own.into_iter().chain([("case", &self.case), ("reason", &self.reason)]);
+        let brings: BTreeSet<String> =
+            given.filter(|(_, said)| said.is_some()).map(|(key, _)| key.to_owned()).collect();
         Some(Asking {
             department: Department::parse(&self.department).ok()?,
             role: Role::parse(&self.role).ok()?,

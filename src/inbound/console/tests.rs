@@ -211,6 +211,11 @@ async fn every_sum_and_every_fact_of_the_overview_is_shown() {
         "还有 12 天",
         "完好",
         "2026-11-21 16:00:00",
+        "audit.example/witness",
+        "已见证 128,001 条",
+        "见证方签署过另一份台账",
+        "无应答",
+        "启动后尚未联系",
     ] {
         assert!(page.body.contains(text), "{text}");
     }
@@ -302,6 +307,12 @@ async fn an_entry_shows_what_left_by_tier_and_whether_its_proof_holds() {
     }
     assert!(auditor.visit("/ledger/entry/6").await.body.contains("核对不符"));
     assert!(auditor.visit("/ledger/entry/2").await.body.contains("尚无检查点覆盖"));
+    assert!(page.links().contains(&"/ledger/entry/1/proof".to_owned()));
+    let file = auditor.visit("/ledger/entry/1/proof").await;
+    assert!(file.status == 200 && file.body.starts_with("c2sp.org/tlog-proof@v1"));
+    assert_eq!(auditor.visit("/ledger/entry/90/proof").await.status, 404);
+    let operator = house.signed_in("wen").await.visit("/ledger/entry/1/proof").await;
+    assert_eq!(operator.status, 403);
 }
 
 #[actix_web::test]

@@ -209,6 +209,13 @@ texts! { Text with lang:
     sound_detail "校验时 {} 条全部相符" "all {} entries fitted at the last check";
     broken "自第 {} 条起不相符" "does not fit from entry {} on";
     not_verified "启动后尚未校验" "not checked since start";
+    witness "见证方" "Witness";
+    witness_signed "已见证 {} 条" "has signed {} entries";
+    witness_silent "无应答" "does not answer";
+    witness_not_yet "启动后尚未联系" "not asked since start";
+    witness_contradicts
+        "见证方签署过另一份台账：本台账曾被回退或改动，请立即上报"
+        "has signed another ledger: this one was put back or changed; report this now";
 
     ledger_lead "谁、为何、查看了谁的哪些数据元。" "Who saw which elements of whom, and for what.";
     recorded "您的每次查询都会以您的用户名记入台账。" "Each of your queries is written to the ledger under your name.";
@@ -257,6 +264,7 @@ texts! { Text with lang:
     entry_title "台账条目 {}" "Ledger entry {}";
     receipt "回执号" "Receipt";
     asker "经办人" "Person who asked";
+    asked_by "查询人" "On whose behalf";
     legal_basis "法律依据" "Legal basis";
     released_title "披露了什么，以何种形式" "What was released, in which form";
     withheld_title "未披露" "Withheld";
@@ -272,6 +280,10 @@ texts! { Text with lang:
     proof_fails
         "核对不符：台账可能被改动，请立即上报。"
         "The check fails: the ledger may have been changed. Report this now.";
+    proof_file "下载证明文件" "Download the proof";
+    proof_file_hint
+        "无需本系统即可核对：kangqiao ledger check-proof 或 scripts/check-proof。"
+        "It is checked without this system: kangqiao ledger check-proof, or scripts/check-proof.";
     proof_none "尚无检查点覆盖此条目。" "No checkpoint covers this entry yet.";
     leaf "条目哈希" "Hash of the entry";
     path "到树根的路径" "Path to the root";
@@ -289,6 +301,7 @@ texts! { Text with lang:
     kind_erase "抹除" "erasure";
     kind_export "导出" "export";
     kind_identity "认定" "said of identities";
+    kind_keys "密钥" "keys";
     kind_link "归并" "link";
     kind_location "定位" "location";
     kind_merge "合并" "merge";
@@ -386,6 +399,7 @@ impl Text {
             "erase" => self.kind_erase,
             "export" => self.kind_export,
             "identity" => self.kind_identity,
+            "keys" => self.kind_keys,
             "link" => self.kind_link,
             "location" => self.kind_location,
             "merge" => self.kind_merge,

@@ -34,6 +34,10 @@ pub trait Sight: review::Reviewing + policies::Policing + ticket::Inspecting {
     /// One entry with its proof; `None` if there is no such number or receipt.
     fn entry<'a>(&'a self, asker: &'a Asker, key: &'a EntryKey) -> Seen<'a, Option<EntryView>>;
 
+    /// The proof of one entry as a file; `None` if there is no such number, or no checkpoint covers
+    /// it yet.
+    fn proof<'a>(&'a self, asker: &'a Asker, number: u64) -> Seen<'a, Option<Vec<u8>>>;
+
     /// Appends a sign-in, a refused one, a lock or a sign-out to the ledger.
     fn record<'a>(&'a self, occasion: &'a Occasion) -> Seen<'a, ()>;
 }
@@ -171,6 +175,8 @@ pub struct LedgerRow {
 pub struct EntryView {
     /// What its line shows.
     pub row: LedgerRow,
+    /// The human for whom it was asked, a pseudonym.
+    pub asked_by: Option<String>,
     /// The clause that allows the purpose.
     pub legal_basis: Option<String>,
     /// Elements that left, by tier, least protective first.
@@ -362,6 +368,35 @@ pub struct Ledger {
     pub checkpoint: Option<Checkpoint>,
     /// What the last check found.
     pub verified: Verified,
+    /// Who signs what it shows.
+    pub witnesses: Vec<WitnessRow>,
+}
+
+/// A witness of the ledger.
+#[derive(Debug, Clone)]
+pub struct WitnessRow {
+    /// Its name, as its signatures have it.
+    pub name: String,
+    /// How things stand with it.
+    pub state: WitnessState,
+}
+
+/// How things stand with a witness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WitnessState {
+    /// It has signed another ledger than this one.
+    Contradicts,
+    /// It was not asked yet.
+    NotYet,
+    /// It signed.
+    Signed {
+        /// How many entries.
+        size: u64,
+        /// When, by its clock, unix milliseconds.
+        at_ms: i64,
+    },
+    /// It does not answer.
+    Silent,
 }
 
 /// A signed head of the ledger.

@@ -40,8 +40,8 @@ pub fn statement(types: &[&str], purposes: &[(&str, &str)], now: i64) -> Written
                 "security": { "description": format!(
                     "Mutual TLS: the certificate says which department asks. Header \
                      Kangqiao-Purpose says what for; Kangqiao-Call, Kangqiao-Case, \
-                     Kangqiao-Reason and Kangqiao-Asker bring evidence. A Bundle about one \
-                     patient is brought by POST to the base. Purposes:\n{}",
+                     Kangqiao-Reason, Kangqiao-Asker and Kangqiao-Asked-By bring evidence. A \
+                     Bundle about one patient is brought by POST to the base. Purposes:\n{}",
                     purposes.join("\n"),
                 )},
                 "resource": resources,

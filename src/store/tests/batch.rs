@@ -4,7 +4,7 @@ use super::*;
 use crate::store::batch::{Begun, Part, Row, Stage};
 use crate::vocabulary::{Department, Fault, Position, Role};
 
-fn begun(id: &str, at_ms: i64) -> Begun {
+pub fn begun(id: &str, at_ms: i64) -> Begun {
     Begun {
         id: id.to_owned(),
         department: Department::parse("civil-affairs").unwrap(),
@@ -16,7 +16,7 @@ fn begun(id: &str, at_ms: i64) -> Begun {
     }
 }
 
-fn rows(count: usize, wrong: usize) -> Vec<Row> {
+pub fn rows(count: usize, wrong: usize) -> Vec<Row> {
     let fault = || Some((Fault::NotOnList, Position::Pointer("/identifier".to_owned())));
     let row = |index| Row {
         reference: format!("R-{index}"),

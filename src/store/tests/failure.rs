@@ -36,7 +36,7 @@ async fn a_full_disk_refuses_and_recovers_when_there_is_space() {
 #[tokio::test]
 async fn a_file_at_its_configured_size_is_full() {
     let folder = tempfile::tempdir().unwrap();
-    let small = Settings { file_bytes_max: 500_000, ..settings(folder.path()) };
+    let small = Settings { file_bytes_max: 600_000, ..settings(folder.path()) };
     let store = Store::open(small, &MASTER, chain()).unwrap();
     let mut kept = 0;
     let refused = loop {

@@ -360,12 +360,13 @@ proptest! {
 #[tokio::test]
 async fn a_file_of_before_is_compared_when_it_is_opened() {
     let folder = tempfile::tempdir().unwrap();
+    before_rotations(&folder);
     let store = open(&folder);
     tell(&store, "a", LI, None).await;
     tell(&store, "b", TWIN, None).await;
     drop(store);
     let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
-    file.execute_batch(WITHOUT_ENTRIES).unwrap();
+    put_back(&file);
     drop(file);
     let store = open(&folder);
     let joined = tell(&store, "c", LI_B, None).await;

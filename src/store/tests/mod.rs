@@ -11,6 +11,7 @@ mod moved;
 mod outbox;
 mod persons;
 mod policies;
+mod rekey;
 mod rotation;
 
 use std::path::Path;
@@ -39,7 +40,8 @@ fn chain() -> Seal {
             let before = heads.last().copied().unwrap_or_default();
             heads.push(Sha256::new().chain_update(before).chain_update(entry).finalize().into());
         }
-        heads.last().map(|head| head.to_vec())
+        let checkpoint = heads.last()?.to_vec();
+        Some(Sealed { checkpoint, tiles: Vec::new() })
     })
 }
 
@@ -194,6 +196,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP TABLE ticket;
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
+    DROP TABLE tile; DROP TABLE cosignature;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;
@@ -204,7 +207,31 @@ const WITHOUT_ENTRIES: &str = "
     ALTER TABLE person DROP COLUMN source; ALTER TABLE person DROP COLUMN mark;
     ALTER TABLE person DROP COLUMN seen; ALTER TABLE person DROP COLUMN traits;
     DROP TABLE policy; DROP TABLE policy_proposal; DROP TABLE policy_acceptance;
+    DROP TABLE master; DROP TABLE rekeying;
     PRAGMA user_version = 3;";
+
+/// Makes the file of a folder as the build before keys rotated left it: empty, and under the
+/// first master key alone.
+fn before_rotations(folder: &TempDir) {
+    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    file.pragma_update(None, "page_size", file::PAGE_BYTES.cast_signed()).unwrap();
+    file.pragma_update(None, "journal_mode", "wal").unwrap();
+    file::STEPS[..10].iter().for_each(|step| file.execute_batch(step).unwrap());
+    file.pragma_update(None, "user_version", 10).unwrap();
+    prove(&file);
+}
+
+/// Puts a file back into the schema that [`WITHOUT_ENTRIES`] says.
+fn put_back(file: &rusqlite::Connection) {
+    file.execute_batch(WITHOUT_ENTRIES).unwrap();
+    prove(file);
+}
+
+fn prove(file: &rusqlite::Connection) {
+    let (keys, mut sealed) = (StoreKeys::of_master(&MASTER).unwrap(), Vec::new());
+    keys.seal(seal::Place::proof(), b"kangqiao", &mut sealed).unwrap();
+    file.execute("INSERT INTO proof VALUES (?1)", [sealed]).unwrap();
+}
 
 /// Every byte of every file of the folder. Read by another process: closing a
 /// database file here would drop SQLite's locks on it.

@@ -1,8 +1,9 @@
-//! The key of the tokens rotates: nothing that is served, said or found changes by it.
+//! The key of the tokens and keys at rest rotate: nothing that is served, said or found changes.
 
 use proptest::prelude::*;
 
 use super::identity::{LI, LI_B, crowd, persons, tell, words};
+use super::rekey::{self, try_open};
 use super::*;
 use crate::store::generation::Generations;
 use crate::store::rotation::in_force;
@@ -24,7 +25,16 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug {
     for entry in crowd() {
         let (mut found, tokens) = store.known_as(local(entry.number).token).await.unwrap();
         found.sort_unstable();
-        known.push((found, tokens.into_iter().map(|token| *token.as_bytes()).collect::<Vec<_>>()));
+        let mut records = Vec::new();
+        for person in &found {
+            records.push(store.records(*person, 9).await.unwrap());
+        }
+        let records = format!("{records:?}");
+        known.push((
+            found,
+            records,
+            tokens.into_iter().map(|token| *token.as_bytes()).collect::<Vec<_>>(),
+        ));
     }
     let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
     let rows = |sql: &str| -> Vec<(i64, i64, i64, f64)> {
@@ -41,9 +51,18 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug {
     (persons(store, numbers).await, queue, known, (pairs, said, traits))
 }
 
+/// A token as it stands under the generation in force.
+fn cover(store: &Store, token: Token) -> [u8; 32] {
+    let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
+    Generations::read(&reader, &store.keys).unwrap().current.cover(&token)
+}
+
 async fn finish(store: &Store) {
     while store.rotation().await.unwrap().ending.is_some() {
         store.move_on(3, ended()).await.unwrap();
+    }
+    while store.rekeying().await.unwrap().under_way() {
+        store.rekey(3, rekey::ended()).await.unwrap();
     }
 }
 
@@ -56,7 +75,7 @@ proptest! {
     /// the process is killed; or none of that. It is the same to everybody.
     #[test]
     fn a_rotation_changes_nothing_that_can_be_seen(
-        acts in proptest::collection::vec((0..8_u8, 1..6_usize), 20),
+        acts in proptest::collection::vec((0..10_u8, 1..6_usize), 20),
         order in Just(crowd()).prop_shuffle(),
         said in proptest::collection::vec((1..13_i64, 1..13_i64, any::<bool>()), 3),
     ) {
@@ -64,7 +83,9 @@ proptest! {
         runtime.block_on(async {
             let plain = tempfile::tempdir().unwrap();
             let mut folder = tempfile::tempdir().unwrap();
-            let (plain, mut store) = (open(&plain), open(&folder));
+            // Two with one root secret, so that they can be compared.
+            [&plain, &folder].into_iter().for_each(before_rotations);
+            let (plain, mut store, mut master) = (open(&plain), open(&folder), MASTER);
             for (at, (entry, (act, moved))) in order.iter().zip(&acts).enumerate() {
                 for store in [&plain, &store] {
                     tell(store, &entry.number.to_string(), *entry, None).await;
@@ -78,12 +99,25 @@ proptest! {
                         let under_way = store.rotation().await.unwrap().ending.is_some();
                         assert_eq!(store.rotate(5).await.is_err(), under_way);
                     }
-                    2..=5 => store.move_on(*moved, ended()).await.unwrap(),
+                    2..=5 => {
+                        store.move_on(*moved, ended()).await.unwrap();
+                        store.rekey(*moved, rekey::ended()).await.unwrap();
+                    }
                     6 => {
                         let after = wreck(&folder);
                         drop(store);
                         folder = after;
-                        store = open(&folder);
+                        store = try_open(&folder, &master).unwrap();
+                    }
+                    8 => {
+                        let under_way = store.rekeying().await.unwrap().persons_ending;
+                        assert_eq!(store.rotate_persons().await.is_err(), under_way);
+                    }
+                    9 => {
+                        let under_way = store.rekeying().await.unwrap().ending.is_some();
+                        let next = master.map(|byte| byte + 1);
+                        assert_eq!(store.rotate_master(&next, 5).await.is_err(), under_way);
+                        master = if under_way { master } else { next };
                     }
                     _ => (),
                 }
@@ -113,12 +147,14 @@ async fn an_ended_generation_leaves_nothing_in_the_file() {
         holds(&bytes_on_disk(folder.path()), token.as_bytes()),
         "the first has no key of its own"
     );
+    let mut covered = Vec::new();
     for generation in [2, 3] {
         assert_eq!(store.rotate(5).await.unwrap().generation, generation);
         assert!(matches!(store.rotate(5).await, Err(StoreError::Conflict)), "one after the other");
         let before = store.rotation().await.unwrap();
         assert_eq!((before.ending, before.entries_left), (Some(generation - 1), 1));
         finish(&store).await;
+        covered.push(cover(&store, token));
         let after = store.rotation().await.unwrap();
         assert_eq!((after.generation, after.ending, after.entries_left), (generation, None, 0));
         assert_eq!(store.person(&[token]).await.unwrap(), Some(PersonId(1)));
@@ -127,11 +163,7 @@ async fn an_ended_generation_leaves_nothing_in_the_file() {
     assert!(store.empty_log().await);
     let bytes = bytes_on_disk(folder.path());
     assert!(!holds(&bytes, token.as_bytes()));
-    let second = rusqlite::Connection::open_in_memory().unwrap();
-    let made = "CREATE TABLE generation (number INTEGER); INSERT INTO generation VALUES (2)";
-    second.execute_batch(made).unwrap();
-    let second = Generations::read(&second, &store.keys).unwrap();
-    assert!(!holds(&bytes, &second.current.cover(&token)));
+    assert_eq!(covered.iter().map(|token| holds(&bytes, token)).collect::<Vec<_>>(), [false, true]);
     let words: Vec<_> = store.ledger(0, 9).await.unwrap().into_iter().map(|e| e.bytes).collect();
     assert_eq!(words, [b"ended", b"ended"]);
     let joined = tell(&store, "b", LI_B, None).await;

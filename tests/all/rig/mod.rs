@@ -48,6 +48,8 @@ pub const HOME: &str = "care-home-system";
 pub const CLINIC: &str = "clinic-doctor";
 /// 社区卫生服务中心的信息系统, the clinic's own system, which tells of its visits.
 const CLINIC_SYSTEM: &str = "clinic-system";
+/// 市民服务平台自助查询, which says which human asks.
+pub const PORTAL: &str = "citizen-portal-self-service";
 /// 审计员, an auditor of the audit office.
 pub const AUDITOR: &str = "audit-office-auditor";
 

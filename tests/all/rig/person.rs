@@ -52,6 +52,7 @@ pub fn word(citizen: &str, more: Value) -> Value {
         "dataset": "privacy-consent", "person": { "citizenId": citizen },
         "consent": "TY-1", "state": "active", "decision": "permit",
         "purposes": ["institution-admission"], "notice": "2026-1", "grantor": "person",
+        "decidedAt": "2026-10-01",
     });
     for (key, value) in more.as_object().unwrap() {
         match value.is_null() {

@@ -89,6 +89,13 @@ impl Sight for Fake {
         })
     }
 
+    fn proof<'a>(&'a self, asker: &'a Asker, number: u64) -> Seen<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            self.ask(asker, number)?;
+            Ok((number < 90).then(|| b"c2sp.org/tlog-proof@v1\n".to_vec()))
+        })
+    }
+
     fn entry<'a>(&'a self, asker: &'a Asker, key: &'a EntryKey) -> Seen<'a, Option<EntryView>> {
         Box::pin(async move {
             self.ask(asker, key)?;
@@ -115,6 +122,7 @@ fn entry(number: u64) -> EntryView {
     let hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae".to_owned();
     EntryView {
         row: row(number),
+        asked_by: None,
         legal_basis: Some("民发〔2022〕58号 第三条".to_owned()),
         released: vec![
             (
@@ -247,6 +255,17 @@ fn overview() -> Overview {
                 at_ms: AT - 800,
             }),
             verified: Verified::Sound { at_ms: AT - 3_600_000, entries: 128_001 },
+            witnesses: [
+                (
+                    "audit.example/witness",
+                    WitnessState::Signed { size: 128_001, at_ms: AT - 60_000 },
+                ),
+                ("other.example/witness", WitnessState::Contradicts),
+                ("third.example/witness", WitnessState::Silent),
+                ("last.example/witness", WitnessState::NotYet),
+            ]
+            .map(|(name, state)| WitnessRow { name: name.to_owned(), state })
+            .to_vec(),
         },
     }
 }

@@ -34,6 +34,7 @@ texts! { PolicyText:
     purpose "用途" "Purpose";
     evidence "所附依据" "Evidence";
     relation "与本人的关系" "Relation to the person";
+    asked_by "查询人" "who asks";
     call "通话编号" "call id";
     case "案件编号" "case number";
     reason "理由" "stated reason";
@@ -138,6 +139,7 @@ impl PolicyText {
     #[must_use]
     pub fn brings_of<'a>(&self, key: &'a str) -> &'a str {
         match key {
+            "asked_by" => self.asked_by,
             "call" => self.call,
             "case" => self.case,
             "reason" => self.reason,

@@ -1,0 +1,72 @@
+//! The clients of everybody the gateway speaks to by itself.
+
+use std::fs;
+use std::sync::Arc;
+
+use crate::audit::{Signs, VerifyingKey};
+use crate::command::Failure;
+use crate::config::Config;
+use crate::flow::Neighbours;
+use crate::outbound::{Subscriber, SubscriptionSettings, Upstream, Witness, WitnessSettings};
+
+/// All of them.
+///
+/// # Errors
+/// [`Failure`] naming the one that cannot be used.
+pub fn neighbours(config: &Config) -> Result<Neighbours, Failure> {
+    Ok(Neighbours {
+        upstreams: upstreams(config)?,
+        subscribers: subscribers(config)?,
+        witnesses: witnesses(config)?,
+    })
+}
+
+/// The clients of all upstream systems.
+///
+/// # Errors
+/// [`Failure`] naming the one that cannot be used.
+pub fn upstreams(config: &Config) -> Result<Vec<Arc<Upstream>>, Failure> {
+    let client = |settings: &crate::outbound::Settings| {
+        let during = |error: &dyn std::error::Error| {
+            Failure::caused(&format!("upstream {}", settings.name), error)
+        };
+        let tls = settings.tls.load().map_err(|error| during(&error))?;
+        Upstream::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
+    };
+    config.upstream.iter().map(client).collect()
+}
+
+/// The clients of all subscriptions.
+///
+/// # Errors
+/// [`Failure`] naming the one that cannot be used.
+fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
+    let client = |settings: &SubscriptionSettings| {
+        let during = |error: &dyn std::error::Error| {
+            Failure::caused(&format!("subscription {}", settings.name), error)
+        };
+        // One has both or neither: `Config::load` saw to it.
+        let Some((url, files)) = settings.url.as_ref().zip(settings.tls.as_ref()) else {
+            return Ok(Arc::new(Subscriber::list(settings.clone())));
+        };
+        let tls = files.load().map_err(|error| during(&error))?;
+        let made = Subscriber::new(settings.clone(), (url, tls));
+        made.map(Arc::new).map_err(|error| during(&error))
+    };
+    config.subscription.iter().map(client).collect()
+}
+
+/// The clients of all witnesses.
+fn witnesses(config: &Config) -> Result<Vec<Arc<Witness>>, Failure> {
+    let client = |settings: &WitnessSettings| {
+        let during = |error: &dyn std::error::Error| {
+            Failure::caused(&format!("witness {}", settings.url), error)
+        };
+        let key = fs::read_to_string(&settings.public_key).map_err(|error| during(&error))?;
+        let key = VerifyingKey::parse_for(&key, Signs::Cosignatures);
+        let key = key.map_err(|error| during(&error))?;
+        let tls = settings.tls.load().map_err(|error| during(&error))?;
+        Witness::new(settings.clone(), key, tls).map(Arc::new).map_err(|error| during(&error))
+    };
+    config.witness.iter().map(client).collect()
+}

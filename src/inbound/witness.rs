@@ -1,0 +1,64 @@
+//! The port of a witness: checkpoints in, signatures out, over mutual TLS.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+use bytes::Bytes;
+
+use super::http::{Answered, respond};
+
+/// Largest submission, bytes: 63 hashes and a note.
+const BODY_BYTES_MAX: usize = 128 * 1024;
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 256;
+
+/// What happens behind a route.
+pub type Door = Arc<dyn Fn(Bytes) -> Answered + Send + Sync>;
+
+/// The closures behind the routes.
+#[derive(Clone)]
+pub struct Doors {
+    /// `POST /add-checkpoint`
+    pub add: Door,
+    /// `GET /held`
+    pub show: Door,
+}
+
+/// Serves until the returned server is stopped.
+///
+/// # Errors
+/// If the listener cannot be used.
+pub fn serve(listener: TcpListener, tls: rustls::ServerConfig, doors: Doors) -> io::Result<Server> {
+    let app = move || {
+        let (add, show) = (Arc::clone(&doors.add), Arc::clone(&doors.show));
+        let add = web::post().to(move |body: Bytes| work(Arc::clone(&add), body));
+        let show = web::get().to(move || work(Arc::clone(&show), Bytes::new()));
+        App::new()
+            .app_data(web::PayloadConfig::new(BODY_BYTES_MAX))
+            .service(web::resource("/add-checkpoint").route(add))
+            .service(web::resource("/held").route(show))
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .max_connections(CONNECTIONS_MAX)
+        .client_request_timeout(Duration::from_secs(10))
+        .keep_alive(Duration::from_secs(75))
+        .disable_signals()
+        .listen_rustls_0_23(listener, tls)?;
+    Ok(server.run())
+}
+
+/// What writes to a disk does not do so on a thread that serves sockets.
+async fn work(door: Door, body: Bytes) -> actix_web::HttpResponse {
+    let done = web::block(move || door(body)).await;
+    respond(done.unwrap_or_else(|_| Answered {
+        status: 503,
+        media: "text/plain; charset=utf-8",
+        body: Vec::new(),
+        entry: None,
+    }))
+}

@@ -1,0 +1,176 @@
+//! 瓦片与见证, rows of the hashes over the ledger, and what its witnesses signed.
+//!
+//! What is hashed, and what a signature says, is the business of `audit`.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Store;
+use super::arrival::{Checkpoint, LedgerEntry};
+use super::error::StoreError;
+use super::ledger::{self, bound};
+use super::writer::{Request, Stop, Writer};
+
+/// A row of hashes, by where it stands in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tile {
+    /// How high.
+    pub level: u8,
+    /// Which of its level, from 0.
+    pub number: u64,
+    /// The hashes, one after another.
+    pub hashes: Vec<u8>,
+}
+
+/// What a witness signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Which witness.
+    pub witness: String,
+    /// How many entries the checkpoint is about.
+    pub size: u64,
+    /// When, in milliseconds since 1970, by our clock.
+    pub at_ms: i64,
+    /// The signature lines, as they stand below the checkpoint.
+    pub lines: String,
+}
+
+/// What is kept of the tree besides its entries and checkpoints.
+pub enum OfTree {
+    /// What a witness signed.
+    Cosigned(Cosigned),
+    /// Rows of hashes that were missing.
+    Tiles(Vec<Tile>),
+}
+
+/// The ledger as it stands while somebody looks at it, on one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct LedgerView<'a>(&'a Connection);
+
+impl LedgerView<'_> {
+    /// One snapshot: a checkpoint and the entries below it are of one moment.
+    pub(super) fn of<T>(
+        connection: &Connection,
+        what: impl FnOnce(LedgerView<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        let snapshot = connection.unchecked_transaction()?;
+        Ok(what(LedgerView(&snapshot)))
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn size(&self) -> Result<u64, StoreError> {
+        Ok(ledger::size(self.0)?)
+    }
+
+    /// Entries from a number on, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn entries(&self, from: u64, limit: usize) -> Result<Vec<LedgerEntry>, StoreError> {
+        Ok(ledger::entries(self.0, from, limit)?)
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        Ok(ledger::checkpoint(self.0)?)
+    }
+
+    /// The checkpoint over exactly so many entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn checkpoint_of(&self, size: u64) -> Result<Option<Checkpoint>, StoreError> {
+        let next = ledger::checkpoints(self.0, size.saturating_sub(1), 1)?;
+        Ok(next.into_iter().find(|found| found.size == size))
+    }
+
+    /// A row of hashes, if it is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn tile(&self, level: u8, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT hashes FROM tile WHERE level = ?1 AND number = ?2";
+        let place = (level, bound(number));
+        Ok(self.0.prepare_cached(sql)?.query_row(place, |row| row.get(0)).optional()?)
+    }
+
+    /// What each witness signed last.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn cosigned(&self) -> Result<Vec<Cosigned>, StoreError> {
+        let sql = "SELECT witness, size, at_ms, lines FROM cosignature ORDER BY witness";
+        let mut select = self.0.prepare_cached(sql)?;
+        let rows = select.query_map([], |row| {
+            let (size, at_ms) = (row.get::<_, i64>(1)?.cast_unsigned(), row.get(2)?);
+            Ok(Cosigned { witness: row.get(0)?, size, at_ms, lines: row.get(3)? })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+impl Store {
+    /// Looks at the ledger as it stands, on a thread that may block.
+    ///
+    /// # Errors
+    /// Those of what is done.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(LedgerView<'_>) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(move |connection| LedgerView::of(connection, what)).await
+    }
+
+    /// Keeps rows of hashes that were missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_tiles(&self, tiles: Vec<Tile>) -> Result<(), StoreError> {
+        self.write(Request::Tree(Box::new(OfTree::Tiles(tiles)))).await.map(drop)
+    }
+
+    /// Keeps what a witness signed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn cosigned(&self, cosigned: Cosigned) -> Result<(), StoreError> {
+        self.write(Request::Tree(Box::new(OfTree::Cosigned(cosigned)))).await.map(drop)
+    }
+}
+
+impl Writer {
+    pub(super) fn keep_tiles(&self, tiles: &[Tile]) -> rusqlite::Result<()> {
+        for Tile { level, number, hashes } in tiles {
+            self.connection
+                .prepare_cached("INSERT OR REPLACE INTO tile VALUES (?1, ?2, ?3)")?
+                .execute((level, bound(*number), hashes))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn keep_of_tree(&self, kept: &OfTree) -> Result<(), Stop> {
+        match kept {
+            OfTree::Cosigned(cosigned) => self.keep_cosigned(cosigned)?,
+            OfTree::Tiles(tiles) => self.keep_tiles(tiles)?,
+        }
+        Ok(())
+    }
+
+    /// A witness that signed a later state keeps it.
+    fn keep_cosigned(&self, cosigned: &Cosigned) -> rusqlite::Result<()> {
+        let Cosigned { witness, size, at_ms, lines } = cosigned;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO cosignature VALUES (?1, ?2, ?3, ?4) ON CONFLICT (witness) DO UPDATE \
+                 SET size = excluded.size, at_ms = excluded.at_ms, lines = excluded.lines \
+                 WHERE excluded.size >= size",
+            )?
+            .execute((witness, bound(*size), at_ms, lines))
+            .map(drop)
+    }
+}
