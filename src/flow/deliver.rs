@@ -257,6 +257,7 @@ impl Gateway {
         let gathered = self.gather_told(turn, &resident).await.map_err(|refused| refused.fault)?;
         let records = gathered.records();
         let scope = admission.towards(&records, turn.at_ms / 1000);
+        let scope = scope.about(self.pseudonym(&resident));
         let release = policy::decide(&scope, Some(&event.tells), &records, &self.keys);
         if release.released().len() == 0 && event.id != IDENTITY {
             return Ok(Err(why::WITHHELD));

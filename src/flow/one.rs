@@ -33,6 +33,7 @@ impl Gateway {
         let records = gathered.records();
         let asks = asker.asks((Some(&resident.token), resident.person), &records);
         let scope = admission.towards_asker((&records, turn.at_ms / 1000), asks);
+        let scope = scope.about(self.pseudonym(resident));
         // Of whom nothing is told, not even what became of his card.
         if let Some(identifier) = asked_by.filter(|_| !scope.opens_nothing()) {
             card::usable(identifier, &records)?;

@@ -46,6 +46,7 @@ impl Gateway {
             let gathered = self.gather_own(turn, admission, &resident).await?;
             let records = gathered.records();
             let scope = admission.towards(&records, turn.at_ms / 1000);
+            let scope = scope.about(self.pseudonym(&resident));
             let release = policy::decide(&scope, wanted, &records, &self.keys);
             let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
             entries

@@ -118,6 +118,16 @@ impl Keys {
         Pseudonym(short(digest(&self.pseudonym, &["token", &hex(&token.0)])))
     }
 
+    /// By how many days the days of a person are moved for a department: 1 to 365, always the
+    /// same, and for no other department.
+    #[must_use]
+    pub fn days_of(&self, department: &str, person: &Pseudonym) -> u16 {
+        const MOST: u64 = 365;
+        let digest = digest(&self.pseudonym, &["days", department, &person.0]);
+        let number = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        u16::try_from(number % MOST + 1).unwrap_or(1)
+    }
+
     /// A stand-in for a value that only `department` can join with itself.
     #[must_use]
     pub fn pseudonym_of_value(&self, department: &str, value: &str) -> String {

@@ -22,7 +22,7 @@ pub struct Released {
     named: bool,
     origin: Source,
     dataset: Dataset,
-    as_of: i64,
+    as_of: Option<i64>,
     group: Option<u32>,
     within: GroupName,
     rules: Arc<[RuleId]>,
@@ -65,9 +65,10 @@ impl Released {
         self.dataset
     }
 
-    /// Of when it is, seconds since 1970; of anything but the value itself, the day alone.
+    /// Of when it is, seconds since 1970; of anything but the value itself, the day alone. `None`
+    /// where a day beside it is not the true one.
     #[must_use]
-    pub const fn as_of(&self) -> i64 {
+    pub const fn as_of(&self) -> Option<i64> {
         self.as_of
     }
 
@@ -154,10 +155,18 @@ pub fn decide(
     for choice in &choices {
         released.extend(release(scope, choice, keys).map(|one| (choice.group, one)));
     }
+    forget_times(&mut released);
     Release {
         scope: scope.clone(),
         released: number(released),
         withheld: scope.plan.withheld(wanted),
+    }
+}
+
+/// Where one day is not the true one a time beside it could tell how far off that is.
+fn forget_times(released: &mut [(Place, Released)]) {
+    if released.iter().any(|(_, one)| matches!(one.value, Treated::Shifted(_))) {
+        released.iter_mut().for_each(|(_, one)| one.as_of = None);
     }
 }
 
@@ -168,6 +177,7 @@ fn release(scope: &Scope, choice: &Choice<'_>, keys: &Keys) -> Option<Released> 
     let around = Surroundings {
         keys,
         department: department.as_str(),
+        person: scope.person.as_ref(),
         tables: &scope.plan.shared.tables,
         domain: element.domain.as_deref(),
     };
@@ -184,7 +194,7 @@ fn release(scope: &Scope, choice: &Choice<'_>, keys: &Keys) -> Option<Released> 
         origin: record.source,
         dataset: record.dataset,
         // The minute of an admission says more than that there was one.
-        as_of: if tier == Tier::Full { choice.time } else { day(choice.time) },
+        as_of: Some(if tier == Tier::Full { choice.time } else { day(choice.time) }),
         group: None,
         within: choice.within,
         rules: Arc::clone(&choice.ruling.rules),

@@ -9,6 +9,7 @@ use super::consent::Allowance;
 use super::plan::{Desk, Plan};
 use super::purpose::{Bilingual, EvidenceKey, Terms};
 use super::rules::Grounds;
+use crate::identity::Pseudonym;
 use crate::vocabulary::{
     Department, ElementId, Fault, Identifier, IdentifierKind, Position, Purpose, Relation, Role,
 };
@@ -151,6 +152,8 @@ pub struct Scope {
     relations: u8,
     pub(super) plan: Arc<Plan>,
     pub(super) allowance: Allowance,
+    /// Of whom, for what is a person's own in what leaves.
+    pub(super) person: Option<Pseudonym>,
 }
 
 impl Admission {
@@ -228,7 +231,7 @@ impl Admission {
         // A set of relations has its place among the plans, or it is no set of relations.
         let plan = self.desk.plan(self.grounds().with(relations));
         let plan = plan.unwrap_or_else(|| Arc::clone(&self.plan));
-        Scope { admission: self.clone(), relations, plan, allowance }
+        Scope { admission: self.clone(), relations, plan, allowance, person: None }
     }
 
     /// What is given to a department with these relations to the person, where he allows it;
@@ -251,6 +254,12 @@ impl Scope {
     #[must_use]
     pub const fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    /// The same, about this person: days may be moved as all of his are.
+    #[must_use]
+    pub fn about(self, person: Pseudonym) -> Self {
+        Self { person: Some(person), ..self }
     }
 
     /// Whether nothing of the person may leave, whatever there is of him.

@@ -1,17 +1,17 @@
 //! 脱敏, the treatments themselves: a value in, a less telling value out.
 //!
-//! Each is idempotent (treating twice is treating once) and shows nothing the
-//! value did not. One that cannot take a value says so with `None`; the caller
-//! then goes to the next more protective tier.
+//! Each that leaves a value is idempotent (treating twice is treating once) and shows nothing the
+//! value did not. A stand-in and a shifted day are no values: nothing treats them again. One that
+//! cannot take a value says so with `None`; the caller then goes to the next more protective tier.
 //!
 //! Masks after GB/T 35273-2020 and GB/T 39725-2020 annex G as our notes give them:
 //! name by surname, number by its first six and last four, telephone by 3 + 4,
 //! address to the district.
 
 use super::treatment::Treatment;
-use crate::identity::Keys;
+use crate::identity::{Keys, Pseudonym};
 use crate::vocabulary::value::{Composite, Quantity};
-use crate::vocabulary::{CodeTables, Coding, Identifier, Value};
+use crate::vocabulary::{CodeTables, Coding, Date, Identifier, Value};
 
 /// 复姓, double surnames in use.
 const DOUBLE_SURNAMES: [&str; 24] = [
@@ -26,6 +26,8 @@ pub enum Treated {
     Present,
     /// A stand-in.
     Pseudonym(String),
+    /// A day that is not the true one; what lies between two of them is true.
+    Shifted(Date),
     /// The value, perhaps coarser.
     Value(Value),
 }
@@ -36,6 +38,7 @@ impl std::fmt::Debug for Treated {
         f.write_str(match self {
             Self::Present => "Present",
             Self::Pseudonym(_) => "Pseudonym(<masked>)",
+            Self::Shifted(_) => "Shifted(<masked>)",
             Self::Value(_) => "Value(<masked>)",
         })
     }
@@ -48,6 +51,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) keys: &'a Keys,
     /// Who is to join them.
     pub(super) department: &'a str,
+    /// Whom the value is about, if it is one person of the index.
+    pub(super) person: Option<&'a Pseudonym>,
     /// The tables codes go up in.
     pub(super) tables: &'a CodeTables,
     /// The element's own table.
@@ -65,6 +70,7 @@ pub(super) fn treat(
         (Treatment::Keep, value) => value.clone(),
         (Treatment::Present, _) => return Some(Treated::Present),
         (Treatment::Pseudonym, value) => return pseudonym(value, around),
+        (Treatment::Shift, Value::Date(date)) => return shifted(date, around),
         (Treatment::Day, Value::Date(date)) => Value::Date(date.truncated(8)),
         (Treatment::Decade, Value::Quantity(quantity)) => Value::Quantity(decade(quantity)?),
         (Treatment::District, Value::Address(address)) => {
@@ -119,6 +125,12 @@ fn pseudonym(value: &Value, around: Surroundings<'_>) -> Option<Treated> {
         _ => return None,
     };
     Some(Treated::Pseudonym(around.keys.pseudonym_of_value(around.department, &spelled)))
+}
+
+/// Only a whole day of somebody who is known can be moved as all his days are.
+fn shifted(date: &Date, around: Surroundings<'_>) -> Option<Treated> {
+    let days = around.keys.days_of(around.department, around.person?);
+    date.truncated(8).earlier(days).map(Treated::Shifted)
 }
 
 /// 74 becomes `>= 70`; a number with another comparator has no decade.

@@ -14,7 +14,8 @@ fn tables() -> CodeTables {
 
 fn around(run: impl FnOnce(Surroundings<'_>)) {
     let (keys, tables) = (Keys::derive(&[3; 32]), tables());
-    run(Surroundings { keys: &keys, department: "a", tables: &tables, domain: Some("t") });
+    let (person, domain) = (None, Some("t"));
+    run(Surroundings { keys: &keys, department: "a", person, tables: &tables, domain });
 }
 
 /// The text a person reads of a treated value.
@@ -170,6 +171,37 @@ fn a_stand_in_is_one_for_every_spelling_and_none_for_a_wrong_number() {
         let elsewhere = Surroundings { department: "b", ..around };
         let value = id(IdentifierKind::CitizenId, "11010519491231002X");
         assert_ne!(stand_in("110105491231002"), treat(Treatment::Pseudonym, &value, elsewhere));
+    });
+}
+
+#[test]
+fn days_of_one_person_move_together_for_one_department() {
+    let date = |text: &str| Value::Date(Date::parse(text).unwrap());
+    let pseudonym = |text: &str| Pseudonym(text.repeat(32));
+    let (one, other) = (pseudonym("a"), pseudonym("b"));
+    around(|around| {
+        let day = |text: &str, department: &'static str, person| {
+            let around = Surroundings { department, person, ..around };
+            match treat(Treatment::Shift, &date(text), around) {
+                Some(Treated::Shifted(date)) => date.day(),
+                None => None,
+                Some(_) => panic!("a shifted day is no value"),
+            }
+        };
+        let of = |text| day(text, "a", Some(&one)).unwrap();
+        let true_day = Date::parse("20260301").unwrap().day().unwrap();
+        let moved = (true_day - of("20260301")).num_days();
+        assert!((1..=365).contains(&moved));
+        for text in ["20260301", "19491231", "20260301083059+0800"] {
+            let apart = (Date::parse(text).unwrap().day().unwrap() - of(text)).num_days();
+            assert_eq!(apart, moved, "{text}");
+        }
+        assert_ne!(day("20260301", "b", Some(&one)), Some(of("20260301")));
+        assert_ne!(day("20260301", "a", Some(&other)), Some(of("20260301")));
+        for unknown in ["2026", "202603"] {
+            assert_eq!(day(unknown, "a", Some(&one)), None);
+        }
+        assert_eq!(day("20260301", "a", None), None);
     });
 }
 

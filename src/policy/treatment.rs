@@ -45,6 +45,8 @@ pub enum Treatment {
     Pseudonym,
     /// A number to the nearest five.
     Round,
+    /// A day, moved by so many days as all days of this person are for this department.
+    Shift,
     /// A name as its surname.
     Surname,
     /// A number of ninety and above as that alone: the very old are few.
@@ -70,6 +72,7 @@ impl Treatment {
             Self::Present => "present",
             Self::Pseudonym => "pseudonym",
             Self::Round => "round",
+            Self::Shift => "shift",
             Self::Surname => "surname",
             Self::TopCode => "top-code",
             Self::Year => "year",
@@ -86,7 +89,7 @@ impl Treatment {
             Self::District => matches!(value, V::Address),
             Self::Icd10Category | Self::Icd10Chapter | Self::Parent => matches!(value, V::Code),
             Self::Mask => matches!(value, V::Identifier | V::Telecom),
-            Self::Day | Self::Month | Self::Year => matches!(value, V::Date),
+            Self::Day | Self::Month | Self::Shift | Self::Year => matches!(value, V::Date),
             Self::Pseudonym => {
                 matches!(value, V::Code | V::Identifier | V::Name | V::Person | V::Telecom)
             }

@@ -84,8 +84,8 @@ struct AnsweredElement<'a> {
     group: Option<u32>,
     source: &'a str,
     dataset: crate::vocabulary::Dataset,
-    as_of: String,
-    age_seconds: i64,
+    as_of: Option<String>,
+    age_seconds: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -172,8 +172,8 @@ fn element(released: &Released, now: i64) -> AnsweredElement<'_> {
         group: released.group(),
         source: released.source(),
         dataset: released.dataset(),
-        as_of: iso(released.as_of()),
-        age_seconds: age(now, released.as_of()),
+        as_of: released.as_of().map(iso),
+        age_seconds: released.as_of().map(|as_of| age(now, as_of)),
     }
 }
 
@@ -213,6 +213,7 @@ pub(super) fn treated(value: &Treated) -> Json {
     match value {
         Treated::Present => json!({ "present": true }),
         Treated::Pseudonym(stand_in) => json!({ "pseudonym": stand_in }),
+        Treated::Shifted(date) => json!({ "shifted": date.to_iso() }),
         Treated::Value(value) => plain(value),
     }
 }

@@ -25,7 +25,7 @@ pub fn record(release: &Release) -> Record {
     let mut latest = None;
     for one in release.released() {
         let Some(value) = value(one.value()) else { continue };
-        latest = latest.max(Some(one.as_of()));
+        latest = latest.max(one.as_of());
         let index = match one.group() {
             None => 0,
             // A number is the person's, whichever record it stood in.
@@ -65,7 +65,8 @@ pub fn record(release: &Release) -> Record {
 
 fn value(treated: &Treated) -> Option<Value> {
     match treated {
-        Treated::Present => None,
+        // Where a date stands nothing could say that it is not the true one.
+        Treated::Present | Treated::Shifted(_) => None,
         Treated::Pseudonym(stand_in) => {
             let identifier = Identifier::new(IdentifierKind::Other, stand_in.to_string());
             Some(Value::Identifier(identifier))

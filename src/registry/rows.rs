@@ -371,7 +371,7 @@ fn plain(value: &Json) -> String {
             .trim()
             .to_owned();
     }
-    let first = ["code", "value", "pseudonym", "display"].into_iter().find_map(part);
+    let first = ["code", "value", "pseudonym", "shifted", "display"].into_iter().find_map(part);
     first.unwrap_or_default()
 }
 

@@ -74,7 +74,7 @@ pub fn seen(release: &Release) -> Demographics {
         Treated::Value(value) => {
             Some(Field { element: one.element().id, value: value.clone(), at: None })
         }
-        Treated::Present | Treated::Pseudonym(_) => None,
+        Treated::Present | Treated::Pseudonym(_) | Treated::Shifted(_) => None,
     });
     let group = Group { name: GroupName::fixed("record"), parent: None, fields: fields.collect() };
     Demographics::of(&Record {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{Datelike, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Timelike};
+use chrono::{Datelike, Days, FixedOffset, NaiveDate, NaiveDateTime, TimeZone, Timelike};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point or span of time as precisely as its writer said, and no more precisely.
@@ -129,6 +129,13 @@ impl Date {
     pub fn truncated(&self, digits: usize) -> Self {
         let keep = if self.digits() <= digits { self.digits() } else { digits };
         Self(self.0.chars().take(keep).collect())
+    }
+
+    /// The day so many days before this one; `None` if this is no day, or none is before it.
+    #[must_use]
+    pub fn earlier(&self, days: u16) -> Option<Self> {
+        let day = self.day()?.checked_sub_days(Days::new(days.into()))?;
+        Self::parse(&day.format("%Y%m%d").to_string()).ok()
     }
 
     /// Seconds since 1970 of the first moment it may mean; China Standard Time where no

@@ -376,6 +376,48 @@ fn the_living_check_says_that_somebody_died_and_not_of_what() {
 }
 
 #[test]
+fn beside_a_day_that_is_moved_no_time_says_by_how_much() {
+    let rig = Rig::prepare("");
+    let change = |file: &str, from: &str, to: &str| {
+        let path = rig.path().join("policies").join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file}: {from}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    };
+    let sees = |tier: &str| format!("\"DE02.01.036.00\" = \"{tier}\"");
+    change("civil-affairs.examples.toml", &sees("generalised"), &sees("pseudonym"));
+    let rule =
+        "@id(\"civil-affairs-death-day\")\npermit (\n  principal in Kind::\"civil-affairs\",\n";
+    let tier = |tier: &str| format!("{rule}  action == Action::\"{tier}\"");
+    change("civil-affairs.cedar", &tier("generalised"), &tier("pseudonym"));
+    let row = "{ class = \"death\",     value = \"date\", tier = \"";
+    let (day, shift) = ("generalised\", treatment = \"day\"", "pseudonym\", treatment = \"shift\"");
+    change("treatments.toml", &format!("{row}{day}"), &format!("{row}{shift}"));
+    rig.resume();
+    let death = |resident: &Resident, day: &str| {
+        let death = json!({
+            "dataset": "death", "time": day, "person": { "citizenId": resident.citizen },
+            "diedAt": format!("{day}T04:05:00+08:00"), "source": "1",
+        });
+        rig.platform.knows(&resident.citizen, vec![death]);
+        let reply = rig.ask(CLERK, &inquiry(&resident.citizen, "living-check"));
+        let told = released(&reply, "DE02.01.036.00").unwrap();
+        assert_eq!(told["tier"], "pseudonym", "{}", text(&reply));
+        let shown = told["value"]["shifted"].as_str().unwrap().to_owned();
+        assert!(!text(&reply).contains(day) && shown.as_str() < day, "{}", text(&reply));
+        for one in reply.json()["elements"].as_array().unwrap() {
+            assert!(one["as_of"].is_null() && one["age_seconds"].is_null(), "{}", text(&reply));
+        }
+        shown
+    };
+    let (one, other) = (Resident::new(), Resident::new());
+    rig.mllp().exchange(&Message::new("A28", &one).bytes()).unwrap();
+    let shown = death(&one, "2026-09-02");
+    assert_eq!(death(&one, "2026-09-02"), shown);
+    assert_ne!(death(&other, "2026-09-02"), shown);
+}
+
+#[test]
 fn an_upstream_that_is_down_is_said_to_be_or_the_question_is_refused() {
     let rig = Rig::start();
     let resident = admitted(&rig, LUNG);

@@ -102,6 +102,7 @@ texts! { PolicyText:
     treat_icd10 "三位类目码" "the three-character category";
     treat_icd10_chapter "疾病章" "the chapter";
     treat_round "取整到五" "to the nearest five";
+    treat_shift "日期平移" "days moved alike";
     treat_top_code "九十及以上不再区分" "90 and above is that alone";
     treat_mask "中间遮盖" "its middle masked";
     treat_month "精确到月" "the month";
@@ -129,6 +130,7 @@ impl PolicyText {
             Treatment::Present => self.treat_present,
             Treatment::Pseudonym => self.treat_pseudonym,
             Treatment::Round => self.treat_round,
+            Treatment::Shift => self.treat_shift,
             Treatment::Surname => self.treat_surname,
             Treatment::TopCode => self.treat_top_code,
             Treatment::Year => self.treat_year,
