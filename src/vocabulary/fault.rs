@@ -25,7 +25,7 @@ pub enum Fault {
     CharacterSet,
     /// A value is not of its data type.
     DataType,
-    /// The ledger has no such entry that the department may see, or nothing of this name.
+    /// The ledger has no such entry, or nothing of this name.
     EntryUnknown,
     /// An identifier fails its own check.
     IdentifierInvalid,
@@ -188,8 +188,8 @@ faults! {
     DataType "data-type" 102 Error 422 false
         "a value is not of its data type" "数据类型错误";
     EntryUnknown "entry-unknown" 204 Error 404 false
-        "the ledger has no such entry for this department, or nothing of this name"
-        "台账中没有该部门可见的此条目，或没有此名称的内容";
+        "the ledger has no such entry, or nothing of this name"
+        "台账中没有此条目，或没有此名称的内容";
     IdentifierInvalid "identifier-invalid" 102 Error 422 false
         "an identifier fails its own check" "标识符校验失败";
     IdentityAmbiguous "identity-ambiguous" 204 Error 409 false
