@@ -89,13 +89,14 @@ impl Values {
     }
 }
 
-/// A citizen id, GB 11643-1999, of nobody in particular: born 1930 to 1959.
+/// A citizen id, GB 11643-1999, of a man who is nobody in particular: born 1930 to 1959. A case that
+/// names another sex beside it would be about a borrowed number.
 #[must_use]
 pub fn citizen_id(number: u64) -> String {
     let (year, number) = (1930 + number % 30, number / 30);
     let (month, number) = (1 + number % 12, number / 12);
     let (day, number) = (1 + number % 28, number / 28);
-    let body = format!("110105{year}{month:02}{day:02}{:03}", number % 1000);
+    let body = format!("110105{year}{month:02}{day:02}{:03}", number % 500 * 2 + 1);
     let sum: u32 = body.chars().zip(WEIGHTS).map(|(c, w)| c.to_digit(10).unwrap_or(0) * w).sum();
     let check = "10X98765432".chars().nth(usize::try_from(sum % 11).unwrap_or(0));
     format!("{body}{}", check.unwrap_or('0'))
