@@ -49,14 +49,16 @@ fn main() {
     let ratio = cached / (cached - decision);
     println!("cached inquiry: {cached:.0} us, {ratio:.2} times the same without a decision");
     let told = [
-        ("no consent, first look-up", look_ups(&rig, (DOCTOR, "institution-admission"), 1)),
-        ("no consent, cached", look_ups(&rig, (DOCTOR, "institution-admission"), 2)),
-        ("nothing to tell, first look-up", look_ups(&rig, (CLERK, "living-check"), 1)),
-        ("nothing to tell, cached", look_ups(&rig, (CLERK, "living-check"), 2)),
+        ("no consent, first look-up", (DOCTOR, "institution-admission"), 1),
+        ("no consent, cached", (DOCTOR, "institution-admission"), 2),
+        ("nothing to tell, first look-up", (CLERK, "living-check"), 1),
+        ("nothing to tell, cached", (CLERK, "living-check"), 2),
     ];
-    for (what, (auc, [withheld, absent])) in &told {
+    let told = told.map(|(what, asked, times)| {
+        let (auc, [withheld, absent]) = look_ups(&rig, asked, times);
         println!("{what:<32} AUC {auc:.3}   p50 us: withheld {withheld:.0}, absent {absent:.0}");
-    }
+        (what, (auc, [withheld, absent]))
+    });
     let rows = told.iter().map(|(what, (auc, [withheld, absent]))| {
         json!({ "what": what, "auc": auc, "withheld_p50_us": withheld, "absent_p50_us": absent,
                 "aim": 0.55, "met": *auc <= 0.55 })

@@ -189,6 +189,7 @@ impl Gateway {
         };
         let written = question.writing.answer(&rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
+        self.even_entry(turn, std::iter::once(&release)).await;
         let appended = self.append_answer(&admission, &entry).await;
         let appended = appended.map_err(|error| about(error.into()))?;
         counters::answered(&admission);

@@ -72,16 +72,26 @@ impl Gateway {
 
     /// Holds an answer in which nothing is told until the next beat after its question. Whether
     /// nobody is known, or somebody of whom nothing may be told, is not the asker's to measure.
-    pub(super) async fn even<'a>(
+    pub(super) async fn even<'a>(&self, turn: &Turn, releases: impl Iterator<Item = &'a Release>) {
+        hold(turn, releases, self.empty_answer).await;
+    }
+
+    /// The same before it is entered, half a beat on: what an entry sets going behind it is then
+    /// as far from the answer whoever is asked about.
+    pub(super) async fn even_entry<'a>(
         &self,
         turn: &Turn,
-        mut releases: impl Iterator<Item = &'a Release>,
+        releases: impl Iterator<Item = &'a Release>,
     ) {
-        // The word an answer rests on, the asker has or knows of.
-        let is_word = |one: &Released| one.element().class == WORD;
-        if releases.all(|release| release.released().all(is_word)) {
-            tokio::time::sleep_until(beat(turn.begun, Instant::now(), self.empty_answer)).await;
-        }
+        hold(turn, releases, self.empty_answer / 2).await;
+    }
+}
+
+async fn hold<'a>(turn: &Turn, mut releases: impl Iterator<Item = &'a Release>, every: Duration) {
+    // The word an answer rests on, the asker has or knows of.
+    let is_word = |one: &Released| one.element().class == WORD;
+    if releases.all(|release| release.released().all(is_word)) {
+        tokio::time::sleep_until(beat(turn.begun, Instant::now(), every)).await;
     }
 }
 

@@ -233,6 +233,7 @@ impl Gateway {
         };
         let written = answering.answer(&turn.rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
+        self.even_entry(turn, std::iter::once(&release)).await;
         let appended = self.append_answer(&admission, &entry).await?;
         counters::answered(&admission);
         self.even(turn, std::iter::once(&release)).await;

@@ -68,6 +68,7 @@ impl Gateway {
         };
         let several = Several { found: &found, total, nobody: &nobody, meta };
         let Written { status, media, body } = question.writing.several(&turn.rules.pack, &several);
+        self.even_entry(turn, found.iter().map(|one| &one.release)).await;
         let mut appended = None;
         for entry in entries {
             // The checkpoint of the last covers them all.
