@@ -89,8 +89,8 @@ impl Values {
     }
 }
 
-/// A citizen id, GB 11643-1999, of a man who is nobody in particular: born 1930 to 1959. A case that
-/// names another sex beside it would be about a borrowed number.
+/// A citizen id, GB 11643-1999, of a man who is nobody in particular, born 1930 to 1959: with
+/// another sex beside it a case would be about a borrowed number.
 #[must_use]
 pub fn citizen_id(number: u64) -> String {
     let (year, number) = (1930 + number % 30, number / 30);
