@@ -189,13 +189,11 @@ impl Gateway {
         };
         let written = question.writing.answer(&rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
-        self.even_entry(turn, std::iter::once(&release)).await;
-        let appended = self.append_answer(&admission, &entry).await;
-        let appended = appended.map_err(|error| about(error.into()))?;
-        counters::answered(&admission);
-        self.even(turn, std::iter::once(&release)).await;
+        let entered =
+            self.enter_answer((turn, &admission), std::iter::once(&release), [entry]).await;
+        let entry = entered.map_err(|error| about(error.into()))?;
         let Written { status, media, body } = written;
-        Ok(Answered { status, media, body, entry: Some(appended) })
+        Ok(Answered { status, media, body, entry })
     }
 
     /// Enters a refusal in the ledger, and says why, where and what can be done.

@@ -62,11 +62,10 @@ impl Checkpoint {
         if checkpoint.origin == key.name() { Ok(checkpoint) } else { Err(CheckpointError::Origin) }
     }
 
-    /// Which ledger a note says that it is of; nothing is proven by that.
+    /// What a note says, by whoever; nothing is proven by that.
     #[must_use]
-    pub fn origin_of(note: &[u8]) -> Option<&str> {
-        let end = note.iter().position(|byte| *byte == b'\n')?;
-        std::str::from_utf8(note.get(..end)?).ok().filter(|origin| !origin.is_empty())
+    pub fn unproven(note: &[u8]) -> Option<Self> {
+        Self::read(std::str::from_utf8(note).ok()?).ok()
     }
 
     /// Reads several notes that stand one after another, such as those a department collected.

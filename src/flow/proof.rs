@@ -4,7 +4,7 @@ use crate::audit::proof;
 use crate::audit::tile::{self, Tiles, Torn};
 use crate::audit::tree::leaf;
 use crate::audit::{self, Bundle, Edge, Hash, SealError, Sealer, SigningKey};
-use crate::store::{Checkpoint, Cosigned, LedgerView, StoreError, Tile};
+use crate::store::{Checkpoint, Cosigned, LedgerView, Seal, Sealed, StoreError, Tile};
 use crate::vocabulary::Fault;
 
 /// Entries read at once where tiles are made anew: whole tiles.
@@ -162,9 +162,22 @@ pub fn sealer(view: LedgerView<'_>, key: SigningKey) -> Result<(Sealer, Vec<Tile
     Ok((sealer, missing.into_iter().map(kept_as).collect()))
 }
 
-/// A tile as the store keeps it.
+/// What the store calls for each batch, from a sealer of the ledger.
 #[must_use]
-pub fn kept_as(tile: audit::Tile) -> Tile {
+pub fn sealing(mut sealer: Sealer) -> Seal {
+    Box::new(move |first, entries| match sealer.seal(first, entries) {
+        Ok(audit::Sealed { checkpoint, tiles }) => {
+            Some(Sealed { checkpoint, tiles: tiles.into_iter().map(kept_as).collect() })
+        }
+        Err(error) => {
+            tracing::error!(error = %error, "the ledger cannot be sealed");
+            None
+        }
+    })
+}
+
+/// A tile as the store keeps it.
+fn kept_as(tile: audit::Tile) -> Tile {
     let audit::Tile { level, number, hashes } = tile;
     Tile { level, number, hashes }
 }

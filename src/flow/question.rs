@@ -6,10 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::Gateway;
 use super::rules::{Asker, Rules};
+use super::{Gateway, counters};
+use crate::audit::Entry;
 use crate::identity::{Certificate, PersonId};
-use crate::policy::{Bilingual, Evidence, Refusal, Release, Released, RuleId, WORD};
+use crate::policy::{Admission, Bilingual, Evidence, Refusal, Release, Released, RuleId, WORD};
 use crate::registry::civil::{self, Inquiry, InquiryError};
 use crate::registry::writing::{CivilJson, Writing};
 use crate::store::StoreError;
@@ -70,20 +71,28 @@ impl Gateway {
         Turn { rules, at_ms, begun: Instant::now() }
     }
 
-    /// Holds an answer in which nothing is told until the next beat after its question. Whether
-    /// nobody is known, or somebody of whom nothing may be told, is not the asker's to measure.
-    pub(super) async fn even<'a>(&self, turn: &Turn, releases: impl Iterator<Item = &'a Release>) {
-        hold(turn, releases, self.empty_answer).await;
-    }
-
-    /// The same before it is entered, half a beat on: what an entry sets going behind it is then
-    /// as far from the answer whoever is asked about.
-    pub(super) async fn even_entry<'a>(
+    /// Enters an answer, whose bytes may leave when this returns; number and checkpoint of its
+    /// last entry. One in which nothing is told is entered half a beat after its question and
+    /// leaves on the beat: whether nobody is known, or somebody of whom nothing may be told, is
+    /// not the asker's to measure, nor what an entry sets going behind it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if an entry cannot be made durable, or what must hold for it does not.
+    pub(super) async fn enter_answer<'a>(
         &self,
-        turn: &Turn,
-        releases: impl Iterator<Item = &'a Release>,
-    ) {
-        hold(turn, releases, self.empty_answer / 2).await;
+        (turn, admission): (&Turn, &Admission),
+        releases: impl Iterator<Item = &'a Release> + Clone,
+        entries: impl IntoIterator<Item = Entry>,
+    ) -> Result<Option<(u64, String)>, StoreError> {
+        hold(turn, releases.clone(), self.empty_answer / 2).await;
+        let mut appended = None;
+        for entry in entries {
+            // The checkpoint of the last covers them all.
+            appended = Some(self.append_answer(admission, &entry).await?);
+        }
+        counters::answered(admission);
+        hold(turn, releases, self.empty_answer).await;
+        Ok(appended)
     }
 }
 

@@ -1,21 +1,20 @@
 //! 换密, keys at rest are replaced on an operator's order while everything is served.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use metrics::gauge;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::rotation::rest;
 use super::{Gateway, ledger};
 use crate::audit::{Kind, Reference};
 use crate::store::{EndRows, Rekeying, Rotation, StoreError};
 
 /// Rows and persons that change in one commit, so that no message waits long for its own.
 const CHANGED_AT_ONCE: usize = 50;
-/// How often it is looked whether a rotation is under way.
-const LOOKED_EVERY: Duration = Duration::from_secs(1);
 
 /// What an operator is told of all keys that rotate.
 #[derive(Serialize)]
@@ -69,22 +68,7 @@ impl Gateway {
     /// Puts everything under the keys in force wherever a rotation is under way, also one that
     /// was before a restart, until it is told to stop.
     pub async fn keep_rekeying(self: Arc<Self>, stop: CancellationToken) {
-        loop {
-            let begun = Instant::now();
-            let pause = match self.rekey_on().await {
-                // Messages have at least as much of the writer's time as the rotation.
-                Ok(true) => begun.elapsed(),
-                Ok(false) => LOOKED_EVERY,
-                Err(error) => {
-                    tracing::warn!(error.kind = %error, "rows cannot move to the next key");
-                    LOOKED_EVERY
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => (),
-            }
-        }
+        while rest(&stop, (Instant::now(), self.rekey_on().await)).await {}
     }
 
     /// One step; whether there may be another.

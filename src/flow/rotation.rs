@@ -33,22 +33,7 @@ impl Gateway {
     /// Moves entries to the generation in force wherever a rotation is under way, also one
     /// that was before a restart, until it is told to stop.
     pub async fn keep_rotating(self: Arc<Self>, stop: CancellationToken) {
-        loop {
-            let begun = Instant::now();
-            let pause = match self.rotate_on().await {
-                // Messages have at least as much of the writer's time as the rotation.
-                Ok(true) => begun.elapsed(),
-                Ok(false) => LOOKED_EVERY,
-                Err(error) => {
-                    tracing::warn!(error.kind = %error, "entries cannot move to the next key");
-                    LOOKED_EVERY
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => (),
-            }
-        }
+        while rest(&stop, (Instant::now(), self.rotate_on().await)).await {}
     }
 
     /// One step; whether there may be another.
@@ -59,6 +44,27 @@ impl Gateway {
         let ended = self.event(Kind::Identity, &format!("token generation {ending} ended"));
         self.store.move_on(MOVED_AT_ONCE, ledger::row(&ended)).await?;
         Ok(true)
+    }
+}
+
+/// Waits after a step of something that rotates, which says whether there may be another; whether
+/// to go on, that is, until it is told to stop.
+pub(super) async fn rest(
+    stop: &CancellationToken,
+    (begun, step): (Instant, Result<bool, StoreError>),
+) -> bool {
+    let pause = match step {
+        // Messages have at least as much of the writer's time as the rotation.
+        Ok(true) => begun.elapsed(),
+        Ok(false) => LOOKED_EVERY,
+        Err(error) => {
+            tracing::warn!(error.kind = %error, "what rotates cannot move to the next key");
+            LOOKED_EVERY
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(pause) => true,
     }
 }
 

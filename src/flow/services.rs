@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Gateway;
 use super::intake::{Taken, Unit};
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
 use super::whom::of;
-use super::{Gateway, counters};
 use crate::audit::Entry;
 use crate::identity::{Certificate, PersonId};
 use crate::inbound::http::Answered;
@@ -233,12 +233,10 @@ impl Gateway {
         };
         let written = answering.answer(&turn.rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
-        self.even_entry(turn, std::iter::once(&release)).await;
-        let appended = self.append_answer(&admission, &entry).await?;
-        counters::answered(&admission);
-        self.even(turn, std::iter::once(&release)).await;
+        let entry =
+            self.enter_answer((turn, &admission), std::iter::once(&release), [entry]).await?;
         let Written { status, media, body } = written;
-        Ok(Answered { status, media, body, entry: Some(appended) })
+        Ok(Answered { status, media, body, entry })
     }
 
     /// What is kept under the numbers of a request, and about whom. Documents of two people

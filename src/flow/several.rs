@@ -3,10 +3,10 @@
 //!
 //! Upstream systems are not asked: who only may be meant is nothing they need to hear of.
 
+use super::Gateway;
 use super::gather::Resident;
 use super::question::{Question, Refused, Turn};
 use super::whom::Candidate;
-use super::{Gateway, counters};
 use crate::audit::Entry;
 use crate::identity::linkage::{Demographics, Verdict};
 use crate::inbound::http::Answered;
@@ -68,15 +68,10 @@ impl Gateway {
         };
         let several = Several { found: &found, total, nobody: &nobody, meta };
         let Written { status, media, body } = question.writing.several(&turn.rules.pack, &several);
-        self.even_entry(turn, found.iter().map(|one| &one.release)).await;
-        let mut appended = None;
-        for entry in entries {
-            // The checkpoint of the last covers them all.
-            appended = Some(self.append_answer(admission, &entry.with_answer(&body)).await?);
-        }
-        counters::answered(admission);
-        self.even(turn, found.iter().map(|one| &one.release)).await;
-        Ok(Answered { status, media, body, entry: appended })
+        let releases = found.iter().map(|one| &one.release);
+        let entries = entries.into_iter().map(|entry| entry.with_answer(&body));
+        let entry = self.enter_answer((turn, admission), releases, entries).await?;
+        Ok(Answered { status, media, body, entry })
     }
 
     /// The department's own handle of a person.

@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 
 use super::seek::by_receipt;
 use super::{Gateway, Rules, proof};
-use crate::audit::{Checkpoint, Entry, Kind, Question, Receipt, Reference};
+use crate::audit::tree::leaf;
+use crate::audit::{Bundle, Checkpoint, Entry, Kind, Question, Receipt, Reference, VerifyingKey};
 use crate::identity::Pseudonym;
 use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
@@ -211,9 +212,13 @@ impl Gateway {
 
     async fn proof_file(&self, asker: &view::Asker, number: u64) -> Result<Option<Vec<u8>>, Fault> {
         self.asked(asker, &format!("proof of entry {number}"), None).await?;
+        Ok(self.bundle(number).await?.map(|bundle| bundle.write()))
+    }
+
+    /// The proof of an entry; `None` if no checkpoint covers it.
+    async fn bundle(&self, number: u64) -> Result<Option<Bundle>, Fault> {
         let found = self.store.look(move |view| proof::bundle(view, number)).await;
-        let bundle = found.map_err(|error| error.fault())?.map_err(|error| error.fault())?;
-        Ok(bundle.map(|bundle| bundle.write()))
+        found.map_err(|error| error.fault())?.map_err(|error| error.fault())
     }
 
     async fn entry_view(
@@ -243,9 +248,21 @@ impl Gateway {
         let rules = self.rules.load_full();
         let entry = Entry::from_bytes(&found.bytes).map_err(|_| Fault::Internal)?;
         let row = line(&rules, found.number, &entry);
-        let proof = self.proof(found.number).await?;
+        let proof = self.bundle(found.number).await?;
+        let proof = proof.map(|bundle| shown(&bundle, self.watch.verifying()));
         let text = String::from_utf8_lossy(&found.bytes).into_owned();
         Ok(Some(full(&rules, row, entry, (text, proof))))
+    }
+}
+
+/// A proof, checked now by the key of the ledger.
+fn shown(bundle: &Bundle, key: &VerifyingKey) -> view::Proof {
+    view::Proof {
+        leaf: leaf(&bundle.entry).to_string(),
+        size: Checkpoint::unproven(&bundle.note).map_or(0, |claimed| claimed.size),
+        path: bundle.path.iter().map(ToString::to_string).collect(),
+        checkpoint: String::from_utf8_lossy(&bundle.note).into_owned(),
+        holds: bundle.prove(key, &[]).is_ok(),
     }
 }
 

@@ -6,11 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
-use super::proof::{ProofError, inclusion};
-use crate::audit::{self, Checkpoint, VerifyingKey, proof, tree};
+use crate::audit::{self, Checkpoint, VerifyingKey, tree};
 use crate::inbound::console::view;
 use crate::inbound::tls::ReloadableTls;
-use crate::store::LedgerView;
 use crate::vocabulary::Fault;
 
 /// How often the whole ledger is checked.
@@ -88,31 +86,5 @@ impl Gateway {
         } else {
             view::Verified::Broken { number: last.size }
         })
-    }
-
-    /// That an entry stands under the newest checkpoint; `None` while none covers it.
-    pub(super) async fn proof(&self, number: u64) -> Result<Option<view::Proof>, Fault> {
-        let read = move |view: LedgerView<'_>| {
-            let Some(last) = view.checkpoint()?.filter(|last| number < last.size) else {
-                return Ok(None);
-            };
-            let entry = view.entries(number, 1)?.into_iter().next();
-            let path = inclusion(view, (number, last.size))?;
-            Ok(entry.zip(path).map(|(entry, path)| (last, tree::leaf(&entry.bytes), path)))
-        };
-        let found = self.store.look(read).await.map_err(|error| error.fault())?;
-        let found = found.map_err(|error: ProofError| error.fault())?;
-        let Some((last, leaf, path)) = found else { return Ok(None) };
-        let checkpoint = Checkpoint::open(&last.bytes, &self.watch.verifying);
-        let holds = checkpoint.is_ok_and(|signed| {
-            proof::root_of(&leaf, (number, last.size), &path) == Some(signed.root)
-        });
-        Ok(Some(view::Proof {
-            leaf: leaf.to_string(),
-            size: last.size,
-            path: path.iter().map(ToString::to_string).collect(),
-            checkpoint: String::from_utf8_lossy(&last.bytes).into_owned(),
-            holds,
-        }))
     }
 }

@@ -25,19 +25,10 @@ const LOOKED_EVERY: Duration = Duration::from_secs(1);
 impl Gateway {
     /// Shows the ledger's state to each witness as often as it is due, until it is told to stop.
     pub async fn keep_witnessed(self: Arc<Self>, stop: CancellationToken) {
-        let mut asked: Vec<(String, i64)> = Vec::new();
         loop {
             let (now, witnesses) = ((self.clock)(), self.witnesses.load_full());
-            let due = |witness: &&Arc<Witness>| {
-                let every = i64::from(witness.settings().every_seconds).saturating_mul(1000);
-                let name = witness.key().to_string();
-                let last = asked.iter().find(|(one, _)| *one == name).map(|(_, at)| *at);
-                witness.stand() == Stand::NotYet || last.is_none_or(|at| now - at >= every)
-            };
-            let due: Vec<_> = witnesses.iter().filter(due).cloned().collect();
-            asked.retain(|(name, _)| due.iter().all(|one| one.key().to_string() != *name));
-            asked.extend(due.iter().map(|one| (one.key().to_string(), now)));
-            join_all(due.iter().map(|witness| self.witnessed(witness))).await;
+            let due = witnesses.iter().filter(|witness| witness.is_due(now));
+            join_all(due.map(|witness| self.witnessed(witness))).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOKED_EVERY) => (),
@@ -48,33 +39,25 @@ impl Gateway {
     /// One witness is shown the ledger's state.
     async fn witnessed(&self, witness: &Witness) {
         let stand = self.shown(witness).await.unwrap_or(Stand::Silent);
-        let before = witness.note(stand);
-        let name = witness.key().name();
-        let trusted = !matches!(stand, Stand::Ahead(_) | Stand::Forked);
-        gauge!("kangqiao_witness_agrees", "witness" => name.to_owned()).set(if trusted {
-            1.0
-        } else {
-            0.0
-        });
+        let changed = witness.note(stand);
+        let (name, stand) = (witness.key().name(), witness.stand());
+        let labels = [("witness", name.to_owned())];
+        let agrees = if stand.contradicts() { 0.0 } else { 1.0 };
+        gauge!("kangqiao_witness_agrees", &labels).set(agrees);
         if let Stand::Signed(size, at_ms) = stand {
-            let labels = [("witness", name.to_owned())];
             gauge!("kangqiao_witness_entries", &labels).set(size as f64);
             gauge!("kangqiao_witness_signed_seconds", &labels).set((at_ms / 1000) as f64);
         }
-        if stand == before {
-            return;
+        if changed && stand == Stand::Silent {
+            tracing::warn!(witness.name = name, "a witness does not answer");
         }
-        match stand {
-            Stand::Silent => tracing::warn!(witness.name = name, "a witness does not answer"),
-            Stand::Ahead(_) | Stand::Forked => {
-                tracing::error!(
-                    witness.name = name,
-                    "a witness has signed another ledger than this one: it was put back or changed"
-                );
-                // If this fails the ledger cannot be written, which is told elsewhere.
-                let _ = self.record(Kind::Witness, &format!("{name}: another ledger")).await;
-            }
-            Stand::NotYet | Stand::Signed(..) => (),
+        if changed && stand.contradicts() {
+            tracing::error!(
+                witness.name = name,
+                "a witness has signed another ledger than this one: it was put back or changed"
+            );
+            // If this fails the ledger cannot be written, which is told elsewhere.
+            let _ = self.record(Kind::Witness, &format!("{name}: another ledger")).await;
         }
     }
 

@@ -70,9 +70,10 @@ impl Witnessing {
 
     fn sign(&self, body: &[u8]) -> Result<String, Trouble> {
         let submission = Submission::read(body)?;
-        let origin = Checkpoint::origin_of(&submission.note).ok_or(Declined::Malformed)?;
-        let ledger = self.ledgers.iter().find(|ledger| ledger.name() == origin);
+        let claimed = Checkpoint::unproven(&submission.note).ok_or(Declined::Malformed)?;
+        let ledger = self.ledgers.iter().find(|ledger| ledger.name() == claimed.origin);
         let ledger = ledger.ok_or(Declined::Unknown)?;
+        let origin = ledger.name();
         // Held until what is signed is on the disk: else two could be signed that contradict.
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let before = held.read(origin)?;

@@ -3,6 +3,7 @@
 //! Standard: C2SP tlog-witness. No value goes this way: a checkpoint is a number and a hash.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rustls::ClientConfig;
@@ -71,6 +72,14 @@ pub enum Stand {
     Silent,
 }
 
+impl Stand {
+    /// Whether it has signed another ledger than this one.
+    #[must_use]
+    pub const fn contradicts(self) -> bool {
+        matches!(self, Self::Ahead(_) | Self::Forked)
+    }
+}
+
 /// The client of one witness. Files that changed make a new one.
 #[derive(Debug)]
 pub struct Witness {
@@ -78,6 +87,8 @@ pub struct Witness {
     key: VerifyingKey,
     line: Line,
     stand: Mutex<Stand>,
+    /// When it was asked last, milliseconds since 1970; 0 if never.
+    asked_ms: AtomicI64,
 }
 
 impl Witness {
@@ -103,13 +114,17 @@ impl Witness {
             open_ms: 0,
         };
         let line = Line::new((&settings.url, "/add-checkpoint"), limits, tls)?;
-        Ok(Self { settings, key, line, stand: Mutex::default() })
+        Ok(Self { settings, key, line, stand: Mutex::default(), asked_ms: AtomicI64::new(0) })
     }
 
-    /// What was configured.
-    #[must_use]
-    pub const fn settings(&self) -> &WitnessSettings {
-        &self.settings
+    /// Whether it is to be asked now; then it is not again before its time.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        let every = i64::from(self.settings.every_seconds).saturating_mul(1000);
+        let due = now_ms.saturating_sub(self.asked_ms.load(Ordering::Relaxed)) >= every;
+        if due {
+            self.asked_ms.store(now_ms, Ordering::Relaxed);
+        }
+        due
     }
 
     /// The key it signs by.
@@ -124,10 +139,15 @@ impl Witness {
         *self.stand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes how things stand now; how they stood before.
-    pub fn note(&self, stand: Stand) -> Stand {
+    /// Notes how things stand now; whether that is another thing than before. What a witness said
+    /// against the ledger stands until it signs again: its silence takes nothing back.
+    pub fn note(&self, stand: Stand) -> bool {
         let mut held = self.stand.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut held, stand)
+        if *held == stand || stand == Stand::Silent && held.contradicts() {
+            return false;
+        }
+        *held = stand;
+        true
     }
 
     /// Shows it a checkpoint.

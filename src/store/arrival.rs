@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::exchange::Mark;
 use super::outbox::Wish;
-use super::tile::Tile;
+use super::tree::Tile;
 use crate::identity::linkage::Veiled;
 use crate::identity::{Indexed, PersonId, Pseudonym};
 use crate::translate::{Claim, Form};

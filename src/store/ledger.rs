@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
 use super::generation::Generations;
-use super::tile::LedgerView;
+use super::tree::LedgerView;
 use super::writer::{Stop, Writer};
 use super::{file, index, master, rotation};
 use crate::identity::{PersonId, Pseudonym, Token};
@@ -88,28 +88,18 @@ impl LedgerFile {
         Ok(Self(file))
     }
 
-    /// Looks at it as it stands.
+    /// What is in it, at each call as it then stands.
+    #[must_use]
+    pub const fn now(&self) -> LedgerView<'_> {
+        LedgerView::new(&self.0)
+    }
+
+    /// Looks at it as it stands at one moment.
     ///
     /// # Errors
     /// [`StoreError::Sql`].
     pub fn look<T>(&self, what: impl FnOnce(LedgerView<'_>) -> T) -> Result<T, StoreError> {
         LedgerView::of(&self.0, what)
-    }
-
-    /// How many entries there are.
-    ///
-    /// # Errors
-    /// [`StoreError::Sql`].
-    pub fn size(&self) -> Result<u64, StoreError> {
-        Ok(size(&self.0)?)
-    }
-
-    /// Entries from a number on, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError::Sql`].
-    pub fn entries(&self, from: u64, limit: usize) -> Result<Vec<LedgerEntry>, StoreError> {
-        Ok(entries(&self.0, from, limit)?)
     }
 
     /// Entries that match, newest first.
@@ -118,22 +108,6 @@ impl LedgerFile {
     /// [`StoreError::Sql`].
     pub fn search(&self, search: &LedgerSearch) -> Result<Vec<LedgerEntry>, StoreError> {
         Ok(find(&self.0, search)?)
-    }
-
-    /// Checkpoints over more than `above` entries, in order, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError::Sql`].
-    pub fn checkpoints(&self, above: u64, limit: usize) -> Result<Vec<Checkpoint>, StoreError> {
-        Ok(checkpoints(&self.0, above, limit)?)
-    }
-
-    /// The newest checkpoint.
-    ///
-    /// # Errors
-    /// [`StoreError::Sql`].
-    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
-        Ok(checkpoint(&self.0)?)
     }
 
     /// Whom a token leads to: the person with all that are merged into one, and every

@@ -53,7 +53,7 @@ pub mod statistic;
 mod tests;
 pub mod ticket;
 mod tide;
-mod tile;
+mod tree;
 mod writer;
 
 use std::fmt;
@@ -80,7 +80,7 @@ pub use outbox::Standing;
 pub use rekey::{EndRows, Rekeying, Step};
 pub use rotation::Rotation;
 pub use settings::Settings;
-pub use tile::{Cosigned, LedgerView, Tile};
+pub use tree::{Cosigned, LedgerView, Tile};
 
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};

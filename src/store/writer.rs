@@ -33,7 +33,7 @@ use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
-use super::tile::OfTree;
+use super::tree::OfTree;
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};

@@ -10,7 +10,7 @@ fn send(rig: &Rig, message: &Message) -> String {
 }
 
 /// The allergens an agent is told of, by citizen id.
-fn allergens(rig: &Rig, citizen: &str) -> Vec<Value> {
+pub fn allergens(rig: &Rig, citizen: &str) -> Vec<Value> {
     let question = json!({
         "identifier": { "kind": "citizen-id", "value": citizen },
         "purpose": "emergency-card",

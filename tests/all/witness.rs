@@ -218,7 +218,7 @@ fn whoever_holds_a_receipt_proves_its_entry_without_the_gateway() {
 
 #[test]
 fn a_ledger_that_was_put_back_is_told_by_its_witness() {
-    let (rig, witness) = witnessed();
+    let (rig, mut witness) = witnessed();
     rig.stop();
     let earlier = tempfile::tempdir().unwrap();
     // The database and its log; the gateway's socket is no file.
@@ -260,6 +260,10 @@ fn a_ledger_that_was_put_back_is_told_by_its_witness() {
     let agrees = rig.counted("kangqiao_witness_agrees", &[]);
     std::thread::sleep(std::time::Duration::from_millis(2_500));
     assert_eq!((agrees, rig.counted("kangqiao_witness_agrees", &[])), (0, 0));
+    // Its silence takes nothing back.
+    witness.stop();
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
+    assert_eq!(rig.counted("kangqiao_witness_agrees", &[]), 0);
     let (found, said) = rig.order(&["ledger", "verify", "--held", notes.to_str().unwrap()]);
     assert!(!found, "{said}");
 }

@@ -8,8 +8,6 @@ use crate::store::{LedgerFile, StoreError};
 
 /// How many rows are read at once.
 const PAGE_ROWS: usize = 2048;
-/// How often a moment is looked for at which nobody wrote.
-const ATTEMPTS_MAX: usize = 100;
 
 /// A ledger of which the gateway may go on to write the rest.
 pub struct Reading {
@@ -45,7 +43,7 @@ impl Reading {
     /// [`Failure`] if the file cannot be read.
     pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
         let above = self.sealed.saturating_sub(1);
-        let last = self.file.checkpoints(above, 1).map_err(failed)?;
+        let last = self.file.now().checkpoints(above, 1).map_err(failed)?;
         Ok(last.into_iter().next().map(|last| last.bytes))
     }
 
@@ -58,7 +56,7 @@ impl Reading {
     /// Every entry with its number, in order.
     pub fn entries(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
         let page = move |from| {
-            let rows = self.note(self.file.entries(from, PAGE_ROWS))?;
+            let rows = self.note(self.file.now().entries(from, PAGE_ROWS))?;
             let next = rows.last()?.number.checked_add(1)?;
             Some((next, rows.into_iter().map(|row| (row.number, row.bytes)).collect()))
         };
@@ -69,7 +67,7 @@ impl Reading {
     /// Every checkpoint, in order.
     pub fn checkpoints(&self) -> impl Iterator<Item = Vec<u8>> {
         let page = move |above| {
-            let rows = self.note(self.file.checkpoints(above, PAGE_ROWS))?;
+            let rows = self.note(self.file.now().checkpoints(above, PAGE_ROWS))?;
             let next = rows.last()?.size;
             Some((next, rows.into_iter().map(|row| (row.size, row.bytes)).collect()))
         };
@@ -91,23 +89,9 @@ impl Reading {
     }
 }
 
-/// How many entries there are, and how many the last checkpoint signed, at one moment.
-///
-/// Both come in one commit, so if the checkpoint is the same before and after the
-/// entries are counted, they were counted beside it.
+/// How many entries there are, and how many the newest checkpoint signed, at one moment.
 fn ends(file: &LedgerFile) -> Result<(u64, u64), StoreError> {
-    let sealed = || Ok::<_, StoreError>(file.checkpoint()?.map_or(0, |last| last.size));
-    let mut before = sealed()?;
-    for _ in 0..ATTEMPTS_MAX {
-        let size = file.size()?;
-        let after = sealed()?;
-        if before == after {
-            return Ok((size, after));
-        }
-        before = after;
-    }
-    // What a checkpoint signed was there before it.
-    Ok((before, before))
+    file.look(|view| Ok((view.size()?, view.checkpoint()?.map_or(0, |last| last.size))))?
 }
 
 /// Rows that are read a page at a time, each from where the last one ended.

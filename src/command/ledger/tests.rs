@@ -10,7 +10,7 @@ use super::*;
 use crate::audit::{Edge, Entry, Kind, Sealer, SigningKey, Signs};
 use crate::flow::proof;
 use crate::identity::{Indexed, Keys, PersonId, Pseudonym};
-use crate::store::{self, Arrival, LedgerFile, LedgerRow, Proposed, Sealed, Store};
+use crate::store::{self, Arrival, LedgerFile, LedgerRow, Proposed, Store};
 use crate::vocabulary::{
     Dataset, Department, Group, GroupName, Identifier, IdentifierKind, Record, Source,
 };
@@ -56,17 +56,12 @@ impl Site {
     fn open(&self) -> Store {
         let data = self.path("data");
         let key = SigningKey::load(&self.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
-        let mut sealer = match LedgerFile::open(&data) {
+        let sealer = match LedgerFile::open(&data) {
             Ok(file) => file.look(|view| proof::sealer(view, key)).unwrap().unwrap().0,
             Err(_) => Sealer::restore(key, Edge::default(), None).unwrap(),
         };
-        let seal = Box::new(move |first, entries: &[&[u8]]| {
-            let sealed = sealer.seal(first, entries).ok()?;
-            let tiles = sealed.tiles.into_iter().map(proof::kept_as).collect();
-            Some(Sealed { checkpoint: sealed.checkpoint, tiles })
-        });
         let settings = store::Settings { folder: data, ..store::Settings::default() };
-        Store::open(settings, &MASTER, seal).unwrap()
+        Store::open(settings, &MASTER, proof::sealing(sealer)).unwrap()
     }
 
     /// Runs the command and gives what it printed.

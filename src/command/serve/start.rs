@@ -17,7 +17,7 @@ use super::keys::master;
 use super::neighbours::neighbours;
 use super::policies::{self, keep};
 use super::reload::Reloader;
-use crate::audit::{self, Edge, Kind, Sealer, SigningKey, Signs};
+use crate::audit::{Edge, Kind, Sealer, SigningKey, Signs};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::compile;
@@ -33,7 +33,7 @@ use crate::inbound::{exchange, mllp, operation, tls};
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
-use crate::store::{Guard, LedgerFile, Sealed, Store, StoreError, Tile};
+use crate::store::{Guard, LedgerFile, Store, StoreError, Tile};
 use crate::telemetry;
 use crate::translate::form::Limits;
 
@@ -128,17 +128,8 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         SigningKey::load_or_create(&config.ledger.key, &config.ledger.name, Signs::Checkpoints);
     let signing = signing.map_err(|error| ledger(&error))?;
     let verifying = signing.public().clone();
-    let (mut sealer, missing) = sealer(config, signing)?;
-    let seal = move |first, entries: &[&[u8]]| match sealer.seal(first, entries) {
-        Ok(audit::Sealed { checkpoint, tiles }) => {
-            Some(Sealed { checkpoint, tiles: tiles.into_iter().map(proof::kept_as).collect() })
-        }
-        Err(error) => {
-            tracing::error!(error = %error, "the ledger cannot be sealed");
-            None
-        }
-    };
-    let store = Store::open(config.store.clone(), &master, Box::new(seal));
+    let (sealer, missing) = sealer(config, signing)?;
+    let store = Store::open(config.store.clone(), &master, proof::sealing(sealer));
     let store = store.map_err(|error| match error {
         StoreError::MasterKey | StoreError::MasterReplaced => {
             Failure::during(&config.master_key.display().to_string(), error)

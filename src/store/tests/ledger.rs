@@ -55,19 +55,19 @@ async fn the_ledger_can_be_read_beside_a_running_store() {
     assert!(LedgerFile::open(folder.path()).is_err());
     let store = open(&folder);
     let file = LedgerFile::open(folder.path()).unwrap();
-    assert_eq!((file.size().unwrap(), file.checkpoint().unwrap()), (0, None));
+    assert_eq!((file.now().size().unwrap(), file.now().checkpoint().unwrap()), (0, None));
     for text in ["one", "two"] {
         let appended = store.append(row(text, Some("a"), None)).await.unwrap();
-        let newest = file.checkpoint().unwrap().unwrap();
+        let newest = file.now().checkpoint().unwrap().unwrap();
         assert_eq!(
             (newest.size, &newest.bytes[..]),
             (appended.number + 1, &appended.checkpoint[..])
         );
     }
-    assert_eq!(file.size().unwrap(), 2);
-    assert_eq!(file.entries(1, 9).unwrap()[0].bytes, b"two");
+    assert_eq!(file.now().size().unwrap(), 2);
+    assert_eq!(file.now().entries(1, 9).unwrap()[0].bytes, b"two");
     assert_eq!(file.search(&search("a", "")).unwrap().len(), 2);
-    assert_eq!(file.checkpoints(1, 9).unwrap().len(), 1);
+    assert_eq!(file.now().checkpoints(1, 9).unwrap().len(), 1);
 }
 
 #[tokio::test]

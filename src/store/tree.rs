@@ -42,11 +42,15 @@ pub enum OfTree {
     Tiles(Vec<Tile>),
 }
 
-/// The ledger as it stands while somebody looks at it, on one connection.
+/// The ledger as somebody looks at it, on one connection.
 #[derive(Debug, Clone, Copy)]
 pub struct LedgerView<'a>(&'a Connection);
 
-impl LedgerView<'_> {
+impl<'a> LedgerView<'a> {
+    pub(super) const fn new(connection: &'a Connection) -> Self {
+        Self(connection)
+    }
+
     /// One snapshot: a checkpoint and the entries below it are of one moment.
     pub(super) fn of<T>(
         connection: &Connection,
@@ -80,12 +84,20 @@ impl LedgerView<'_> {
         Ok(ledger::checkpoint(self.0)?)
     }
 
+    /// Checkpoints over more than `above` entries, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn checkpoints(&self, above: u64, limit: usize) -> Result<Vec<Checkpoint>, StoreError> {
+        Ok(ledger::checkpoints(self.0, above, limit)?)
+    }
+
     /// The checkpoint over exactly so many entries.
     ///
     /// # Errors
     /// [`StoreError::Sql`].
     pub fn checkpoint_of(&self, size: u64) -> Result<Option<Checkpoint>, StoreError> {
-        let next = ledger::checkpoints(self.0, size.saturating_sub(1), 1)?;
+        let next = self.checkpoints(size.saturating_sub(1), 1)?;
         Ok(next.into_iter().find(|found| found.size == size))
     }
 
