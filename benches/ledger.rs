@@ -46,14 +46,14 @@ fn main() {
     let began = Instant::now();
     runtime.block_on(fill(&store, entries));
     let filling = began.elapsed();
-    drop(store);
-    let (store, restart) = open(&key, &data);
     // The search tables follow the ledger at leisure; no gateway writes so fast for so long.
     let began = Instant::now();
     while projected(&data) < entries {
         std::thread::sleep(Duration::from_millis(50));
     }
     let projecting = began.elapsed();
+    drop(store);
+    let (store, restart) = open(&key, &data);
     drop(store);
 
     let reading = Reading::open(&data).unwrap();
