@@ -85,12 +85,14 @@ fn a_system_that_is_asked_cannot_say_that_somebody_consents() {
         "notice": "2026-1", "grantor": "person" });
     rig.registry.knows(&resident.citizen, vec![consent.clone()]);
     rig.platform.knows(&resident.citizen, vec![consent]);
-    let asked = rig.registry.asked();
     for (who, purpose) in [(DISPATCHER, "service-matching"), (DOCTOR, "institution-admission")] {
         let reply = ask(&rig, who, (&resident, purpose), json!({}));
         assert_eq!(told(&reply), 0, "{purpose}: {}", String::from_utf8_lossy(&reply.body));
     }
-    assert_eq!(rig.registry.asked(), asked, "a system heard of somebody who consented to nothing");
+    for system in [&rig.registry, &rig.platform] {
+        let heard = system.asked_of(&resident.citizen);
+        assert_eq!(heard, 0, "a system heard of somebody who consented to nothing");
+    }
 }
 
 #[test]

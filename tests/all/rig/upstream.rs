@@ -47,6 +47,12 @@ impl Upstream {
         self.state.asked.load(Ordering::SeqCst)
     }
 
+    /// How often it was asked about whoever bears that identifier, whoever else is asked about.
+    pub fn asked_of(&self, identifier: &str) -> usize {
+        let heard = self.heard();
+        heard.iter().filter(|body| String::from_utf8_lossy(body).contains(identifier)).count()
+    }
+
     /// What it was asked, as it came.
     pub fn heard(&self) -> Vec<Vec<u8>> {
         self.state.heard.lock().unwrap().clone()
