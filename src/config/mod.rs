@@ -268,6 +268,10 @@ impl Config {
                 complain(key, "a limit of zero lets nothing through");
             }
         }
+        let (most, reserve) = (self.store.file_bytes_max, self.store.reserve_bytes);
+        if most > 0 && reserve >= most {
+            complain("reserve_bytes", "file_bytes_max leaves no room beside the reserve");
+        }
         if let Some(operation) =
             self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
         {

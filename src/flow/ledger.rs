@@ -125,6 +125,15 @@ impl Gateway {
         self.append(&self.event(kind, subject)).await.map(drop)
     }
 
+    /// Enters that the gateway started, from the reserve if need be: whoever makes room gives
+    /// his orders to a gateway that runs.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written.
+    pub async fn enter_start(&self, version: &str) -> Result<(), StoreError> {
+        self.store.append_order(row(&self.event(Kind::Start, version))).await
+    }
+
     /// Serves under new rules, with new upstream systems and subscribers; says their versions. The
     /// entries come first: rules nobody can prove were in force must not decide.
     ///

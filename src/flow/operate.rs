@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Gateway, Rules};
+use super::{Gateway, Rules, ledger};
 use crate::audit::{Kind, Reference};
 use crate::identity::{PersonId, Subject, Token};
 use crate::store::{Guard, Reason, State, StoreError};
@@ -164,7 +164,7 @@ impl Gateway {
         let mut entry = self.event(kind, subject);
         entry.asker = Some(Reference::new(&format!("uid {user}")));
         entry.person = person.map(|person| self.keys.pseudonym(person));
-        self.append(&entry).await.map(drop)
+        self.store.append_order(ledger::row(&entry)).await
     }
 }
 

@@ -14,6 +14,7 @@ use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
 use crate::outbound::witness::Stand;
 use crate::outbound::{CircuitState, Reading, Subscriber, Upstream, Witness};
+use crate::store::room::{Fill, Room};
 use crate::store::{Held, LedgerSearch, Standing, State};
 use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
@@ -97,6 +98,7 @@ impl Gateway {
             policy: rules.policies.version().to_owned(),
             senders: counts.iter().map(sender).collect(),
             quarantine: held.iter().filter_map(quarantined).collect(),
+            room: room(self.store.room()),
             queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
             upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),
             subscriptions: self.subscription_rows(at_ms).await?,
@@ -310,6 +312,15 @@ fn element(rules: &Rules, id: ElementId) -> view::Named {
     let (zh, en) =
         known.map(|element| (element.zh.clone(), element.en.clone())).unwrap_or_default();
     view::Named { id: id.to_string(), zh, en }
+}
+
+fn room(found: Room) -> view::Room {
+    let fill = match found.state {
+        Fill::Roomy => view::Fill::Roomy,
+        Fill::Filling => view::Fill::Filling,
+        Fill::Reserve => view::Fill::Reserve,
+    };
+    view::Room { used: found.used, left: found.left, fill }
 }
 
 fn line(rules: &Rules, number: u64, entry: &Entry) -> view::LedgerRow {

@@ -59,6 +59,11 @@ impl StoreFile {
         Ok((file, keys))
     }
 
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The connection that writes.
     pub fn writer(&self, settings: &Settings) -> Result<Connection, StoreError> {
         let connection = Connection::open(&self.path)?;

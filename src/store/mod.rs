@@ -45,6 +45,7 @@ mod read;
 mod recent;
 mod rekey;
 pub mod review;
+pub mod room;
 mod rotation;
 mod seal;
 mod settings;
@@ -87,6 +88,7 @@ use crate::vocabulary::{IdentifierKind, Record};
 use file::StoreFile;
 use journal::{Message, Outcome};
 use read::Readers;
+use room::{Gauge, Room};
 use seal::StoreKeys;
 use tide::{Empty, Tide};
 use writer::{Answer, Job, Request, Shared, Writer};
@@ -118,7 +120,8 @@ impl Store {
     pub fn open(settings: Settings, master: &[u8; 32], seal: Seal) -> Result<Self, StoreError> {
         let (file, keys) = StoreFile::open(&settings, master)?;
         let keys = Arc::new(keys);
-        let shared = Arc::new(Shared::default());
+        let copying = file.checkpointer()?;
+        let shared = Arc::new(Shared::new(Gauge::new(&settings, (&copying, file.path()))));
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
@@ -126,11 +129,12 @@ impl Store {
         let mut writer = Writer::new(connection, Arc::clone(&keys), seal, remembered)?;
         writer.reindex()?;
         let tide = Tide {
-            connection: file.checkpointer()?,
+            connection: copying,
             shared: Arc::clone(&shared),
             jobs: jobs.downgrade(),
             every: Duration::from_millis(settings.checkpoint_ms.max(1)),
             wal_bytes_max: settings.wal_bytes_max,
+            path: file.path().to_owned(),
         };
         let readers: Result<Vec<_>, _> =
             (0..settings.readers.max(1)).map(|_| file.reader(&settings)).collect();
@@ -186,6 +190,14 @@ impl Store {
             Answer::Appended(appended) => Ok(appended),
             _ => Err(StoreError::Damaged),
         }
+    }
+
+    /// Appends the entry of an operator's order, from the reserve if need be.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot be written: nothing may be done.
+    pub async fn append_order(&self, row: LedgerRow) -> Result<(), StoreError> {
+        self.write(Request::AppendOrder(row)).await.map(drop)
     }
 
     /// Joins one person to another; the answer is everybody whose records changed.
@@ -422,13 +434,20 @@ impl Store {
             .map_or((0, 0), |jobs| (jobs.max_capacity() - jobs.capacity(), jobs.max_capacity()))
     }
 
-    /// Whether writes can be expected to succeed: the writer lives, and the last commit did
-    /// not just fail. A while after a failure the next write may show whether it still does.
+    /// How full the store is.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.shared.gauge.room()
+    }
+
+    /// Whether writes can be expected to succeed: there is room, the writer lives, and the last
+    /// commit did not just fail. A while after a failure the next write may show whether it still does.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let recovering = failed.is_none_or(|at| at.elapsed() >= FAILED_FOR);
-        recovering && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
+        let able = recovering && !self.shared.gauge.at_reserve();
+        able && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
     }
 
     /// Size of the write-ahead log, in bytes.

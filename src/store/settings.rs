@@ -33,6 +33,9 @@ pub struct Settings {
     /// Size at which the database is full, in bytes; 0 is the size of the disk.
     /// Default 0.
     pub file_bytes_max: u64,
+    /// Room that is kept for setting things right, in bytes: with less than that left, of the
+    /// disk or of `file_bytes_max`, nothing is kept and nothing answered. Default 256 MiB.
+    pub reserve_bytes: u64,
     /// Records that one read may return. Default 1000.
     pub records_max: usize,
     /// Persons whose key and identifiers the writer remembers. Default 16384.
@@ -52,6 +55,7 @@ impl Default for Settings {
             checkpoint_ms: 250,
             wal_bytes_max: 64 * 1024 * 1024,
             file_bytes_max: 0,
+            reserve_bytes: 256 * 1024 * 1024,
             records_max: 1000,
             persons_remembered_max: 16_384,
         }

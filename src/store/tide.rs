@@ -1,6 +1,7 @@
 //! 归档, the low-priority thread: copies the write-ahead log into the database and asks
 //! the writer to fill the search tables, so that neither stands in the way of a commit.
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
@@ -31,6 +32,8 @@ pub struct Tide {
     pub every: Duration,
     /// Size from which the writer waits until the log starts anew.
     pub wal_bytes_max: u64,
+    /// Where the database lies.
+    pub path: PathBuf,
 }
 
 impl Tide {
@@ -51,6 +54,7 @@ impl Tide {
             self.project();
             if copied.elapsed() >= self.every {
                 self.copy();
+                self.shared.gauge.measure((&self.connection, &self.path));
                 copied = Instant::now();
             }
         }

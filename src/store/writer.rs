@@ -30,6 +30,7 @@ use super::policies::{InForce, Judgement, Waiting};
 use super::recent::Recent;
 use super::rekey::{KeyDeed, Step};
 use super::review::Proposal;
+use super::room::Gauge;
 use super::seal::StoreKeys;
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
@@ -42,6 +43,8 @@ use crate::vocabulary::{Source, Subscription};
 pub enum Request {
     /// Put an entry in the ledger.
     Append(LedgerRow),
+    /// Put the entry of what an operator orders in the ledger.
+    AppendOrder(LedgerRow),
     /// Put the entry of an answer in the ledger, if what must hold for it does.
     AppendWithin(LedgerRow, Box<Conditions>),
     /// Something about a batch.
@@ -106,6 +109,22 @@ pub enum Request {
     /// Fail inside the transaction.
     #[cfg(test)]
     Stumble(Stumble),
+}
+
+impl Request {
+    /// Whether it is done from the reserve too: what an operator orders to set things right,
+    /// and what has happened already and would be done twice if it were not noted.
+    const fn spends_reserve(&self) -> bool {
+        matches!(
+            self,
+            Self::AppendOrder(_)
+                | Self::End { .. }
+                | Self::Enforce(..)
+                | Self::Erase { .. }
+                | Self::Exchanged(..)
+                | Self::Tree(..)
+        )
+    }
 }
 
 /// Ways for a test to make one request fail.
@@ -186,7 +205,7 @@ pub struct Next {
 }
 
 /// What writer and readers share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shared {
     /// Held by whoever writes: the writer's transactions, and the emptying of the log.
     pub turn: Mutex<()>,
@@ -198,6 +217,8 @@ pub struct Shared {
     pub noticed: Arc<Notify>,
     /// When the last commit failed for want of storage; `None` since one succeeded.
     pub failed: Mutex<Option<Instant>>,
+    /// How much room there is.
+    pub gauge: Gauge,
 }
 
 /// The state of the writing thread.
@@ -219,6 +240,20 @@ pub struct Writer {
     pub(super) weights: Weights,
     seal: Seal,
     shared: Arc<Shared>,
+}
+
+impl Shared {
+    /// Nothing written yet.
+    pub fn new(gauge: Gauge) -> Self {
+        Self {
+            turn: Mutex::default(),
+            links: AtomicU64::default(),
+            lagging: AtomicBool::default(),
+            noticed: Arc::default(),
+            failed: Mutex::default(),
+            gauge,
+        }
+    }
 }
 
 impl Writer {
@@ -261,6 +296,15 @@ impl Writer {
     fn serve(&mut self, batch: &mut Vec<Job>) {
         // Whoever stopped waiting will ask again; nothing of it is begun.
         batch.retain(|job| !job.answer.is_closed());
+        if self.shared.gauge.at_reserve() {
+            let spends = |job: &mut Job| !job.request.spends_reserve();
+            for job in batch.extract_if(.., spends) {
+                let _ = job.answer.send(Err(StoreError::Unavailable));
+            }
+        }
+        if batch.is_empty() {
+            return;
+        }
         let outcomes = match self.together(batch) {
             Ok(outcomes) => outcomes,
             Err(Failed::Request) if batch.len() > 1 => {
@@ -342,7 +386,9 @@ impl Writer {
 
     fn work(&mut self, request: &Request) -> Result<Answer, Stop> {
         match request {
-            Request::Append(row) => self.append(row).map(Answer::Appended),
+            Request::Append(row) | Request::AppendOrder(row) => {
+                self.append(row).map(Answer::Appended)
+            }
             Request::AppendWithin(row, conditions) => {
                 self.append_within(row, conditions).map(Answer::Appended)
             }

@@ -55,6 +55,7 @@ mod references;
 mod reload;
 mod review;
 mod rig;
+mod room;
 mod services;
 mod statistics;
 mod ticket;

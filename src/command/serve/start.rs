@@ -17,7 +17,7 @@ use super::keys::master;
 use super::neighbours::neighbours;
 use super::policies::{self, keep};
 use super::reload::Reloader;
-use crate::audit::{Edge, Kind, Sealer, SigningKey, Signs};
+use crate::audit::{Edge, Sealer, SigningKey, Signs};
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::compile;
@@ -68,7 +68,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     let began = policies::begin(config, &gateway).await?;
     keep(&Packs::policies(&config.store.folder), &[&gateway.rules.load().policy_files])?;
     gateway
-        .record(Kind::Start, env!("CARGO_PKG_VERSION"))
+        .enter_start(env!("CARGO_PKG_VERSION"))
         .await
         .map_err(|error| Failure::during("ledger", error))?;
     if began.changed {

@@ -12,7 +12,7 @@ use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
 use super::view::{
-    EntryView, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified, WitnessState,
+    EntryView, Fill, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified, WitnessState,
 };
 use crate::vocabulary::{IdentifierKind, Position};
 
@@ -206,6 +206,22 @@ impl OverviewPage {
         }
         let tenths = self.permille(&self.view.cache.hits, &asked);
         format!("{}.{} %", tenths / 10, tenths % 10)
+    }
+
+    fn fill(&self) -> (&'static str, &'static str) {
+        match self.view.room.fill {
+            Fill::Roomy => ("good", self.f.t.room_roomy),
+            Fill::Filling => ("warn", self.f.t.room_filling),
+            Fill::Reserve => ("bad", self.f.t.room_reserve),
+        }
+    }
+
+    /// In MiB up to ten GiB, then in GiB.
+    fn size(&self, bytes: &u64) -> String {
+        match bytes >> 20 {
+            mib @ ..10_240 => format!("{} MiB", grouped(mib)),
+            mib => format!("{} GiB", grouped(mib >> 10)),
+        }
     }
 
     fn upstream(&self, state: &UpstreamState) -> (&'static str, &'static str) {

@@ -160,6 +160,12 @@ texts! { Text with lang:
     time "时间" "Time";
     reason "原因" "Reason";
     position "位置" "Position";
+    room "存储空间" "Storage";
+    room_used "已用" "Taken";
+    room_left "可用" "Left";
+    room_roomy "充足" "roomy";
+    room_filling "将满，请清理" "nearly full: make room";
+    room_reserve "仅余储备：暂停接收与应答" "only the reserve is left: nothing is kept or answered";
     queue "写入队列" "Write queue";
     waiting "等待" "Waiting";
     capacity "上限" "Limit";

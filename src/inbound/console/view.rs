@@ -233,6 +233,8 @@ pub struct Overview {
     pub quarantine: Vec<QuarantineRow>,
     /// The way from the sockets to the store.
     pub queue: Queue,
+    /// How full the store is.
+    pub room: Room,
     /// Upstream systems.
     pub upstreams: Vec<UpstreamRow>,
     /// Who is told of events.
@@ -284,6 +286,29 @@ pub struct Queue {
     pub waiting: u64,
     /// How many may wait before sockets are no longer read.
     pub capacity: u64,
+}
+
+/// How full the store is: of its disk or of its own limit, whichever has less room.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Room {
+    /// What is taken, in bytes.
+    pub used: u64,
+    /// What may still be written, in bytes.
+    pub left: u64,
+    /// What follows.
+    pub fill: Fill,
+}
+
+/// What follows from how full the store is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fill {
+    /// There is room.
+    #[default]
+    Roomy,
+    /// Time to make room.
+    Filling,
+    /// Nothing is kept and nothing answered.
+    Reserve,
 }
 
 /// One upstream system.

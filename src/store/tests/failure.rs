@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::PoisonError;
 
+use super::room::Fill;
 use super::*;
 use writer::Stumble;
 
@@ -36,7 +37,7 @@ async fn a_full_disk_refuses_and_recovers_when_there_is_space() {
 #[tokio::test]
 async fn a_file_at_its_configured_size_is_full() {
     let folder = tempfile::tempdir().unwrap();
-    let small = Settings { file_bytes_max: 600_000, ..settings(folder.path()) };
+    let small = Settings { file_bytes_max: 600_000, reserve_bytes: 0, ..settings(folder.path()) };
     let store = Store::open(small, &MASTER, chain()).unwrap();
     let mut kept = 0;
     let refused = loop {
@@ -49,6 +50,47 @@ async fn a_file_at_its_configured_size_is_full() {
     assert!(matches!(refused, StoreError::Unavailable) && (5..20).contains(&kept));
     drop(store);
     assert_eq!(open(&folder).counts().await.unwrap()[0].received, kept);
+}
+
+#[tokio::test]
+async fn at_its_reserve_the_store_keeps_nothing_but_what_makes_room_and_goes_on_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Settings {
+        file_bytes_max: 2_000_000,
+        reserve_bytes: 1_000_000,
+        checkpoint_ms: 5,
+        ..settings(folder.path())
+    };
+    let store = Store::open(limits, &MASTER, chain()).unwrap();
+    keep(&store, "somebody", vec![local(1)]).await;
+    let mut count = 1;
+    let refused = loop {
+        let text = format!("{count} {}", "x".repeat(20_000));
+        match store.keep(arrival(&text, &text, quarantine())).await {
+            Ok(_) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Unavailable), "{refused:?}");
+    assert!((5..60).contains(&count), "{count}");
+    assert!(store.room().state == Fill::Reserve && !store.is_ready());
+    let refused = store.append(row("an answer", None, None)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)));
+    // There is room on the file itself: the order is entered and carried out.
+    store.append_order(row("an order", None, None)).await.unwrap();
+    store.erase(PersonId(1), 2).await.unwrap();
+    assert_eq!(store.counts().await.unwrap()[0].received, count);
+    assert_eq!(store.ledger(0, 9).await.unwrap().len(), 1);
+    // Whatever makes room; here somebody empties the journal behind the store's back.
+    let other = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    other.execute_batch("UPDATE journal SET raw = x'' WHERE number > 1").unwrap();
+    while !store.is_ready() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_ne!(store.room().state, Fill::Reserve);
+    store.append(row("the same answer", None, None)).await.unwrap();
+    keep(&store, "another", vec![local(2)]).await;
+    assert_eq!(store.ledger(0, 9).await.unwrap().len(), 2);
 }
 
 /// Three good requests and one bad one in the same commit.
@@ -168,6 +210,7 @@ async fn a_long_log_starts_anew() {
         jobs: store.jobs.as_ref().unwrap().downgrade(),
         every: Duration::from_secs(1),
         wal_bytes_max: 200_000,
+        path: file::database(folder.path()),
     };
     let big = "x".repeat(500_000);
     store.append(row(&big, None, None)).await.unwrap();

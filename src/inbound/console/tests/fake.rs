@@ -235,6 +235,7 @@ fn overview() -> Overview {
             QuarantineRow { number: 213_877, fault: Fault::CharacterSet, at: None, ..held() },
         ],
         queue: Queue { waiting: 18, capacity: 4_096 },
+        room: Room { used: 93 << 30, left: 7 << 30, fill: Fill::Filling },
         upstreams: vec![
             upstream("record-platform", UpstreamState::Up, 2),
             upstream("elder-registry", UpstreamState::Open, 310),

@@ -1,0 +1,163 @@
+//! 余量, how much room the store has, and the reserve that is kept for setting things right.
+//!
+//! A disk that is full to the last byte stops whoever would make room as well. So the store
+//! stops before: at its reserve nothing is kept and no entry made but for what an operator
+//! orders and for what has happened already. It goes on by itself once there is room again.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use metrics::gauge;
+use rusqlite::Connection;
+
+use super::file::PAGE_BYTES;
+use super::settings::Settings;
+
+/// From how many hundredths on it is time to make room.
+const FILLING_PERCENT: u64 = 90;
+/// How much more than the reserve ends it, at most, so that it does not come and go.
+const MORE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How full the store is: of its disk or of its own limit, whichever has less room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What is taken, in bytes.
+    pub used: u64,
+    /// What may still be written, in bytes; the reserve is a part of it.
+    pub left: u64,
+    /// What follows.
+    pub state: Fill,
+}
+
+/// What follows from how full the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fill {
+    /// There is room.
+    Roomy,
+    /// Nine tenths are taken: time to make room.
+    Filling,
+    /// Only the reserve is left: nothing is kept and nothing answered.
+    Reserve,
+}
+
+/// The room as it was measured last.
+#[derive(Debug)]
+pub struct Gauge {
+    reserve: u64,
+    file_bytes_max: u64,
+    last: Mutex<Room>,
+}
+
+impl Gauge {
+    /// Measures for the first time.
+    pub fn new(settings: &Settings, file: (&Connection, &Path)) -> Self {
+        let open = Room { used: 0, left: u64::MAX, state: Fill::Roomy };
+        let gauge = Self {
+            reserve: settings.reserve_bytes,
+            file_bytes_max: settings.file_bytes_max,
+            last: Mutex::new(open),
+        };
+        gauge.measure(file);
+        gauge
+    }
+
+    /// The room as it was measured last.
+    pub fn room(&self) -> Room {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether only the reserve is left.
+    pub fn at_reserve(&self) -> bool {
+        self.room().state == Fill::Reserve
+    }
+
+    /// Measures. What cannot be measured is taken to be as before: the next write shows.
+    pub fn measure(&self, (connection, path): (&Connection, &Path)) {
+        let pages = |name: &str| {
+            let sql = format!("PRAGMA {name}");
+            connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).ok()
+        };
+        let (Some(all), Some(free)) = (pages("page_count"), pages("freelist_count")) else {
+            return;
+        };
+        let bytes = |pages: i64| pages.max(0).cast_unsigned().saturating_mul(PAGE_BYTES);
+        let Ok(disk) = rustix::fs::statvfs(path) else { return };
+        let available = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+        let disk = (total.saturating_sub(available), available.saturating_add(bytes(free)));
+        let own = bytes(all).saturating_sub(bytes(free));
+        let own = match self.file_bytes_max {
+            0 => disk,
+            most => (own, most.saturating_sub(own)),
+        };
+        self.note(std::cmp::min_by_key(own, disk, |(_, left)| *left));
+    }
+
+    fn note(&self, (used, left): (u64, u64)) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.state;
+        let most = match before {
+            Fill::Reserve => self.reserve.saturating_add((self.reserve / 16).min(MORE_BYTES)),
+            Fill::Roomy | Fill::Filling => self.reserve,
+        };
+        let filling = used / FILLING_PERCENT >= used.saturating_add(left) / 100;
+        let state = match (left < most, filling) {
+            (true, _) => Fill::Reserve,
+            (false, true) => Fill::Filling,
+            (false, false) => Fill::Roomy,
+        };
+        *last = Room { used, left, state };
+        drop(last);
+        // A gauge is a float; sizes are far below 2^52, up to where each is exact.
+        gauge!("kangqiao_store_used_bytes").set(used as f64);
+        gauge!("kangqiao_store_left_bytes").set(left as f64);
+        gauge!("kangqiao_store_at_reserve").set(f64::from(u8::from(state == Fill::Reserve)));
+        if state == before {
+            return;
+        }
+        match state {
+            Fill::Roomy => tracing::info!(store.left_bytes = left, "the store has room again"),
+            Fill::Filling => {
+                tracing::warn!(store.left_bytes = left, "nine tenths of the store are taken");
+            }
+            Fill::Reserve => tracing::error!(
+                store.left_bytes = left,
+                "only the reserve of the store is left: nothing is kept and nothing answered"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(reserve: u64, steps: &[(u64, u64, Fill)]) {
+        let open = Room { used: 0, left: u64::MAX, state: Fill::Roomy };
+        let gauge = Gauge { reserve, file_bytes_max: 0, last: Mutex::new(open) };
+        for &(used, left, state) in steps {
+            gauge.note((used, left));
+            assert_eq!(gauge.room(), Room { used, left, state });
+        }
+    }
+
+    #[test]
+    fn nine_tenths_warn_and_the_reserve_stops_until_there_is_a_little_more() {
+        check(
+            160,
+            &[
+                (0, 10_000, Fill::Roomy),
+                (8_900, 1_100, Fill::Roomy),
+                (9_000, 1_000, Fill::Filling),
+                (9_840, 160, Fill::Filling),
+                (9_841, 159, Fill::Reserve),
+                (9_831, 169, Fill::Reserve),
+                (9_830, 170, Fill::Filling),
+                (9_840, 160, Fill::Filling),
+                (100, 9_900, Fill::Roomy),
+                (9_999, 1, Fill::Reserve),
+            ],
+        );
+        check(0, &[(10_000, 0, Fill::Filling), (0, 0, Fill::Filling)]);
+    }
+}
