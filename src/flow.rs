@@ -28,6 +28,7 @@ pub mod published;
 mod query;
 mod question;
 mod rekey;
+mod retention;
 mod review;
 mod rotation;
 mod rules;
@@ -106,6 +107,8 @@ pub struct Gateway {
     pub empty_answer: Duration,
     /// What the overview shows beside the store.
     pub watch: Watch,
+    /// How long entries of the ledger are kept, in days.
+    pub retention_days: u32,
     /// What lists of elders are asked about under, and what wakes their checking.
     pub batches: batches::Batches,
     /// Where what is long is worked on, away from the threads that serve sockets.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, card, certs, check, demo, explain, identity, interface, keys, ledger, mappings,
-    notices, operate, policy, send, serve, translate, user, witness,
+    Failure, ask, card, certs, check, demo, explain, hold, identity, interface, keys, ledger,
+    mappings, notices, operate, policy, send, serve, translate, user, witness,
 };
 use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
@@ -38,6 +38,8 @@ enum Command {
     Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
     Explain(explain::Args),
+    /// 保全 Entries of the ledger that are kept beyond their time.
+    Hold(hold::Args),
     /// 人员 Who is one person: match a file of records, or veil it.
     Identity(identity::Args),
     /// 接口 The published interface for machines: OpenAPI, XSD, columns.
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Erase(args) => args.run(),
         Command::Explain(args) => explain::run(args),
+        Command::Hold(args) => hold::run(args),
         Command::Identity(args) => identity::run(args),
         Command::Interface(args) => interface::run(args),
         Command::Keys(args) => keys::run(args),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::receipt::Receipt;
 use super::reference::Reference;
+use super::retention::Span;
 use super::tree::Hash;
 use crate::identity::Pseudonym;
 use crate::vocabulary::{Department, ElementId, Fault, Freshness, Purpose, Role, Source, Tier};
@@ -33,6 +34,8 @@ pub enum Kind {
     Erase,
     /// 导出: a part of the ledger was exported.
     Export,
+    /// 保全: entries are kept beyond their time, or no longer.
+    Hold,
     /// 认定: somebody said that entries of the index are one person, or are not.
     Identity,
     /// 密钥: keys at rest give way to new ones.
@@ -55,6 +58,8 @@ pub enum Kind {
     Reload,
     /// 重放: a quarantined message was tried again.
     Replay,
+    /// 到期: the time of entries is over, and what they said is gone.
+    Retention,
     /// 身份审核: a reviewer looked at entries that may be one person's.
     Review,
     /// 登录: somebody signed in to the console, or failed to.
@@ -69,7 +74,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 24] = [
+    pub const ALL: [(Self, &'static str, &'static str); 26] = [
         (Self::Batch, "batch", "批量查询"),
         (Self::BreakGlass, "break-glass", "紧急调阅"),
         (Self::Consent, "consent", "知情同意"),
@@ -78,6 +83,7 @@ impl Kind {
         (Self::Enrolment, "enrolment", "订阅登记"),
         (Self::Erase, "erase", "抹除"),
         (Self::Export, "export", "导出"),
+        (Self::Hold, "hold", "保全"),
         (Self::Identity, "identity", "认定"),
         (Self::Keys, "keys", "密钥"),
         (Self::Link, "link", "归并"),
@@ -89,6 +95,7 @@ impl Kind {
         (Self::Refusal, "refusal", "拒绝"),
         (Self::Reload, "reload", "重新加载"),
         (Self::Replay, "replay", "重放"),
+        (Self::Retention, "retention", "到期"),
         (Self::Review, "review", "身份审核"),
         (Self::SignIn, "sign-in", "登录"),
         (Self::Start, "start", "启动"),
@@ -222,6 +229,9 @@ pub struct Entry {
     pub reason: Option<Reference>,
     /// The receipt number that leads here.
     pub receipt: Receipt,
+    /// Entries whose time is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Span>,
     /// In which role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
@@ -278,6 +288,7 @@ impl Entry {
             purpose: None,
             reason: None,
             receipt: Receipt::new(at_ms, random),
+            retired: None,
             role: None,
             rules: BTreeSet::new(),
             sources: BTreeMap::new(),

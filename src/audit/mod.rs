@@ -15,6 +15,7 @@ pub mod key;
 pub mod proof;
 pub mod receipt;
 pub mod reference;
+pub mod retention;
 pub mod sealer;
 pub mod search;
 pub mod statement;
@@ -32,6 +33,7 @@ pub use export::{EXPORTS, audit_event};
 pub use key::{KeyError, SigningKey, Signs, VerifyingKey};
 pub use receipt::Receipt;
 pub use reference::Reference;
+pub use retention::{Kept, Span};
 pub use sealer::{SealError, Sealed, Sealer};
 pub use search::{Found, Question};
 pub use statement::Circumstances;
@@ -48,11 +50,16 @@ pub struct Settings {
     /// File of the signing key, PKCS#8 in PEM, readable by its owner alone; the public key
     /// is beside it under the extension `pub`. Default `ledger.key`.
     pub key: std::path::PathBuf,
+    /// How long entries are kept, in days; then their hashes are. At least 183. Default 3650.
+    pub retention_days: u32,
 }
+
+/// Days for which entries are kept at least: half a year.
+pub const RETENTION_DAYS_MIN: u32 = 183;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into() }
+        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into(), retention_days: 3650 }
     }
 }
 

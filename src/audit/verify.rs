@@ -7,13 +7,16 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::diagnose::{AFTER, Scene, WINDOW};
 use super::entry::{Entry, EntryError};
 use super::key::VerifyingKey;
-use super::tree::{Frontier, Hash, leaf};
+use super::retention::{Gone, Kept, Span};
+use super::tree::{Frontier, Hash};
 
 /// What was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// How many entries.
     pub entries: u64,
+    /// Of how many of them the hash alone is kept, their time being over.
+    pub retired: u64,
     /// How many checkpoints of the ledger's own.
     pub checkpoints: u64,
     /// How many checkpoints that others hold.
@@ -99,6 +102,14 @@ pub enum Tampering {
         /// The later.
         second: u64,
     },
+    /// Entries are gone, and none says that their time was over.
+    #[error("of entries {first} to {last} the hashes alone are there, and no entry says why")]
+    Untold {
+        /// First that is gone.
+        first: u64,
+        /// Last that is gone.
+        last: u64,
+    },
     /// Entries at the end were never signed.
     #[error("entries {first} to {last} were never signed")]
     Unsealed {
@@ -123,12 +134,14 @@ impl Tampering {
             Self::Inserted { number } | Self::NotCanonical { number, .. } => Some(number),
             Self::Removed { first, .. }
             | Self::Swapped { first, .. }
+            | Self::Untold { first, .. }
             | Self::Unsealed { first, .. } => Some(first),
         }
     }
 }
 
-/// Proves a ledger, reading every entry once: `entries` with their numbers, the
+/// Proves a ledger, reading every entry once: `entries` with their numbers, or their hashes
+/// where their time is over, the
 /// ledger's own `checkpoints` in the order they were made, and those `held` by others.
 ///
 /// Only a checkpoint held elsewhere can show that the whole file was put back to
@@ -138,7 +151,7 @@ impl Tampering {
 /// The first [`Tampering`] found.
 pub fn verify<B: AsRef<[u8]>, C: AsRef<[u8]>>(
     key: &VerifyingKey,
-    entries: impl IntoIterator<Item = (u64, B)>,
+    entries: impl IntoIterator<Item = (u64, Kept<B>)>,
     checkpoints: impl IntoIterator<Item = C>,
     held: &[Checkpoint],
 ) -> Result<Report, Tampering> {
@@ -151,13 +164,14 @@ pub fn verify<B: AsRef<[u8]>, C: AsRef<[u8]>>(
         frontier: Frontier::default(),
         good: Frontier::default(),
         batch: Vec::new(),
+        gone: Gone::default(),
     };
     conflict(held)?;
     walk.advance()?;
     let mut entries = entries.into_iter();
-    while let Some((number, bytes)) = entries.next() {
-        if let Some(signed) = walk.step(number, bytes.as_ref())? {
-            let after = entries.take(AFTER).map(|(_, bytes)| leaf(bytes.as_ref())).collect();
+    while let Some((number, kept)) = entries.next() {
+        if let Some(signed) = walk.step(number, &kept)? {
+            let after = entries.take(AFTER).map(|(_, kept)| kept.leaf()).collect();
             return Err(walk.explain(signed, after));
         }
     }
@@ -187,6 +201,7 @@ struct Walk<'k, I: Iterator> {
     good: Frontier,
     /// What came after it.
     batch: Vec<Hash>,
+    gone: Gone,
 }
 
 impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
@@ -209,7 +224,11 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
     }
 
     /// Takes one entry; gives the checkpoint it should have led to, if it did not.
-    fn step(&mut self, number: u64, bytes: &[u8]) -> Result<Option<Checkpoint>, Tampering> {
+    fn step<B: AsRef<[u8]>>(
+        &mut self,
+        number: u64,
+        kept: &Kept<B>,
+    ) -> Result<Option<Checkpoint>, Tampering> {
         let expected = self.frontier.size();
         if number > expected {
             return Err(Tampering::Removed { first: expected, last: number - 1 });
@@ -217,8 +236,15 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
         if number < expected {
             return Err(Tampering::Inserted { number });
         }
-        Entry::from_bytes(bytes).map_err(|error| Tampering::NotCanonical { number, error })?;
-        let leaf = leaf(bytes);
+        match kept {
+            Kept::Bytes(bytes) => {
+                let entry = Entry::from_bytes(bytes.as_ref());
+                let entry = entry.map_err(|error| Tampering::NotCanonical { number, error })?;
+                self.gone.hear(&entry);
+            }
+            Kept::Hash(_) => self.gone.find(number),
+        }
+        let leaf = kept.leaf();
         self.frontier.append(leaf);
         let size = self.frontier.size();
         // A longer batch is not tried, so no more is kept than tells that it is longer.
@@ -262,8 +288,12 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
         if let Some((&size, _)) = self.held.last_key_value().filter(|(size, _)| **size > found) {
             return Err(Tampering::RolledBack { held: size, found });
         }
-        let held = u64::try_from(held.len()).unwrap_or(u64::MAX);
-        Ok(Report { entries: found, checkpoints: self.opened, held, root: self.frontier.root() })
+        let (held, retired) = (u64::try_from(held.len()).unwrap_or(u64::MAX), self.gone.count());
+        if let Some(Span { first, last }) = self.gone.untold() {
+            return Err(Tampering::Untold { first, last });
+        }
+        let (checkpoints, root) = (self.opened, self.frontier.root());
+        Ok(Report { entries: found, retired, checkpoints, held, root })
     }
 }
 

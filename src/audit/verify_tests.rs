@@ -4,6 +4,7 @@ use super::super::entry::Kind;
 use super::super::key::{SigningKey, Signs};
 use super::super::sealer::Sealer;
 use super::super::tile::Edge;
+use super::super::tree::leaf;
 use super::*;
 use crate::identity::Pseudonym;
 
@@ -11,6 +12,8 @@ use crate::identity::Pseudonym;
 #[derive(Clone)]
 struct Ledger {
     entries: Vec<(u64, Vec<u8>)>,
+    /// Those of which the hash alone is kept.
+    retired: Vec<(u64, Hash)>,
     checkpoints: Vec<Vec<u8>>,
 }
 
@@ -22,7 +25,7 @@ fn entry(number: u64) -> Vec<u8> {
 
 /// A ledger of batches of the given lengths.
 fn ledger(batches: &[u64]) -> Ledger {
-    let mut ledger = Ledger { entries: Vec::new(), checkpoints: Vec::new() };
+    let mut ledger = Ledger { entries: Vec::new(), retired: Vec::new(), checkpoints: Vec::new() };
     let mut sealer = sealer();
     let mut number = 0;
     for length in batches {
@@ -46,7 +49,10 @@ fn sealer() -> Sealer {
 }
 
 fn run(ledger: &Ledger, held: &[Checkpoint]) -> Result<Report, Tampering> {
-    let entries = ledger.entries.iter().map(|(number, bytes)| (*number, bytes));
+    let retired = ledger.retired.iter().map(|(number, hash)| (*number, Kept::Hash(*hash)));
+    let entries = ledger.entries.iter().map(|(number, bytes)| (*number, Kept::Bytes(bytes)));
+    let mut entries: Vec<_> = retired.chain(entries).collect();
+    entries.sort_by_key(|(number, _)| *number);
     verify(key().public(), entries, &ledger.checkpoints, held)
 }
 
@@ -217,4 +223,43 @@ fn a_long_batch_is_named_by_its_ends() {
     let mut ledger = ledger(&[10, 200]);
     forge(&mut ledger.entries[50].1);
     assert_eq!(run(&ledger, &[]), Err(Tampering::Changed { first: 10, last: 209 }));
+}
+
+/// Of these entries the hash alone is kept, and their checkpoints are not.
+fn retire(ledger: &mut Ledger, first: u64, last: u64) {
+    let (gone, kept) = std::mem::take(&mut ledger.entries)
+        .into_iter()
+        .partition(|(number, _)| (first..=last).contains(number));
+    ledger.entries = kept;
+    let hashed = |(number, bytes): (u64, Vec<u8>)| (number, leaf(&bytes));
+    ledger.retired.extend(Vec::into_iter(gone).map(hashed));
+}
+
+#[test]
+fn entries_whose_time_is_over_are_proven_by_their_hashes_if_an_entry_says_so() {
+    let mut sealer = sealer();
+    let mut ledger = Ledger { entries: Vec::new(), retired: Vec::new(), checkpoints: Vec::new() };
+    let says = Entry {
+        retired: Some(Span { first: 0, last: 6 }),
+        ..Entry::new(Kind::Retention, 1_795_000_000_100, [4; 16])
+    };
+    let entries: Vec<_> = (0..9).map(entry).chain([says.to_bytes()]).collect();
+    for (number, bytes) in (0..).zip(entries) {
+        ledger.checkpoints.push(sealer.seal(number, &[&bytes]).unwrap().checkpoint);
+        ledger.entries.push((number, bytes));
+    }
+    let whole = run(&ledger, &[]).unwrap();
+    let held = Checkpoint::open(&ledger.checkpoints[2], key().public()).unwrap();
+    retire(&mut ledger, 0, 6);
+    ledger.checkpoints.drain(..6);
+    let proven = run(&ledger, std::slice::from_ref(&held)).unwrap();
+    assert_eq!(proven, Report { retired: 7, checkpoints: 4, held: 1, ..whole });
+
+    let mut forged = ledger.clone();
+    forged.retired[3].1 = forged.retired[2].1;
+    assert!(run(&forged, &[]).is_err(), "another hash passed");
+    let other = Checkpoint { root: whole.root, ..held };
+    assert_eq!(run(&ledger, &[other]), Err(Tampering::Forked { size: 3 }));
+    retire(&mut ledger, 7, 7);
+    assert_eq!(run(&ledger, &[]), Err(Tampering::Untold { first: 0, last: 7 }));
 }

@@ -124,7 +124,7 @@ impl Verify {
         let held = self.held(&key)?;
         let reading = Reading::open(&place.data)?;
         let bar = bar(reading.size());
-        let entries = reading.entries().inspect(|_| bar.inc(1));
+        let entries = reading.kept().inspect(|_| bar.inc(1));
         let proven = audit::verify(&key, entries, reading.checkpoints(), &held);
         bar.finish_and_clear();
         reading.finish()?;
@@ -154,10 +154,11 @@ impl Verify {
     }
 
     fn print(&self, report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
-        let Report { entries, checkpoints, held, root } = report;
+        let Report { entries, retired, checkpoints, held, root } = report;
         let text = if self.json {
             let all = json!({
                 "entries": entries,
+                "retired": retired,
                 "checkpoints": checkpoints,
                 "held": held,
                 "root": root.to_string(),
@@ -167,6 +168,7 @@ impl Verify {
             format!(
                 "台账完整，未被改动 ledger verified\n\
                  条目 entries          {entries}\n\
+                 其中已到期 retired    {retired}\n\
                  检查点 checkpoints    {checkpoints}\n\
                  外部检查点 held       {held}\n\
                  根 root               {root}\n"

@@ -7,6 +7,7 @@ pub mod check;
 pub mod compile;
 pub mod demo;
 pub mod explain;
+pub mod hold;
 mod identifier;
 pub mod identity;
 pub mod interface;

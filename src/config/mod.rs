@@ -268,6 +268,9 @@ impl Config {
                 complain(key, "a limit of zero lets nothing through");
             }
         }
+        if self.ledger.retention_days < audit::RETENTION_DAYS_MIN {
+            complain("retention_days", "entries are kept for 183 days at least");
+        }
         let (most, reserve) = (self.store.file_bytes_max, self.store.reserve_bytes);
         if most > 0 && reserve >= most {
             complain("reserve_bytes", "file_bytes_max leaves no room beside the reserve");

@@ -3,7 +3,7 @@
 use crate::audit::proof;
 use crate::audit::tile::{self, Tiles, Torn};
 use crate::audit::tree::leaf;
-use crate::audit::{self, Bundle, Edge, Hash, SealError, Sealer, SigningKey};
+use crate::audit::{self, Bundle, Edge, Hash, Kept, SealError, Sealer, SigningKey};
 use crate::store::{Checkpoint, Cosigned, LedgerView, Seal, Sealed, StoreError, Tile};
 use crate::vocabulary::Fault;
 
@@ -73,13 +73,43 @@ fn row(
     let mut row = match view.tile(level, number)? {
         Some(kept) => tile::hashes(&kept)?,
         None if level == 0 => {
-            let entries = view.entries(number.saturating_mul(tile::WIDTH), width)?;
-            entries.iter().map(|entry| leaf(&entry.bytes)).collect()
+            let first = number.saturating_mul(tile::WIDTH);
+            let entries = view.entries(first, width)?;
+            let own = (first..).zip(&entries).take_while(|(due, entry)| entry.number == *due);
+            own.map(|(_, entry)| leaf(&entry.bytes)).collect()
         }
         None => Vec::new(),
     };
     row.truncate(width);
     if row.len() == width { Ok(row) } else { Err(Torn.into()) }
+}
+
+/// What is kept from a number on, in order, at least `limit` if there are so many: entries, and
+/// hashes where their time is over. Where neither is there the next number is not the next one.
+///
+/// # Errors
+/// [`ProofError`] if the store cannot be read or holds no tree.
+pub fn kept(
+    view: LedgerView<'_>,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<(u64, Kept<Vec<u8>>)>, ProofError> {
+    let (mut kept, mut due) = (Vec::new(), from);
+    for entry in view.entries(from, limit)? {
+        // Whole rows alone come to their end: where less is missing, it was taken.
+        while due % tile::WIDTH == 0 && due + tile::WIDTH <= entry.number && kept.len() < limit {
+            let Some(row) = view.tile(0, due / tile::WIDTH)? else { break };
+            let hashes = (due..).zip(tile::hashes(&row)?);
+            kept.extend(hashes.map(|(number, hash)| (number, Kept::Hash(hash))));
+            due += tile::WIDTH;
+        }
+        if kept.len() >= limit {
+            break;
+        }
+        due = entry.number + 1;
+        kept.push((entry.number, Kept::Bytes(entry.bytes)));
+    }
+    Ok(kept)
 }
 
 /// The proof of an entry, by the newest checkpoint that witnesses signed, else by the newest there
@@ -153,10 +183,10 @@ pub fn sealer(view: LedgerView<'_>, key: SigningKey) -> Result<(Sealer, Vec<Tile
     let (mut edge, mut missing) = (Edge::default(), Vec::new());
     let mut from = 0;
     loop {
-        let page = view.entries(from, PAGE_ROWS)?;
-        let Some(end) = page.last() else { break };
-        from = end.number + 1;
-        page.iter().for_each(|entry| edge.append(leaf(&entry.bytes), &mut missing));
+        let page = kept(view, from, PAGE_ROWS)?;
+        let Some((end, _)) = page.last() else { break };
+        from = end + 1;
+        page.iter().for_each(|(_, kept)| edge.append(kept.leaf(), &mut missing));
     }
     let sealer = Sealer::restore(key, edge, last.as_deref())?;
     Ok((sealer, missing.into_iter().map(kept_as).collect()))

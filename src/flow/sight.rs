@@ -9,7 +9,7 @@ use super::seek::by_receipt;
 use super::{Gateway, Rules, proof};
 use crate::audit::tree::leaf;
 use crate::audit::{Bundle, Checkpoint, Entry, Kind, Question, Receipt, Reference, VerifyingKey};
-use crate::identity::Pseudonym;
+use crate::identity::{PersonId, Pseudonym, Token};
 use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
 use crate::outbound::witness::Stand;
@@ -206,10 +206,17 @@ impl Gateway {
     pub(super) async fn known_as(&self, identifier: &Identifier) -> Result<Vec<Pseudonym>, Fault> {
         let token = self.keys.token(identifier).map_err(|_| Fault::IdentifierInvalid)?;
         let known = self.store.known_as(token).await.map_err(|error| error.fault())?;
-        let (persons, tokens) = known;
+        Ok(self.pseudonyms(known))
+    }
+
+    /// What stands in the ledger for persons and for identifiers.
+    pub(super) fn pseudonyms(
+        &self,
+        (persons, tokens): (Vec<PersonId>, Vec<Token>),
+    ) -> Vec<Pseudonym> {
         let persons = persons.into_iter().map(|person| self.keys.pseudonym(person));
         let tokens = tokens.iter().map(|token| self.keys.pseudonym_of_token(token));
-        Ok(persons.chain(tokens).collect())
+        persons.chain(tokens).collect()
     }
 
     async fn proof_file(&self, asker: &view::Asker, number: u64) -> Result<Option<Vec<u8>>, Fault> {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Gateway;
-use crate::audit::{self, Checkpoint, VerifyingKey, tree};
+use super::{Gateway, proof};
+use crate::audit::retention::Gone;
+use crate::audit::{self, Checkpoint, Entry, Kept, VerifyingKey};
 use crate::inbound::console::view;
 use crate::inbound::tls::ReloadableTls;
 use crate::vocabulary::Fault;
@@ -65,19 +66,30 @@ impl Gateway {
         let Some(last) = self.store.checkpoint().await.map_err(|error| error.fault())? else {
             return Ok(view::Verified::NotYet);
         };
-        let mut frontier = audit::Frontier::default();
+        let (mut frontier, mut gone) = (audit::Frontier::default(), Gone::default());
         while frontier.size() < last.size {
-            let page = self.store.ledger(frontier.size(), PAGE_ROWS).await;
-            let page = page.map_err(|error| error.fault())?;
+            let from = frontier.size();
+            let page = self.store.look(move |view| proof::kept(view, from, PAGE_ROWS)).await;
+            let page = page.map_err(|error| error.fault())?.map_err(|error| error.fault())?;
             if page.is_empty() {
-                return Ok(view::Verified::Broken { number: frontier.size() });
+                return Ok(view::Verified::Broken { number: from });
             }
-            for entry in page.iter().take_while(|entry| entry.number < last.size) {
-                if entry.number != frontier.size() {
+            for (number, kept) in page.iter().take_while(|(number, _)| *number < last.size) {
+                if *number != frontier.size() {
                     return Ok(view::Verified::Broken { number: frontier.size() });
                 }
-                frontier.append(tree::leaf(&entry.bytes));
+                frontier.append(kept.leaf());
+                match kept {
+                    Kept::Hash(_) => gone.find(*number),
+                    // What does not read as an entry says nothing, and is no leaf that was signed.
+                    Kept::Bytes(bytes) => {
+                        Entry::from_bytes(bytes).iter().for_each(|entry| gone.hear(entry));
+                    }
+                }
             }
+        }
+        if let Some(span) = gone.untold() {
+            return Ok(view::Verified::Broken { number: span.first });
         }
         let signed = Checkpoint::open(&last.bytes, &self.watch.verifying);
         let holds = signed.is_ok_and(|signed| signed.root == frontier.root());

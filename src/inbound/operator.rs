@@ -15,7 +15,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::vocabulary::{Identifier, Subscription};
+use crate::vocabulary::{Department, Identifier, Subscription};
 
 /// Largest order, bytes.
 const ORDER_BYTES_MAX: usize = 65_536;
@@ -28,6 +28,11 @@ pub enum Order {
     Erase {
         /// Any identifier of the person.
         identifier: Identifier,
+    },
+    /// 保全: which entries are kept beyond their time.
+    Hold {
+        /// What is asked or ordered.
+        about: Holds,
     },
     /// 身份: what is asked or said of who is one person; the flow knows the words.
     Identity {
@@ -73,6 +78,30 @@ pub enum Order {
     Unmerge {
         /// An identifier of the one that was merged away.
         identifier: Identifier,
+    },
+}
+
+/// What an operator asks or orders of entries beyond their time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "hold", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Holds {
+    /// No longer.
+    Lift {
+        /// The number of the hold.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
+    /// Which there are.
+    List,
+    /// They are kept until it is lifted: about a person, of a department, or all.
+    Place {
+        /// Any identifier of the person.
+        identifier: Option<Identifier>,
+        /// The department.
+        department: Option<Department>,
+        /// Why.
+        reason: String,
     },
 }
 

@@ -169,19 +169,30 @@ pub fn known_as(
     generations: &Generations,
     token: &Token,
 ) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
-    let mut persons = Vec::new();
+    let (mut persons, mut tokens) = (Vec::new(), vec![*token]);
     for (holder, _) in index::holders(connection, generations, token)? {
-        for person in index::set(connection, index::root(connection, holder)?)? {
-            if !persons.contains(&person) {
-                persons.push(person);
-            }
+        if !persons.contains(&holder) {
+            let (one, linked) = one_with(connection, generations, holder)?;
+            persons.extend(one);
+            tokens.extend(linked.into_iter().filter(|other| other != token));
         }
     }
-    let mut tokens = vec![*token];
+    Ok((persons, tokens))
+}
+
+/// A person with all that are merged into one, and every token linked to any of them.
+///
+/// # Errors
+/// [`StoreError::Sql`].
+pub fn one_with(
+    connection: &Connection,
+    generations: &Generations,
+    person: PersonId,
+) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
+    let persons = index::set(connection, index::root(connection, person)?)?;
+    let mut tokens = Vec::new();
     for person in &persons {
-        let mut linked = index::tokens(connection, generations, *person)?;
-        linked.retain(|other| other != token);
-        tokens.extend(linked);
+        tokens.extend(index::tokens(connection, generations, *person)?);
     }
     Ok((persons, tokens))
 }

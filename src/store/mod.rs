@@ -44,6 +44,7 @@ pub mod policies;
 mod read;
 mod recent;
 mod rekey;
+pub mod retention;
 pub mod review;
 pub mod room;
 mod rotation;

@@ -29,6 +29,7 @@ use super::place::Moves;
 use super::policies::{InForce, Judgement, Waiting};
 use super::recent::Recent;
 use super::rekey::{KeyDeed, Step};
+use super::retention::OfRetention;
 use super::review::Proposal;
 use super::room::Gauge;
 use super::seal::StoreKeys;
@@ -97,6 +98,8 @@ pub enum Request {
     Keys(Box<KeyDeed>),
     /// Bring the next generation of the tokens' key into force.
     Rotate { at_ms: i64 },
+    /// Something about how long entries are kept.
+    Retention(Box<OfRetention>),
     /// Keep something of the ledger's tree.
     Tree(Box<OfTree>),
     /// Undo a join.
@@ -122,6 +125,7 @@ impl Request {
                 | Self::Enforce(..)
                 | Self::Erase { .. }
                 | Self::Exchanged(..)
+                | Self::Retention(..)
                 | Self::Tree(..)
         )
     }
@@ -395,6 +399,7 @@ impl Writer {
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Batch(deed) => self.batch(deed),
+            Request::Retention(what) => self.retain(what),
             Request::Tree(kept) => self.keep_of_tree(kept).map(|()| Answer::Done),
             Request::Decide(verdict) => self.decide_notices(verdict),
             Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),

@@ -53,6 +53,7 @@ mod readme;
 mod realclients;
 mod references;
 mod reload;
+mod retention;
 mod review;
 mod rig;
 mod room;

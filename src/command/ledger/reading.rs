@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::path::Path;
 
+use crate::audit::Kept;
 use crate::command::Failure;
+use crate::flow::proof::{self, ProofError};
 use crate::store::{LedgerFile, StoreError};
 
 /// How many rows are read at once.
@@ -17,7 +19,7 @@ pub struct Reading {
     /// Checkpoints over more than this came later.
     sealed: u64,
     /// What went wrong while reading; iterators end there.
-    trouble: RefCell<Option<StoreError>>,
+    trouble: RefCell<Option<ProofError>>,
 }
 
 impl Reading {
@@ -64,6 +66,18 @@ impl Reading {
             .take_while(|(number, _)| *number < self.size)
     }
 
+    /// Every entry with its number, in order, or its hash where its time is over.
+    pub fn kept(&self) -> impl Iterator<Item = (u64, Kept<Vec<u8>>)> {
+        let page = move |from| {
+            let rows = proof::kept(self.file.now(), from, PAGE_ROWS);
+            let rows = self.note(rows)?;
+            let next = rows.last()?.0.checked_add(1)?;
+            Some((next, rows))
+        };
+        Pages { page, from: Some(0), rows: Vec::new().into_iter() }
+            .take_while(|(number, _)| *number < self.size)
+    }
+
     /// Every checkpoint, in order.
     pub fn checkpoints(&self) -> impl Iterator<Item = Vec<u8>> {
         let page = move |above| {
@@ -81,11 +95,12 @@ impl Reading {
     /// # Errors
     /// [`Failure`] if it could not.
     pub fn finish(&self) -> Result<(), Failure> {
-        self.trouble.take().map_or(Ok(()), |error| Err(failed(error)))
+        let trouble = self.trouble.take();
+        trouble.map_or(Ok(()), |error| Err(Failure::during("ledger", error)))
     }
 
-    fn note<T>(&self, read: Result<T, StoreError>) -> Option<T> {
-        read.map_err(|error| *self.trouble.borrow_mut() = Some(error)).ok()
+    fn note<T>(&self, read: Result<T, impl Into<ProofError>>) -> Option<T> {
+        read.map_err(|error| *self.trouble.borrow_mut() = Some(error.into())).ok()
     }
 }
 
@@ -95,16 +110,14 @@ fn ends(file: &LedgerFile) -> Result<(u64, u64), StoreError> {
 }
 
 /// Rows that are read a page at a time, each from where the last one ended.
-struct Pages<F> {
+struct Pages<F, T> {
     page: F,
     from: Option<u64>,
-    rows: std::vec::IntoIter<(u64, Vec<u8>)>,
+    rows: std::vec::IntoIter<(u64, T)>,
 }
 
-type Page = (u64, Vec<(u64, Vec<u8>)>);
-
-impl<F: FnMut(u64) -> Option<Page>> Iterator for Pages<F> {
-    type Item = (u64, Vec<u8>);
+impl<T, F: FnMut(u64) -> Option<(u64, Vec<(u64, T)>)>> Iterator for Pages<F, T> {
+    type Item = (u64, T);
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(row) = self.rows.next() {

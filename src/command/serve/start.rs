@@ -114,6 +114,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(checking));
     let rotating = Arc::clone(&running.gateway).keep_rotating(running.stopping.clone());
     running.listeners.push(tokio::spawn(rotating));
+    let retiring = Arc::clone(&running.gateway).keep_retiring(running.stopping.clone());
+    running.listeners.push(tokio::spawn(retiring));
     let rekeying = Arc::clone(&running.gateway).keep_rekeying(running.stopping.clone());
     running.listeners.push(tokio::spawn(rekeying));
     running.ready.store(true, Ordering::SeqCst);
@@ -149,6 +151,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         store,
         cache: Cache::new(config.cache.clone()),
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
+        retention_days: config.ledger.retention_days,
         empty_answer: Duration::from_millis(config.empty_answer_ms.into()),
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
         batches: Batches::new(config.batch.clone()),
@@ -324,6 +327,7 @@ async fn carry(
             };
             return told.map_err(|failure| failure.0);
         }
+        Order::Hold { about } => gateway.holds(about, user).await,
         Order::Identity { about } => match serde_json::from_value(about) {
             Ok(order) => gateway.identity(order, user).await,
             Err(error) => return Err(error.to_string()),

@@ -1,0 +1,84 @@
+//! `kangqiao hold person|department|everything|lift|list`: entries of the ledger that are kept
+//! beyond their time.
+
+use std::path::PathBuf;
+
+use super::Failure;
+use super::identifier::Named;
+use super::operate::{give, print};
+use crate::inbound::operator::{Holds, Order};
+use crate::vocabulary::Department;
+
+/// `kangqiao hold …`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// The gateway's configuration file
+    #[arg(long, default_value = "kangqiao.toml", global = true)]
+    config: PathBuf,
+}
+
+/// Why, for the ledger.
+#[derive(Debug, clap::Args)]
+struct Why {
+    /// Why, for the ledger: a case, an order of a court; no personal data
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// 按部门保全 Keeps every entry of a department
+    Department {
+        /// Its name in the policies
+        name: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// 全部保全 Keeps every entry
+    Everything {
+        #[command(flatten)]
+        why: Why,
+    },
+    /// 解除保全 Ends a hold
+    Lift {
+        /// Its number
+        number: u64,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// 保全清单 Which holds there are
+    List,
+    /// 按人保全 Keeps every entry about a person, whoever is found to be the same as well
+    Person {
+        #[command(flatten)]
+        who: Named,
+        #[command(flatten)]
+        why: Why,
+    },
+}
+
+/// Gives the order and prints what became of it.
+///
+/// # Errors
+/// [`Failure`] if the gateway does not carry it out.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let about = match args.what {
+        What::Department { name, why: Why { reason } } => {
+            let parsed = Department::parse(&name);
+            let parsed = parsed.map_err(|error| Failure::during("department", error))?;
+            Holds::Place { identifier: None, department: Some(parsed), reason }
+        }
+        What::Everything { why: Why { reason } } => {
+            Holds::Place { identifier: None, department: None, reason }
+        }
+        What::Lift { number, why: Why { reason } } => Holds::Lift { number, reason },
+        What::List => Holds::List,
+        What::Person { who, why: Why { reason } } => {
+            let identifier = Some(who.identifier()?);
+            Holds::Place { identifier, department: None, reason }
+        }
+    };
+    print(&give(&args.config, &Order::Hold { about })?)
+}

@@ -1,0 +1,219 @@
+//! 留存, entries whose time is over go, whole rows of hashes at a time, and an entry says so.
+//!
+//! Nothing goes that is preserved, nor what its hashes do not prove.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Gateway, ledger};
+use crate::audit::retention::joined;
+use crate::audit::tile;
+use crate::audit::tree::leaf;
+use crate::audit::{Entry, Kind, Reference, Span};
+use crate::identity::Pseudonym;
+use crate::inbound::operator::Holds;
+use crate::store::retention::{Preserved, Retiring};
+use crate::store::{LedgerView, StoreError};
+use crate::vocabulary::{Department, Fault, Identifier};
+
+/// Rows of hashes that go in one commit, so that no message waits long for its own.
+const ROWS_AT_ONCE: usize = 8;
+/// How often it is looked whether the time of entries is over.
+const LOOKED_EVERY: Duration = Duration::from_secs(3600);
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+
+/// Whose entries are kept beyond their time.
+#[derive(Default)]
+struct Preserving {
+    all: bool,
+    departments: BTreeSet<Department>,
+    persons: Vec<Pseudonym>,
+}
+
+impl Preserving {
+    fn keeps(&self, entry: &Entry) -> bool {
+        let mut about = [&entry.asked_by, &entry.person, &entry.merged].into_iter().flatten();
+        self.all
+            || entry.department.is_some_and(|department| self.departments.contains(&department))
+            || about.any(|person| self.persons.contains(person))
+    }
+}
+
+impl Gateway {
+    /// Lets entries go whose time is over, now and every hour, until it is told to stop.
+    pub async fn keep_retiring(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let begun = Instant::now();
+            let pause = match self.retire().await {
+                // Messages have at least as much of the writer's time.
+                Ok(true) => begun.elapsed(),
+                Ok(false) => LOOKED_EVERY,
+                Err(fault) => {
+                    let fault = fault.row().name;
+                    tracing::error!(fault, "entries whose time is over cannot go");
+                    LOOKED_EVERY
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => (),
+            }
+        }
+    }
+
+    /// One step; whether there may be another.
+    async fn retire(&self) -> Result<bool, Fault> {
+        let store = |error: StoreError| error.fault();
+        let days = self.retention_days;
+        let before_ms = (self.clock)().saturating_sub(i64::from(days).saturating_mul(DAY_MS));
+        let preserving = self.preserving().await.map_err(store)?;
+        let due = self.store.look(move |view| due(view, before_ms, &preserving)).await;
+        let due = due.map_err(store)?.map_err(store)?;
+        if due.is_empty() {
+            return Ok(false);
+        }
+        let gone = self.store.retired().await.map_err(store)?;
+        let gone = gone.into_iter().map(|(first, last)| Span { first, last });
+        let then = joined(gone.chain(due.iter().copied()).collect());
+        let rows = then.iter().map(|span| {
+            let mut entry = self.event(Kind::Retention, &format!("kept {days} days"));
+            entry.retired = Some(*span);
+            ledger::row(&entry)
+        });
+        let rows = rows.collect();
+        let pairs = |spans: Vec<Span>| spans.iter().map(|span| (span.first, span.last)).collect();
+        let going = Retiring { now: pairs(due), then: pairs(then) };
+        self.store.retire(going, rows).await.map_err(store)?;
+        Ok(true)
+    }
+
+    async fn preserving(&self) -> Result<Preserving, StoreError> {
+        let mut preserving = Preserving::default();
+        for hold in self.store.preserved().await? {
+            preserving.all |= hold.person.is_none() && hold.department.is_none();
+            preserving.departments.extend(hold.department);
+            if let Some(person) = hold.person {
+                // Whoever was found to be the same since then is meant as well.
+                let known = self.store.one_with(person).await?;
+                preserving.persons.extend(self.pseudonyms(known));
+            }
+        }
+        Ok(preserving)
+    }
+
+    /// What an operator asks or orders of entries beyond their time.
+    ///
+    /// # Errors
+    /// [`Fault::IdentityMissing`] if nobody has the identifier, [`Fault::NumberUnknown`] if there
+    /// is no such hold, [`Fault::RequiredMissing`] without a reason.
+    pub async fn holds(&self, about: Holds, user: u32) -> Result<Value, Fault> {
+        match about {
+            Holds::Lift { number, reason } => self.lift(number, &reason, user).await,
+            Holds::List => {
+                let holds = self.store.preserved().await.map_err(|error| error.fault())?;
+                Ok(Value::Array(holds.iter().map(|hold| self.shown_hold(hold)).collect()))
+            }
+            Holds::Place { identifier, department, reason } => {
+                self.place((identifier, department), &reason, user).await
+            }
+        }
+    }
+
+    async fn place(
+        &self,
+        (identifier, department): (Option<Identifier>, Option<Department>),
+        reason: &str,
+        user: u32,
+    ) -> Result<Value, Fault> {
+        let mut person = None;
+        if let Some(identifier) = identifier {
+            let token = self.keys.token(&identifier).map_err(|_| Fault::IdentifierInvalid)?;
+            let found = self.store.person(&[token]).await.map_err(|error| error.fault())?;
+            person = Some(found.ok_or(Fault::IdentityMissing)?);
+        }
+        let whose = match (person, department) {
+            (Some(_), _) => "placed: a person".to_owned(),
+            (None, Some(department)) => format!("placed: department {department}"),
+            (None, None) => "placed: everything".to_owned(),
+        };
+        let mut entry = self.holding(&whose, reason, user)?;
+        entry.person = person.map(|person| self.keys.pseudonym(person));
+        let reason = entry.reason.as_ref().map_or("", Reference::as_str).to_owned();
+        let at_ms = entry.at_ms;
+        let mut hold = Preserved { number: 0, at_ms, person, department, reason };
+        let placed = self.store.preserve(hold.clone(), ledger::row(&entry)).await;
+        hold.number = placed.map_err(|error| error.fault())?;
+        Ok(self.shown_hold(&hold))
+    }
+
+    async fn lift(&self, number: u64, reason: &str, user: u32) -> Result<Value, Fault> {
+        let entry = self.holding(&format!("lifted: {number}"), reason, user)?;
+        match self.store.release(number, ledger::row(&entry)).await {
+            Ok(()) => Ok(json!({ "lifted": number })),
+            Err(StoreError::Unknown) => Err(Fault::NumberUnknown),
+            Err(error) => Err(error.fault()),
+        }
+    }
+
+    /// The entry of an order.
+    fn holding(&self, subject: &str, reason: &str, user: u32) -> Result<Entry, Fault> {
+        if reason.trim().is_empty() {
+            return Err(Fault::RequiredMissing);
+        }
+        let mut entry = self.event(Kind::Hold, subject);
+        entry.asker = Some(Reference::new(&format!("uid {user}")));
+        entry.reason = Some(Reference::new(reason.trim()));
+        Ok(entry)
+    }
+
+    fn shown_hold(&self, hold: &Preserved) -> Value {
+        let Preserved { number, at_ms, person, department, reason } = hold;
+        let person = person.map(|person| self.keys.pseudonym(person).0);
+        json!({ "number": number, "since_ms": at_ms, "person": person,
+                "department": department, "reason": reason })
+    }
+}
+
+/// Rows of entries that were all made before a time and none of which is preserved, oldest first,
+/// a few of them. The last row stays: the ledger goes on from it.
+fn due(
+    view: LedgerView<'_>,
+    before_ms: i64,
+    preserving: &Preserving,
+) -> Result<Vec<Span>, StoreError> {
+    let (size, width) = (view.size()?, usize::try_from(tile::WIDTH).unwrap_or(usize::MAX));
+    let (mut found, mut from) = (Vec::new(), 0);
+    while found.len() < ROWS_AT_ONCE {
+        let row = view.entries(from, width)?;
+        let Some((oldest, newest)) = row.first().zip(row.last()) else { break };
+        let span = Span { first: oldest.number, last: newest.number };
+        let whole = span.first % tile::WIDTH == 0 && span.count() == tile::WIDTH;
+        if !whole || span.last + 1 >= size {
+            break;
+        }
+        let mut keeps = false;
+        for stored in &row {
+            let entry = Entry::from_bytes(&stored.bytes).map_err(|_| StoreError::Damaged)?;
+            if entry.at_ms >= before_ms {
+                return Ok(found);
+            }
+            keeps = keeps || preserving.keeps(&entry);
+        }
+        if !keeps {
+            let kept = view.tile(0, span.first / tile::WIDTH)?;
+            let kept = kept.and_then(|row| tile::hashes(&row).ok());
+            let proves = kept.is_some_and(|kept| row.iter().map(|one| leaf(&one.bytes)).eq(kept));
+            if !proves {
+                return Err(StoreError::Damaged);
+            }
+            found.push(span);
+        }
+        from = span.last + 1;
+    }
+    Ok(found)
+}
