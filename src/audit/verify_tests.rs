@@ -51,8 +51,8 @@ fn sealer() -> Sealer {
 fn run(ledger: &Ledger, held: &[Checkpoint]) -> Result<Report, Tampering> {
     let retired = ledger.retired.iter().map(|(number, hash)| (*number, Kept::Hash(*hash)));
     let entries = ledger.entries.iter().map(|(number, bytes)| (*number, Kept::Bytes(bytes)));
-    let mut entries: Vec<_> = retired.chain(entries).collect();
-    entries.sort_by_key(|(number, _)| *number);
+    // Those that are retired here are the first ones.
+    let entries: Vec<_> = retired.chain(entries).collect();
     verify(key().public(), entries, &ledger.checkpoints, held)
 }
 

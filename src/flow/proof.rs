@@ -84,20 +84,22 @@ fn row(
     if row.len() == width { Ok(row) } else { Err(Torn.into()) }
 }
 
+/// The number of an entry and what is kept of it.
+pub type Numbered = (u64, Kept<Vec<u8>>);
+
 /// What is kept from a number on, in order, at least `limit` if there are so many: entries, and
 /// hashes where their time is over. Where neither is there the next number is not the next one.
 ///
 /// # Errors
 /// [`ProofError`] if the store cannot be read or holds no tree.
-pub fn kept(
-    view: LedgerView<'_>,
-    from: u64,
-    limit: usize,
-) -> Result<Vec<(u64, Kept<Vec<u8>>)>, ProofError> {
+pub fn kept(view: LedgerView<'_>, from: u64, limit: usize) -> Result<Vec<Numbered>, ProofError> {
     let (mut kept, mut due) = (Vec::new(), from);
     for entry in view.entries(from, limit)? {
         // Whole rows alone come to their end: where less is missing, it was taken.
-        while due % tile::WIDTH == 0 && due + tile::WIDTH <= entry.number && kept.len() < limit {
+        while due.is_multiple_of(tile::WIDTH)
+            && due + tile::WIDTH <= entry.number
+            && kept.len() < limit
+        {
             let Some(row) = view.tile(0, due / tile::WIDTH)? else { break };
             let hashes = (due..).zip(tile::hashes(&row)?);
             kept.extend(hashes.map(|(number, hash)| (number, Kept::Hash(hash))));

@@ -192,7 +192,7 @@ fn due(
         let row = view.entries(from, width)?;
         let Some((oldest, newest)) = row.first().zip(row.last()) else { break };
         let span = Span { first: oldest.number, last: newest.number };
-        let whole = span.first % tile::WIDTH == 0 && span.count() == tile::WIDTH;
+        let whole = span.first.is_multiple_of(tile::WIDTH) && span.count() == tile::WIDTH;
         if !whole || span.last + 1 >= size {
             break;
         }

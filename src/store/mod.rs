@@ -59,8 +59,8 @@ mod tree;
 mod writer;
 
 use std::fmt;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -89,13 +89,11 @@ use crate::vocabulary::{IdentifierKind, Record};
 use file::StoreFile;
 use journal::{Message, Outcome};
 use read::Readers;
-use room::{Gauge, Room};
+use room::Gauge;
 use seal::StoreKeys;
 use tide::{Empty, Tide};
 use writer::{Answer, Job, Request, Shared, Writer};
 
-/// How long after a commit failed for want of storage nothing is expected of the next.
-const FAILED_FOR: Duration = Duration::from_secs(10);
 /// Tokens whose person is remembered for reading.
 const TOKENS_REMEMBERED_MAX: u64 = 65_536;
 
@@ -122,7 +120,15 @@ impl Store {
         let (file, keys) = StoreFile::open(&settings, master)?;
         let keys = Arc::new(keys);
         let copying = file.checkpointer()?;
-        let shared = Arc::new(Shared::new(Gauge::new(&settings, (&copying, file.path()))));
+        let gauge = Gauge::new(&settings, (&copying, file.path()));
+        let shared = Arc::new(Shared {
+            turn: Mutex::default(),
+            links: AtomicU64::default(),
+            lagging: AtomicBool::default(),
+            noticed: Arc::default(),
+            failed: Mutex::default(),
+            gauge,
+        });
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
@@ -191,14 +197,6 @@ impl Store {
             Answer::Appended(appended) => Ok(appended),
             _ => Err(StoreError::Damaged),
         }
-    }
-
-    /// Appends the entry of an operator's order, from the reserve if need be.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] if it cannot be written: nothing may be done.
-    pub async fn append_order(&self, row: LedgerRow) -> Result<(), StoreError> {
-        self.write(Request::AppendOrder(row)).await.map(drop)
     }
 
     /// Joins one person to another; the answer is everybody whose records changed.
@@ -433,22 +431,6 @@ impl Store {
         self.jobs
             .as_ref()
             .map_or((0, 0), |jobs| (jobs.max_capacity() - jobs.capacity(), jobs.max_capacity()))
-    }
-
-    /// How full the store is.
-    #[must_use]
-    pub fn room(&self) -> Room {
-        self.shared.gauge.room()
-    }
-
-    /// Whether writes can be expected to succeed: there is room, the writer lives, and the last
-    /// commit did not just fail. A while after a failure the next write may show whether it still does.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let recovering = failed.is_none_or(|at| at.elapsed() >= FAILED_FOR);
-        let able = recovering && !self.shared.gauge.at_reserve();
-        able && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
     }
 
     /// Size of the write-ahead log, in bytes.

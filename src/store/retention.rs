@@ -144,8 +144,9 @@ impl Writer {
             // The search tables are in the order of whom, so a row is found by what it says.
             for column in ["person", "department"] {
                 let sql = format!(
-                    "DELETE FROM ledger_{column} WHERE ({column}, number) IN (SELECT {column}, number \
-                     FROM ledger WHERE number BETWEEN ?1 AND ?2 AND {column} IS NOT NULL)"
+                    "DELETE FROM ledger_{column} WHERE ({column}, number) IN (\
+                     SELECT {column}, number FROM ledger \
+                     WHERE number BETWEEN ?1 AND ?2 AND {column} IS NOT NULL)"
                 );
                 delete(&sql, span)?;
             }

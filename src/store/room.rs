@@ -6,13 +6,20 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use metrics::gauge;
 use rusqlite::Connection;
 
+use super::Store;
+use super::arrival::LedgerRow;
+use super::error::StoreError;
 use super::file::PAGE_BYTES;
 use super::settings::Settings;
+use super::writer::Request;
 
+/// How long after a commit failed for want of storage nothing is expected of the next.
+const FAILED_FOR: Duration = Duration::from_secs(10);
 /// From how many hundredths on it is time to make room.
 const FILLING_PERCENT: u64 = 90;
 /// How much more than the reserve ends it, at most, so that it does not come and go.
@@ -125,6 +132,50 @@ impl Gauge {
                 "only the reserve of the store is left: nothing is kept and nothing answered"
             ),
         }
+    }
+}
+
+impl Store {
+    /// How full the store is.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.shared.gauge.room()
+    }
+
+    /// Whether writes can be expected to succeed: there is room, the writer lives, and the last
+    /// commit did not just fail. A while after a failure the next write may show whether it
+    /// still does.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let recovering = failed.is_none_or(|at| at.elapsed() >= FAILED_FOR);
+        let able = recovering && !self.shared.gauge.at_reserve();
+        able && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
+    }
+
+    /// Appends the entry of an operator's order, from the reserve if need be.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if it cannot be written: nothing may be done.
+    pub async fn append_order(&self, row: LedgerRow) -> Result<(), StoreError> {
+        self.write(Request::AppendOrder(row)).await.map(drop)
+    }
+}
+
+impl Request {
+    /// Whether it is done from the reserve too: what an operator orders to set things right,
+    /// and what has happened already and would be done twice if it were not noted.
+    pub(super) const fn spends_reserve(&self) -> bool {
+        matches!(
+            self,
+            Self::AppendOrder(_)
+                | Self::End { .. }
+                | Self::Enforce(..)
+                | Self::Erase { .. }
+                | Self::Exchanged(..)
+                | Self::Retention(..)
+                | Self::Tree(..)
+        )
     }
 }
 

@@ -114,23 +114,6 @@ pub enum Request {
     Stumble(Stumble),
 }
 
-impl Request {
-    /// Whether it is done from the reserve too: what an operator orders to set things right,
-    /// and what has happened already and would be done twice if it were not noted.
-    const fn spends_reserve(&self) -> bool {
-        matches!(
-            self,
-            Self::AppendOrder(_)
-                | Self::End { .. }
-                | Self::Enforce(..)
-                | Self::Erase { .. }
-                | Self::Exchanged(..)
-                | Self::Retention(..)
-                | Self::Tree(..)
-        )
-    }
-}
-
 /// Ways for a test to make one request fail.
 #[cfg(test)]
 #[derive(Clone, Copy)]
@@ -244,20 +227,6 @@ pub struct Writer {
     pub(super) weights: Weights,
     seal: Seal,
     shared: Arc<Shared>,
-}
-
-impl Shared {
-    /// Nothing written yet.
-    pub fn new(gauge: Gauge) -> Self {
-        Self {
-            turn: Mutex::default(),
-            links: AtomicU64::default(),
-            lagging: AtomicBool::default(),
-            noticed: Arc::default(),
-            failed: Mutex::default(),
-            gauge,
-        }
-    }
 }
 
 impl Writer {

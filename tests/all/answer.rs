@@ -451,7 +451,8 @@ fn without_a_ledger_no_answer_leaves_and_nothing_is_acknowledged() {
     // The database alone: what its log takes beside it is folded in when it stops.
     let size = std::fs::metadata(rig.path().join("data/kangqiao.db")).unwrap().len() + 64 * 1024;
     let config = std::fs::read_to_string(rig.config()).unwrap();
-    let full = config.replace("[store]\n", &format!("[store]\nfile_bytes_max = {size}\n"));
+    let full = config
+        .replace("[store]\n", &format!("[store]\nfile_bytes_max = {size}\nreserve_bytes = 0\n"));
     std::fs::write(rig.config(), full).unwrap();
     rig.resume();
     let question = inquiry(&resident.citizen, "institution-admission");

@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use crate::audit::Kept;
 use crate::command::Failure;
-use crate::flow::proof::{self, ProofError};
+use crate::flow::proof::{self, Numbered, ProofError};
 use crate::store::{LedgerFile, StoreError};
 
 /// How many rows are read at once.
@@ -67,7 +66,7 @@ impl Reading {
     }
 
     /// Every entry with its number, in order, or its hash where its time is over.
-    pub fn kept(&self) -> impl Iterator<Item = (u64, Kept<Vec<u8>>)> {
+    pub fn kept(&self) -> impl Iterator<Item = Numbered> {
         let page = move |from| {
             let rows = proof::kept(self.file.now(), from, PAGE_ROWS);
             let rows = self.note(rows)?;

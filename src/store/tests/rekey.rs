@@ -3,6 +3,8 @@
 use futures_util::FutureExt;
 
 use super::batch::{begun, rows};
+use std::sync::PoisonError;
+
 use super::*;
 use crate::store::batch::{Part, Stage};
 use crate::store::outbox::{Enrol, Enrolled};

@@ -199,6 +199,11 @@ fn subscriptions() -> Vec<SubscriptionRow> {
     ]
 }
 
+fn quarantine() -> Vec<QuarantineRow> {
+    let other = QuarantineRow { number: 213_877, fault: Fault::CharacterSet, at: None, ..held() };
+    vec![held(), other]
+}
+
 fn overview() -> Overview {
     let sender = |name: &str, kept, quarantined, refused| SenderRow {
         name: name.to_owned(),
@@ -230,10 +235,7 @@ fn overview() -> Overview {
             sender("hospital-b", 20_418, 7_122, 2_040),
             sender("elder-registry", 3_004, 0, 4),
         ],
-        quarantine: vec![
-            held(),
-            QuarantineRow { number: 213_877, fault: Fault::CharacterSet, at: None, ..held() },
-        ],
+        quarantine: quarantine(),
         queue: Queue { waiting: 18, capacity: 4_096 },
         room: Room { used: 93 << 30, left: 7 << 30, fill: Fill::Filling },
         upstreams: vec![
