@@ -89,9 +89,10 @@ impl Gauge {
         };
         let bytes = |pages: i64| pages.max(0).cast_unsigned().saturating_mul(PAGE_BYTES);
         let Ok(disk) = rustix::fs::statvfs(path) else { return };
+        // What others keep for themselves is neither taken nor left.
+        let taken = disk.f_blocks.saturating_sub(disk.f_bfree).saturating_mul(disk.f_frsize);
         let available = disk.f_bavail.saturating_mul(disk.f_frsize);
-        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
-        let disk = (total.saturating_sub(available), available.saturating_add(bytes(free)));
+        let disk = (taken, available.saturating_add(bytes(free)));
         let own = bytes(all).saturating_sub(bytes(free));
         let own = match self.file_bytes_max {
             0 => disk,

@@ -1,10 +1,10 @@
 //! Keys at rest rotate: what was kept is read before, during and after it, and by nobody else.
 
+use std::sync::PoisonError;
+
 use futures_util::FutureExt;
 
 use super::batch::{begun, rows};
-use std::sync::PoisonError;
-
 use super::*;
 use crate::store::batch::{Part, Stage};
 use crate::store::outbox::{Enrol, Enrolled};
