@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, card, certs, check, demo, explain, hold, identity, interface, keys, ledger,
-    mappings, notices, operate, policy, send, serve, translate, user, witness,
+    Failure, ask, backup, card, certs, check, demo, explain, hold, identity, interface, keys,
+    ledger, mappings, notices, operate, policy, send, serve, translate, user, witness,
 };
 use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
@@ -26,6 +26,8 @@ struct Line {
 enum Command {
     /// 查询 Ask as a department and print the answer.
     Ask(ask::Args),
+    /// 备份 Copy the store while the gateway serves.
+    Backup(backup::Backup),
     /// 证书 A certificate authority for development and small sites.
     Certs(certs::Args),
     /// 电子健康卡 The id of an electronic health card.
@@ -58,6 +60,8 @@ enum Command {
     Reload(operate::Reload),
     /// 重放 Try quarantined messages again.
     Replay(operate::Replay),
+    /// 恢复 Put a backup in the place of a store that was lost.
+    Restore(backup::Restore),
     /// 发送 Send messages as a hospital and print the acknowledgements.
     Send(send::Args),
     /// 运行 Run the gateway.
@@ -75,6 +79,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome: Result<(), Failure> = match Line::parse().command {
         Command::Ask(args) => ask::run(args),
+        Command::Backup(args) => args.run(),
         Command::Certs(args) => certs::run(args),
         Command::Card(args) => card::run(args),
         Command::Check(args) => check::run(args),
@@ -91,6 +96,7 @@ fn main() -> ExitCode {
         Command::Policy(args) => return policy::run(args),
         Command::Reload(args) => args.run(),
         Command::Replay(args) => args.run(),
+        Command::Restore(args) => args.run(),
         Command::Send(args) => send::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Translate(args) => translate::run(args),

@@ -1,6 +1,7 @@
 //! The commands of `kangqiao`, one file each.
 
 pub mod ask;
+pub mod backup;
 pub mod card;
 pub mod certs;
 pub mod check;

@@ -124,6 +124,15 @@ impl Gateway {
         self.touched(touched)
     }
 
+    /// Enters that somebody takes a copy of everything.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] if it cannot be written.
+    pub async fn enter_backup(&self, user: u32) -> Result<Value, Fault> {
+        self.enter(Kind::Backup, "order", (user, None)).await.map_err(|error| error.fault())?;
+        Ok(json!({ "entered": true }))
+    }
+
     /// Erases a person by destroying the keys of everything kept about them.
     ///
     /// # Errors

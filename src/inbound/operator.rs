@@ -24,6 +24,8 @@ const ORDER_BYTES_MAX: usize = 65_536;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Order {
+    /// 备份: enter that a copy of the store is taken.
+    Backup,
     /// 抹除: destroy the keys of a person.
     Erase {
         /// Any identifier of the person.

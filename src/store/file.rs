@@ -158,7 +158,7 @@ fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn private_folder(folder: &Path) -> io::Result<()> {
+pub fn private_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }

@@ -17,6 +17,7 @@ mod apply;
 pub mod arrival;
 mod assertion;
 mod backlog;
+pub mod backup;
 pub mod batch;
 pub mod budget;
 pub mod cache;

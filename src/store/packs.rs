@@ -14,6 +14,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::vocabulary::Files;
 
+/// Folders of versions, in the store's.
+pub const FOLDERS: [&str; 3] = [MAPPINGS, POLICIES, PROPOSED];
+const MAPPINGS: &str = "packs";
+const POLICIES: &str = "policies";
+const PROPOSED: &str = "proposed";
+
 /// Versions that are kept.
 pub const KEPT: usize = 20;
 
@@ -25,20 +31,20 @@ impl Packs {
     /// The mapping packs that served.
     #[must_use]
     pub fn mappings(store: &Path) -> Self {
-        Self(store.join("packs"))
+        Self(store.join(MAPPINGS))
     }
 
     /// The policies that were in force.
     #[must_use]
     pub fn policies(store: &Path) -> Self {
-        Self(store.join("policies"))
+        Self(store.join(POLICIES))
     }
 
     /// Policies, and mapping packs, that were proposed: whatever became of them, they push none
     /// out that served.
     #[must_use]
     pub fn proposed(store: &Path) -> Self {
-        Self(store.join("proposed"))
+        Self(store.join(PROPOSED))
     }
 
     /// Keeps what begins to serve; what served longest ago goes.

@@ -12,6 +12,7 @@
 mod answer;
 mod asker;
 mod attacks;
+mod backup;
 mod badinput;
 mod batch;
 mod batches;

@@ -302,6 +302,7 @@ async fn carry(
     (order, user): (Order, u32),
 ) -> operator::Outcome {
     let done = match order {
+        Order::Backup => gateway.enter_backup(user).await,
         Order::Erase { identifier } => gateway.erase(&identifier, user).await,
         Order::Policy { about } => {
             let told = match about {

@@ -1,0 +1,209 @@
+//! `kangqiao backup|restore`: a copy of the store while the gateway serves, proven when it is made
+//! and proven again before it takes the store's place. The keys are not in it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use chrono::{SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::check::complain;
+use super::ledger::Reading;
+use super::operate::give;
+use super::{Failure, say};
+use crate::audit::{self, Signs, VerifyingKey};
+use crate::config::{Config, keys};
+use crate::inbound::operator::Order;
+use crate::store::{backup, master_in_force};
+
+/// What a backup says of itself, beside its files.
+const LABEL: &str = "backup.json";
+/// The store's folder in a backup.
+const DATA: &str = "data";
+
+/// `kangqiao backup --to DIR`
+#[derive(Debug, clap::Args)]
+pub struct Backup {
+    /// The gateway's configuration file
+    #[arg(long, default_value = "kangqiao.toml")]
+    config: PathBuf,
+    /// A folder that is not there yet
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+/// `kangqiao restore --from DIR`
+#[derive(Debug, clap::Args)]
+pub struct Restore {
+    /// The gateway's configuration file; its store's folder must be empty or not there
+    #[arg(long, default_value = "kangqiao.toml")]
+    config: PathBuf,
+    /// The folder of a backup
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+}
+
+/// What a backup says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Label {
+    /// When it was made.
+    made_at: String,
+    /// By which version of the program.
+    version: String,
+    /// The number of the master key it is under.
+    master_key: u64,
+    /// How many entries the ledger has in it.
+    entries: u64,
+    /// The root over them.
+    root: String,
+    /// Each file's SHA-256.
+    files: BTreeMap<String, String>,
+}
+
+impl Backup {
+    /// Copies, proves and labels; prints what is in it.
+    ///
+    /// # Errors
+    /// [`Failure`] if there is no store, the folder is there already, or the copy is not whole.
+    pub fn run(self) -> Result<(), Failure> {
+        let config = Config::load(&self.config).map_err(complain)?;
+        let during = |error: &dyn std::error::Error| Failure::caused("backup", error);
+        if self.to.exists() {
+            return Err(Failure(format!("{}: is there already", self.to.display())));
+        }
+        // Whoever serves enters it first; where nobody does there is nobody to enter it.
+        let entered = match UnixStream::connect(config.socket()).is_ok() {
+            true => give(&self.config, &Order::Backup).map(|_| true)?,
+            false => false,
+        };
+        fs::create_dir(&self.to).map_err(|error| during(&error))?;
+        let data = self.to.join(DATA);
+        let files = backup::copy(&config.store.folder, &data).map_err(|error| during(&error))?;
+        let (master_key, report) = proven(&config, &data)?;
+        let digests = files.iter().map(|path| Ok((named(path), digest(&data.join(path))?)));
+        let label = Label {
+            made_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            master_key,
+            entries: report.entries,
+            root: report.root.to_string(),
+            files: digests.collect::<Result<_, Failure>>()?,
+        };
+        let path = self.to.join(LABEL);
+        let text = serde_json::to_string_pretty(&label).map_err(|error| during(&error))?;
+        fs::write(&path, text + "\n").map_err(|error| during(&error))?;
+        backup::sync(&path).map_err(|error| during(&error))?;
+        say(format_args!("备份已核验 backup is proven"))?;
+        tell(&label)?;
+        say(match entered {
+            true => "台账 ledger          已记入 entered",
+            false => "台账 ledger          网关未运行，未记入 no gateway runs: not entered",
+        })
+    }
+}
+
+impl Restore {
+    /// Proves a backup and puts it in the store's place; prints what is in it.
+    ///
+    /// # Errors
+    /// [`Failure`] if it is not what was backed up, or something is in its place.
+    pub fn run(self) -> Result<(), Failure> {
+        let config = Config::load(&self.config).map_err(complain)?;
+        let during = |error: &dyn std::error::Error| Failure::caused("restore", error);
+        let folder = &config.store.folder;
+        if fs::read_dir(folder).is_ok_and(|mut found| found.next().is_some()) {
+            return Err(Failure(format!(
+                "{}: holds a store; stop the gateway and move it away first",
+                folder.display()
+            )));
+        }
+        let label = fs::read(self.from.join(LABEL)).map_err(|error| during(&error))?;
+        let label: Label = serde_json::from_slice(&label).map_err(|error| during(&error))?;
+        let data = self.from.join(DATA);
+        for (name, signed) in &label.files {
+            if digest(&data.join(name))? != *signed {
+                return Err(Failure(format!("{name}: is not what was backed up")));
+            }
+        }
+        // Beside its place first: what is half copied is in nobody's way.
+        let part = folder.with_extension("part");
+        match fs::remove_dir_all(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(during(&error));
+            }
+            _ => (),
+        }
+        backup::copy(&data, &part).map_err(|error| during(&error))?;
+        let (_, report) = proven(&config, &part)?;
+        if (report.entries, report.root.to_string()) != (label.entries, label.root.clone()) {
+            return Err(Failure("the ledger in it is not the one it says it holds".to_owned()));
+        }
+        if folder.exists() {
+            fs::remove_dir(folder).map_err(|error| during(&error))?;
+        }
+        fs::rename(&part, folder).map_err(|error| during(&error))?;
+        backup::sync(folder).map_err(|error| during(&error))?;
+        say("已恢复并核验 restored and proven")?;
+        tell(&label)?;
+        say(
+            "此后 what came after   不在其中：请医院重发；部门与见证方持有更晚的检查点，请作为事故记录\n\
+                                    is not in it: let hospitals send it again; departments and witnesses \
+             hold later checkpoints, so record it as an incident",
+        )
+    }
+}
+
+/// The number of the master key a copy is under, which must be ours, and its ledger, proven.
+fn proven(config: &Config, data: &Path) -> Result<(u64, audit::Report), Failure> {
+    let master = keys::read(&config.master_key);
+    let master = master.map_err(|error| Failure::caused("master key", &error))?;
+    let number =
+        master_in_force(data, &master).map_err(|error| Failure::caused("store", &error))?;
+    let number = number.ok_or_else(|| {
+        let path = config.master_key.display();
+        Failure(format!("{path}: the store is under another master key"))
+    })?;
+    let path = config.ledger.public_key();
+    let text = fs::read_to_string(&path);
+    let text = text.map_err(|error| Failure::during(&path.display().to_string(), error))?;
+    let key = VerifyingKey::parse_for(&text, Signs::Checkpoints);
+    let key = key.map_err(|error| Failure::during("public key", error))?;
+    let reading = Reading::open(data)?;
+    let report = audit::verify(&key, reading.kept(), reading.checkpoints(), &[]);
+    reading.finish()?;
+    let report = report.map_err(|error| Failure::caused("ledger", &error))?;
+    Ok((number, report))
+}
+
+fn tell(label: &Label) -> Result<(), Failure> {
+    say(format_args!("时间 made at         {}", label.made_at))?;
+    say(format_args!("台账条目 entries     {}", label.entries))?;
+    say(format_args!("根 root              {}", label.root))?;
+    say(format_args!("主密钥 master key    第 {0} 个 number {0}", label.master_key))
+}
+
+fn digest(path: &Path) -> Result<String, Failure> {
+    let during = |error| Failure::during(&path.display().to_string(), error);
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(during)?);
+    let mut hash = Sha256::new();
+    loop {
+        let piece = file.fill_buf().map_err(during)?;
+        if piece.is_empty() {
+            break;
+        }
+        hash.update(piece);
+        let read = piece.len();
+        file.consume(read);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A path as a label writes it.
+fn named(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

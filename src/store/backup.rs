@@ -1,0 +1,65 @@
+//! 备份, a copy of a store as it stands at one moment, taken while it is written.
+//!
+//! What was deleted is not in the copy: the database is written anew from its rows.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+use super::{file, packs};
+
+/// Copies the database and the versions of mappings and policies that served into a new folder;
+/// the files that are there then, by their paths in it.
+///
+/// # Errors
+/// [`StoreError::Folder`] if the new folder is there already or cannot be written,
+/// [`StoreError::Sql`].
+pub fn copy(folder: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    file::private_folder(to.parent().unwrap_or(to)).map_err(StoreError::Folder)?;
+    fs::create_dir(to).map_err(StoreError::Folder)?;
+    file::private_folder(to).map_err(StoreError::Folder)?;
+    let copied = file::database(to);
+    let connection = file::reader(&file::database(folder), 4096)?;
+    connection.execute("VACUUM INTO ?1", [copied.to_string_lossy()])?;
+    check(to)?;
+    let mut files = vec![PathBuf::from(copied.file_name().unwrap_or_default())];
+    for kept in packs::FOLDERS {
+        let from = folder.join(kept);
+        if !from.is_dir() {
+            continue;
+        }
+        fs::create_dir(to.join(kept)).map_err(StoreError::Folder)?;
+        for entry in fs::read_dir(&from).map_err(StoreError::Folder)? {
+            let name = entry.map_err(StoreError::Folder)?.file_name();
+            // What is still being written has another ending, and may be gone by now.
+            if Path::new(&name).extension().is_some_and(|ending| ending == "json") {
+                let path = Path::new(kept).join(name);
+                fs::copy(folder.join(&path), to.join(&path)).map_err(StoreError::Folder)?;
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files.iter().try_for_each(|path| sync(&to.join(path))).map_err(StoreError::Folder)?;
+    Ok(files)
+}
+
+/// Whether a folder's database is whole: every page, and every index with its table.
+///
+/// # Errors
+/// [`StoreError::Damaged`] if it is not, [`StoreError::Sql`].
+pub fn check(folder: &Path) -> Result<(), StoreError> {
+    let connection = file::reader(&file::database(folder), 4096)?;
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged) }
+}
+
+/// Writes a file and its name to the disk for good.
+///
+/// # Errors
+/// Those of the system.
+pub fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()?;
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}

@@ -1,0 +1,92 @@
+//! A backup is taken while the gateway serves, proven, and put in the place of what was lost.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kangqiao::config::Config;
+use serde_json::Value;
+
+use crate::operate::allergens;
+use crate::rig::Rig;
+use crate::rig::message::{Message, Resident, field};
+
+fn admit(rig: &Rig) -> Resident {
+    let resident = Resident::new();
+    let mut message = Message::new("A01", &resident);
+    message.segments.push("AL1|1|DA|101^x^CV05.01.038|SV".to_owned());
+    let reply = rig.mllp().exchange(&message.bytes()).unwrap();
+    assert_eq!(field(&reply, "MSA-1"), "AA");
+    resident
+}
+
+#[test]
+fn what_was_kept_before_a_backup_is_answered_after_it_was_restored() {
+    let rig = Rig::start();
+    let (before, erased) = (admit(&rig), admit(&rig));
+    let (done, text) = rig.order(&["erase", "--citizen-id", &erased.citizen, "--yes"]);
+    assert!(done, "{text}");
+    // Messages go on arriving while it is taken.
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                admit(&rig);
+            }
+        });
+        let (done, text) = rig.order(&["backup", "--to", "copy"]);
+        over.store(true, Ordering::SeqCst);
+        assert!(done && text.contains("backup is proven") && text.contains("entered"), "{text}");
+    });
+    let after = admit(&rig);
+    assert!(rig.ledger(&["search", "--kind", "backup"]).contains("uid"));
+    let (done, text) = rig.order(&["backup", "--to", "copy"]);
+    assert!(!done && text.contains("is there already"), "{text}");
+    let (done, text) = rig.order(&["restore", "--from", "copy"]);
+    assert!(!done && text.contains("holds a store"), "{text}");
+
+    rig.kill();
+    std::fs::rename(rig.path().join("data"), rig.path().join("lost")).unwrap();
+    let label = std::fs::read_to_string(rig.path().join("copy/backup.json")).unwrap();
+    let label: Value = serde_json::from_str(&label).unwrap();
+    let (done, text) = rig.order(&["restore", "--from", "copy"]);
+    assert!(done && text.contains("restored and proven"), "{text}");
+    assert!(text.contains(&label["entries"].to_string()), "{text}");
+    rig.resume();
+    assert_eq!(allergens(&rig, &before.citizen).len(), 1);
+    assert!(allergens(&rig, &erased.citizen).is_empty());
+    assert!(allergens(&rig, &after.citizen).is_empty(), "it came after the backup");
+    assert!(rig.ledger(&["verify"]).contains("ledger verified"));
+    // The same again goes on from there.
+    admit(&rig);
+}
+
+#[test]
+fn a_backup_that_was_touched_is_not_put_in_anybodys_place() {
+    let rig = Rig::start();
+    admit(&rig);
+    rig.stop();
+    let (done, text) = rig.order(&["backup", "--to", "copy"]);
+    assert!(done && text.contains("not entered"), "{text}");
+    std::fs::rename(rig.path().join("data"), rig.path().join("lost")).unwrap();
+    let refused = |because: &str| {
+        let (done, text) = rig.order(&["restore", "--from", "copy"]);
+        assert!(!done && text.contains(because), "{text}");
+        assert!(!rig.path().join("data").exists());
+    };
+    // Under a master key that is not its own.
+    let key = Config::load(&rig.config()).unwrap().master_key;
+    let own = std::fs::read(&key).unwrap();
+    std::fs::write(&key, [9; 32]).unwrap();
+    refused("another master key");
+    std::fs::write(&key, own).unwrap();
+    // With a file that is not the one that was backed up.
+    let path = rig.path().join("copy/data/kangqiao.db");
+    let whole = std::fs::read(&path).unwrap();
+    let mut touched = whole.clone();
+    let middle = touched.len() / 2;
+    touched[middle] ^= 1;
+    std::fs::write(&path, touched).unwrap();
+    refused("is not what was backed up");
+    std::fs::write(&path, whole).unwrap();
+    let (done, text) = rig.order(&["restore", "--from", "copy"]);
+    assert!(done, "{text}");
+}
