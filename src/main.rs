@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
-    Failure, ask, backup, card, certs, check, demo, explain, hold, identity, interface, keys,
-    ledger, mappings, notices, operate, policy, send, serve, translate, user, witness,
+    Failure, ask, backup, card, certs, check, demo, doctor, explain, hold, identity, interface,
+    keys, ledger, mappings, notices, operate, policy, send, serve, translate, user, witness,
 };
 use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
@@ -36,6 +36,8 @@ enum Command {
     Check(check::Args),
     /// 演示 The whole story over real sockets, on simulated systems.
     Demo(demo::Args),
+    /// 体检 Look at everything that may be wrong; change nothing.
+    Doctor(doctor::Args),
     /// 抹除 Destroy the keys of everything kept about a person.
     Erase(operate::Erase),
     /// 解释 What would be released to a department, and by which rule.
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Card(args) => card::run(args),
         Command::Check(args) => check::run(args),
         Command::Demo(args) => demo::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Erase(args) => args.run(),
         Command::Explain(args) => explain::run(args),
         Command::Hold(args) => hold::run(args),

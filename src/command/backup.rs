@@ -158,8 +158,12 @@ impl Restore {
     }
 }
 
-/// The number of the master key a copy is under, which must be ours, and its ledger, proven.
-fn proven(config: &Config, data: &Path) -> Result<(u64, audit::Report), Failure> {
+/// The number of the master key a store or a copy is under, which must be ours, and its ledger,
+/// proven.
+///
+/// # Errors
+/// [`Failure`] with what is wrong.
+pub fn proven(config: &Config, data: &Path) -> Result<(u64, audit::Report), Failure> {
     let master = keys::read(&config.master_key);
     let master = master.map_err(|error| Failure::caused("master key", &error))?;
     let number =

@@ -7,6 +7,7 @@ pub mod certs;
 pub mod check;
 pub mod compile;
 pub mod demo;
+pub mod doctor;
 pub mod explain;
 pub mod hold;
 mod identifier;

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::Store;
 use super::arrival::LedgerRow;
 use super::error::StoreError;
-use super::file::PAGE_BYTES;
+use super::file::{self, PAGE_BYTES};
 use super::settings::Settings;
 use super::writer::Request;
 
@@ -134,6 +134,15 @@ impl Gauge {
             ),
         }
     }
+}
+
+/// How full a store is, beside a gateway or without one.
+///
+/// # Errors
+/// [`StoreError`] if there is none that can be read.
+pub fn measured(settings: &Settings) -> Result<Room, StoreError> {
+    let path = file::database(&settings.folder);
+    Ok(Gauge::new(settings, (&file::reader(&path, 64)?, &path)).room())
 }
 
 impl Store {

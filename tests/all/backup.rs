@@ -1,4 +1,5 @@
-//! A backup is taken while the gateway serves, proven, and put in the place of what was lost.
+//! A backup is taken while the gateway serves, proven, and put in the place of what was lost; the
+//! doctor says what is wrong.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -89,4 +90,35 @@ fn a_backup_that_was_touched_is_not_put_in_anybodys_place() {
     std::fs::write(&path, whole).unwrap();
     let (done, text) = rig.order(&["restore", "--from", "copy"]);
     assert!(done, "{text}");
+}
+
+/// What the doctor found at a place: grades, and whether he is content on the whole.
+fn examined(rig: &Rig, place: &str) -> (bool, Vec<String>) {
+    let config = rig.config().display().to_string();
+    let output = rig.run(&["doctor", "--json", "--config", &config]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let grades = lines.filter(|line| line["place"] == place);
+    let grades = grades.map(|line| line["grade"].as_str().unwrap().to_owned());
+    (output.status.success(), grades.collect())
+}
+
+#[test]
+fn a_doctor_finds_what_was_broken_and_nothing_else() {
+    let rig = Rig::start();
+    admit(&rig);
+    assert_eq!(examined(&rig, "gateway"), (true, vec!["good".to_owned()]));
+    for place in ["rules", "store", "ledger"] {
+        assert_eq!(examined(&rig, place), (true, vec!["good".to_owned()]), "{place}");
+    }
+    rig.stop();
+    assert_eq!(examined(&rig, "gateway"), (true, vec!["warning".to_owned()]));
+    let path = rig.path().join("data/kangqiao.db");
+    let store = rusqlite::Connection::open(&path).unwrap();
+    store.execute("UPDATE ledger SET bytes = x'00' WHERE number = 0", []).unwrap();
+    drop(store);
+    assert_eq!(examined(&rig, "ledger"), (false, vec!["bad".to_owned()]));
+    assert_eq!(examined(&rig, "store"), (false, vec!["good".to_owned()]));
+    std::fs::write(rig.path().join("policies/purposes.toml"), "broken = ").unwrap();
+    assert_eq!(examined(&rig, "rules"), (false, vec!["bad".to_owned()]));
 }

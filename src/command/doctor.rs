@@ -1,0 +1,198 @@
+//! `kangqiao doctor`: what an operator looks at first when something is wrong, looked at by one
+//! command, beside a gateway that serves or one that does not start.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use chrono::Utc;
+use serde_json::json;
+
+use super::check::complain;
+use super::compile::compile;
+use super::serve::neighbours;
+use super::{Failure, backup, say};
+use crate::config::Config;
+use crate::inbound::tls::ReloadableTls;
+use crate::store::room::{Fill, measured};
+use crate::store::{LedgerFile, backup as copies};
+
+/// Days before an end from which it is told.
+const ENDS_SOON_DAYS: i64 = 30;
+/// Seconds after which a witness has been silent for long.
+const SILENT_SECONDS: i64 = 3600;
+
+/// `kangqiao doctor --config kangqiao.toml`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration file
+    #[arg(long, default_value = "kangqiao.toml")]
+    config: PathBuf,
+    /// One line of JSON for each finding
+    #[arg(long)]
+    json: bool,
+}
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Grade {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// What was found at one place.
+struct Finding {
+    place: &'static str,
+    grade: Grade,
+    detail: String,
+}
+
+fn good(place: &'static str, detail: impl ToString) -> Finding {
+    Finding { place, grade: Grade::Good, detail: detail.to_string() }
+}
+
+fn warning(place: &'static str, detail: impl ToString) -> Finding {
+    Finding { place, grade: Grade::Warning, detail: detail.to_string() }
+}
+
+fn bad(place: &'static str, detail: impl ToString) -> Finding {
+    Finding { place, grade: Grade::Bad, detail: detail.to_string() }
+}
+
+/// Looks at everything and prints what was found; changes nothing.
+///
+/// # Errors
+/// [`Failure`] if the configuration cannot be read, or something is bad.
+pub fn run(args: Args) -> Result<(), Failure> {
+    let config = Config::load(&args.config).map_err(complain)?;
+    let mut findings = vec![rules(&config)];
+    findings.extend(certificates(&config));
+    findings.push(gateway(&config));
+    findings.extend(store(&config));
+    findings.iter().try_for_each(|finding| tell(finding, args.json))?;
+    match findings.iter().filter(|finding| finding.grade == Grade::Bad).count() {
+        0 => Ok(()),
+        bad => Err(Failure(format!("{bad} 处有错 bad"))),
+    }
+}
+
+fn tell(finding: &Finding, as_json: bool) -> Result<(), Failure> {
+    let Finding { place, grade, detail } = finding;
+    let (zh, en) = match grade {
+        Grade::Good => ("正常", "good"),
+        Grade::Warning => ("注意", "warning"),
+        Grade::Bad => ("有错", "bad"),
+    };
+    match as_json {
+        true => say(json!({ "place": place, "grade": en, "detail": detail })),
+        false => say(format_args!("{zh} {en:<8} {place:<14} {detail}")),
+    }
+}
+
+fn rules(config: &Config) -> Finding {
+    match compile(config) {
+        Ok(compiled) => good("rules", format_args!("mappings {}", compiled.pack.version())),
+        Err(faults) => {
+            let first = faults.first().map(ToString::to_string).unwrap_or_default();
+            bad("rules", format_args!("{} faults, the first: {first}", faults.len()))
+        }
+    }
+}
+
+fn certificates(config: &Config) -> Vec<Finding> {
+    let place = "certificates";
+    let tls = match ReloadableTls::mutual(config.tls.clone(), config.clients.clone()) {
+        Ok(tls) => tls,
+        Err(error) => return vec![bad(place, error)],
+    };
+    let now = Utc::now().timestamp();
+    let ends = tls.expiries().into_iter().map(|expiry| {
+        let days = (expiry.not_after - now).div_euclid(86_400);
+        let detail = format!("{}: {days} days left", expiry.subject);
+        match days {
+            ..0 => bad(place, format_args!("{}: over", expiry.subject)),
+            0..ENDS_SOON_DAYS => warning(place, detail),
+            _ => good(place, detail),
+        }
+    });
+    ends.collect()
+}
+
+fn gateway(config: &Config) -> Finding {
+    match UnixStream::connect(config.socket()) {
+        Ok(_) => good("gateway", "runs"),
+        Err(_) => warning("gateway", "does not run"),
+    }
+}
+
+fn store(config: &Config) -> Vec<Finding> {
+    let (place, folder) = ("store", &config.store.folder);
+    if !LedgerFile::exists(folder) {
+        return vec![warning(place, "none yet: the first start makes it")];
+    }
+    let mut findings = Vec::new();
+    let mode = fs::metadata(folder).map(|found| found.permissions().mode() & 0o777);
+    if !mode.as_ref().is_ok_and(|mode| mode & 0o077 == 0) {
+        findings.push(bad(place, "others may enter its folder: chmod 700"));
+    }
+    findings.push(match copies::check(folder) {
+        Ok(()) => good(place, "every page is whole"),
+        Err(error) => bad(place, error),
+    });
+    findings.push(match measured(&config.store) {
+        Ok(room) => {
+            let left = format!("{} MiB left", room.left >> 20);
+            match room.state {
+                Fill::Roomy => good("room", left),
+                Fill::Filling => warning("room", left),
+                Fill::Reserve => bad("room", format_args!("{left}: nothing is kept or answered")),
+            }
+        }
+        Err(error) => bad("room", error),
+    });
+    findings.push(match backup::proven(config, folder) {
+        Ok((key, report)) => {
+            good("ledger", format_args!("{} entries, master key {key}", report.entries))
+        }
+        Err(failure) => bad("ledger", failure),
+    });
+    findings.extend(ledger(config));
+    findings
+}
+
+/// What the ledger tells of clocks and witnesses.
+fn ledger(config: &Config) -> Vec<Finding> {
+    let now_ms = Utc::now().timestamp_millis();
+    let read = LedgerFile::open(&config.store.folder).and_then(|file| {
+        file.look(|view| {
+            let newest = view.entries(view.size()?.saturating_sub(1), 1)?;
+            Ok((newest.first().map_or(0, |entry| entry.at_ms), view.cosigned()?))
+        })?
+    });
+    let (newest_ms, cosigned) = match read {
+        Ok(read) => read,
+        Err(error) => return vec![bad("ledger", error)],
+    };
+    let mut findings = Vec::new();
+    if newest_ms > now_ms {
+        findings.push(bad("clock", "the newest entry is of a time that is still to come"));
+    }
+    let (place, witnesses) = match neighbours(config) {
+        Ok(neighbours) => ("witness", neighbours.witnesses),
+        Err(failure) => return vec![bad("neighbours", failure)],
+    };
+    for witness in witnesses {
+        let name = witness.key().name();
+        let signed = cosigned.iter().find(|one| one.witness == name);
+        findings.push(match signed.map(|one| (now_ms - one.at_ms) / 1000) {
+            None => warning(place, format_args!("{name}: has signed nothing yet")),
+            Some(age) if age > SILENT_SECONDS => {
+                warning(place, format_args!("{name}: its last signature is {age} s old"))
+            }
+            Some(_) => good(place, format_args!("{name}: signs")),
+        });
+    }
+    findings
+}
