@@ -150,11 +150,10 @@ impl Restore {
         backup::sync(folder).map_err(|error| during(&error))?;
         say("已恢复并核验 restored and proven")?;
         tell(&label)?;
-        say(
-            "此后 what came after   不在其中：请医院重发；部门与见证方持有更晚的检查点，请作为事故记录\n\
-                                    is not in it: let hospitals send it again; departments and witnesses \
-             hold later checkpoints, so record it as an incident",
-        )
+        say("此后 what came after   不在其中：请医院重发；部门与见证方持有更晚的检查点，\
+             请作为事故记录\n                        \
+             is not in it: let hospitals send it again; departments and witnesses hold\n                        \
+             later checkpoints, so record it as an incident")
     }
 }
 
