@@ -53,6 +53,7 @@ pub mod statistic;
 mod tests;
 pub mod ticket;
 mod tide;
+pub mod trace;
 mod tree;
 mod writer;
 
@@ -73,7 +74,7 @@ pub use backlog::{Backlog, Item};
 pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
-pub use journal::Guard;
+pub use journal::{Guard, Retrial};
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use master::{in_force as master_in_force, mark as master_mark};
 pub use outbox::Standing;
@@ -170,11 +171,11 @@ impl Store {
         &self,
         number: u64,
         proposed: Proposed,
-        guard: Guard,
+        retrial: Retrial,
     ) -> Result<Kept, StoreError> {
         let outcome = Box::new(Outcome::new(proposed)?);
         let number = ledger::bound(number);
-        kept(self.write(Request::Settle { number, outcome, guard }).await?)
+        kept(self.write(Request::Settle { number, outcome, retrial }).await?)
     }
 
     /// Appends an entry to the ledger; durable when this returns.

@@ -9,7 +9,7 @@ use crate::registry::answer::{RefusalMeta, write_refusal};
 use crate::registry::receipt;
 use crate::registry::v3::{Dialect, wsdl};
 use crate::translate::Form;
-use crate::vocabulary::{Fault, Position};
+use crate::vocabulary::{Entrance, Fault, Position};
 
 /// Media type of HL7 v2 over HTTP.
 const HL7: &str = "application/hl7-v2";
@@ -105,7 +105,15 @@ async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
     let mut taken = Vec::with_capacity(found.len());
     for bytes in found {
         let certificate = asked.certificate.clone();
-        let unit = Unit { certificate, sender: None, form, mark: None, number: None, bytes };
+        let unit = Unit {
+            certificate,
+            sender: None,
+            form,
+            entrance: Entrance::Https,
+            mark: None,
+            number: None,
+            bytes,
+        };
         taken.push(gateway.take(unit).await);
     }
     let receipts: Vec<_> = taken.iter().map(crate::flow::Taken::receipt).collect();
@@ -142,6 +150,7 @@ fn message(asked: Asked) -> mllp::Arrival {
         body: asked.body,
         peer: asked.certificate,
         sender: None,
+        entrance: Entrance::Https,
         remote: asked.remote,
     })
 }
