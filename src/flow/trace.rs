@@ -99,8 +99,10 @@ impl Gateway {
         let first = entries.as_ref().and_then(|entries| entries.first());
         let person = first.map(|entry| self.keys.pseudonym(PersonId(*entry)));
         self.asked(name, &subject(&wanted), person.clone()).await?;
+        let control_id = wanted.control_id.clone();
         let lines = self.store.messages(wanted).await.map_err(|error| error.fault())?;
-        Ok(MessagePage { lines, entries, pseudonym: person.map(|known| known.0) })
+        let pseudonym = person.map(|known| known.0);
+        Ok(MessagePage { lines, control_id, entries, pseudonym })
     }
 
     /// What waits in quarantine, by what is wrong.

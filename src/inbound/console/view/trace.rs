@@ -49,6 +49,8 @@ pub struct MessagePage {
     /// Newest first.
     #[serde(flatten)]
     pub lines: Lines,
+    /// The control id that was asked for, as the journal has it.
+    pub control_id: Option<String>,
     /// The entries of whoever was asked about.
     pub entries: Option<Vec<i64>>,
     /// The pseudonym of that person.
