@@ -12,14 +12,14 @@ use futures_util::future::BoxFuture;
 use super::sight::line;
 use super::{Gateway, Rules, Sights, intake, verdict};
 use crate::audit::{Entry, Hash, Kind};
-use crate::identity::{PersonId, Pseudonym};
+use crate::identity::{Certificate, PersonId, Pseudonym};
 use crate::inbound::console::access::Area;
 use crate::inbound::console::view::trace::{
     Counts, Journey, Known, MessagePage, MessageQuery, NoticeView, Pile, Reading, Told, Tracing,
     Wanted, Whom,
 };
 use crate::inbound::console::view::{Asker, LedgerRow, Seen};
-use crate::store::trace::{Noticed, Traced};
+use crate::store::trace::{Line, Noticed, Traced};
 use crate::store::{LedgerSearch, Reason, Replay, State};
 use crate::translate::{Bins, Form};
 use crate::vocabulary::{Date, Entrance, Fault};
@@ -28,6 +28,8 @@ use crate::wire::hl7v2::{self, Message};
 
 /// Messages of one page at most.
 const ROWS_MAX: usize = 200;
+/// Messages of one control id that their sender is told of.
+const OWN_MAX: usize = 20;
 /// Entries about one person that are looked through, newest first.
 const ENTRIES_MAX: usize = 1_000;
 /// Entries read at once.
@@ -85,9 +87,8 @@ impl Gateway {
             }
             None => None,
         };
-        // As the journal has it: what it holds under a digest is looked for under that.
         let id = query.wanted.control_id.filter(|id| !id.is_empty());
-        let control_id = id.map(|id| intake::control_id(&self.keys, Some(&id), &Hash::digest(b"")));
+        let control_id = id.map(|id| self.journalled(&id));
         let persons =
             entries.as_ref().map(|entries: &Vec<i64>| entries.iter().copied().map(PersonId));
         let wanted = Wanted {
@@ -103,6 +104,30 @@ impl Gateway {
         let lines = self.store.messages(wanted).await.map_err(|error| error.fault())?;
         let pseudonym = person.map(|known| known.0);
         Ok(MessagePage { lines, control_id, entries, pseudonym })
+    }
+
+    /// What became of a sender's own messages of one control id, newest first. It hears what it
+    /// was told before, or would be if it sent them again, so there is no entry.
+    ///
+    /// # Errors
+    /// [`Fault::CertificateUnknown`] for who is no sender, [`Fault::NumberUnknown`] if it sent
+    /// none of that number.
+    pub async fn own_messages(
+        &self,
+        certificate: Option<&Certificate>,
+        control_id: &str,
+    ) -> Result<Vec<Line>, Fault> {
+        let source = self.rules.load().sender(certificate, None, (self.clock)());
+        let source = Some(source.ok_or(Fault::CertificateUnknown)?);
+        let control_id = Some(self.journalled(control_id));
+        let wanted = Wanted { source, control_id, limit: OWN_MAX, ..Wanted::default() };
+        let found = self.store.messages(wanted).await.map_err(|error| error.fault())?;
+        if found.rows.is_empty() { Err(Fault::NumberUnknown) } else { Ok(found.rows) }
+    }
+
+    /// A control id as the journal has it: what it holds under a digest is looked for under that.
+    fn journalled(&self, control_id: &str) -> String {
+        intake::control_id(&self.keys, Some(control_id), &Hash::digest(b""))
     }
 
     /// What waits in quarantine, by what is wrong.

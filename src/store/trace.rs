@@ -80,6 +80,9 @@ pub struct Line {
     pub fault: Option<Fault>,
     /// Where.
     pub at: Option<String>,
+    /// The same, before it is words.
+    #[serde(skip)]
+    pub position: Option<Position>,
 }
 
 /// Messages that were found, newest first.
@@ -218,6 +221,9 @@ impl Writer {
 const COLUMNS: &str = "journal.number, journal.source, journal.control_id, \
     journal.received_at_ms, journal.form, journal.state, journal.fault, journal.at";
 
+/// Named, for the number alone would have every row of the sender looked at.
+const BY_CONTROL_ID: &str = "journal INDEXED BY journal_control_id WHERE";
+
 fn find(connection: &Connection, wanted: &Wanted) -> Result<Lines, StoreError> {
     let snapshot = connection.unchecked_transaction()?;
     let from = wanted.since_ms.map(|ms| number_at(&snapshot, ms.saturating_sub(SLACK_MS)));
@@ -225,11 +231,7 @@ fn find(connection: &Connection, wanted: &Wanted) -> Result<Lines, StoreError> {
     let until = wanted.until_ms.map(|ms| number_at(&snapshot, ms.saturating_add(SLACK_MS)));
     let until = until.transpose()?.unwrap_or(i64::MAX);
     let until = wanted.before.map_or(until, |before| until.min(bound(before)));
-    let (way, named) = way(&snapshot, wanted)?;
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {way} AND journal.number >= ?1 AND journal.number < ?2 \
-         ORDER BY journal.number DESC"
-    );
+    let (sql, named) = question(&snapshot, wanted)?;
     let mut select = snapshot.prepare_cached(&sql)?;
     let mut words: Vec<&dyn ToSql> = vec![&from, &until];
     words.extend(named.iter().map(|word| word as &dyn ToSql));
@@ -242,8 +244,8 @@ fn find(connection: &Connection, wanted: &Wanted) -> Result<Lines, StoreError> {
             found.tired = true;
             break;
         }
-        let (line, at) = line(row)?;
-        if wanted.fits(&line, at.as_ref()) {
+        let line = line(row)?;
+        if wanted.fits(&line) {
             if found.rows.len() == limit {
                 break;
             }
@@ -255,6 +257,19 @@ fn find(connection: &Connection, wanted: &Wanted) -> Result<Lines, StoreError> {
     }
     found.next = last;
     Ok(found)
+}
+
+/// The rows between two numbers that are looked at, newest first.
+pub(super) fn question(
+    connection: &Connection,
+    wanted: &Wanted,
+) -> Result<(String, Vec<String>), StoreError> {
+    let (way, named) = way(connection, wanted)?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {way} AND journal.number >= ?1 AND journal.number < ?2 \
+         ORDER BY journal.number DESC"
+    );
+    Ok((sql, named))
 }
 
 /// By which index rows are looked at, and what it is asked with; the numbers come first.
@@ -271,12 +286,12 @@ fn way(connection: &Connection, wanted: &Wanted) -> Result<(String, Vec<String>)
             (format!("record JOIN journal USING (number) WHERE record.person IN ({own})"), vec![])
         }
         (None, Some(id), Some(source)) => {
-            ("journal WHERE source = ?3 AND control_id = ?4".to_owned(), vec![source, id.clone()])
+            (format!("{BY_CONTROL_ID} source = ?4 AND control_id = ?3"), vec![id.clone(), source])
         }
-        (None, Some(id), None) => (
-            "journal WHERE source IN (SELECT source FROM count) AND control_id = ?3".to_owned(),
-            vec![id.clone()],
-        ),
+        (None, Some(id), None) => {
+            let any = "source IN (SELECT source FROM count) AND control_id = ?3";
+            (format!("{BY_CONTROL_ID} {any}"), vec![id.clone()])
+        }
         (None, None, _) if wanted.is_held() => {
             ("journal INDEXED BY journal_held WHERE state > 0".to_owned(), vec![])
         }
@@ -295,8 +310,8 @@ impl Wanted {
             || self.state.is_some_and(|state| state != State::Kept)
     }
 
-    fn fits(&self, line: &Line, at: Option<&Position>) -> bool {
-        let place = || at.and_then(Position::place_in_any);
+    fn fits(&self, line: &Line) -> bool {
+        let place = || line.position.as_ref().and_then(Position::place_in_any);
         self.source.is_none_or(|source| source.as_str() == line.source)
             && self.control_id.as_ref().is_none_or(|id| *id == line.control_id)
             && self.since_ms.is_none_or(|since| line.received_at_ms >= since)
@@ -326,11 +341,11 @@ fn number_at(connection: &Connection, at_ms: i64) -> rusqlite::Result<i64> {
     Ok(low)
 }
 
-fn line(row: &Row<'_>) -> rusqlite::Result<(Line, Option<Position>)> {
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     let form: Option<String> = row.get(4)?;
     let reason = read_reason(row.get(6)?, row.get(7)?);
     let at = reason.as_ref().and_then(|reason| reason.at.clone());
-    let line = Line {
+    Ok(Line {
         number: row.get::<_, i64>(0)?.cast_unsigned(),
         source: row.get(1)?,
         control_id: row.get(2)?,
@@ -340,8 +355,8 @@ fn line(row: &Row<'_>) -> rusqlite::Result<(Line, Option<Position>)> {
         state: State::from_code(row.get(5)?),
         fault: reason.map(|reason| reason.fault),
         at: at.as_ref().map(ToString::to_string),
-    };
-    Ok((line, at))
+        position: at,
+    })
 }
 
 fn traced(connection: &Connection, number: i64) -> Result<Option<Traced>, StoreError> {
@@ -365,7 +380,7 @@ fn told(connection: &Connection, number: i64) -> Result<Option<Traced>, StoreErr
     let read = |row: &Row<'_>| {
         let entrance: Option<String> = row.get(8)?;
         let entry = row.get::<_, Option<i64>>(10)?.map(PersonId);
-        let (line, _) = line(row)?;
+        let line = line(row)?;
         let mut traced = Traced {
             entrance: entrance.as_deref().and_then(Entrance::parse),
             mark: to_hex(&row.get::<_, Vec<u8>>(9)?),
@@ -422,8 +437,8 @@ fn earlier(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Outcome
 
 fn same_number(connection: &Connection, line: &Line) -> rusqlite::Result<Vec<u64>> {
     let mut select = connection.prepare_cached(
-        "SELECT number FROM journal WHERE source = ?1 AND control_id = ?2 AND number <> ?3 \
-         ORDER BY number DESC LIMIT ?4",
+        "SELECT number FROM journal INDEXED BY journal_control_id \
+         WHERE source = ?1 AND control_id = ?2 AND number <> ?3 ORDER BY number DESC LIMIT ?4",
     )?;
     let own = (&line.source, &line.control_id, bound(line.number), limited(SAME_NUMBER_MAX));
     select.query_map(own, |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?.collect()

@@ -59,6 +59,7 @@ mod services;
 mod statistics;
 mod ticket;
 mod tidy;
+mod trace;
 mod twins;
 mod veiled;
 mod ways;

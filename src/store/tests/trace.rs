@@ -206,6 +206,30 @@ async fn a_search_gets_tired_and_goes_on_from_where_it_stood() {
 }
 
 #[tokio::test]
+async fn no_search_looks_at_every_row_for_what_an_index_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder));
+    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let (id, sender) = (Some("a".to_owned()), Some(source("hospital-a")));
+    for (wanted, plan) in [
+        (Wanted { control_id: id.clone(), ..Wanted::default() }, "control_id=?)"),
+        (Wanted { control_id: id, source: sender, ..Wanted::default() }, "control_id=?)"),
+        (Wanted { source: sender, ..Wanted::default() }, "journal_source (source=?"),
+        (Wanted { state: Some(State::Refused), ..Wanted::default() }, "journal_held (number"),
+        (Wanted { persons: Some(vec![PersonId(1)]), ..Wanted::default() }, "record_person ("),
+        (Wanted::default(), "PRIMARY KEY (rowid"),
+    ] {
+        let (sql, named) = crate::store::trace::question(&file, &wanted).unwrap();
+        let mut words: Vec<&dyn rusqlite::ToSql> = vec![&0, &9];
+        words.extend(named.iter().map(|word| word as &dyn rusqlite::ToSql));
+        let mut explain = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let rows = explain.query_map(words.as_slice(), |row| row.get::<_, String>(3)).unwrap();
+        let told = rows.map(Result::unwrap).collect::<Vec<_>>().join("; ");
+        assert!(told.contains(plan) && !told.contains("SCAN"), "{wanted:?}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn rows_of_before_are_traced_without_what_was_not_kept_then() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);

@@ -21,6 +21,7 @@ fn line(number: u64) -> Line {
         state: if held { State::Quarantined } else { State::Kept },
         fault: held.then_some(Fault::TableValue),
         at: held.then(|| "PID-8".to_owned()),
+        position: None,
     }
 }
 
