@@ -39,6 +39,7 @@ mod notice;
 pub mod opinion;
 pub mod outbox;
 pub mod packs;
+pub mod pile;
 mod place;
 pub mod policies;
 mod read;

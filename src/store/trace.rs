@@ -4,13 +4,11 @@
 //! wants older ones asks again from there. So it is as quick among ten million as among ten.
 //! Nothing that stood in a message is told: numbers, names of ours, positions.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::arrival::{Reason, State};
+use super::arrival::State;
 use super::error::StoreError;
 use super::history::{Event, history};
 use super::journal::{Retrial, read_reason};
@@ -24,8 +22,6 @@ use crate::vocabulary::{Entrance, Fault, Position, Source};
 
 /// Rows one search looks at.
 const LOOKED_MAX: usize = 20_000;
-/// Piles that are told.
-const PILES_MAX: usize = 200;
 /// Rows under one control id that are told.
 const SAME_NUMBER_MAX: usize = 20;
 /// Rows stand in the order of their commits, which is that of their arrival but for as long as
@@ -157,27 +153,6 @@ pub struct Traced {
     pub notices: Vec<Noticed>,
 }
 
-/// Quarantined messages of one sender that have one thing wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pile {
-    /// Who sent them.
-    pub source: String,
-    /// What is wrong.
-    pub fault: Fault,
-    /// Where, in any of them.
-    pub place: Option<String>,
-    /// How many.
-    pub count: u64,
-    /// Number of the first.
-    pub first: u64,
-    /// When it arrived, in milliseconds since 1970.
-    pub first_ms: i64,
-    /// Number of the last.
-    pub last: u64,
-    /// When it arrived, in milliseconds since 1970.
-    pub last_ms: i64,
-}
-
 impl Store {
     /// Messages that match, newest first.
     ///
@@ -194,14 +169,6 @@ impl Store {
     /// [`StoreError::Damaged`], [`StoreError::Sql`].
     pub async fn traced(&self, number: u64) -> Result<Option<Traced>, StoreError> {
         self.readers.read(move |connection| traced(connection, bound(number))).await
-    }
-
-    /// Quarantined messages by what is wrong, where and whose: the most frequent first.
-    ///
-    /// # Errors
-    /// [`StoreError::Sql`].
-    pub async fn piles(&self) -> Result<Vec<Pile>, StoreError> {
-        self.readers.read(piles).await
     }
 }
 
@@ -466,38 +433,4 @@ fn noticed(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Noticed
         })
     })?;
     rows.collect()
-}
-
-fn piles(connection: &Connection) -> Result<Vec<Pile>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let mut select = snapshot.prepare_cached(
-        "SELECT source, fault, at, count(*), min(number), max(number) \
-         FROM journal INDEXED BY journal_why WHERE state = 1 GROUP BY fault, source, at",
-    )?;
-    // In which repetition it stands differs from one message to the next; what helps does not.
-    let mut piles: BTreeMap<_, Pile> = BTreeMap::new();
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let source: String = row.get(0)?;
-        let Some(Reason { fault, at }) = read_reason(row.get(1)?, row.get(2)?) else { continue };
-        let place = at.as_ref().and_then(Position::place_in_any);
-        let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-        let (count, first, last) = (number(3)?, number(4)?, number(5)?);
-        let pile = piles.entry((fault.row().name, source.clone(), place.clone()));
-        let none = Pile { source, fault, place, count: 0, first, first_ms: 0, last, last_ms: 0 };
-        let pile = pile.or_insert(none);
-        pile.count += count;
-        pile.first = pile.first.min(first);
-        pile.last = pile.last.max(last);
-    }
-    let mut piles: Vec<_> = piles.into_values().collect();
-    piles.sort_by_key(|pile| (std::cmp::Reverse(pile.count), std::cmp::Reverse(pile.last)));
-    piles.truncate(PILES_MAX);
-    let mut came =
-        snapshot.prepare_cached("SELECT received_at_ms FROM journal WHERE number = ?1")?;
-    for pile in &mut piles {
-        pile.first_ms = came.query_row([bound(pile.first)], |row| row.get(0))?;
-        pile.last_ms = came.query_row([bound(pile.last)], |row| row.get(0))?;
-    }
-    Ok(piles)
 }

@@ -21,8 +21,9 @@ const UNITS_MAX: usize = 1_000;
 
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
-    let [pushing, telling, answering, reading, serving, subscribing, listing, counting, publishing] =
+    let [pushing, telling, answering, reading, serving] =
         std::array::from_fn(|_| Arc::clone(gateway));
+    let [subscribing, listing, counting, publishing] = std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
         push: Arc::new(move |asked: Asked| {

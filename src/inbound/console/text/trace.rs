@@ -19,7 +19,7 @@ texts! { TraceText:
     about "关于谁（可不填）" "About whom, if known";
     about_hint
         "当场换成假名，不保存也不再显示。被隔离和被拒绝的报文尚不属于任何人，请按控制编号查找。"
-        "Becomes a pseudonym at once, and is neither kept nor shown again. What is quarantined or refused belongs to nobody yet: look for it by control id.";
+        "Becomes a pseudonym at once. What is held is nobody's yet: look for it by control id.";
     by_number "按日志编号" "By journal number";
     by_number_lead
         "回执、确认消息（KQ 之后的数字）和隔离区中的编号。"
@@ -44,7 +44,9 @@ texts! { TraceText:
     bytes "字节数" "Bytes";
     erased "人员已抹除，内容无法再读取" "its person is erased, and it cannot be read any more";
     mark "内容指纹" "Mark of the bytes";
-    mark_hint "指纹相同即内容相同；由密钥算出，不能用来核对猜测" "equal marks, equal bytes; it is keyed, so no guess can be tried on it";
+    mark_hint
+        "指纹相同即内容相同；由密钥算出，不能用来核对猜测"
+        "equal marks, equal bytes; it is keyed, so no guess can be tried on it";
     same_number "同一控制编号的其他报文" "Others under its control id";
     read "读取" "Read";
     not_read "未作读取：已拒绝或已抹除。" "It is not read: refused, or erased.";
@@ -59,7 +61,7 @@ texts! { TraceText:
     first_unmapped "未映射的位置" "Where the first unmapped ones stand";
     reasons
         "每个位置归入哪个数据元：kangqiao translate --message {}；舍弃的理由写在映射文件中。"
-        "Which element each place became: kangqiao translate --message {}; why one is dropped stands in its mapping.";
+        "By place: kangqiao translate --message {}; why one is dropped stands in its mapping.";
     identified "人员" "Person";
     nobody "不属于任何人员。" "It belongs to nobody.";
     entries "索引中的条目" "Entries of the index";
@@ -96,7 +98,7 @@ texts! { TraceText:
     disclosures "此后披露过此人的什么" "What left about this person since";
     disclosures_lead
         "取用了本网关所存记录的披露，最近 50 条。台账记到人，不记到单条报文。"
-        "Disclosures that drew on records kept here, the last 50. The ledger knows the person, not the single message.";
+        "What drew on records kept here, the last 50. The ledger knows persons, not messages.";
     disclosures_none "此后没有披露。" "Nothing left since.";
     for_auditors "披露只对审计员显示。" "What left is for auditors alone.";
     piles "隔离区，按原因" "The quarantine by reason";

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asker, LedgerRow, Seen};
 pub use crate::store::history::Event;
-pub use crate::store::trace::{Line, Lines, Noticed, Outcome, Pile, Wanted};
+pub use crate::store::pile::Pile;
+pub use crate::store::trace::{Line, Lines, Noticed, Outcome, Wanted};
 use crate::vocabulary::{Entrance, Identifier};
 
 /// 报文追踪, messages as an operator or auditor may see them; `flow` implements it. Every look is
@@ -83,7 +84,8 @@ pub struct Journey {
     pub said: Vec<Event>,
     /// The notices it set going, of those that are kept.
     pub notices: Vec<NoticeView>,
-    /// What left about that person since, of what is kept here, for whoever may see the ledger; newest first.
+    /// What left about that person since, of what is kept here, newest first; for whoever may
+    /// see the ledger.
     #[serde(skip)]
     pub disclosures: Option<Vec<LedgerRow>>,
 }
