@@ -56,9 +56,9 @@ pub struct Args {
     /// Only messages with a lower number: the next page
     #[arg(long, value_name = "NUMBER")]
     before: Option<u64>,
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    /// How many at most, up to 200
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=200))]
+    limit: u8,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -128,7 +128,7 @@ fn query(args: &Args) -> Result<MessageQuery, Failure> {
         form: args.form.as_ref().map(form).transpose()?,
         fault: args.fault.as_ref().map(fault).transpose()?,
         before: args.before,
-        limit: args.limit,
+        limit: args.limit.into(),
         ..Wanted::default()
     };
     Ok(MessageQuery { wanted, person: args.who.identifier()?.map(Whom::Identifier) })

@@ -278,16 +278,17 @@ impl Gateway {
     }
 }
 
-/// What the ledger says was looked for; who it was about stands beside it.
+/// What the ledger says was looked for, as far as its line is long, the most telling first; who it
+/// was about stands beside it.
 fn subject(wanted: &Wanted) -> String {
     let day = |at_ms: i64| Date::from_timestamp(at_ms / 1000).to_iso();
     let told = [
         wanted.source.map(|source| format!("of {source}")),
-        wanted.state.map(|state| state.as_str().to_owned()),
-        wanted.form.map(|form| form.name().to_owned()),
-        wanted.fault.map(|fault| fault.row().name.to_owned()),
         wanted.persons.as_ref().map(|_| "about a person".to_owned()),
         wanted.control_id.as_ref().map(|id| format!("numbered {id}")),
+        wanted.state.map(|state| state.as_str().to_owned()),
+        wanted.fault.map(|fault| fault.row().name.to_owned()),
+        wanted.form.map(|form| form.name().to_owned()),
         wanted.place.as_ref().map(|place| format!("at {place}")),
         wanted.since_ms.map(|at_ms| format!("since {}", day(at_ms))),
         wanted.until_ms.map(|at_ms| format!("until {}", day(at_ms))),

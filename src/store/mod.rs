@@ -11,7 +11,7 @@
 //! ledger entry or a checkpoint says. Nothing about a person is in the file in clear:
 //! identifiers are keyed tokens, messages and records are sealed under a key for each
 //! person. In clear stand times, sources, control ids, names of datasets, faults with
-//! their positions, and the ledger's own text.
+//! their positions, entrances, versions of mappings, and the ledger's own text.
 
 mod apply;
 pub mod arrival;
