@@ -15,7 +15,8 @@ use crate::inbound::console::view::{self, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
 use crate::outbound::witness::Stand;
 use crate::outbound::{CircuitState, Reading, Subscriber, Upstream, Witness};
-use crate::store::{Held, LedgerSearch, Standing, State};
+use crate::store::trace::{Line, Wanted};
+use crate::store::{LedgerSearch, Standing, State};
 use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
 /// Quarantined messages shown.
@@ -86,8 +87,9 @@ impl Gateway {
         let rules = self.rules.load_full();
         let at_ms = (self.clock)();
         let counts = self.store.counts().await.map_err(|error| error.fault())?;
-        let held = self.store.held(State::Quarantined, 0, HELD_MAX).await;
-        let held = held.map_err(|error| error.fault())?;
+        let state = Some(State::Quarantined);
+        let wanted = Wanted { state, limit: HELD_MAX, ..Wanted::default() };
+        let held = self.store.messages(wanted).await.map_err(|error| error.fault())?;
         let entries = self.store.ledger_size().await.map_err(|error| error.fault())?;
         let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
         // A checkpoint is signed in the commit of the last entry it covers.
@@ -104,7 +106,7 @@ impl Gateway {
             mappings: rules.pack.version().to_owned(),
             policy: rules.policies.version().to_owned(),
             senders: counts.iter().map(sender).collect(),
-            quarantine: held.iter().filter_map(quarantined).collect(),
+            quarantine: held.rows.iter().filter_map(quarantined).collect(),
             queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
             upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),
             subscriptions: self.subscription_rows(at_ms).await?,
@@ -358,14 +360,13 @@ fn sender(count: &crate::store::Count) -> view::SenderRow {
     }
 }
 
-fn quarantined(held: &Held) -> Option<view::QuarantineRow> {
-    let reason = held.reason.clone()?;
+fn quarantined(held: &Line) -> Option<view::QuarantineRow> {
     Some(view::QuarantineRow {
         number: held.number,
-        sender: held.source.to_string(),
+        sender: held.source.clone(),
         at_ms: held.received_at_ms,
-        fault: reason.fault,
-        at: reason.at,
+        fault: held.fault?,
+        at: held.position.clone(),
     })
 }
 

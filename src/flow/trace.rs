@@ -218,14 +218,12 @@ impl Gateway {
         let fault = first.and_then(|outcome| outcome.fault);
         match (Form::parse(&traced.line.form), traced.entrance) {
             (Some(Form::Hl7v2), None | Some(Entrance::Https | Entrance::Mllp)) => {
-                let reason = fault.map(|fault| Reason { fault, at: None });
-                let said = verdict(state, reason);
-                let header = came.and_then(|came| {
-                    let charset = self.rules.load().pack.overlay(came.source).charset;
-                    let charset = charset.unwrap_or(Charset::Utf8);
-                    let message = Message::read(&came.raw, charset, &self.limits.hl7v2);
-                    intake::header(&message, &came.raw, charset)
-                });
+                let Some(came) = came else { return Told::Erased };
+                let charset = self.rules.load().pack.overlay(came.source).charset;
+                let charset = charset.unwrap_or(Charset::Utf8);
+                let message = Message::read(&came.raw, charset, &self.limits.hl7v2);
+                let header = intake::header(&message, &came.raw, charset);
+                let said = verdict(state, fault.map(|fault| Reason { fault, at: None }));
                 Told::Acknowledged(hl7v2::codes(header.as_ref(), &said))
             }
             (_, Some(Entrance::Folder)) => Told::Reported,

@@ -185,6 +185,7 @@ impl Writer {
     }
 }
 
+/// What [`line`] reads.
 const COLUMNS: &str = "journal.number, journal.source, journal.control_id, \
     journal.received_at_ms, journal.form, journal.state, journal.fault, journal.at";
 
@@ -212,14 +213,13 @@ fn find(connection: &Connection, wanted: &Wanted) -> Result<Lines, StoreError> {
             break;
         }
         let line = line(row)?;
-        if wanted.fits(&line) {
-            if found.rows.len() == limit {
-                break;
-            }
-            last = Some(line.number);
+        let fits = wanted.fits(&line);
+        if fits && found.rows.len() == limit {
+            break;
+        }
+        last = Some(line.number);
+        if fits {
             found.rows.push(line);
-        } else {
-            last = Some(line.number);
         }
     }
     found.next = last;

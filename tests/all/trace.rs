@@ -251,6 +251,7 @@ fn a_person_is_found_by_either_number_once_two_are_one() {
     assert!(done, "{text}");
     let erased = asked(&rig, &["--number", "1"]);
     assert_eq!((&erased["bytes"], &erased["reading"]), (&Value::Null, &Value::Null));
+    assert_eq!(erased["told"], "erased", "whether it asked for an answer stood in it");
     assert_eq!(found(&rig, &by_new), Vec::<u64>::new());
 }
 
@@ -304,6 +305,23 @@ fn every_outcome_is_told_and_a_message_is_read_by_the_mappings_of_its_day() {
     let first = asked(&rig, &["--number", "1"]);
     assert_eq!(first["reading"]["then"], false, "today's mappings say that they are today's");
     assert_eq!(first["reading"]["mappings"], told["reading"]["mappings"]);
+}
+
+#[test]
+fn the_overview_shows_the_newest_that_wait_and_leads_to_each() {
+    let rig = Rig::start();
+    let mut link = rig.mllp();
+    for _ in 0..52 {
+        let mut held = Message::new("A01", &Resident::new());
+        held.segments[1] = held.segments[1].replace("|M", "|male");
+        assert_eq!(field(&link.exchange(&held.bytes()).unwrap(), "MSA-1"), "AE");
+    }
+    let operator = enrol(&rig, "wen", "operator");
+    let page = Pages::of(&rig, "wen", &operator).see("/overview");
+    for (number, shown) in [(52, true), (3, true), (2, false), (1, false)] {
+        let link = format!("href=\"/trace/message/{number}\"");
+        assert_eq!(page.contains(&link), shown, "{number}");
+    }
 }
 
 #[test]

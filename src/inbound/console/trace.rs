@@ -284,6 +284,7 @@ impl JourneyPage {
         match &self.told.told {
             Told::Acknowledged(codes) if codes.is_empty() => m.told_none.to_owned(),
             Told::Acknowledged(codes) => format!("MSA-1: {}", codes.join(" ")),
+            Told::Erased => m.erased.to_owned(),
             Told::Receipt(status) => self.f.t.fill(m.told_receipt, status),
             Told::Replied => m.told_replied.to_owned(),
             Told::Reported => m.told_reported.to_owned(),

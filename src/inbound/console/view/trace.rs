@@ -124,6 +124,8 @@ pub struct Counts {
 pub enum Told {
     /// These codes of MSA-1; none if it asked for none.
     Acknowledged(Vec<&'static str>),
+    /// What it asked for stands in its header, which is erased with its person.
+    Erased,
     /// A reply in the form of its own envelope.
     Replied,
     /// A report beside the file.
