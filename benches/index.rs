@@ -25,8 +25,8 @@ use kangqiao::store::{Arrival, Proposed, Sealed, Settings, Store};
 use kangqiao::translate::{Claim, Form};
 use kangqiao::vocabulary::value::Composite;
 use kangqiao::vocabulary::{
-    Coding, Dataset, Date, ElementId, Field, Group, GroupName, Identifier, IdentifierKind, Record,
-    Source, Value,
+    Coding, Dataset, Date, ElementId, Entrance, Field, Group, GroupName, Identifier,
+    IdentifierKind, Record, Source, Value,
 };
 use population::{Rates, households};
 use serde_json::json;
@@ -165,6 +165,8 @@ fn arrival(keys: &Keys, record: &population::Record, control_id: &str) -> Arriva
         received_at_ms: 1_795_000_000_000,
         raw,
         form: Form::Hl7v2,
+        entrance: Entrance::Mllp,
+        mappings: String::new(),
         mark: None,
         proposed: Proposed::Apply {
             record: Box::new(said(record, named)),

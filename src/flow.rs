@@ -39,6 +39,7 @@ mod sight;
 pub mod statistics;
 mod subscribe;
 pub mod tables;
+pub mod trace;
 mod watch;
 mod whom;
 mod witnesses;
@@ -146,6 +147,7 @@ impl Gateway {
             certificate: received.peer,
             sender: received.sender,
             form: Form::Hl7v2,
+            entrance: received.entrance,
             mark: None,
             number: None,
             bytes: received.body,
@@ -224,20 +226,20 @@ impl Gateway {
 /// that the same bytes sent again get the same bytes back.
 fn acknowledge(taken: Taken) -> Vec<Vec<u8>> {
     let (number, at_ms, verdict) = match taken.kept {
-        Ok(kept) => {
-            let verdict = match (kept.state, kept.reason) {
-                (State::Quarantined, Some(reason)) => {
-                    ack::Verdict::quarantined(reason.fault, reason.at)
-                }
-                (State::Refused, Some(reason)) => ack::Verdict::refused(reason.fault, reason.at),
-                _ => ack::Verdict::applied(),
-            };
-            (kept.number, kept.received_at_ms, verdict)
-        }
+        Ok(kept) => (kept.number, kept.received_at_ms, verdict(kept.state, kept.reason)),
         Err(_) => (0, taken.received_at_ms, ack::Verdict::refused(Fault::Unavailable, None)),
     };
     let at = Date::from_timestamp(at_ms / 1000);
     let control_id = format!("KQ{number}");
     let stamp = ack::Stamp { control_id: &control_id, at: &at };
     hl7v2::replies(taken.header.as_ref(), &verdict, stamp)
+}
+
+/// What became of a message, as its acknowledgement says it.
+fn verdict(state: State, reason: Option<Reason>) -> ack::Verdict {
+    match (state, reason) {
+        (State::Quarantined, Some(reason)) => ack::Verdict::quarantined(reason.fault, reason.at),
+        (State::Refused, Some(reason)) => ack::Verdict::refused(reason.fault, reason.at),
+        _ => ack::Verdict::applied(),
+    }
 }

@@ -52,7 +52,7 @@ pub enum Kind {
     Part,
     /// 策略: policies came into force, were proposed, accepted or refused.
     Policy,
-    /// 台账查询: an auditor asked the ledger.
+    /// 台账查询: somebody asked the ledger, or what became of messages.
     Query,
     /// 拒绝: a question was refused.
     Refusal,

@@ -7,15 +7,22 @@ use zeroize::Zeroizing;
 use super::Failure;
 use crate::vocabulary::{Identifier, IdentifierKind};
 
-/// One identifier; `-` in its place reads it from standard input.
+/// The options that are one identifier; of them one alone is given.
+pub const NUMBERS: [&str; 4] = ["citizen_id", "card", "record", "local"];
+
+/// One identifier.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[command(group(
-    clap::ArgGroup::new("identifier")
-        .required(true)
-        .args(["citizen_id", "card", "record", "local"])
-))]
+#[command(group(clap::ArgGroup::new("identifier").required(true).args(NUMBERS)))]
 pub struct Named {
+    #[command(flatten)]
+    number: Number,
+}
+
+/// An identifier, or none; `-` in its place reads it from standard input.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Number {
     /// 公民身份号码, or `-`
     #[arg(long)]
     citizen_id: Option<String>,
@@ -39,6 +46,16 @@ impl Named {
     /// # Errors
     /// [`Failure`] if none was given or standard input cannot be read.
     pub fn identifier(&self) -> Result<Identifier, Failure> {
+        self.number.identifier()?.ok_or_else(|| Failure("an identifier is needed".to_owned()))
+    }
+}
+
+impl Number {
+    /// The identifier, as it was written; `None` if none was given.
+    ///
+    /// # Errors
+    /// [`Failure`] if standard input cannot be read.
+    pub fn identifier(&self) -> Result<Option<Identifier>, Failure> {
         let given = [
             (IdentifierKind::CitizenId, &self.citizen_id),
             (IdentifierKind::HealthCard, &self.card),
@@ -46,12 +63,12 @@ impl Named {
             (IdentifierKind::Local, &self.local),
         ];
         let given = given.into_iter().find_map(|(kind, value)| value.as_ref().map(|v| (kind, v)));
-        let (kind, value) = given.ok_or_else(|| Failure("an identifier is needed".to_owned()))?;
+        let Some((kind, value)) = given else { return Ok(None) };
         let mut identifier = Identifier::new(kind, typed(value)?.as_str());
         if kind == IdentifierKind::Local {
             identifier.authority.clone_from(&self.authority);
         }
-        Ok(identifier)
+        Ok(Some(identifier))
     }
 }
 

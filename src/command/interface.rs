@@ -87,6 +87,7 @@ pub fn openapi(pack: &Pack) -> Json {
         "security": [{ "certificate": [] }],
         "paths": {
             "/v1/messages": { "post": messages() },
+            "/v1/messages/{controlId}": { "get": told() },
             "/v1/inquiries": { "post": inquiries() },
             "/v1/subscriptions": { "post": subscriptions() },
             "/v1/statistics": { "post": statistics::ask() },
@@ -120,6 +121,16 @@ fn messages() -> Json {
                 "schema": { "$ref": "#/components/schemas/card" } },
         } },
         "responses": answers("#/components/schemas/receipts", "one receipt for each record"),
+    })
+}
+
+fn told() -> Json {
+    json!({
+        "operationId": "told",
+        "summary": "追踪: what became of the sender's own messages of one number",
+        "parameters": [{ "name": "controlId", "in": "path", "required": true,
+            "schema": { "type": "string" } }],
+        "responses": answers("#/components/schemas/receipts", "their receipts, newest first"),
     })
 }
 

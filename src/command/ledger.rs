@@ -21,6 +21,7 @@ use super::Failure;
 use crate::audit::{self, Checkpoint, Found, Report, Signs, Tampering, VerifyingKey, search};
 use crate::store::StoreError;
 use filter::Filter;
+pub use filter::moment;
 use place::{Place, Where};
 use prove::{CheckProof, Prove};
 pub use reading::Reading;

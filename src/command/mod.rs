@@ -21,6 +21,7 @@ pub mod operate;
 pub mod policy;
 pub mod send;
 pub mod serve;
+pub mod trace;
 pub mod translate;
 pub mod user;
 pub mod witness;

@@ -15,7 +15,7 @@ use crate::audit::Hash;
 use crate::inbound::exchange::{Found, Left, Settings};
 use crate::store::{Exchanged, State, Sums};
 use crate::translate::Form;
-use crate::vocabulary::{Fault, Position};
+use crate::vocabulary::{Entrance, Fault, Position};
 use rejects::Reject;
 pub(super) use rejects::remedy;
 use split::Pieces;
@@ -95,7 +95,9 @@ impl Gateway {
     ) -> Option<Taken> {
         let bytes = pieces.units.get(index)?.clone();
         let (form, sender) = (pieces.form, Some(exchange.sender));
-        let unit = Unit { certificate: None, sender, form, mark: None, number: None, bytes };
+        let entrance = Entrance::Folder;
+        let unit =
+            Unit { certificate: None, sender, form, entrance, mark: None, number: None, bytes };
         Some(self.take(unit).await)
     }
 }

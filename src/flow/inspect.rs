@@ -20,11 +20,11 @@ impl Inspecting for Sights {
         after: Option<i64>,
         limit: usize,
     ) -> Seen<'a, TicketPage> {
-        self.0.tickets(asker, after, limit.clamp(1, ROWS_MAX)).boxed()
+        self.gateway.tickets(asker, after, limit.clamp(1, ROWS_MAX)).boxed()
     }
 
     fn inspect<'a>(&'a self, asker: &'a Asker, said: (i64, bool)) -> Seen<'a, Inspected> {
-        self.0.inspect(asker, said).boxed()
+        self.gateway.inspect(asker, said).boxed()
     }
 }
 

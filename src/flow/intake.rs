@@ -26,7 +26,7 @@ use crate::registry::v3::answer;
 use crate::store::{self, Kept, Proposed, Reason, State, StoreError};
 use crate::translate::v3::LISTED;
 use crate::translate::{Bins, Form, Translation, Unread};
-use crate::vocabulary::{ElementId, Fault, Position, Record, Source, Value};
+use crate::vocabulary::{ElementId, Entrance, Fault, Position, Record, Source, Value};
 use crate::wire::charset::Charset;
 use crate::wire::hl7v2::{self, Header, Message};
 
@@ -42,6 +42,8 @@ pub struct Unit {
     pub sender: Option<Source>,
     /// What it is written in.
     pub form: Form,
+    /// By which way it came in.
+    pub entrance: Entrance,
     /// How far the table is read with it, if it is a row of one.
     pub mark: Option<store::Mark>,
     /// The sender's own number of it, where its envelope says one.
@@ -146,6 +148,8 @@ impl Gateway {
             received_at_ms,
             raw: unit.bytes,
             form: unit.form,
+            entrance: unit.entrance,
+            mappings: rules.pack.version().to_owned(),
             mark: unit.mark,
             proposed: read.proposed,
         };
@@ -319,7 +323,7 @@ fn unread(wrong: Unread) -> Understood {
 }
 
 /// What of the message's header can be read, so that a refusal can name the message.
-fn header(
+pub(super) fn header(
     message: &Result<Message, hl7v2::ReadError>,
     bytes: &[u8],
     charset: Charset,
@@ -334,7 +338,7 @@ fn header(
 ///
 /// It stands in the journal in clear. Where a sender makes it of a resident's number, a
 /// keyed digest stands there instead.
-fn control_id(keys: &Keys, named: Option<&str>, digest: &Hash) -> String {
+pub(super) fn control_id(keys: &Keys, named: Option<&str>, digest: &Hash) -> String {
     match named.filter(|id| !id.is_empty()) {
         None => digest.to_string(),
         Some(id) if Reference::new(id).as_str() == id => id.to_owned(),

@@ -131,7 +131,7 @@ impl Gateway {
     /// # Errors
     /// [`StoreError`] if it cannot be written.
     pub async fn enter_start(&self, version: &str) -> Result<(), StoreError> {
-        self.store.append_order(row(&self.event(Kind::Start, version))).await
+        self.store.append_order(row(&self.event(Kind::Start, version))).await.map(drop)
     }
 
     /// Serves under new rules, with new upstream systems and subscribers; says their versions. The

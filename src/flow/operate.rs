@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Gateway, Rules, ledger};
 use crate::audit::{Kind, Reference};
 use crate::identity::{PersonId, Subject, Token};
-use crate::store::{Guard, Reason, State, StoreError};
+use crate::store::{Guard, Reason, Retrial, State, StoreError};
 use crate::translate::Translation;
 use crate::vocabulary::{Fault, Identifier};
 
@@ -73,8 +73,10 @@ impl Gateway {
         }
         let rules = past.map_or_else(|| self.rules.load_full(), Arc::clone);
         let proposed = self.reread(&rules, (held.source, held.form), &held.raw);
-        self.enter(Kind::Replay, &format!("message {number}"), (user, None)).await?;
-        let kept = self.store.set_outcome(number, proposed, guard).await?;
+        let entry = self.enter(Kind::Replay, &format!("message {number}"), (user, None)).await?;
+        let mappings = rules.pack.version().to_owned();
+        let retrial = Retrial { guard, mappings, at_ms: (self.clock)(), entry };
+        let kept = self.store.set_outcome(number, proposed, retrial).await?;
         kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
         Ok((kept.state, kept.reason))
     }
@@ -163,13 +165,13 @@ impl Gateway {
         Ok(json!({ "persons": known }))
     }
 
-    /// Enters an order before it is carried out.
+    /// Enters an order before it is carried out; the number of the entry.
     async fn enter(
         &self,
         kind: Kind,
         subject: &str,
         (user, person): (u32, Option<PersonId>),
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut entry = self.event(kind, subject);
         entry.asker = Some(Reference::new(&format!("uid {user}")));
         entry.person = person.map(|person| self.keys.pseudonym(person));

@@ -7,7 +7,7 @@ use crate::inbound::console::view::Asker;
 use crate::inbound::console::view::review::{HeldPage, HeldRow, Judged};
 use crate::store::opinion::{Opinion, Voiced};
 use crate::store::review::Proposal;
-use crate::store::{Guard, Held, Proposed, Reason, State, StoreError};
+use crate::store::{Guard, Held, Proposed, Reason, Retrial, State, StoreError};
 use crate::vocabulary::{Fault, IdentifierKind};
 
 impl Gateway {
@@ -35,7 +35,8 @@ impl Gateway {
         }
         let held = self.store.replay(number).await.map_err(|error| error.fault())?;
         let held = held.ok_or(Fault::NumberUnknown)?;
-        let proposed = self.reread(&self.rules.load_full(), (held.source, held.form), &held.raw);
+        let rules = self.rules.load_full();
+        let proposed = self.reread(&rules, (held.source, held.form), &held.raw);
         // Whose number it stands under.
         let person = match first(&proposed) {
             Some(token) => self.store.person(&[token]).await.ok().flatten(),
@@ -48,13 +49,17 @@ impl Gateway {
         let mut entry = self.event(Kind::Identity, &format!("message {number}: overlay {word}"));
         entry.asker = Some(Reference::new(&asker.user));
         entry.person = person.map(|person| self.keys.pseudonym(person));
-        self.append(&entry).await.map_err(|error| error.fault())?;
+        let (entry, _) = self.append(&entry).await.map_err(|error| error.fault())?;
         let (by, at_ms) = (asker.user.clone(), (self.clock)());
         let voiced = self.store.voice(Voiced { number, opinion, by, at_ms }).await;
         match voiced {
             Ok(Proposal::Own) => Ok(Judged::Own),
             Ok(Proposal::Waits) => Ok(Judged::Waits),
-            Ok(Proposal::Done(_)) => self.settle_held(number, opinion, proposed).await,
+            Ok(Proposal::Done(_)) => {
+                let (guard, mappings) = (Guard::Pass, rules.pack.version().to_owned());
+                let retrial = Retrial { guard, mappings, at_ms, entry };
+                self.settle_held(number, (opinion, proposed), retrial).await
+            }
             Err(StoreError::Settled) => Ok(Judged::Settled),
             Err(error) => Err(error.fault()),
         }
@@ -63,15 +68,15 @@ impl Gateway {
     async fn settle_held(
         &self,
         number: u64,
-        opinion: Opinion,
-        proposed: Proposed,
+        (opinion, proposed): (Opinion, Proposed),
+        retrial: Retrial,
     ) -> Result<Judged, Fault> {
         let refused = Reason { fault: Fault::IdentityOverlay, at: None };
         let proposed = match opinion {
             Opinion::Accept => proposed,
             Opinion::Refuse => Proposed::Refuse(refused),
         };
-        let kept = match self.store.set_outcome(number, proposed, Guard::Pass).await {
+        let kept = match self.store.set_outcome(number, proposed, retrial).await {
             Ok(kept) => kept,
             Err(StoreError::Settled) => return Ok(Judged::Settled),
             Err(error) => return Err(error.fault()),

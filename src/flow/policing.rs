@@ -14,22 +14,23 @@ use crate::vocabulary::{ElementId, Fault, Tier};
 impl Policing for Sights {
     fn matrix(&self) -> Seen<'_, MatrixView> {
         async move {
-            let waits = self.0.store.waiting_policies().await.map_err(|error| error.fault())?;
-            Ok(matrix(&self.0.rules.load().policies, waits.is_some()))
+            let waits =
+                self.gateway.store.waiting_policies().await.map_err(|error| error.fault())?;
+            Ok(matrix(&self.gateway.rules.load().policies, waits.is_some()))
         }
         .boxed()
     }
 
     fn sheet<'a>(&'a self, asked: &'a Asking) -> Seen<'a, Vec<SheetView>> {
-        async move { Ok(sheet(&self.0.rules.load().policies, asked)) }.boxed()
+        async move { Ok(sheet(&self.gateway.rules.load().policies, asked)) }.boxed()
     }
 
     fn why<'a>(&'a self, asked: &'a Asking, element: &'a str) -> Seen<'a, WhyView> {
-        async move { Ok(why(&self.0.rules.load().policies, asked, element)) }.boxed()
+        async move { Ok(why(&self.gateway.rules.load().policies, asked, element)) }.boxed()
     }
 
     fn proposal(&self) -> Seen<'_, Option<ProposalView>> {
-        self.0.proposal().boxed()
+        self.gateway.proposal().boxed()
     }
 
     fn judge_policies<'a>(
@@ -38,12 +39,12 @@ impl Policing for Sights {
         said: (&'a str, bool),
     ) -> Seen<'a, PoliciesJudged> {
         async move {
-            match self.0.judge_policies(asker, said).await? {
+            match self.gateway.judge_policies(asker, said).await? {
                 Said::Own => Ok(PoliciesJudged::Own),
                 Said::Refused => Ok(PoliciesJudged::Refused),
                 Said::Settled => Ok(PoliciesJudged::Settled),
                 Said::Waits => Ok(PoliciesJudged::Waits),
-                Said::Accepted => match (self.1)(asker.user.clone()).await {
+                Said::Accepted => match (self.enforce)(asker.user.clone()).await {
                     Ok(()) => Ok(PoliciesJudged::InForce),
                     Err(reason) => {
                         tracing::error!(reason, "accepted policies are not in force");

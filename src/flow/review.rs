@@ -29,11 +29,11 @@ const ROWS_MAX: usize = 200;
 
 impl Reviewing for Sights {
     fn waiting(&self, after: Option<Cursor>, limit: usize) -> Seen<'_, QueuePage> {
-        self.0.waiting(after, limit.clamp(1, ROWS_MAX)).boxed()
+        self.gateway.waiting(after, limit.clamp(1, ROWS_MAX)).boxed()
     }
 
     fn held(&self, after: Option<u64>, limit: usize) -> Seen<'_, HeldPage> {
-        self.0.held_overlays(after, limit.clamp(1, ROWS_MAX)).boxed()
+        self.gateway.held_overlays(after, limit.clamp(1, ROWS_MAX)).boxed()
     }
 
     fn judge<'a>(
@@ -41,15 +41,15 @@ impl Reviewing for Sights {
         asker: &'a Asker,
         (number, opinion): (u64, Opinion),
     ) -> Seen<'a, Judged> {
-        self.0.judge_held(asker, (number, opinion)).boxed()
+        self.gateway.judge_held(asker, (number, opinion)).boxed()
     }
 
     fn pair<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<PairView>> {
-        self.0.side_by_side(asker, pair).boxed()
+        self.gateway.side_by_side(asker, pair).boxed()
     }
 
     fn history<'a>(&'a self, asker: &'a Asker, pair: Pair) -> Seen<'a, Option<Vec<EventRow>>> {
-        self.0.pair_history(asker, pair).boxed()
+        self.gateway.pair_history(asker, pair).boxed()
     }
 
     fn decide<'a>(
@@ -58,7 +58,7 @@ impl Reviewing for Sights {
         pair: Pair,
         decision: Decision,
     ) -> Seen<'a, Option<Decided>> {
-        self.0.decide(asker, pair, decision).boxed()
+        self.gateway.decide(asker, pair, decision).boxed()
     }
 }
 

@@ -25,7 +25,7 @@ use crate::registry::writing::{Writing, Written};
 use crate::store::State;
 use crate::store::cache::Records;
 use crate::translate::v3::LISTED;
-use crate::vocabulary::{ElementId, Fault, Identifier, Position};
+use crate::vocabulary::{ElementId, Entrance, Fault, Identifier, Position};
 use crate::wire::soap::{self, SoapError};
 use crate::wire::tree::Tree;
 use crate::wire::xml::{self, Document};
@@ -308,7 +308,8 @@ fn with_alone(document: &Document, one: &Tree) -> Vec<u8> {
 
 fn unit(certificate: Option<Certificate>, request: &Request, bytes: Bytes) -> Unit {
     let number = request.id().and_then(|id| id.text());
-    Unit { certificate, sender: None, form: request.dialect.form(), mark: None, number, bytes }
+    let (form, entrance) = (request.dialect.form(), Entrance::Https);
+    Unit { certificate, sender: None, form, entrance, mark: None, number, bytes }
 }
 
 /// What is said of a unit: a function of what the journal says, so that the same message

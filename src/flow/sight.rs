@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::seek::by_receipt;
+use super::trace::Past;
 use super::{Gateway, Rules, proof};
 use crate::audit::tree::leaf;
 use crate::audit::{Bundle, Checkpoint, Entry, Kind, Question, Receipt, Reference, VerifyingKey};
@@ -15,7 +16,8 @@ use crate::inbound::tls::ExpiryKind;
 use crate::outbound::witness::Stand;
 use crate::outbound::{CircuitState, Reading, Subscriber, Upstream, Witness};
 use crate::store::room::{Fill, Room};
-use crate::store::{Held, LedgerSearch, Standing, State};
+use crate::store::trace::{Line, Wanted};
+use crate::store::{LedgerSearch, Standing, State};
 use crate::vocabulary::{Department, ElementId, Fault, Identifier};
 
 /// Quarantined messages shown.
@@ -23,19 +25,26 @@ const HELD_MAX: usize = 50;
 /// Entries on one page at most.
 const ROWS_MAX: usize = 200;
 
-/// The gateway as its console sees it, and what brings accepted policies into force.
-pub struct Sights(pub Arc<Gateway>, pub Enforce);
+/// The gateway as its console sees it, and what it needs of whoever starts it.
+pub struct Sights {
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// What brings policies into force.
+    pub enforce: Enforce,
+    /// What compiles mappings that served before.
+    pub past: Past,
+}
 
 /// Brings the policies that two people have accepted into force, in the name of the second.
 pub type Enforce = Arc<dyn Fn(String) -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 impl Sight for Sights {
     fn overview(&self) -> Seen<'_, view::Overview> {
-        self.0.overview().boxed()
+        self.gateway.overview().boxed()
     }
 
     fn departments(&self) -> Seen<'_, Vec<view::Named>> {
-        let rules = self.0.rules.load_full();
+        let rules = self.gateway.rules.load_full();
         let named = rules.policies.departments().iter().map(|row| view::Named {
             id: row.name.to_string(),
             zh: row.title.zh.clone(),
@@ -50,7 +59,7 @@ impl Sight for Sights {
         asker: &'a view::Asker,
         query: &'a view::Query,
     ) -> Seen<'a, view::LedgerPage> {
-        self.0.search(asker, query).boxed()
+        self.gateway.search(asker, query).boxed()
     }
 
     fn entry<'a>(
@@ -58,17 +67,17 @@ impl Sight for Sights {
         asker: &'a view::Asker,
         key: &'a view::EntryKey,
     ) -> Seen<'a, Option<view::EntryView>> {
-        self.0.entry_view(asker, key).boxed()
+        self.gateway.entry_view(asker, key).boxed()
     }
 
     fn proof<'a>(&'a self, asker: &'a view::Asker, number: u64) -> Seen<'a, Option<Vec<u8>>> {
-        self.0.proof_file(asker, number).boxed()
+        self.gateway.proof_file(asker, number).boxed()
     }
 
     fn record<'a>(&'a self, occasion: &'a view::Occasion) -> Seen<'a, ()> {
         async move {
             let subject = format!("{} {}", occasion.user, occasion.what.as_str());
-            self.0.record(Kind::SignIn, &subject).await.map_err(|error| error.fault())
+            self.gateway.record(Kind::SignIn, &subject).await.map_err(|error| error.fault())
         }
         .boxed()
     }
@@ -79,8 +88,9 @@ impl Gateway {
         let rules = self.rules.load_full();
         let at_ms = (self.clock)();
         let counts = self.store.counts().await.map_err(|error| error.fault())?;
-        let held = self.store.held(State::Quarantined, 0, HELD_MAX).await;
-        let held = held.map_err(|error| error.fault())?;
+        let state = Some(State::Quarantined);
+        let wanted = Wanted { state, limit: HELD_MAX, ..Wanted::default() };
+        let held = self.store.messages(wanted).await.map_err(|error| error.fault())?;
         let entries = self.store.ledger_size().await.map_err(|error| error.fault())?;
         let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
         // A checkpoint is signed in the commit of the last entry it covers.
@@ -97,7 +107,7 @@ impl Gateway {
             mappings: rules.pack.version().to_owned(),
             policy: rules.policies.version().to_owned(),
             senders: counts.iter().map(sender).collect(),
-            quarantine: held.iter().filter_map(quarantined).collect(),
+            quarantine: held.rows.iter().filter_map(quarantined).collect(),
             room: room(self.store.room()),
             queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
             upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),
@@ -144,15 +154,15 @@ impl Gateway {
         Ok(self.standings().await?.into_iter().map(row).collect())
     }
 
-    /// Enters that an auditor asks, before anything is looked up.
-    async fn asked(
+    /// Enters what somebody asks of the ledger or journal, before anything is told.
+    pub(super) async fn asked(
         &self,
-        asker: &view::Asker,
+        user: &str,
         subject: &str,
         person: Option<Pseudonym>,
     ) -> Result<(), Fault> {
         let mut entry = self.event(Kind::Query, subject);
-        entry.asker = Some(Reference::new(&asker.user));
+        entry.asker = Some(Reference::new(user));
         entry.person = person;
         self.append(&entry).await.map(drop).map_err(|error| error.fault())
     }
@@ -174,7 +184,7 @@ impl Gateway {
             (Whose::Department(_), None) => return Ok(view::LedgerPage::default()),
             (Whose::Person(_) | Whose::Pseudonym(_), _) => "person".to_owned(),
         };
-        self.asked(asker, &subject, persons.first().cloned()).await?;
+        self.asked(&asker.user, &subject, persons.first().cloned()).await?;
         let limit = query.limit.clamp(1, ROWS_MAX);
         let whom = match persons.is_empty() {
             true => vec![None],
@@ -220,7 +230,7 @@ impl Gateway {
     }
 
     async fn proof_file(&self, asker: &view::Asker, number: u64) -> Result<Option<Vec<u8>>, Fault> {
-        self.asked(asker, &format!("proof of entry {number}"), None).await?;
+        self.asked(&asker.user, &format!("proof of entry {number}"), None).await?;
         Ok(self.bundle(number).await?.map(|bundle| bundle.write()))
     }
 
@@ -239,7 +249,7 @@ impl Gateway {
             view::EntryKey::Number(number) => format!("entry {number}"),
             view::EntryKey::Receipt(_) => "receipt".to_owned(),
         };
-        self.asked(asker, &subject, None).await?;
+        self.asked(&asker.user, &subject, None).await?;
         let found = match key {
             view::EntryKey::Number(number) => {
                 let page = self.store.ledger(*number, 1).await.map_err(|error| error.fault())?;
@@ -330,7 +340,7 @@ fn room(found: Room) -> view::Room {
     view::Room { used: found.used, left: found.left, fill }
 }
 
-fn line(rules: &Rules, number: u64, entry: &Entry) -> view::LedgerRow {
+pub(super) fn line(rules: &Rules, number: u64, entry: &Entry) -> view::LedgerRow {
     let department = entry.department.map(|name| {
         let row = rules.policies.departments().department(name);
         let title = row.map(|row| row.title.clone()).unwrap_or_default();
@@ -368,14 +378,13 @@ fn sender(count: &crate::store::Count) -> view::SenderRow {
     }
 }
 
-fn quarantined(held: &Held) -> Option<view::QuarantineRow> {
-    let reason = held.reason.clone()?;
+fn quarantined(held: &Line) -> Option<view::QuarantineRow> {
     Some(view::QuarantineRow {
         number: held.number,
-        sender: held.source.to_string(),
+        sender: held.source.clone(),
         at_ms: held.received_at_ms,
-        fault: reason.fault,
-        at: reason.at,
+        fault: held.fault?,
+        at: held.position.clone(),
     })
 }
 

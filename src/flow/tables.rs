@@ -18,6 +18,7 @@ use crate::outbound::table::settings::{Database, InquirySettings, TableSettings}
 use crate::outbound::table::{Link, Row, Status, Table, TableError};
 use crate::store::Mark;
 use crate::translate::Form;
+use crate::vocabulary::Entrance;
 
 /// Inquiries answered in one round.
 const INQUIRIES_MAX: i64 = 50;
@@ -108,6 +109,7 @@ impl Gateway {
             certificate: None,
             sender: Some(settings.sender),
             form: Form::CivilCsv,
+            entrance: Entrance::Table,
             mark: Some(Mark { name: settings.name.clone(), value: row.number }),
             number: Some(format!("{}/{}/{digest}", settings.name, row.number)),
             bytes,

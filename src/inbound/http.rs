@@ -36,7 +36,7 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 pub struct Asked {
     /// The client's certificate, already verified against our authority.
     pub certificate: Option<Certificate>,
-    /// Path of the route, such as `/soap/regional`.
+    /// Path of the route, such as `/soap/regional`, or what it names.
     pub path: String,
     /// How the client names this server.
     pub host: Option<String>,
@@ -70,6 +70,8 @@ pub type Door = Arc<dyn Fn(Asked) -> Answering + Send + Sync>;
 pub struct Doors {
     /// `POST /v1/messages`
     pub push: Door,
+    /// `GET /v1/messages/…`: what became of the sender's own; the path is the control id.
+    pub told: Door,
     /// `POST /v1/inquiries`
     pub answer: Door,
     /// `/fhir`, reading and bringing.
@@ -123,6 +125,9 @@ pub fn serve(
             .service(post("/v1/inquiries", &doors.answer, room()))
             .service(post("/v1/subscriptions", &doors.subscribe, room()))
             .service(post("/v1/statistics", &doors.count, room()));
+        app = app.service(
+            web::resource("/v1/messages/{control_id:.+}").route(named(&doors.told, room())),
+        );
         let ledger = door(&doors.ledger, room()).method(Method::GET);
         app = app.service(web::resource(format!("{LEDGER}{{of:.*}}")).route(ledger));
         for path in SOAP {
@@ -174,17 +179,32 @@ fn post(path: &str, behind: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web
 fn door(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
     let door = Arc::clone(door);
     web::route().to(move |request: HttpRequest, payload: web::Payload| {
-        let (door, bounds) = (Arc::clone(&door), bounds.clone());
-        async move {
-            let certificate = request.conn_data::<Certificate>().cloned();
-            // An address is missing only where the connection is already gone.
-            let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
-            let media = text(&request, &header::CONTENT_TYPE);
-            let (path, host) = (request.path().to_owned(), text(&request, &header::HOST));
-            let asked = |body| Asked { certificate, path, host, media, body, remote };
-            bounded(&request, payload, bounds, |body| door(asked(body))).await
-        }
+        let path = request.path().to_owned();
+        through(Arc::clone(&door), path, (request, payload), bounds.clone())
     })
+}
+
+/// The route to a door that is told what the path names, as it was before it was escaped.
+fn named(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
+    let door = Arc::clone(door);
+    web::get().to(move |request: HttpRequest, name: web::Path<String>, payload: web::Payload| {
+        through(Arc::clone(&door), name.into_inner(), (request, payload), bounds.clone())
+    })
+}
+
+async fn through(
+    door: Door,
+    path: String,
+    (request, payload): (HttpRequest, web::Payload),
+    bounds: (usize, Arc<Semaphore>),
+) -> HttpResponse {
+    let certificate = request.conn_data::<Certificate>().cloned();
+    // An address is missing only where the connection is already gone.
+    let remote = request.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into());
+    let media = text(&request, &header::CONTENT_TYPE);
+    let host = text(&request, &header::HOST);
+    let asked = |body| Asked { certificate, path, host, media, body, remote };
+    bounded(&request, payload, bounds, |body| door(asked(body))).await
 }
 
 fn fhir_door(

@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::Certificate;
-use crate::vocabulary::{Fault, Position, Source};
+use crate::vocabulary::{Entrance, Fault, Position, Source};
 use connection::Connection;
 
 /// Limits of one MLLP listener.
@@ -96,6 +96,8 @@ pub struct Received {
     pub peer: Option<Certificate>,
     /// The sender the port belongs to.
     pub sender: Option<Source>,
+    /// By which way it came in: a message over HTTPS is answered as one over MLLP is.
+    pub entrance: Entrance,
     /// The other end.
     pub remote: SocketAddr,
 }
@@ -220,7 +222,8 @@ where
 {
     // Acknowledgements are small and waited for: Nagle's algorithm would hold them back.
     let _ = stream.set_nodelay(true);
-    let received = |peer| Received { body: Bytes::new(), peer, sender: shared.sender, remote };
+    let (sender, entrance) = (shared.sender, Entrance::Mllp);
+    let received = |peer| Received { body: Bytes::new(), peer, sender, entrance, remote };
     let Some(tls) = &shared.tls else {
         return Connection::new(stream, received(None), shared).run(answer).await;
     };

@@ -15,6 +15,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::console::view::trace::MessageQuery;
 use crate::vocabulary::{Department, Identifier, Subscription};
 
 /// Largest order, bytes.
@@ -75,6 +76,11 @@ pub enum Order {
         /// Whether a message held as an overlay may replace what its number stood for.
         #[serde(default)]
         accept_overlay: bool,
+    },
+    /// 追踪: what became of messages.
+    Trace {
+        /// What is asked.
+        about: Trace,
     },
     /// 撤销合并: set a person free again that was merged into another.
     Unmerge {
@@ -158,6 +164,24 @@ pub enum Policies {
     Compare,
     /// Which versions served, and which wait.
     Versions,
+}
+
+/// What an operator asks of messages.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "trace", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Trace {
+    /// Which messages are like that.
+    Find {
+        /// Like what.
+        query: Box<MessageQuery>,
+    },
+    /// What became of one.
+    Message {
+        /// Its journal number.
+        number: u64,
+    },
+    /// What waits in quarantine, by what is wrong.
+    Quarantine,
 }
 
 /// What became of an order, or why it was not carried out: positions, never values.

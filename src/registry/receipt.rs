@@ -100,6 +100,13 @@ pub fn write(receipts: &[Receipt<'_>]) -> (u16, Vec<u8>) {
     (status, body.unwrap_or_default())
 }
 
+/// Writes receipts as a list, whatever they say: whoever asked for them is answered.
+#[must_use]
+pub fn list(receipts: &[Receipt<'_>]) -> Vec<u8> {
+    let json: Vec<_> = receipts.iter().map(Receipt::to_json).collect();
+    serde_json::to_vec(&json!({ "receipts": json })).unwrap_or_default()
+}
+
 fn bins(bins: &Bins) -> Json {
     let unmapped: Vec<_> = bins.first_unmapped.iter().map(ToString::to_string).collect();
     json!({

@@ -1,6 +1,7 @@
 //! 来件, what is asked of the store and what it answers.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::exchange::Mark;
 use super::outbox::Wish;
@@ -8,7 +9,7 @@ use super::tree::Tile;
 use crate::identity::linkage::Veiled;
 use crate::identity::{Indexed, PersonId, Pseudonym};
 use crate::translate::{Claim, Form};
-use crate::vocabulary::{Department, Fault, Position, Record, Source};
+use crate::vocabulary::{Department, Entrance, Fault, Position, Record, Source};
 
 /// One message as it arrived, with what shall become of it.
 pub struct Arrival {
@@ -24,6 +25,10 @@ pub struct Arrival {
     pub raw: Bytes,
     /// What they are written in, so that they can be read again.
     pub form: Form,
+    /// By which way it came in.
+    pub entrance: Entrance,
+    /// Version of the mappings it was read by.
+    pub mappings: String,
     /// How far the table is read with it, if it is a row of one.
     pub mark: Option<Mark>,
     /// What shall become of it.
@@ -94,7 +99,8 @@ pub struct Reason {
 }
 
 /// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// 已保存, applied.
     Kept,

@@ -20,7 +20,7 @@ use crate::identity::PersonId;
 use crate::identity::linkage::Demographics;
 use crate::policy::is_word;
 use crate::translate::Form;
-use crate::vocabulary::{Fault, Field, Position, Record, Source, Value};
+use crate::vocabulary::{Entrance, Fault, Field, Position, Record, Source, Value};
 
 /// Longest control id kept as it is, in bytes (HL7 v2.7 MSH-10); of a longer one the
 /// end gives way to a digest of the whole.
@@ -34,6 +34,8 @@ pub struct Message {
     received_at_ms: i64,
     raw: Bytes,
     form: Form,
+    entrance: Entrance,
+    mappings: String,
     mark: Option<Mark>,
     outcome: Outcome,
 }
@@ -55,6 +57,19 @@ pub enum Guard {
     Hold,
     /// Somebody has said that the new demographics are right.
     Pass,
+}
+
+/// By what a held message is tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retrial {
+    /// Whether it may put another person where one was.
+    pub guard: Guard,
+    /// Version of the mappings it was read by.
+    pub mappings: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The entry of the ledger that says so.
+    pub entry: u64,
 }
 
 /// What one commit adds to the counts of a source.
@@ -90,6 +105,8 @@ impl Message {
             received_at_ms: arrival.received_at_ms,
             raw: arrival.raw,
             form: arrival.form,
+            entrance: arrival.entrance,
+            mappings: arrival.mappings,
             mark: arrival.mark,
             outcome: Outcome::new(arrival.proposed)?,
         })
@@ -152,6 +169,11 @@ impl Settled {
         Self::held(State::Quarantined, Reason { fault: Fault::IdentityOverlay, at })
     }
 
+    /// The mappings, unless a record names them.
+    fn unnamed<'a>(&self, mappings: &'a str) -> Option<&'a str> {
+        self.holder.is_none().then_some(mappings)
+    }
+
     pub(super) fn conflict(conflict: Conflict) -> Self {
         let reason = Reason { fault: Fault::IdentityConflict, at: conflict.0 };
         Self::held(State::Quarantined, reason)
@@ -177,8 +199,8 @@ impl Writer {
         self.connection
             .prepare_cached(
                 "INSERT INTO journal (number, source, control_id, digest, received_at_ms, state, \
-                 fault, at, person, wrapped, raw, form) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
-                 ?8, ?9, ?10, ?11, ?12)",
+                 fault, at, person, wrapped, raw, form, entrance, mappings) VALUES (?1, ?2, ?3, \
+                 ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?
             .execute((
                 number,
@@ -194,6 +216,8 @@ impl Writer {
                 &self.scratch[..],
                 // Most are HL7 v2, and all were before forms were written.
                 Some(message.form.name()).filter(|_| message.form != Form::Hl7v2),
+                message.entrance.as_str(),
+                settled.unnamed(&message.mappings),
             ))?;
         self.next.journal += 1;
         if earlier.is_some() {
@@ -219,8 +243,7 @@ impl Writer {
     pub(super) fn settle(
         &mut self,
         number: i64,
-        outcome: &Outcome,
-        guard: Guard,
+        (outcome, retrial): (&Outcome, &Retrial),
     ) -> Result<Kept, Stop> {
         let row = self
             .connection
@@ -245,13 +268,14 @@ impl Writer {
         let key = self.keys.unwrap(Place::row_key(number), &wrapped)?;
         let raw = key.open(Place::raw(0, number), &raw)?;
 
-        let settled = self.decide(number, (outcome, guard), received_at_ms)?;
+        let settled = self.decide(number, (outcome, retrial.guard), received_at_ms)?;
+        self.write_outcome(number, retrial)?;
         let wrapped = self.seal_raw(number, settled.holder, &raw)?;
         let (fault, at) = written(settled.reason.as_ref());
         self.connection
             .prepare_cached(
                 "UPDATE journal SET state = ?2, fault = ?3, at = ?4, person = ?5, wrapped = ?6, \
-                 raw = ?7 WHERE number = ?1",
+                 raw = ?7, mappings = ?8 WHERE number = ?1",
             )?
             .execute((
                 number,
@@ -261,6 +285,7 @@ impl Writer {
                 settled.holder.map(|person| person.0),
                 wrapped,
                 &self.scratch[..],
+                settled.unnamed(&retrial.mappings),
             ))?;
         let sql = "DELETE FROM opinion WHERE number = ?1";
         self.connection.prepare_cached(sql)?.execute([number])?;
@@ -404,7 +429,7 @@ fn is_name(field: &Field) -> bool {
     matches!(field.value, Value::Name(_))
 }
 
-fn bounded(mut control_id: String) -> String {
+pub(super) fn bounded(mut control_id: String) -> String {
     if control_id.len() > CONTROL_ID_BYTES_MAX {
         let digest = Sha256::digest(control_id.as_bytes());
         let mut end = CONTROL_ID_BYTES_MAX - 2 * digest.len();

@@ -11,7 +11,7 @@
 //! ledger entry or a checkpoint says. Nothing about a person is in the file in clear:
 //! identifiers are keyed tokens, messages and records are sealed under a key for each
 //! person. In clear stand times, sources, control ids, names of datasets, faults with
-//! their positions, and the ledger's own text.
+//! their positions, entrances, versions of mappings, and the ledger's own text.
 
 mod apply;
 pub mod arrival;
@@ -40,6 +40,7 @@ mod notice;
 pub mod opinion;
 pub mod outbox;
 pub mod packs;
+pub mod pile;
 mod place;
 pub mod policies;
 mod read;
@@ -56,6 +57,7 @@ pub mod statistic;
 mod tests;
 pub mod ticket;
 mod tide;
+pub mod trace;
 mod tree;
 mod writer;
 
@@ -76,7 +78,7 @@ pub use backlog::{Backlog, Item};
 pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
-pub use journal::Guard;
+pub use journal::{Guard, Retrial};
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use master::{in_force as master_in_force, mark as master_mark};
 pub use outbox::Standing;
@@ -182,11 +184,11 @@ impl Store {
         &self,
         number: u64,
         proposed: Proposed,
-        guard: Guard,
+        retrial: Retrial,
     ) -> Result<Kept, StoreError> {
         let outcome = Box::new(Outcome::new(proposed)?);
         let number = ledger::bound(number);
-        kept(self.write(Request::Settle { number, outcome, guard }).await?)
+        kept(self.write(Request::Settle { number, outcome, retrial }).await?)
     }
 
     /// Appends an entry to the ledger; durable when this returns.

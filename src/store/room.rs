@@ -16,7 +16,7 @@ use super::arrival::LedgerRow;
 use super::error::StoreError;
 use super::file::{self, PAGE_BYTES};
 use super::settings::Settings;
-use super::writer::Request;
+use super::writer::{Answer, Request};
 
 /// How long after a commit failed for want of storage nothing is expected of the next.
 const FAILED_FOR: Duration = Duration::from_secs(10);
@@ -163,12 +163,15 @@ impl Store {
         able && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
     }
 
-    /// Appends the entry of an operator's order, from the reserve if need be.
+    /// Appends the entry of an operator's order, from the reserve if need be; its number.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be written: nothing may be done.
-    pub async fn append_order(&self, row: LedgerRow) -> Result<(), StoreError> {
-        self.write(Request::AppendOrder(row)).await.map(drop)
+    pub async fn append_order(&self, row: LedgerRow) -> Result<u64, StoreError> {
+        match self.write(Request::AppendOrder(row)).await? {
+            Answer::Appended(appended) => Ok(appended.number),
+            _ => Err(StoreError::Damaged),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
 use super::index::Person;
-use super::journal::{Guard, Message, Outcome, Tally};
+use super::journal::{Message, Outcome, Retrial, Tally};
 use super::opinion::Voiced;
 use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
@@ -69,7 +69,7 @@ pub enum Request {
     /// Join one person to another.
     Merge { from: PersonId, into: PersonId, at_ms: i64 },
     /// Give a held message a new outcome.
-    Settle { number: i64, outcome: Box<Outcome>, guard: Guard },
+    Settle { number: i64, outcome: Box<Outcome>, retrial: Retrial },
     /// Take note of what somebody said of two entries.
     Said(Box<Said>),
     /// Say that an entry is none of the others that are its person.
@@ -393,8 +393,8 @@ impl Writer {
             Request::Merge { from, into, at_ms } => {
                 self.merge(*from, *into, *at_ms).map(Answer::Persons)
             }
-            Request::Settle { number, outcome, guard } => {
-                self.settle(*number, outcome, *guard).map(Answer::Kept)
+            Request::Settle { number, outcome, retrial } => {
+                self.settle(*number, (outcome, retrial)).map(Answer::Kept)
             }
             Request::Unmerge { person, at_ms } => {
                 self.unmerge(*person, *at_ms).map(Answer::Persons)

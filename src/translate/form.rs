@@ -12,7 +12,10 @@ use crate::wire::hl7v2::Message;
 use crate::wire::{Tree, hl7v2, json, xml};
 
 /// What one unit may be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// HL7 v2.3 to 2.8, vertical bars.
     Hl7v2,

@@ -47,6 +47,21 @@ impl Position {
         let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
         Self::Place(number(line), number(column))
     }
+
+    /// Where this is in any message of its kind, without which segment, repetition or item it is;
+    /// `None` for an offset or a line, which say nothing of another message.
+    #[must_use]
+    pub fn place_in_any(&self) -> Option<String> {
+        match self {
+            Self::Byte(_) | Self::Place(..) => None,
+            Self::Hl7(at) => Some(Hl7Position { occurrence: 1, repetition: 0, ..*at }.to_string()),
+            Self::Pointer(pointer) => {
+                let counts = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+                let named = pointer.split('/').filter(|part| part.is_empty() || !counts(part));
+                Some(named.collect::<Vec<_>>().join("/"))
+            }
+        }
+    }
 }
 
 impl Hl7Position {
@@ -171,6 +186,22 @@ mod tests {
         }
         for text in ["OBX", "OB.1", "OBX.1.x", "OBX.1.1.1.1.1.1", ""] {
             assert_eq!(Hl7Position::kept(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_in_any_message_counts_nothing() {
+        let hl7 = Hl7Position { repetition: 2, component: 4, ..Hl7Position::field(*b"PID", 3) };
+        let hl7 = Position::Hl7(Hl7Position { occurrence: 7, ..hl7 });
+        let pointer = |text: &str| Position::Pointer(text.to_owned());
+        for (position, place) in [
+            (hl7, Some("PID-3.4")),
+            (pointer("/entry/12/resource/name/0"), Some("/entry/resource/name")),
+            (pointer(""), Some("")),
+            (Position::Byte(9), None),
+            (Position::Place(3, 4), None),
+        ] {
+            assert_eq!(position.place_in_any().as_deref(), place);
         }
     }
 

@@ -240,6 +240,12 @@ fn no_word_leaves_that_the_scope_may_not_have_by_any_way_to_ask() {
         tells_nothing(&words, order, rig.ledger(&[order]).as_bytes());
     }
     tells_nothing(&words, "notices list", rig.order(&["notices", "list"]).1.as_bytes());
+    let newest = rig.stored("SELECT max(number) FROM journal");
+    for number in (1..=newest).step_by(3) {
+        let (done, told) = rig.order(&["trace", "--number", &number.to_string(), "--json"]);
+        assert!(done, "{told}");
+        tells_nothing(&words, "a trace", told.as_bytes());
+    }
     let disk = |when: &str| {
         let found = files(rig.path().to_owned());
         assert!(found.iter().any(|(path, _)| path.ends_with("kangqiao.db")), "no store to search");
@@ -290,10 +296,20 @@ fn console(rig: &Rig, words: &Words) {
         (
             "an",
             "auditor",
-            &["/overview", "/ledger/latest", "/ledger/entry/1", "/ledger/tickets"][..],
+            &[
+                "/overview",
+                "/ledger/latest",
+                "/ledger/entry/1",
+                "/ledger/tickets",
+                "/trace/message/1",
+            ][..],
         ),
         ("po", "policy-administrator", &["/policies", "/policies/cells", "/policies/proposal"]),
-        ("op", "operator", &["/overview", "/review", "/ledger/latest"]),
+        (
+            "op",
+            "operator",
+            &["/overview", "/review", "/ledger/latest", "/trace/message/2", "/trace/quarantine"],
+        ),
     ];
     let host = at(rig.ports.console);
     for (name, role, pages) in users {

@@ -89,7 +89,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -105,6 +105,7 @@ const PAGES: [&str; 15] = [
     "docs/notices.md",
     "docs/policies.md",
     "docs/statistics.md",
+    "docs/tracing.md",
 ];
 
 #[test]

@@ -62,6 +62,7 @@ mod services;
 mod statistics;
 mod ticket;
 mod tidy;
+mod trace;
 mod twins;
 mod veiled;
 mod ways;

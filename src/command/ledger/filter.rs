@@ -127,7 +127,7 @@ fn read<T, E: std::fmt::Display>(
 }
 
 /// The first millisecond a date may mean; China Standard Time where no offset is given.
-fn moment(text: &str) -> Result<i64, &'static str> {
+pub fn moment(text: &str) -> Result<i64, &'static str> {
     let date = Date::parse_iso(text).map_err(|_| "not a date such as 2026-11-21")?;
     date.timestamp().map(|seconds| seconds.saturating_mul(1000)).ok_or("no such moment")
 }

@@ -127,6 +127,8 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
     };
     let arrival = Arrival {
         form: crate::translate::Form::Hl7v2,
+        entrance: crate::vocabulary::Entrance::Mllp,
+        mappings: String::new(),
         mark: None,
         source,
         control_id: "1".to_owned(),

@@ -6,10 +6,11 @@ use crate::flow::{Gateway, Question, Unit, media, services, units};
 use crate::inbound::http::{self, Answered, Asked, Doors};
 use crate::inbound::{batch, exchange, mllp};
 use crate::registry::answer::{RefusalMeta, write_refusal};
-use crate::registry::receipt;
+use crate::registry::receipt::{self, Receipt};
 use crate::registry::v3::{Dialect, wsdl};
+use crate::store::trace::Line;
 use crate::translate::Form;
-use crate::vocabulary::{Fault, Position};
+use crate::vocabulary::{Entrance, Fault, Position};
 
 /// Media type of HL7 v2 over HTTP.
 const HL7: &str = "application/hl7-v2";
@@ -20,13 +21,23 @@ const UNITS_MAX: usize = 1_000;
 
 /// The closures behind the routes.
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
-    let [pushing, answering, reading, serving, subscribing, listing, counting, publishing] =
+    let [pushing, telling, answering, reading, serving] =
         std::array::from_fn(|_| Arc::clone(gateway));
+    let [subscribing, listing, counting, publishing] = std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
         push: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&pushing);
             Box::pin(async move { push(&gateway, asked).await })
+        }),
+        told: Arc::new(move |asked: Asked| {
+            let gateway = Arc::clone(&telling);
+            Box::pin(async move {
+                match gateway.own_messages(asked.certificate.as_ref(), &asked.path).await {
+                    Ok(found) => receipts_of(&found),
+                    Err(fault) => refused(fault, None),
+                }
+            })
         }),
         answer: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&answering);
@@ -105,12 +116,36 @@ async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
     let mut taken = Vec::with_capacity(found.len());
     for bytes in found {
         let certificate = asked.certificate.clone();
-        let unit = Unit { certificate, sender: None, form, mark: None, number: None, bytes };
+        let unit = Unit {
+            certificate,
+            sender: None,
+            form,
+            entrance: Entrance::Https,
+            mark: None,
+            number: None,
+            bytes,
+        };
         taken.push(gateway.take(unit).await);
     }
     let receipts: Vec<_> = taken.iter().map(crate::flow::Taken::receipt).collect();
     let (status, body) = receipt::write(&receipts);
     Answered { status, media: JSON, body, entry: None }
+}
+
+/// What became of messages, each as its receipt says it now.
+fn receipts_of(found: &[Line]) -> Answered {
+    let receipt = |line: &Line| Receipt {
+        number: Some(line.number),
+        state: line.state.as_str(),
+        fault: line.fault,
+        at: line.position.clone(),
+        diagnostic: None,
+        reused: found.len() > 1,
+        bins: None,
+        received_at_ms: line.received_at_ms,
+    };
+    let receipts: Vec<_> = found.iter().map(receipt).collect();
+    Answered { status: 200, media: JSON, body: receipt::list(&receipts), entry: None }
 }
 
 /// Which of the two platforms' dialects a path is for.
@@ -142,6 +177,7 @@ fn message(asked: Asked) -> mllp::Arrival {
         body: asked.body,
         peer: asked.certificate,
         sender: None,
+        entrance: Entrance::Https,
         remote: asked.remote,
     })
 }

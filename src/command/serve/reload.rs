@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use metrics::counter;
 use tokio::sync::Mutex;
 
@@ -13,6 +14,7 @@ use crate::command::check::complain;
 use crate::command::compile::{Compiled, Seen, compile_files};
 use crate::config::{Config, Widening};
 use crate::flow::policies::Adoption;
+use crate::flow::trace::Past;
 use crate::flow::{Gateway, Rules};
 use crate::inbound::tls::ReloadableTls;
 use crate::store::packs::Packs;
@@ -88,6 +90,15 @@ impl Reloader {
             tls.serve(fresh);
         }
         Ok(versions)
+    }
+
+    /// The same as [`past`](Self::past) for whoever can do without.
+    pub fn of_past(self: &Arc<Self>) -> Past {
+        let reloader = Arc::clone(self);
+        Arc::new(move |version| {
+            let reloader = Arc::clone(&reloader);
+            async move { reloader.past(Some(version)).await.ok().flatten() }.boxed()
+        })
     }
 
     /// Today's policies with the mapping pack of a version that served before; `None` if none

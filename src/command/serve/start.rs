@@ -23,6 +23,7 @@ use crate::command::check::complain;
 use crate::command::compile::compile;
 use crate::config::Config;
 use crate::flow::batches::Batches;
+use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
 use crate::inbound::console::{self, Console};
@@ -36,6 +37,7 @@ use crate::store::packs::Packs;
 use crate::store::{Guard, LedgerFile, Store, StoreError, Tile};
 use crate::telemetry;
 use crate::translate::form::Limits;
+use crate::vocabulary::Fault;
 
 /// Tiles of a ledger of before they were kept are written so many at a time: 8 MiB.
 const TILES_AT_ONCE: usize = 1024;
@@ -259,7 +261,8 @@ impl Running {
             let enforced = async move { reloader.enforce(&by).await.map_err(|error| error.0) };
             enforced.boxed()
         });
-        let sight = Arc::new(Sights(Arc::clone(&self.gateway), enforce));
+        let (gateway, past) = (Arc::clone(&self.gateway), self.reloader.of_past());
+        let sight = Arc::new(Sights { gateway, enforce, past });
         let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
         let shown = tls.server_config().map_err(|error| during(&error))?;
         let server = console::serve(bind(settings.listen)?, shown, console);
@@ -348,9 +351,34 @@ async fn carry(
             let guard = if accept_overlay { Guard::Pass } else { Guard::Hold };
             gateway.replay(numbers, (past, guard), user).await
         }
+        Order::Trace { about } => {
+            let told = trace(&gateway, &reloader, (about, user)).await;
+            return told.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en));
+        }
         Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
     };
     done.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en))
+}
+
+/// What an operator asks of messages. Whoever opens the socket reads the ledger's file besides.
+async fn trace(
+    gateway: &Gateway,
+    reloader: &Arc<Reloader>,
+    (about, user): (operator::Trace, u32),
+) -> Result<serde_json::Value, Fault> {
+    let name = format!("uid {user}");
+    let told = match about {
+        operator::Trace::Find { query } => {
+            serde_json::to_value(gateway.messages(&name, *query).await?)
+        }
+        operator::Trace::Message { number } => {
+            let looker = Looker { name: &name, audits: false };
+            let journey = gateway.journey(looker, number, &reloader.of_past()).await?;
+            serde_json::to_value(journey.ok_or(Fault::NumberUnknown)?)
+        }
+        operator::Trace::Quarantine => serde_json::to_value(gateway.piles(&name).await?),
+    };
+    told.map_err(|_| Fault::Internal)
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -30,6 +30,8 @@ pub enum Area {
     Policies,
     /// 身份审核, who may be one person.
     Review,
+    /// 报文追踪, what became of messages.
+    Trace,
 }
 
 /// What is not in this table is not shown: an operator has no need to know who read whom,
@@ -40,6 +42,7 @@ const ACCESS: &[(Area, &[Role])] = &[
     (Area::Overview, &Role::ALL),
     (Area::Policies, &[Role::PolicyAdministrator]),
     (Area::Review, &[Role::Reviewer]),
+    (Area::Trace, &[Role::Auditor, Role::Operator]),
 ];
 
 impl Role {
@@ -159,16 +162,16 @@ mod tests {
 
     #[test]
     fn each_role_sees_its_own_and_nothing_else() {
-        use Area::{Ledger, Overview, Policies, Review};
+        use Area::{Ledger, Overview, Policies, Review, Trace};
         for (roles, seen) in [
-            (&[Role::Auditor][..], &[Ledger, Overview][..]),
-            (&[Role::Operator], &[Overview]),
+            (&[Role::Auditor][..], &[Ledger, Overview, Trace][..]),
+            (&[Role::Operator], &[Overview, Trace]),
             (&[Role::PolicyAdministrator], &[Overview, Policies]),
             (&[Role::Reviewer], &[Overview, Review]),
-            (&[Role::Auditor, Role::Reviewer], &[Ledger, Overview, Review]),
+            (&[Role::Auditor, Role::Reviewer], &[Ledger, Overview, Review, Trace]),
         ] {
             let roles = Roles::of(roles).unwrap();
-            for area in [Ledger, Overview, Policies, Review] {
+            for area in [Ledger, Overview, Policies, Review, Trace] {
                 assert_eq!(roles.may_see(area), seen.contains(&area), "{roles}: {area:?}");
             }
         }

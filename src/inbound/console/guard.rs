@@ -248,6 +248,7 @@ fn here(request: &HttpRequest) -> String {
         let place = match request.path() {
             "/sign-in" => "/sign-in",
             path if path.starts_with("/policies/") => "/policies/proposal",
+            path if path.starts_with("/trace/") => "/trace",
             path if path.starts_with("/review/") => "/review",
             _ => "/ledger",
         };

@@ -155,20 +155,25 @@ async fn entry_page(visit: &Visit, key: Option<EntryKey>) -> Result<HttpResponse
     Ok(show(&EntryPage { f, entry }, StatusCode::OK))
 }
 
-/// Whom a form means; an identifier that fails its own check is nobody.
+/// Whom a form means.
 fn whose(form: PersonForm) -> Option<Whose> {
     if !form.pseudonym.is_empty() {
         let shape = form.pseudonym.len() == 32
             && form.pseudonym.bytes().all(|byte| byte.is_ascii_hexdigit());
         return shape.then_some(Whose::Pseudonym(form.pseudonym));
     }
-    let kind = IdentifierKind::parse(&form.kind)?;
-    let mut identifier = Identifier::new(kind, form.value.trim());
+    identifier(&form.kind, &form.value, &form.authority).map(Whose::Person)
+}
+
+/// An identifier as it was typed; one that fails its own check is nobody's.
+pub(super) fn identifier(kind: &str, value: &str, authority: &str) -> Option<Identifier> {
+    let kind = IdentifierKind::parse(kind)?;
+    let mut identifier = Identifier::new(kind, value.trim());
     if kind == IdentifierKind::Local {
-        identifier.authority = Some(form.authority.trim().to_owned());
+        identifier.authority = Some(authority.trim().to_owned());
     }
     identifier.normalised().ok()?;
-    Some(Whose::Person(identifier))
+    Some(identifier)
 }
 
 /// A number is a number; anything else short and plain is a receipt.

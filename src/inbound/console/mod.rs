@@ -21,6 +21,7 @@ mod tests;
 mod text;
 mod throttle;
 mod ticket;
+mod trace;
 pub mod users;
 pub mod view;
 
@@ -314,6 +315,11 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/review/{one}/{other}", web::get().to(review::pair))
             .route("/review/{one}/{other}", web::post().to(review::decide))
             .route("/review/{one}/{other}/history", web::get().to(review::history))
+            .route("/trace", web::get().to(trace::begin))
+            .route("/trace/search", web::get().to(trace::again))
+            .route("/trace/search", web::post().to(trace::search))
+            .route("/trace/message/{number}", web::get().to(trace::message))
+            .route("/trace/quarantine", web::get().to(trace::quarantine))
             .route("/policies", web::get().to(policies::matrix))
             .route("/policies/cells", web::get().to(policies::sheet))
             .route("/policies/why", web::get().to(policies::why))

@@ -45,6 +45,14 @@ impl Frame {
         self.sees(Area::Review)
     }
 
+    pub(super) fn sees_trace(&self) -> bool {
+        self.sees(Area::Trace)
+    }
+
+    pub(super) fn at_trace(&self) -> bool {
+        self.area == Some(Area::Trace)
+    }
+
     pub(super) fn sees_policies(&self) -> bool {
         self.sees(Area::Policies)
     }

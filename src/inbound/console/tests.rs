@@ -5,9 +5,11 @@ mod fake;
 mod fake_policies;
 mod fake_review;
 mod fake_ticket;
+mod fake_trace;
 mod policies;
 mod review;
 mod ticket;
+mod trace;
 
 use std::sync::atomic::Ordering;
 
@@ -31,6 +33,10 @@ const PLACES: &[&str] = &[
     "/ledger/department?name=subsidy",
     "/ledger/department?name=nobody",
     "/ledger/tickets",
+    "/trace",
+    "/trace/message/4",
+    "/trace/message/999",
+    "/trace/quarantine",
     "/ledger/entry/1",
     "/ledger/entry/2",
     "/ledger/entry/999",

@@ -93,6 +93,7 @@ macro_rules! texts {
 pub mod policies;
 pub mod review;
 pub mod ticket;
+pub mod trace;
 
 texts! { Text with lang:
     product "康桥" "Kangqiao";
@@ -104,6 +105,7 @@ texts! { Text with lang:
     sections "栏目" "Sections";
     overview "总览" "Overview";
     ledger "披露台账" "Disclosure ledger";
+    trace "报文追踪" "Message trace";
     sign_in "登录" "Sign in";
     sign_out "退出登录" "Sign out";
     auditor "审计员" "Auditor";
@@ -430,7 +432,7 @@ mod tests {
 
     #[test]
     fn no_text_is_missing_in_either_language() {
-        let rest = [review::ROWS, policies::ROWS, ticket::ROWS].concat();
+        let rest = [review::ROWS, policies::ROWS, ticket::ROWS, trace::ROWS].concat();
         for (key, zh, en) in ROWS.iter().chain(&rest) {
             assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
@@ -462,6 +464,7 @@ mod tests {
             ("p", policies::ROWS, include_str!("text/policies.rs")),
             ("r", review::ROWS, include_str!("text/review.rs")),
             ("w", ticket::ROWS, include_str!("text/ticket.rs")),
+            ("m", trace::ROWS, include_str!("text/trace.rs")),
         ];
         for (name, rows, here) in tables {
             for (key, _, _) in rows {

@@ -201,7 +201,8 @@ async fn an_overlay_is_held_and_the_old_state_stays_served() {
     assert_eq!(voice("rui", accept).await.unwrap(), Proposal::Waits, "another mind");
     assert_eq!(voice("rong", accept).await.unwrap(), Proposal::Done(Vec::new()));
     assert_eq!(store.overlays(0, 9).await.unwrap()[0].1, Some((accept, "rui".to_owned())));
-    let passed = store.set_outcome(held.number, proposed(other, None), Guard::Pass).await.unwrap();
+    let passed =
+        store.set_outcome(held.number, proposed(other, None), retrial(Guard::Pass)).await.unwrap();
     assert!(store.overlays(0, 9).await.unwrap().is_empty());
     assert!(matches!(voice("rong", refuse).await, Err(StoreError::Settled)));
     assert_eq!(passed.state, State::Kept, "somebody said that it is right");

@@ -71,16 +71,22 @@ async fn a_held_message_can_be_replayed_until_it_is_applied() {
     for proposed in [quarantine(), refuse(), apply("one", vec![local(1)])] {
         let replay = store.replay(number).await.unwrap().unwrap();
         assert_eq!((replay.raw, replay.source), (raw.clone(), source("hospital-a")));
-        assert_eq!(store.set_outcome(number, proposed, Guard::Hold).await.unwrap().number, number);
+        assert_eq!(
+            store.set_outcome(number, proposed, retrial(Guard::Hold)).await.unwrap().number,
+            number
+        );
     }
     let person = store.person(&[local(1).token]).await.unwrap().unwrap();
     assert_eq!(texts(&store, person).await, ["one"]);
     assert_eq!(store.replay(number).await.unwrap().unwrap().raw, raw);
     assert!(matches!(
-        store.set_outcome(number, refuse(), Guard::Hold).await,
+        store.set_outcome(number, refuse(), retrial(Guard::Hold)).await,
         Err(StoreError::Settled)
     ));
-    assert!(matches!(store.set_outcome(99, refuse(), Guard::Hold).await, Err(StoreError::Unknown)));
+    assert!(matches!(
+        store.set_outcome(99, refuse(), retrial(Guard::Hold)).await,
+        Err(StoreError::Unknown)
+    ));
     let count = store.counts().await.unwrap()[0];
     assert_eq!((count.received, count.kept, count.quarantined, count.refused), (1, 1, 0, 0));
 }

@@ -60,7 +60,7 @@ async fn play(store: &Store, acts: &[Act]) -> (Model, u64) {
             Act::Settle { number, outcome } => {
                 let row = model.get_mut(&u64::from(number));
                 let (what, state) = proposed(outcome, row.as_ref().map_or(0, |row| row.1));
-                let ended = store.set_outcome(u64::from(number), what, Guard::Hold).await;
+                let ended = store.set_outcome(u64::from(number), what, retrial(Guard::Hold)).await;
                 match row {
                     Some(row) if row.2 != State::Kept => {
                         row.2 = state;

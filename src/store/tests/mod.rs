@@ -13,6 +13,7 @@ mod persons;
 mod policies;
 mod rekey;
 mod rotation;
+mod trace;
 
 use std::path::Path;
 
@@ -24,8 +25,8 @@ use super::*;
 use crate::identity::{Indexed, Keys};
 use crate::translate::{Claim, Form};
 use crate::vocabulary::{
-    Dataset, ElementId, Fault, Field, Group, GroupName, Identifier, IdentifierKind, Position,
-    Source, Value,
+    Dataset, ElementId, Entrance, Fault, Field, Group, GroupName, Identifier, IdentifierKind,
+    Position, Source, Value,
 };
 
 const MASTER: [u8; 32] = [7; 32];
@@ -158,6 +159,8 @@ fn arrival(control_id: &str, text: &str, proposed: Proposed) -> Arrival {
         received_at_ms: 1_795_000_000_000,
         raw,
         form: Form::Hl7v2,
+        entrance: Entrance::Mllp,
+        mappings: "test".to_owned(),
         mark: None,
         proposed,
     }
@@ -166,6 +169,11 @@ fn arrival(control_id: &str, text: &str, proposed: Proposed) -> Arrival {
 /// Keeps a message of its own number that says `text` about one person.
 async fn keep(store: &Store, text: &str, identifiers: Vec<Indexed>) -> Kept {
     store.keep(arrival(text, text, apply(text, identifiers))).await.unwrap()
+}
+
+/// What is tried again under the guard of the mappings.
+fn retrial(guard: Guard) -> Retrial {
+    Retrial { guard, mappings: "test".to_owned(), at_ms: 1_795_000_000_000, entry: 0 }
 }
 
 fn row(text: &str, person: Option<&str>, department: Option<&str>) -> LedgerRow {
@@ -197,6 +205,8 @@ const WITHOUT_ENTRIES: &str = "
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     DROP TABLE tile; DROP TABLE cosignature; DROP TABLE retired; DROP TABLE preserved;
+    DROP INDEX journal_source; DROP INDEX journal_why; DROP TABLE outcome;
+    ALTER TABLE journal DROP COLUMN entrance; ALTER TABLE journal DROP COLUMN mappings;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;

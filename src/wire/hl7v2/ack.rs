@@ -92,23 +92,46 @@ pub struct Stamp<'a> {
 /// behind it.
 #[must_use]
 pub fn replies(header: Option<&Header>, verdict: &Verdict, stamp: Stamp<'_>) -> Vec<Vec<u8>> {
+    let accept_id = format!("{}C", stamp.control_id);
+    let reply = |(kind, outcome): (Kind, &Outcome)| {
+        let control_id = match kind {
+            Kind::Accept => &accept_id,
+            Kind::Application => stamp.control_id,
+        };
+        acknowledge(header, kind, outcome, Stamp { control_id, ..stamp })
+    };
+    asked_for(header, verdict).into_iter().map(reply).collect()
+}
+
+/// What [`replies`] says in MSA-1, in its order.
+#[must_use]
+pub fn codes(header: Option<&Header>, verdict: &Verdict) -> Vec<&'static str> {
+    asked_for(header, verdict).into_iter().map(|(kind, outcome)| code(kind, outcome)).collect()
+}
+
+/// At which levels the sender wants to hear what.
+fn asked_for<'a>(header: Option<&Header>, verdict: &'a Verdict) -> Vec<(Kind, &'a Outcome)> {
     let Some(enhanced) = header.filter(|header| header.is_enhanced()) else {
-        return vec![acknowledge(header, Kind::Application, &verdict.application, stamp)];
+        return vec![(Kind::Application, &verdict.application)];
     };
     let accept = wanted(enhanced.accept_ack, &verdict.accept);
     let taken_on = verdict.accept == Outcome::Accepted;
     let application =
         wanted(enhanced.application_ack, &verdict.application) && (taken_on || !accept);
-    let accept_id = format!("{}C", stamp.control_id);
-    let mut replies = Vec::with_capacity(2);
-    if accept {
-        let stamp = Stamp { control_id: &accept_id, ..stamp };
-        replies.push(acknowledge(header, Kind::Accept, &verdict.accept, stamp));
+    let accept = accept.then_some((Kind::Accept, &verdict.accept));
+    let application = application.then_some((Kind::Application, &verdict.application));
+    accept.into_iter().chain(application).collect()
+}
+
+const fn code(kind: Kind, outcome: &Outcome) -> &'static str {
+    match (kind, outcome) {
+        (Kind::Accept, Outcome::Accepted) => "CA",
+        (Kind::Accept, Outcome::Error(..)) => "CE",
+        (Kind::Accept, Outcome::Rejected(..)) => "CR",
+        (Kind::Application, Outcome::Accepted) => "AA",
+        (Kind::Application, Outcome::Error(..)) => "AE",
+        (Kind::Application, Outcome::Rejected(..)) => "AR",
     }
-    if application {
-        replies.push(acknowledge(header, Kind::Application, &verdict.application, stamp));
-    }
-    replies
 }
 
 fn wanted(mode: Option<Mode>, outcome: &Outcome) -> bool {
@@ -220,23 +243,18 @@ fn charset_name(header: &Header) -> String {
 }
 
 pub(super) fn msa(header: &Header, kind: Kind, outcome: &Outcome) -> Vec<String> {
-    let (code, fault) = match (kind, outcome) {
-        (Kind::Accept, Outcome::Accepted) => ("CA", None),
-        (Kind::Accept, Outcome::Error(fault, at)) => ("CE", Some((*fault, at))),
-        (Kind::Accept, Outcome::Rejected(fault, at)) => ("CR", Some((*fault, at))),
-        (Kind::Application, Outcome::Accepted) => ("AA", None),
-        (Kind::Application, Outcome::Error(fault, at)) => ("AE", Some((*fault, at))),
-        (Kind::Application, Outcome::Rejected(fault, at)) => ("AR", Some((*fault, at))),
+    let code = code(kind, outcome).to_owned();
+    let mut fields = vec!["MSA".to_owned(), code, header.control_id.clone()];
+    let (Outcome::Error(fault, at) | Outcome::Rejected(fault, at)) = outcome else {
+        return fields;
     };
-    let mut fields = vec!["MSA".to_owned(), code.to_owned(), header.control_id.clone()];
-    let Some((fault, at)) = fault else { return fields };
     let version = header.version_numbers();
     // MSA-3 and MSA-6 are withdrawn in 2.7; ERR says it all from 2.5 on.
     if version < (2, 7) {
-        fields.push(err::sentence(header, fault, at.as_ref()));
+        fields.push(err::sentence(header, *fault, at.as_ref()));
     }
     if version < (2, 5) {
-        fields.extend([String::new(), String::new(), err::coded(header, fault)]);
+        fields.extend([String::new(), String::new(), err::coded(header, *fault)]);
     }
     fields
 }

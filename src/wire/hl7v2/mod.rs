@@ -19,7 +19,7 @@ mod structure;
 
 use serde::{Deserialize, Serialize};
 
-pub use ack::{Kind, Outcome, Stamp, Verdict, acknowledge, replies};
+pub use ack::{Kind, Outcome, Stamp, Verdict, acknowledge, codes, replies};
 pub use header::{Header, Mode};
 pub use message::{Component, Field, Message, Repetition, Segment, Subcomponent};
 pub use separators::Separators;
