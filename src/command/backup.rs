@@ -25,6 +25,12 @@ const LABEL: &str = "backup.json";
 /// The store's folder in a backup.
 const DATA: &str = "data";
 
+/// What a restore cannot bring back.
+const AFTER: &str = "\
+此后 what came after   不在其中：请医院重发；部门与见证方持有更晚的检查点，请记为事故
+                       is not in it: let hospitals send it again; departments and witnesses
+                       hold later checkpoints, so record it as an incident";
+
 /// `kangqiao backup --to DIR`
 #[derive(Debug, clap::Args)]
 pub struct Backup {
@@ -150,10 +156,7 @@ impl Restore {
         backup::sync(folder).map_err(|error| during(&error))?;
         say("已恢复并核验 restored and proven")?;
         tell(&label)?;
-        say("此后 what came after   不在其中：请医院重发；部门与见证方持有更晚的检查点，\
-             请作为事故记录\n                        \
-             is not in it: let hospitals send it again; departments and witnesses hold\n                        \
-             later checkpoints, so record it as an incident")
+        say(AFTER)
     }
 }
 
