@@ -9,9 +9,11 @@
 pub mod bundle;
 pub mod checkpoint;
 mod diagnose;
+pub mod doubt;
 pub mod entry;
 pub mod export;
 pub mod key;
+pub mod past;
 pub mod proof;
 pub mod receipt;
 pub mod reference;
