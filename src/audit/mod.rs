@@ -50,11 +50,14 @@ pub struct Settings {
     /// File of the signing key, PKCS#8 in PEM, readable by its owner alone; the public key
     /// is beside it under the extension `pub`. Default `ledger.key`.
     pub key: std::path::PathBuf,
+    /// File of `kangqiao ledger people`: an auditor's list of who belongs to whom, by pseudonyms;
+    /// none if absent.
+    pub people: Option<std::path::PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into() }
+        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into(), people: None }
     }
 }
 

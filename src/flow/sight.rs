@@ -143,7 +143,7 @@ impl Gateway {
     }
 
     /// Enters that an auditor asks, before anything is looked up.
-    async fn asked(
+    pub(super) async fn asked(
         &self,
         asker: &view::Asker,
         subject: &str,

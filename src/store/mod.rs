@@ -28,6 +28,7 @@ pub mod exchange;
 mod file;
 mod generation;
 pub mod held;
+mod came;
 pub mod history;
 mod identity;
 mod index;

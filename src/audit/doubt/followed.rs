@@ -25,7 +25,7 @@ pub struct Due {
     doubt: Doubt,
 }
 
-/// When records arrived, by the pseudonyms their person goes by.
+/// When records arrived, of each person the index knows; of anybody else nobody can say what came.
 pub type Arrived = HashMap<Pseudonym, Vec<(Dataset, i64)>>;
 
 pub struct Judge {
@@ -73,12 +73,14 @@ impl Judge {
     }
 
     pub fn unfollowed(&self, now_ms: i64, arrived: &Arrived) -> impl Iterator<Item = Doubt> {
-        let came = |due: &Due| {
-            let records = arrived.get(&due.person).into_iter().flatten();
-            records.into_iter().any(|(dataset, at_ms)| {
-                due.by.contains(dataset) && (due.from_ms..=due.until_ms).contains(at_ms)
+        let missing = |due: &&Due| {
+            let records = arrived.get(&due.person);
+            records.is_some_and(|records| {
+                !records.iter().any(|(dataset, at_ms)| {
+                    due.by.contains(dataset) && (due.from_ms..=due.until_ms).contains(at_ms)
+                })
             })
         };
-        self.due(now_ms).filter(move |due| !came(due)).map(|due| due.doubt.clone())
+        self.due(now_ms).filter(missing).map(|due| due.doubt.clone())
     }
 }

@@ -278,9 +278,12 @@ fn what_no_record_followed_in_time_is_a_doubt_and_what_one_did_is_none() {
         let row = (Dataset::parse(dataset).unwrap(), at(day, "10:00"));
         Arrived::from([(person(1), vec![row])])
     };
+    // Of whom the index does not know nobody can say what came.
+    let nothing_came = || Arrived::from([(person(1), Vec::new())]);
     for (until, arrived, doubts) in [
-        ("2026-10-30", Arrived::default(), 0),
-        ("2026-11-02", Arrived::default(), 1),
+        ("2026-10-30", nothing_came(), 0),
+        ("2026-11-02", nothing_came(), 1),
+        ("2026-11-02", Arrived::default(), 0),
         ("2026-11-02", came("institution-resident", "2026-10-01"), 0),
         ("2026-11-02", came("admission", "2026-10-01"), 1),
         ("2026-11-02", came("institution-resident", "2026-08-31"), 1),
@@ -291,5 +294,72 @@ fn what_no_record_followed_in_time_is_a_doubt_and_what_one_did_is_none() {
     }
     let nothing = Entry { elements: Default::default(), ..entries("2026-11-02")[0].clone() };
     let late = told(CLERK, 2, at("2026-11-02", "10:00"));
-    assert_eq!(look(&[nothing, late], None, &Arrived::default()), [], "nothing was told");
+    assert_eq!(look(&[nothing, late], None, &nothing_came()), [], "nothing was told");
+}
+
+#[test]
+fn a_change_of_policies_says_what_it_opened_and_what_rests_on_it_since() {
+    use crate::policy::tests::{changed, edited};
+    let opened: &[(&str, &str, &str)] = &[
+        ("community.cedar", "action == Action::\"existence\"", "action == Action::\"generalised\""),
+        (
+            "community.examples.toml",
+            "\"MZ.check.notice-date\" = \"existence\"",
+            "\"MZ.check.notice-date\" = \"generalised\"",
+        ),
+    ];
+    let worker = ("community", "worker", "contract-status");
+    let notice = element("MZ.check.notice-date");
+    let shown = |tier, time| {
+        let mut entry = told(worker, 1, at(MONDAY, time));
+        entry.elements = Default::default();
+        entry.elements.insert(tier, notice);
+        entry.elements.insert(Tier::Full, element("MZ.contract.signed"));
+        entry
+    };
+    let change = |before: &str, now: &str| {
+        let mut entry = Entry::new(Kind::Policy, at(MONDAY, "10:00"), [3; 16]);
+        entry.subject = Some(Reference::new(&format!("{before} → {now}, 1 wider: in force")));
+        (entry.policy, entry.mappings) = (Some(now.to_owned()), Some("m".to_owned()));
+        entry
+    };
+    let served: fn(&str, &str) -> _ = |version, mappings| {
+        let opened: &[_] = match version {
+            "old" => &[],
+            "new" => opened,
+            _ => return None,
+        };
+        (mappings == "m").then(|| (changed(opened).unwrap(), edited(opened)))
+    };
+    let look = |entries: &[Entry]| {
+        let mut doubting = Doubting::new(&Default::default(), None, Box::new(served), 0);
+        for (number, entry) in (0..).zip(entries) {
+            doubting.see(number, entry);
+        }
+        doubting.found(at(MONDAY, "23:00"), &Arrived::default())
+    };
+    let before = shown(Tier::Existence, "09:00");
+    let doubts = look(&[
+        before.clone(),
+        change("old", "new"),
+        shown(Tier::Generalised, "11:00"),
+        told(CLERK, 1, at(MONDAY, "12:00")),
+    ]);
+    let [doubt] = doubts.as_slice() else { panic!("{doubts:?}") };
+    let Reason::Opened { cells: Some(cells), disclosures, wider, .. } = &doubt.reason else {
+        panic!("{doubt:?}")
+    };
+    let opened: Vec<_> = cells.iter().map(|cell| cell.element).collect();
+    assert_eq!((opened, *wider, *disclosures), (vec![notice], 1, 1));
+    assert_eq!(doubt.entries.iter().map(|cited| cited.number).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(doubt.at_ms, at(MONDAY, "10:00"));
+
+    let closed = look(&[change("new", "old"), before.clone()]);
+    assert!(matches!(&closed[..], [Doubt { count: 1, .. }]), "nothing rests on it: {closed:?}");
+    let gone = look(&[change("lost", "new"), shown(Tier::Generalised, "11:00")]);
+    assert!(
+        matches!(&gone[..], [Doubt { reason: Reason::Opened { cells: None, .. }, count: 1, .. }]),
+        "{gone:?}"
+    );
+    assert_eq!(look(&[change("none", "new"), before]), [], "nothing was closed before");
 }

@@ -90,6 +90,7 @@ macro_rules! texts {
     };
 }
 
+pub mod doubt;
 pub mod policies;
 pub mod review;
 pub mod ticket;

@@ -3,8 +3,9 @@
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
-//! is shown of tickets: [`ticket`].
+//! is shown of tickets: [`ticket`]; of what he is to look at: [`doubt`].
 
+pub mod doubt;
 pub mod policies;
 pub mod review;
 pub mod ticket;
@@ -21,7 +22,9 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 ///
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
-pub trait Sight: review::Reviewing + policies::Policing + ticket::Inspecting {
+pub trait Sight:
+    doubt::Doubting + review::Reviewing + policies::Policing + ticket::Inspecting
+{
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
 
