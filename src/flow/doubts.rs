@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 
 use super::seek::first_at;
 use super::{Gateway, Sights, past};
+use crate::audit::Entry;
 use crate::audit::doubt::{Arrived, Doubting, Inquiry, PEOPLE_BYTES_MAX, People, Served};
 use crate::audit::search::Unreadable;
-use crate::audit::Entry;
 use crate::identity::{Keys, PersonId, Pseudonym};
 use crate::inbound::console::view::doubt::{self, DoubtPage, DoubtQuery, ListState};
 use crate::inbound::console::view::{Asker, Named, Seen};
@@ -106,10 +106,8 @@ impl Look {
         if !unknown.is_empty() {
             let named = |person| Some(keys.pseudonym(person)).filter(|name| unknown.contains(name));
             let found: HashMap<_, _> = view.persons(named)?.into_iter().collect();
-            let found: Vec<_> = unknown
-                .into_iter()
-                .map(|name| (name.clone(), found.get(name).copied()))
-                .collect();
+            let found: Vec<_> =
+                unknown.into_iter().map(|name| (name.clone(), found.get(name).copied())).collect();
             self.known.extend(found);
         }
         let mut arrived = Arrived::new();
@@ -242,8 +240,7 @@ impl Gateway {
         let counts = Inquiry::ALL.map(|(inquiry, ..)| (inquiry, of(inquiry).count())).to_vec();
         let limit = asked.limit.clamp(1, ROWS_MAX);
         let wanted = |inquiry| asked.of.is_none_or(|wanted| wanted == inquiry);
-        let mut rest =
-            found.iter().filter(|doubt| wanted(doubt.reason.inquiry())).skip(asked.skip);
+        let mut rest = found.iter().filter(|doubt| wanted(doubt.reason.inquiry())).skip(asked.skip);
         let rows = rest.by_ref().take(limit).map(|doubt| {
             let department = doubt.who.as_ref().map(|who| who.department);
             let titled = department.map(|name| {

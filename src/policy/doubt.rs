@@ -225,9 +225,7 @@ impl Reader<'_> {
                 hours: self.bounded(&row.hours, DAYS_MAX * 24),
                 refusals: self.each(&row.refusals, fault, "no fault has this name"),
             }),
-            related: file
-                .related
-                .map(|row| Related { except: self.purposes(&row.except) }),
+            related: file.related.map(|row| Related { except: self.purposes(&row.except) }),
             followed: file.followed.iter().filter_map(|row| self.followed(row)).collect(),
         }
     }

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::Store;
 use super::arrival::{Checkpoint, LedgerEntry};
-use super::error::StoreError;
 use super::came;
+use super::error::StoreError;
 use super::ledger::{self, bound};
 use super::writer::{Request, Stop, Writer};
 use crate::identity::PersonId;

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::bulk::folded;
+use super::day;
 use super::reason::{Asked, Cited, Doubt, Inquiry, Reason};
 use super::shelf::{Alike, Shelf};
-use super::day;
 use crate::audit::entry::{Entry, Kind};
 use crate::policy::AskedAgain;
 use crate::vocabulary::{Department, Fault};
@@ -40,7 +40,7 @@ impl Judge {
         match (entry.kind, entry.department) {
             (Kind::Refusal, Some(department)) => self.remember(person, department, (number, entry)),
             (Kind::Disclosure, Some(department)) if !entry.elements.is_empty() => {
-                self.compare(person, department, (number, entry), shelf);
+                self.compare((person, department), (number, entry), shelf);
             }
             // Who was refused about one is refused about whom he became.
             (Kind::Link | Kind::Merge, _) => {
@@ -72,8 +72,7 @@ impl Judge {
 
     fn compare(
         &mut self,
-        person: u128,
-        department: Department,
+        (person, department): (u128, Department),
         (number, entry): (u64, &Entry),
         shelf: &mut Shelf,
     ) {

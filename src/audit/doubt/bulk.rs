@@ -73,7 +73,8 @@ impl Judge {
             return;
         }
         let median = median(&habit.before);
-        let limit = u64::from(self.terms.floor).max(median.saturating_mul(self.terms.factor.into()));
+        let limit =
+            u64::from(self.terms.floor).max(median.saturating_mul(self.terms.factor.into()));
         if persons > limit {
             let days = habit.before.len();
             doubt.reason = Reason::Bulk { persons, median, days, limit };

@@ -2,9 +2,9 @@
 
 use chrono::Timelike;
 
+use super::local;
 use super::reason::{Doubt, Inquiry, Reason, Who};
 use super::shelf::{Alike, Shelf};
-use super::local;
 use crate::audit::entry::{Entry, Kind};
 use crate::policy::OffHours;
 

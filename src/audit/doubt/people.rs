@@ -146,8 +146,11 @@ impl People {
         // Writing into memory fails only where rows differ in length.
         let _ = table.write_record(COLUMNS);
         for row in &self.rows {
-            let askers: Vec<_> =
-                row.askers.iter().map(|(department, name)| format!("{department}/{name}")).collect();
+            let askers: Vec<_> = row
+                .askers
+                .iter()
+                .map(|(department, name)| format!("{department}/{name}"))
+                .collect();
             let pseudonyms: Vec<_> = row.pseudonyms.iter().map(|known| known.0.as_str()).collect();
             let _ = table.write_record([
                 row.name.as_str(),

@@ -5,7 +5,7 @@ use crate::audit::Reference;
 use crate::audit::entry::Kind;
 use crate::identity::Pseudonym;
 use crate::policy::tests::{element, names, shipped};
-use crate::vocabulary::{Date, Dataset, Fault, Purpose, Tier};
+use crate::vocabulary::{Dataset, Date, Fault, Purpose, Tier};
 
 /// A Monday.
 const MONDAY: &str = "2026-11-30";
@@ -300,7 +300,7 @@ fn what_no_record_followed_in_time_is_a_doubt_and_what_one_did_is_none() {
 #[test]
 fn a_change_of_policies_says_what_it_opened_and_what_rests_on_it_since() {
     use crate::policy::tests::{changed, edited};
-    let opened: &[(&str, &str, &str)] = &[
+    const OPENED: &[(&str, &str, &str)] = &[
         ("community.cedar", "action == Action::\"existence\"", "action == Action::\"generalised\""),
         (
             "community.examples.toml",
@@ -323,10 +323,10 @@ fn a_change_of_policies_says_what_it_opened_and_what_rests_on_it_since() {
         (entry.policy, entry.mappings) = (Some(now.to_owned()), Some("m".to_owned()));
         entry
     };
-    let served: fn(&str, &str) -> _ = |version, mappings| {
-        let opened: &[_] = match version {
-            "old" => &[],
-            "new" => opened,
+    let served = |version: &str, mappings: &str| {
+        let opened = match version {
+            "old" => &[][..],
+            "new" => OPENED,
             _ => return None,
         };
         (mappings == "m").then(|| (changed(opened).unwrap(), edited(opened)))

@@ -24,7 +24,9 @@ impl Doubt {
                 Some(_) => format!(
                     "策略由 {before} 变为 {now}，放宽 {wider} 处；此后有 {disclosures} 次披露依据所放宽的内容"
                 ),
-                None => format!("策略由 {before} 变为 {now}，放宽 {wider} 处；旧版文件已不保存，无法比较"),
+                None => format!(
+                    "策略由 {before} 变为 {now}，放宽 {wider} 处；旧版文件已不保存，无法比较"
+                ),
             },
             Reason::Related { tie, asker, looked_at } => {
                 let asker = asker.as_ref().map(|name| format!("名单 {name} ")).unwrap_or_default();

@@ -76,6 +76,8 @@ impl Site {
         let mut out = Vec::new();
         let ended = match args.action {
             Action::CheckProof(check) => check.run(&mut out),
+            Action::Doubts(doubts) => doubts.run(&mut out),
+            Action::People(listing) => listing.run(&mut out),
             Action::Prove(prove) => prove.run(&mut out),
             Action::Verify(verify) => verify.run(&mut out),
             Action::Search(search) => search.run(&mut out),

@@ -14,7 +14,8 @@ impl Doubting for Fake {
             self.ask(asker, ("doubts", asked.of, asked.skip))?;
             let all: Vec<_> = [bulk(), related()].into_iter().collect();
             let wanted = |doubt: &&Doubt| asked.of.is_none_or(|of| doubt.reason.inquiry() == of);
-            let named = Named { id: "subsidy".into(), zh: "社会救助科".into(), en: "Subsidy".into() };
+            let named =
+                Named { id: "subsidy".into(), zh: "社会救助科".into(), en: "Subsidy".into() };
             let rows = all.iter().filter(wanted).skip(asked.skip).cloned();
             Ok(DoubtPage {
                 since_ms: AT - 30 * 86_400_000,
