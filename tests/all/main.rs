@@ -27,6 +27,7 @@ mod crash;
 mod demo;
 mod docs;
 mod documents;
+mod doubts;
 mod exchange;
 mod facts;
 mod fhir_door;
