@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::sync::Mutex;
@@ -127,7 +128,7 @@ impl Look {
 pub fn served(store: PathBuf) -> Served {
     Box::new(move |version, mappings| {
         let (version, mappings) = (version.to_owned(), mappings.to_owned());
-        past(&store, &InForce { version, mappings })
+        past(&store, &InForce { version, mappings }).map(Arc::new)
     })
 }
 

@@ -12,7 +12,11 @@ use crate::rig::{AGENT, CLERK, Rig, at, skipped};
 
 /// A gateway whose policies say otherwise what is to be looked at, with an empty list beside it.
 fn site(edits: &[(&str, &str)]) -> Rig {
-    let rig = Rig::prepare("[ledger]\npeople = \"people.list\"\n");
+    let rig = Rig::prepare("");
+    let config = std::fs::read_to_string(rig.config()).unwrap();
+    let named = config.replacen("[ledger]\n", "[ledger]\npeople = \"people.list\"\n", 1);
+    assert_ne!(named, config);
+    std::fs::write(rig.config(), named).unwrap();
     std::fs::write(rig.path().join("people.list"), "row,pseudonyms\n").unwrap();
     let terms = rig.path().join("policies/doubts.toml");
     let mut text = std::fs::read_to_string(&terms).unwrap();

@@ -4,6 +4,7 @@
 //! would have left otherwise, or not at all, by the policies before.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::reason::{Doubt, Reason};
 use super::shelf::Shelf;
@@ -13,7 +14,7 @@ use crate::policy::{Change, Difference, Past, PolicySet, Side};
 use crate::vocabulary::{Department, ElementId, Files, Purpose, Role};
 
 /// Reads policies that served, by their version and that of the mappings they were read with.
-pub type Served = Box<dyn Fn(&str, &str) -> Option<(PolicySet, Files)> + Send>;
+pub type Served = Box<dyn Fn(&str, &str) -> Option<Arc<(PolicySet, Files)>> + Send>;
 
 /// Changes that are followed.
 const CHANGES_MAX: usize = 20;
@@ -35,8 +36,8 @@ struct Opening {
 }
 
 struct Compared {
-    before: PolicySet,
-    after: PolicySet,
+    before: Arc<(PolicySet, Files)>,
+    after: Arc<(PolicySet, Files)>,
     wider: HashSet<(Department, Role, Purpose, ElementId)>,
     remembered: HashMap<Key, bool>,
 }
@@ -86,13 +87,12 @@ impl Judge {
         let mappings = known.map_or(&after, |(_, mappings)| mappings);
         let served = |version: &str, mappings: &str| (self.served)(version, mappings);
         let sides = served(before, mappings).zip(served(now, &after));
-        let compared = sides.map(|((old, old_files), (new, new_files))| {
-            let from = Side { set: &old, files: &old_files };
-            let mut cells = Difference::between(from, Side { set: &new, files: &new_files }).cells;
+        let compared = sides.map(|(before, after)| {
+            let mut cells = Difference::between(side(&before), side(&after)).cells;
             cells.retain(|change| change.wider);
             let wider = cells.iter().map(place).collect();
             cells.truncate(CELLS_MAX);
-            (cells, Compared { before: old, after: new, wider, remembered: HashMap::new() })
+            (cells, Compared { before, after, wider, remembered: HashMap::new() })
         });
         let (cells, compared) = compared.unzip();
         let (before, now) = (before.to_owned(), now.to_owned());
@@ -122,9 +122,13 @@ impl Compared {
         if self.remembered.len() >= REMEMBERED_MAX {
             self.remembered.clear();
         }
-        let differs = || self.after.would_differ(&self.before, &past);
+        let differs = || self.after.0.would_differ(&self.before.0, &past);
         *self.remembered.entry(key(&past)).or_insert_with(differs)
     }
+}
+
+fn side((set, files): &(PolicySet, Files)) -> Side<'_> {
+    Side { set, files }
 }
 
 fn place(change: &Change) -> (Department, Role, Purpose, ElementId) {

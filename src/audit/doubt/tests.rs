@@ -1,5 +1,7 @@
 //! Each doubt, with entries on both sides of its line.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::audit::Reference;
 use crate::audit::entry::Kind;
@@ -323,16 +325,18 @@ fn a_change_of_policies_says_what_it_opened_and_what_rests_on_it_since() {
         (entry.policy, entry.mappings) = (Some(now.to_owned()), Some("m".to_owned()));
         entry
     };
-    let served = |version: &str, mappings: &str| {
-        let opened = match version {
-            "old" => &[][..],
-            "new" => OPENED,
+    let served = |edits: &[_]| Arc::new((changed(edits).unwrap(), edited(edits)));
+    let (old, new) = (served(&[]), served(OPENED));
+    let served = move |version: &str, mappings: &str| {
+        let known = match version {
+            "old" => &old,
+            "new" => &new,
             _ => return None,
         };
-        (mappings == "m").then(|| (changed(opened).unwrap(), edited(opened)))
+        (mappings == "m").then(|| Arc::clone(known))
     };
     let look = |entries: &[Entry]| {
-        let mut doubting = Doubting::new(&Default::default(), None, Box::new(served), 0);
+        let mut doubting = Doubting::new(&Default::default(), None, Box::new(served.clone()), 0);
         for (number, entry) in (0..).zip(entries) {
             doubting.see(number, entry);
         }
