@@ -90,8 +90,8 @@ impl Look {
         Ok(size.saturating_sub(next))
     }
 
-    /// What arrived about those of whom records should have come by now. The pseudonyms of the whole
-    /// index are gone through once for each that is new.
+    /// What arrived about those of whom records should have come by now. The pseudonyms of the
+    /// whole index are gone through once for whoever is new.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
@@ -235,10 +235,12 @@ impl Gateway {
         });
         let (found, unread, look) = read?;
         let let_go = look.doubting.let_go();
+        let asks = Inquiry::ALL.map(|row| row.0).into_iter();
+        let asks: Vec<_> = asks.filter(|inquiry| look.doubting.asks(*inquiry)).collect();
         *kept = Some((of, look));
         drop(kept);
         let of = |inquiry| found.iter().filter(move |doubt| doubt.reason.inquiry() == inquiry);
-        let counts = Inquiry::ALL.map(|(inquiry, ..)| (inquiry, of(inquiry).count())).to_vec();
+        let counts = asks.into_iter().map(|inquiry| (inquiry, of(inquiry).count())).collect();
         let limit = asked.limit.clamp(1, ROWS_MAX);
         let wanted = |inquiry| asked.of.is_none_or(|wanted| wanted == inquiry);
         let mut rest = found.iter().filter(|doubt| wanted(doubt.reason.inquiry())).skip(asked.skip);

@@ -49,8 +49,10 @@ impl Judge {
         if entry.kind != Kind::Disclosure || self.terms.except.contains(&purpose) {
             return;
         }
-        // One that was begun before midnight and entered after it is of the new day.
-        if day(entry.at_ms) > self.today {
+        // One that was begun before midnight and entered after it is of the new day; a clock that
+        // was put right again begins a day anew.
+        let ahead = self.today.signed_duration_since(day(entry.at_ms)).num_days();
+        if !(0..=1).contains(&ahead) {
             self.begin(day(entry.at_ms));
         }
         if self.habits.len() >= ASKERS_MAX && !self.habits.contains_key(&who) {

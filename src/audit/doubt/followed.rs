@@ -39,6 +39,10 @@ impl Judge {
         Self { terms, due: VecDeque::new(), let_go: 0 }
     }
 
+    pub fn asks(&self) -> bool {
+        !self.terms.is_empty()
+    }
+
     pub fn see(&mut self, number: u64, entry: &Entry) {
         let (Kind::Disclosure, Some(purpose), Some(person)) =
             (entry.kind, entry.purpose, &entry.person)

@@ -1,9 +1,10 @@
-//! 疑点, what in the ledger an auditor is to look at: entries in, in their order, reasons to look out.
+//! 疑点, what in the ledger an auditor is to look at: entries in, in their order, reasons out.
 //!
-//! A doubt is no verdict: it names entries, and the figures by which they stand out. What is watched
-//! for is `policies/doubts.toml`; who belongs to whom is on a list that an auditor brings ([`People`]).
-//! Entries are seen once; what is kept of them is bounded, whatever their number, and what was let go
-//! at a bound is counted. Which records came afterwards, and past policies, are handed in.
+//! A doubt is no verdict: it names entries, and the figures by which they stand out. What is
+//! watched for is `policies/doubts.toml`; who belongs to whom is on a list that an auditor brings
+//! ([`People`]). Entries are seen once; what is kept of them is bounded, whatever their number, and
+//! what was let go at a bound is counted. Which records came afterwards, and past policies, are
+//! handed in.
 
 mod again;
 mod bulk;
@@ -21,7 +22,7 @@ mod words;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 pub use followed::{Arrived, Due};
-pub use opened::Served;
+pub use opened::{Served, versions};
 pub use people::{PEOPLE_BYTES_MAX, People, PeopleError};
 pub use reason::{Asked, Cited, Doubt, Inquiry, Reason, Tie, Who};
 use shelf::Shelf;
@@ -65,6 +66,19 @@ impl Doubting {
             related: related.map(|(terms, people)| related::Judge::new(terms, people)),
             shelf: Shelf::since(since_ms),
             days: i64::from(days),
+        }
+    }
+
+    /// Whether something is asked: the terms say so, and for who is related there is a list.
+    #[must_use]
+    pub fn asks(&self, inquiry: Inquiry) -> bool {
+        match inquiry {
+            Inquiry::AskedAgain => self.again.is_some(),
+            Inquiry::Bulk => self.bulk.is_some(),
+            Inquiry::OffHours => self.hours.is_some(),
+            Inquiry::Opened => true,
+            Inquiry::Related => self.related.is_some(),
+            Inquiry::Unfollowed => self.followed.asks(),
         }
     }
 
@@ -113,7 +127,7 @@ impl Doubting {
     pub fn let_go(&self) -> u64 {
         let again = self.again.as_ref().map_or(0, |judge| judge.let_go);
         let bulk = self.bulk.as_ref().map_or(0, |judge| judge.let_go);
-        self.shelf.let_go + again + bulk + self.followed.let_go
+        self.shelf.let_go + again + bulk + self.followed.let_go + self.opened.let_go
     }
 }
 

@@ -1,7 +1,7 @@
 //! 策略变更, policies came into force: what they opened, and how much rests on it since.
 //!
-//! A disclosure rests on what was opened if an element of it left by a cell that was made wider, and
-//! would have left otherwise, or not at all, by the policies before.
+//! A disclosure rests on what was opened if an element of it left by a cell that was made wider,
+//! and would have left otherwise, or not at all, by the policies before.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,8 +26,9 @@ const REMEMBERED_MAX: usize = 10_000;
 pub struct Judge {
     served: Served,
     /// The versions of policies and mappings by which entries are decided.
-    now: Option<(String, String)>,
+    now: (String, String),
     changes: Vec<Opening>,
+    pub let_go: u64,
 }
 
 struct Opening {
@@ -44,22 +45,21 @@ struct Compared {
 
 impl Judge {
     pub const fn new(served: Served) -> Self {
-        Self { served, now: None, changes: Vec::new() }
+        let now = (String::new(), String::new());
+        Self { served, now, changes: Vec::new(), let_go: 0 }
     }
 
     pub fn see(&mut self, number: u64, entry: &Entry, shelf: &Shelf) {
-        if entry.kind == Kind::Policy {
+        if let Some(versions) = versions(entry) {
             let told = entry.subject.as_ref().and_then(|subject| in_force(subject.as_str()));
-            if let Some(told) = told {
-                if entry.at_ms >= shelf.since_ms {
-                    self.begin(number, entry, told);
-                }
-                self.now = entry.policy.clone().zip(entry.mappings.clone());
+            let told = told.filter(|_| entry.kind == Kind::Policy);
+            if let Some(told) = told.filter(|_| entry.at_ms >= shelf.since_ms) {
+                self.begin(number, entry, told);
             }
-            return;
-        }
-        if let (None, Some(now)) = (&self.now, entry.policy.clone().zip(entry.mappings.clone())) {
-            self.now = Some(now);
+            let (policy, mappings) = &self.now;
+            if versions != (policy.as_str(), mappings.as_str()) {
+                self.now = (versions.0.to_owned(), versions.1.to_owned());
+            }
         }
         if self.changes.iter().all(|change| change.compared.is_none()) {
             return;
@@ -83,8 +83,7 @@ impl Judge {
             return;
         }
         let after = entry.mappings.clone().unwrap_or_default();
-        let known = self.now.as_ref().filter(|(policy, _)| policy == before);
-        let mappings = known.map_or(&after, |(_, mappings)| mappings);
+        let mappings = if self.now.0 == before { &self.now.1 } else { &after };
         let served = |version: &str, mappings: &str| (self.served)(version, mappings);
         let sides = served(before, mappings).zip(served(now, &after));
         let compared = sides.map(|(before, after)| {
@@ -101,6 +100,7 @@ impl Judge {
         doubt.cite(number, entry);
         if self.changes.len() >= CHANGES_MAX {
             self.changes.remove(0);
+            self.let_go += 1;
         }
         self.changes.push(Opening { doubt, compared });
     }
@@ -134,6 +134,15 @@ fn side((set, files): &(PolicySet, Files)) -> Side<'_> {
 fn place(change: &Change) -> (Department, Role, Purpose, ElementId) {
     let asking = &change.asking;
     (asking.department, asking.role, asking.purpose, change.element)
+}
+
+/// The policies and mappings in force when an entry was made, as far as it says: what is only
+/// proposed is named by its entry too.
+#[must_use]
+pub fn versions(entry: &Entry) -> Option<(&str, &str)> {
+    let told = entry.subject.as_ref().and_then(|subject| in_force(subject.as_str()));
+    let versions = entry.policy.as_deref().zip(entry.mappings.as_deref())?;
+    (entry.kind != Kind::Policy || told.is_some()).then_some(versions)
 }
 
 /// `61c2e8a04be9d1f7 → 0b7ac31e55d28c90, 3 wider: in force`

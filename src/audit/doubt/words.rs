@@ -1,4 +1,5 @@
-//! What is said of a doubt, in Chinese and in English: its figures, and never that somebody did wrong.
+//! What is said of a doubt, in Chinese and in English: its figures, and never that somebody did
+//! wrong.
 
 use super::reason::{Asked, Doubt, Reason, Tie};
 use crate::vocabulary::Dataset;
@@ -56,8 +57,8 @@ impl Doubt {
                 asked(*then),
             ),
             Reason::Bulk { persons, median, days, limit } => format!(
-                "{persons} persons on this day, more than {limit}; the median of {days} days before \
-                 on which anything was read is {median}"
+                "{persons} persons on this day, more than {limit}; the median of {days} days \
+                 before on which anything was read is {median}"
             ),
             Reason::OffHours { first, last } => format!(
                 "told something outside the working hours of the role: {first} to {last}, {} times",

@@ -9,8 +9,10 @@ use serde_json::json;
 use super::filter::{Unlocked, moment, read};
 use super::place::{Place, Where};
 use super::{bar, failed, written};
-use crate::audit::doubt::{Arrived, Doubt, Doubting, Inquiry, PEOPLE_BYTES_MAX, People, Reason};
-use crate::audit::{Entry, Kind};
+use crate::audit::Entry;
+use crate::audit::doubt::{
+    Arrived, Doubt, Doubting, Inquiry, PEOPLE_BYTES_MAX, People, Reason, versions,
+};
 use crate::command::Failure;
 use crate::command::policy::line::cell;
 use crate::flow::doubts::{Look, LookError, list_bytes, served};
@@ -102,14 +104,20 @@ impl Doubts {
             return found.iter().try_for_each(|doubt| line(doubt, out));
         }
         found.iter().try_for_each(|doubt| print(doubt, out).map_err(written))?;
+        let asked = Inquiry::ALL.iter().filter(|row| of.is_none_or(|of| of == row.0));
+        let unasked: Vec<_> =
+            asked.filter(|row| !look.doubting.asks(row.0)).map(|row| row.1).collect();
         let mut foot = vec![format!(
             "共 {} 条疑点 doubts: 核查的理由，不是结论 reasons to look, no verdicts",
             found.len()
         )];
-        foot.push(match named {
-            Some((digest, rows)) => format!("人员名单 list {digest}: {rows} 行 rows"),
-            None => "没有人员名单，未看关系人 no list: nobody was looked for as related".to_owned(),
-        });
+        if let Some((digest, rows)) = named {
+            foot.push(format!("人员名单 list {digest}: {rows} 行 rows"));
+        }
+        if !unasked.is_empty() {
+            // By the terms in force, or because nobody brought a list.
+            foot.push(format!("未问 not asked: {}", unasked.join(", ")));
+        }
         if unlocked.is_err() && !terms.followed.is_empty() {
             foot.push(
                 "没有主密钥，未看服务记录 no master key: no record was looked for".to_owned(),
@@ -200,9 +208,9 @@ fn in_force(view: LedgerView<'_>) -> Result<Option<InForce>, StoreError> {
         let page = view.entries(from, 256)?;
         let named = page.iter().rev().filter(|stored| stored.number < before).find_map(|stored| {
             let entry = Entry::from_bytes(&stored.bytes).ok()?;
-            // One that is only proposed is named by its entry too.
-            let (version, mappings) = entry.policy.zip(entry.mappings)?;
-            (entry.kind != Kind::Policy).then_some(InForce { version, mappings })
+            let (version, mappings) = versions(&entry)?;
+            let (version, mappings) = (version.to_owned(), mappings.to_owned());
+            Some(InForce { version, mappings })
         });
         if named.is_some() {
             return Ok(named);

@@ -35,7 +35,7 @@ texts! { DoubtText:
     what "怎么办" "What to do";
     ask
         "打开条目核对部门、用途、案件编号和理由，必要时向该部门调取办件材料。"
-        "Open the entries; compare department, purpose, case and reason; ask the department for its file.";
+        "Open the entries; compare purpose, case and reason; ask the department for its file.";
     limits
         "界限写在 policies/doubts.toml 中，改动须两人同意，并记入台账。"
         "The lines are drawn in policies/doubts.toml; to move one takes two people, and an entry.";
