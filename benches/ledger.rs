@@ -1,4 +1,5 @@
-//! `make bench-ledger`: a ledger of a million entries, verified, searched, looked at, proven and restarted.
+//! `make bench-ledger`: a ledger of a million entries, verified, searched, looked at, proven and
+//! restarted.
 //!
 //! The embedded store with its signed checkpoints and tiles, one fsync a commit. Beside the
 //! verification, in the same run, what hashing the same bytes costs. `KANGQIAO_LEDGER_ENTRIES` sets

@@ -8,12 +8,12 @@ use futures_util::FutureExt;
 use tokio::sync::Mutex;
 
 use super::seek::first_at;
-use super::{Gateway, Sights, past};
+use super::{Gateway, Rules, Sights, past};
 use crate::audit::Entry;
-use crate::audit::doubt::{Arrived, Doubting, Inquiry, PEOPLE_BYTES_MAX, People, Served};
+use crate::audit::doubt::{Arrived, Doubt, Doubting, Inquiry, PEOPLE_BYTES_MAX, People, Served};
 use crate::audit::search::Unreadable;
 use crate::identity::{Keys, PersonId, Pseudonym};
-use crate::inbound::console::view::doubt::{self, DoubtPage, DoubtQuery, ListState};
+use crate::inbound::console::view::doubt::{DoubtPage, DoubtQuery, ListState, Noticing};
 use crate::inbound::console::view::{Asker, Named, Seen};
 use crate::policy::Doubts;
 use crate::store::policies::InForce;
@@ -189,7 +189,7 @@ impl Watching {
     }
 }
 
-impl doubt::Doubting for Sights {
+impl Noticing for Sights {
     fn doubts<'a>(&'a self, asker: &'a Asker, asked: DoubtQuery) -> Seen<'a, DoubtPage> {
         self.0.doubts(asker, asked).boxed()
     }
@@ -211,50 +211,54 @@ impl Gateway {
         let since_ms = now_ms - i64::from(terms.days) * DAY_MS;
         // Two who look at once read the ledger once.
         let mut kept = self.doubts.kept.lock().await;
-        let of: Asked = (terms, digest);
+        let by: Asked = (terms, digest);
         let mut look = match kept.take() {
-            Some((before, look)) if before == of => look,
+            Some((before, look)) if before == by => look,
             _ => {
                 let served = served(self.doubts.store.clone());
-                Look::new(Doubting::new(&of.0, people, served, since_ms))
+                Look::new(Doubting::new(&by.0, people, served, since_ms))
             }
         };
         look.doubting.slide(since_ms);
+        let (found, unread, look) = self.look(look, now_ms).await?;
+        let asks = Inquiry::ALL.iter().filter(|row| look.doubting.asks(row.0));
+        let of = |inquiry| found.iter().filter(move |doubt| doubt.reason.inquiry() == inquiry);
+        let counts = asks.map(|row| (row.0, of(row.0).count())).collect();
+        let let_go = look.doubting.let_go();
+        *kept = Some((by, look));
+        drop(kept);
+        let limit = asked.limit.clamp(1, ROWS_MAX);
+        let wanted = |doubt: &Doubt| asked.of.is_none_or(|of| of == doubt.reason.inquiry());
+        let mut rest = found.into_iter().filter(wanted).skip(asked.skip);
+        let titled = |doubt: Doubt| (department(&rules, &doubt), doubt);
+        let rows = rest.by_ref().take(limit).map(titled).collect();
+        let next = rest.next().map(|_| asked.skip.saturating_add(limit));
+        Ok(DoubtPage { since_ms, rows, counts, unread, let_go, list, next })
+    }
+
+    /// Reads on: what is found by then, and how many entries are left.
+    async fn look(&self, mut look: Look, now_ms: i64) -> Result<(Vec<Doubt>, u64, Look), Fault> {
         let keys = self.keys.clone();
         let read = self.store.look(move |view| {
             let unread = look.read(view, i64::MAX, LOOK_MAX)?;
             let arrived = look.arrived(view, &keys, now_ms)?;
-            Ok::<_, LookError>((look.doubting.found(now_ms, &arrived), unread, look))
+            Ok((look.doubting.found(now_ms, &arrived), unread, look))
         });
-        let read = read.await.map_err(|error| error.fault())?.map_err(|error| match error {
+        let read = read.await.map_err(|error| error.fault())?;
+        read.map_err(|error| match error {
             LookError::Store(error) => error.fault(),
             LookError::Unreadable(error) => {
                 tracing::error!(error = %error, "an entry of the ledger cannot be read");
                 Fault::Internal
             }
-        });
-        let (found, unread, look) = read?;
-        let let_go = look.doubting.let_go();
-        let asks = Inquiry::ALL.map(|row| row.0).into_iter();
-        let asks: Vec<_> = asks.filter(|inquiry| look.doubting.asks(*inquiry)).collect();
-        *kept = Some((of, look));
-        drop(kept);
-        let of = |inquiry| found.iter().filter(move |doubt| doubt.reason.inquiry() == inquiry);
-        let counts = asks.into_iter().map(|inquiry| (inquiry, of(inquiry).count())).collect();
-        let limit = asked.limit.clamp(1, ROWS_MAX);
-        let wanted = |inquiry| asked.of.is_none_or(|wanted| wanted == inquiry);
-        let mut rest = found.iter().filter(|doubt| wanted(doubt.reason.inquiry())).skip(asked.skip);
-        let rows = rest.by_ref().take(limit).map(|doubt| {
-            let department = doubt.who.as_ref().map(|who| who.department);
-            let titled = department.map(|name| {
-                let row = rules.policies.departments().department(name);
-                let title = row.map(|row| row.title.clone()).unwrap_or_default();
-                Named { id: name.to_string(), zh: title.zh, en: title.en }
-            });
-            (titled, doubt.clone())
-        });
-        let rows = rows.collect();
-        let next = rest.next().map(|_| asked.skip.saturating_add(limit));
-        Ok(DoubtPage { since_ms, rows, counts, unread, let_go, list, next })
+        })
     }
+}
+
+/// The department of whoever asked, with its titles.
+fn department(rules: &Rules, doubt: &Doubt) -> Option<Named> {
+    let name = doubt.who.as_ref()?.department;
+    let row = rules.policies.departments().department(name);
+    let title = row.map(|row| row.title.clone()).unwrap_or_default();
+    Some(Named { id: name.to_string(), zh: title.zh, en: title.en })
 }

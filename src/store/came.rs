@@ -1,4 +1,4 @@
-//! 到达, what came about persons and when: of a record its dataset and its arrival, and nothing it says.
+//! 到达, what came about persons and when: of a record its dataset and its arrival, nothing it says.
 
 use rusqlite::Connection;
 

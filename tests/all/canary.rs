@@ -290,7 +290,13 @@ fn console(rig: &Rig, words: &Words) {
         (
             "an",
             "auditor",
-            &["/overview", "/ledger/latest", "/ledger/entry/1", "/ledger/tickets"][..],
+            &[
+                "/overview",
+                "/ledger/latest",
+                "/ledger/entry/1",
+                "/ledger/tickets",
+                "/ledger/doubts",
+            ][..],
         ),
         ("po", "policy-administrator", &["/policies", "/policies/cells", "/policies/proposal"]),
         ("op", "operator", &["/overview", "/review", "/ledger/latest"]),

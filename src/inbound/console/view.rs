@@ -23,7 +23,7 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
 pub trait Sight:
-    doubt::Doubting + review::Reviewing + policies::Policing + ticket::Inspecting
+    doubt::Noticing + review::Reviewing + policies::Policing + ticket::Inspecting
 {
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;

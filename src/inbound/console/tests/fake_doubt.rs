@@ -4,11 +4,11 @@ use super::fake::{AT, Fake};
 use crate::audit::Receipt;
 use crate::audit::doubt::{Cited, Doubt, Inquiry, Reason, Tie, Who};
 use crate::identity::Pseudonym;
-use crate::inbound::console::view::doubt::{DoubtPage, DoubtQuery, Doubting, ListState};
+use crate::inbound::console::view::doubt::{DoubtPage, DoubtQuery, ListState, Noticing};
 use crate::inbound::console::view::{Asker, Named, Seen};
 use crate::policy::tests::names;
 
-impl Doubting for Fake {
+impl Noticing for Fake {
     fn doubts<'a>(&'a self, asker: &'a Asker, asked: DoubtQuery) -> Seen<'a, DoubtPage> {
         Box::pin(async move {
             self.ask(asker, ("doubts", asked.of, asked.skip))?;

@@ -1,11 +1,11 @@
-//! What an auditor is shown of doubts: [`Doubting`].
+//! What an auditor is shown of doubts: [`Noticing`].
 
 use super::{Asker, Named, Seen};
 use crate::audit::doubt::{Doubt, Inquiry};
 
 /// 疑点, what in the ledger is to be looked at; `flow` implements it. Every look is in the ledger
 /// before it is answered.
-pub trait Doubting: Send + Sync {
+pub trait Noticing: Send + Sync {
     /// Doubts, the newest first.
     fn doubts<'a>(&'a self, asker: &'a Asker, asked: DoubtQuery) -> Seen<'a, DoubtPage>;
 }
