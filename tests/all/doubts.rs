@@ -145,9 +145,11 @@ fn whom_the_auditors_list_ties_to_the_asker_is_named_by_its_row_and_by_no_number
     // What is kept holds no number, and a list that does is not taken.
     rig.kill();
     std::fs::write(rig.path().join("people.list"), &clear).unwrap();
-    let (done, said) = rig.order(&["serve"]);
-    assert!(!done && said.contains("numbers in clear"), "{said}");
-    assert!(people.iter().all(|one| !said.contains(&one.citizen)), "{said}");
+    for command in ["check", "serve"] {
+        let (done, said) = rig.order(&[command]);
+        assert!(!done && said.contains("numbers in clear"), "{command}: {said}");
+        assert!(people.iter().all(|one| !said.contains(&one.citizen)), "{command}: {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
