@@ -9,7 +9,6 @@ use chrono::{NaiveDate, NaiveTime, Timelike};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::department::Departments;
 use super::page::Page;
 use super::purpose::Purposes;
 use crate::vocabulary::{Dataset, Date, Diagnostic, Fault, Files, Purpose, Role};
@@ -183,16 +182,12 @@ struct FollowedRow {
 
 impl Doubts {
     /// Reads the file, if there is one.
-    pub(super) fn load(
-        files: &Files,
-        purposes: &Purposes,
-        departments: &Departments,
-    ) -> Result<Self, Vec<Diagnostic>> {
+    pub(super) fn load(files: &Files, purposes: &Purposes) -> Result<Self, Vec<Diagnostic>> {
         if files.bytes(PATH).is_none() {
             return Ok(Self { days: 30, ..Self::default() });
         }
         let (page, file) = Page::open(files, PATH).map_err(|fault| vec![fault])?;
-        let mut reader = Reader { page, purposes, departments };
+        let mut reader = Reader { page, purposes };
         let found = reader.read(file);
         reader.page.close(found)
     }
@@ -202,7 +197,6 @@ impl Doubts {
 struct Reader<'a> {
     page: Page<'a>,
     purposes: &'a Purposes,
-    departments: &'a Departments,
 }
 
 impl Reader<'_> {
@@ -266,13 +260,8 @@ impl Reader<'_> {
     }
 
     fn shift(&mut self, row: &ShiftRow) -> Shift {
-        let departments = self.departments;
-        let known = |word: &str| {
-            let role = Role::parse(word).ok()?;
-            let mut grants = departments.iter().flat_map(|row| &row.grants);
-            grants.any(|grant| grant.roles.contains(&role)).then_some(role)
-        };
-        let roles = self.each(&row.roles, known, "no department has this role");
+        // A role nobody has any more is no fault: a withdrawn grant must not wait for two people.
+        let roles = row.roles.iter().filter_map(|word| self.page.name(word, Role::parse)).collect();
         let weekdays = row.weekdays.get_ref();
         if weekdays.is_empty() || weekdays.iter().any(|day| !(1..=7).contains(day)) {
             self.page.fault(row.weekdays.span().start, "weekdays are 1 (Monday) to 7 (Sunday)");
@@ -349,7 +338,7 @@ mod tests {
         for (from, to, message) in [
             ("factor = 5", "factor = 0", "1 to 1000"),
             ("except = [\"own-record\"]", "except = [\"own\"]", "no such purpose"),
-            ("\"agent\", ", "\"nobody\", ", "no department has this role"),
+            ("\"agent\", ", "\"an agent\", ", "a name is 1 to 32"),
             ("\"07:30\"", "\"7.30\"", "not a time"),
             ("\"07:30\"", "\"20:00\"", "over midnight"),
             ("holidays = []", "holidays = [\"tomorrow\"]", "not a day"),

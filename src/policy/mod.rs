@@ -119,7 +119,7 @@ impl PolicySet {
         let purposes = Purposes::load(files, catalogue)?;
         let (departments, events) =
             both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
-        let doubts = Doubts::load(files, &purposes, &departments)?;
+        let doubts = Doubts::load(files, &purposes)?;
         let statistics = Statistics::load(files, catalogue, &purposes)?;
         let (treatments, special) = both(
             treatment::Treatments::load(files, catalogue),
