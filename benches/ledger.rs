@@ -1,4 +1,5 @@
-//! `make bench-ledger`: a ledger of a million entries, verified, searched, proven and restarted.
+//! `make bench-ledger`: a ledger of a million entries, verified, searched, looked at, proven and
+//! restarted.
 //!
 //! The embedded store with its signed checkpoints and tiles, one fsync a commit. Beside the
 //! verification, in the same run, what hashing the same bytes costs. `KANGQIAO_LEDGER_ENTRIES` sets
@@ -17,12 +18,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use kangqiao::audit::doubt::{Arrived, Doubting};
 use kangqiao::audit::{self, Entry, Hash, Kind, SigningKey, Signs};
 use kangqiao::command::ledger::Reading;
+use kangqiao::flow::doubts::Look;
 use kangqiao::flow::{proof, seek};
 use kangqiao::identity::Pseudonym;
+use kangqiao::policy::{AskedAgain, Bulk, Doubts};
 use kangqiao::store::{LedgerFile, LedgerRow, LedgerSearch, Settings, Store};
-use kangqiao::vocabulary::Department;
+use kangqiao::vocabulary::{Department, Purpose, Role};
 use serde_json::json;
 
 const MASTER: [u8; 32] = [7; 32];
@@ -80,11 +84,18 @@ fn main() {
         file.search(&LedgerSearch { person, limit, ..LedgerSearch::default() }).unwrap().len()
     });
 
+    let mut look = Look::new(Doubting::new(&watched(), None, Box::new(|_, _| None), 0));
+    let began = Instant::now();
+    assert_eq!(file.look(|view| look.read(view, i64::MAX, entries)).unwrap().unwrap(), 0);
+    let looking = began.elapsed();
+    assert!(!look.doubting.found(i64::MAX, &Arrived::default()).is_empty());
+
     let report = json!({
         "entries": entries,
         "bytes_each": bytes / entries,
         "appended_per_second": entries as f64 / filling.as_secs_f64(),
         "verified_s": verifying.as_secs_f64(),
+        "looked_for_doubts_s": looking.as_secs_f64(),
         "verified_beside_hashing": verifying.as_secs_f64() / hashing.as_secs_f64(),
         "search_tables_s": projecting.as_secs_f64(),
         "restart_ms": restart.as_secs_f64() * 1000.0,
@@ -110,6 +121,13 @@ fn open(key: &Path, data: &Path) -> (Store, Duration) {
     (Store::open(settings, &MASTER, proof::sealing(sealer)).unwrap(), took)
 }
 
+/// What is looked for in one pass over all entries.
+fn watched() -> Doubts {
+    let bulk = Bulk { days: 28, factor: 5, floor: 30, except: Default::default() };
+    let asked_again = AskedAgain { hours: 24, refusals: Default::default() };
+    Doubts { days: 30, bulk: Some(bulk), asked_again: Some(asked_again), ..Doubts::default() }
+}
+
 /// How far the search tables have followed.
 fn projected(data: &Path) -> u64 {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -127,6 +145,7 @@ fn entry(number: u64) -> Entry {
     random[8..].copy_from_slice(&number.to_be_bytes());
     let mut entry = Entry::new(Kind::Disclosure, at_ms, random);
     (entry.person, entry.department) = (Some(person), department);
+    (entry.role, entry.purpose) = (Role::parse("clerk").ok(), Purpose::parse("living-check").ok());
     entry.answer_sha256 = Some(Hash::digest(&number.to_be_bytes()));
     entry.policy = Some("0123456789abcdef".repeat(4));
     entry.mappings = Some("fedcba9876543210".repeat(4));

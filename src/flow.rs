@@ -11,6 +11,7 @@ mod card;
 mod census;
 mod counters;
 mod deliver;
+pub mod doubts;
 mod exchange;
 mod fhir;
 mod gather;
@@ -54,7 +55,7 @@ pub use intake::{Taken, Unit, media, units};
 use one::Decided;
 use question::Turn;
 pub use question::{Question, Refused};
-pub use rules::{Asker, Rules};
+pub use rules::{Asker, Rules, past};
 pub use sight::{Enforce, Sights};
 pub use watch::Watch;
 
@@ -114,6 +115,8 @@ pub struct Gateway {
     pub batches: batches::Batches,
     /// Where what is long is worked on, away from the threads that serve sockets.
     pub background: tokio::runtime::Handle,
+    /// What the ledger is looked at for.
+    pub doubts: doubts::Watching,
     /// Held while a return is made.
     pub making: statistics::Making,
     /// Milliseconds since 1970.

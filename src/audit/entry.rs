@@ -325,7 +325,7 @@ impl Entry {
     }
 }
 
-fn is_pseudonym(text: &str) -> bool {
+pub(super) fn is_pseudonym(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 

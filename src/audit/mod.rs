@@ -9,9 +9,11 @@
 pub mod bundle;
 pub mod checkpoint;
 mod diagnose;
+pub mod doubt;
 pub mod entry;
 pub mod export;
 pub mod key;
+pub mod past;
 pub mod proof;
 pub mod receipt;
 pub mod reference;
@@ -52,6 +54,9 @@ pub struct Settings {
     pub key: std::path::PathBuf,
     /// How long entries are kept, in days; then their hashes are. At least 183. Default 3650.
     pub retention_days: u32,
+    /// File of `kangqiao ledger people`: an auditor's list of who belongs to whom, by pseudonyms;
+    /// none if absent.
+    pub people: Option<std::path::PathBuf>,
 }
 
 /// Days for which entries are kept at least: half a year.
@@ -59,7 +64,12 @@ pub const RETENTION_DAYS_MIN: u32 = 183;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into(), retention_days: 3650 }
+        Self {
+            name: "kangqiao-ledger".to_owned(),
+            key: "ledger.key".into(),
+            retention_days: 3650,
+            people: None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::serve::neighbours;
 use super::{Failure, say};
 use crate::audit::{SigningKey, Signs};
 use crate::config::Config;
+use crate::flow::doubts::list;
 use crate::inbound::console::users::Users;
 use crate::inbound::tls::ReloadableTls;
 use crate::vocabulary::{Diagnostic, Purpose, Source};
@@ -31,6 +32,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
     neighbours(&config)?;
     let signing = SigningKey::generate(&config.ledger.name, Signs::Checkpoints);
     signing.map_err(|error| Failure::during("ledger.name", error))?;
+    if let Some(people) = &config.ledger.people {
+        list(people).map_err(|error| Failure::during("ledger.people", error))?;
+    }
     if let Some(console) = &config.console {
         let shown = ReloadableTls::without_clients(console.tls.clone());
         shown.map_err(|error| Failure::caused("console.tls", &error))?;

@@ -3,6 +3,7 @@
 //! Entries are read themselves, never through the store's search tables: those are
 //! not signed, so a row left out of them would be a row nobody finds.
 
+mod doubts;
 mod filter;
 mod place;
 mod prove;
@@ -20,6 +21,7 @@ use serde_json::json;
 use super::Failure;
 use crate::audit::{self, Checkpoint, Found, Report, Signs, Tampering, VerifyingKey, search};
 use crate::store::StoreError;
+use doubts::{Doubts, Listing};
 use filter::Filter;
 pub use filter::moment;
 use place::{Place, Where};
@@ -37,6 +39,10 @@ pub struct Args {
 enum Action {
     /// 核对证明 Check the proof of one entry, without the ledger.
     CheckProof(CheckProof),
+    /// 疑点 What is to be looked at, and why.
+    Doubts(Doubts),
+    /// 人员名单 Turn an auditor's list of who belongs to whom into one by pseudonyms.
+    People(Listing),
     /// 证明 The proof of one entry, for whoever holds its receipt.
     Prove(Prove),
     /// 核验 Prove that the ledger is complete and unchanged.
@@ -111,6 +117,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let mut out = super::output();
     match args.action {
         Action::CheckProof(check) => check.run(&mut out),
+        Action::Doubts(doubts) => doubts.run(&mut out),
+        Action::People(listing) => listing.run(&mut out),
         Action::Prove(prove) => prove.run(&mut out),
         Action::Verify(verify) => verify.run(&mut out),
         Action::Search(search) => search.run(&mut out),

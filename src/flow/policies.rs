@@ -3,20 +3,21 @@
 //! What is compared and compiled comes from whoever reads the files; here stand the entries, the
 //! count of what the ledger would say otherwise, and what the people at the console decide.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::Gateway;
 use super::ledger::row;
 use super::seek::first_at;
+use crate::audit::past::{Key, key, past};
 use crate::audit::{Entry, Kind, Reference};
 use crate::inbound::console::view::Asker;
-use crate::policy::{Difference, Evidence, EvidenceKey, Past, PolicySet, fixed};
+use crate::policy::{Difference, PolicySet};
 use crate::store::StoreError;
 use crate::store::policies::{InForce, Judgement, Waiting};
 use crate::store::review::Proposal;
-use crate::vocabulary::{Department, ElementId, Fault, Purpose, Relation, Role, Tier};
+use crate::vocabulary::Fault;
 
 /// How far back disclosures are looked at, in milliseconds.
 const BACK_MS: i64 = 30 * 86_400_000;
@@ -191,47 +192,4 @@ impl Gateway {
             }
         }
     }
-}
-
-/// What of a disclosure decides, as a key.
-type Key = (
-    (Department, Role, Purpose),
-    ([bool; 4], BTreeSet<Relation>),
-    Vec<(Tier, ElementId)>,
-    Vec<ElementId>,
-);
-
-fn key(past: &Past) -> Key {
-    let brings = EvidenceKey::ALL.map(|key| past.evidence.of(key).is_some());
-    let asked = (past.department, past.role, past.purpose);
-    let grounds = (brings, past.relations.clone());
-    (asked, grounds, past.released.clone(), past.withheld.clone())
-}
-
-/// What of an entry decides; `None` if nothing left by it.
-fn past(entry: &Entry) -> Option<Past> {
-    if !matches!(entry.kind, Kind::Disclosure | Kind::Delivery) {
-        return None;
-    }
-    // That there was evidence counts, not what it said.
-    let tiers = entry.elements.tiers().into_iter();
-    Some(Past {
-        department: entry.department?,
-        role: entry.role?,
-        purpose: entry.purpose?,
-        evidence: Evidence::supposed(|key| match key {
-            EvidenceKey::AskedBy => entry.asked_by.is_some(),
-            EvidenceKey::Call => entry.call.is_some(),
-            EvidenceKey::Case => entry.case.is_some(),
-            EvidenceKey::Reason => entry.reason.is_some(),
-        }),
-        // A relation stands among the rules of its entry.
-        relations: entry
-            .rules
-            .iter()
-            .filter_map(|rule| Relation::parse(rule.strip_prefix(fixed::RELATION)?).ok())
-            .collect(),
-        released: tiers.flat_map(|(tier, set)| set.iter().map(move |id| (tier, *id))).collect(),
-        withheld: entry.withheld.iter().copied().collect(),
-    })
 }

@@ -1,14 +1,16 @@
 //! What operators write, compiled: swapped as a whole by a reload.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::identity::linkage::Fingerprint;
 use crate::identity::{Bindings, Certificate, Peer};
 use crate::policy::{PolicySet, Side};
+use crate::store::packs::Packs;
 use crate::store::policies::InForce;
 use crate::translate::{Form, Pack};
-use crate::vocabulary::{Department, Fault, Files, Role, Source};
+use crate::vocabulary::{Catalogue, CodeTables, Department, Fault, Files, Role, Source};
 
 /// Mappings, policies and bindings of one moment.
 #[derive(Debug)]
@@ -23,6 +25,16 @@ pub struct Rules {
     pub bindings: Bindings,
     /// Senders that veil themselves, and by which keys.
     pub veils: HashMap<Source, Vec<Fingerprint>>,
+}
+
+/// Policies that served, with the mappings they were read with, from a store's folder.
+#[must_use]
+pub fn past(store: &Path, force: &InForce) -> Option<(PolicySet, Files)> {
+    let files = Packs::policies(store).files(&force.version).ok()??;
+    let mappings = Packs::mappings(store).files(&force.mappings).ok()??;
+    let tables = CodeTables::load(&mappings).ok()?;
+    let catalogue = Catalogue::load(&mappings, &tables).ok()?;
+    PolicySet::load(&files, &catalogue, &tables).ok().map(|set| (set, files))
 }
 
 /// Who asks: a department in one of its roles.

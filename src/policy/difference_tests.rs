@@ -297,3 +297,13 @@ fn a_grant_a_requirement_and_the_reach_of_a_mark_are_terms() {
     let faults = changed(&[("special.toml", mental, &lifted)]).map(|_| ()).unwrap_err();
     assert!(faults.iter().any(|fault| fault.message.contains("not for refusal")), "{faults:?}");
 }
+
+#[test]
+fn to_watch_otherwise_is_wider_whichever_line_it_is() {
+    for (from, to) in [("floor  = 30", "floor  = 29"), ("factor = 5", "factor = 6")] {
+        let said = lines(&[("doubts.toml", from, to)], &[]);
+        let [add, gone] = said.as_slice() else { panic!("{said:?}") };
+        assert!(add.starts_with("- add doubts.toml as of "), "{said:?}");
+        assert!(gone.starts_with("+ gone doubts.toml as of "), "{said:?}");
+    }
+}

@@ -14,6 +14,7 @@ mod consent;
 mod coverage;
 mod department;
 mod difference;
+mod doubt;
 mod event;
 mod example;
 mod explain;
@@ -63,6 +64,7 @@ pub use consent::ConsentTerms;
 pub use coverage::Coverage;
 pub use department::{DepartmentRow, Departments, Grant};
 pub use difference::{Change, Difference, Form, Side, Term};
+pub use doubt::{AskedAgain, Bulk, Doubts, Followed, OffHours, Related};
 pub use event::{EventRow, Events, IDENTITY};
 pub use explain::Explanation;
 pub use lattice::{Asking, Cell, Dimensions, Standpoint};
@@ -90,6 +92,7 @@ use crate::vocabulary::{
 /// All policies, loaded and checked.
 pub struct PolicySet {
     shared: Arc<Shared>,
+    doubts: Doubts,
     events: Events,
     desks: HashMap<(Department, Role, Purpose), Arc<Desk>>,
     statistics: Statistics,
@@ -116,6 +119,7 @@ impl PolicySet {
         let purposes = Purposes::load(files, catalogue)?;
         let (departments, events) =
             both(Departments::load(files, &purposes), Events::load(files, catalogue))?;
+        let doubts = Doubts::load(files, &purposes)?;
         let statistics = Statistics::load(files, catalogue, &purposes)?;
         let (treatments, special) = both(
             treatment::Treatments::load(files, catalogue),
@@ -147,7 +151,7 @@ impl PolicySet {
             classes,
             rules,
         });
-        let set = Self { desks: desks(&shared), shared, events, laws, statistics };
+        let set = Self { desks: desks(&shared), shared, doubts, events, laws, statistics };
         let mut faults = example::check(&set, files);
         faults.extend(law::check(&set, files));
         if faults.is_empty() { Ok(set) } else { Err(faults) }
@@ -168,6 +172,12 @@ impl PolicySet {
     #[must_use]
     pub fn departments(&self) -> &Departments {
         &self.shared.departments
+    }
+
+    /// What an auditor is to look at.
+    #[must_use]
+    pub const fn doubts(&self) -> &Doubts {
+        &self.doubts
     }
 
     /// The events departments may be told of.

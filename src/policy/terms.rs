@@ -151,6 +151,8 @@ fn closing(side: Side<'_>) -> BTreeSet<String> {
         let at_most = law.at_most.as_str();
         found.insert(format!("laws.toml {} {at_most} {}", law.id, words.join(" ")));
     }
+    // Whoever is watched less may do more, whichever line it was.
+    found.extend(as_read(side.files, super::doubt::PATH));
     // It was read once already, so it can be read.
     let special = Page::open::<SpecialFile>(side.files, super::special::PATH);
     for row in special.map(|(_, file)| file.special).unwrap_or_default() {

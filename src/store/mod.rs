@@ -21,6 +21,7 @@ pub mod backup;
 pub mod batch;
 pub mod budget;
 pub mod cache;
+mod came;
 pub mod condition;
 mod directory;
 mod enrolment;

@@ -6,9 +6,12 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::Store;
 use super::arrival::{Checkpoint, LedgerEntry};
+use super::came;
 use super::error::StoreError;
 use super::ledger::{self, bound};
 use super::writer::{Request, Stop, Writer};
+use crate::identity::PersonId;
+use crate::vocabulary::Dataset;
 
 /// A row of hashes, by where it stands in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +102,29 @@ impl<'a> LedgerView<'a> {
     pub fn checkpoint_of(&self, size: u64) -> Result<Option<Checkpoint>, StoreError> {
         let next = self.checkpoints(size.saturating_sub(1), 1)?;
         Ok(next.into_iter().find(|found| found.size == size))
+    }
+
+    /// Of the persons of the index those whom `named` names, by the names it gives them.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn persons<N>(
+        &self,
+        named: impl Fn(PersonId) -> Option<N>,
+    ) -> Result<Vec<(N, PersonId)>, StoreError> {
+        Ok(came::persons(self.0, named)?)
+    }
+
+    /// What arrived about a person, and about whoever is merged with it, from a moment on.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`], [`StoreError::Damaged`].
+    pub fn arrivals(
+        &self,
+        person: PersonId,
+        from_ms: i64,
+    ) -> Result<Vec<(Dataset, i64)>, StoreError> {
+        came::arrivals(self.0, person, from_ms)
     }
 
     /// A row of hashes, if it is kept.

@@ -302,6 +302,7 @@ fn console(rig: &Rig, words: &Words) {
                 "/ledger/entry/1",
                 "/ledger/tickets",
                 "/trace/message/1",
+                "/ledger/doubts",
             ][..],
         ),
         ("po", "policy-administrator", &["/policies", "/policies/cells", "/policies/proposal"]),

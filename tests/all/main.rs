@@ -28,6 +28,7 @@ mod crash;
 mod demo;
 mod docs;
 mod documents;
+mod doubts;
 mod exchange;
 mod facts;
 mod fhir_door;

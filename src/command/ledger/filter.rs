@@ -13,6 +13,48 @@ use crate::identity::{Keys, Pseudonym};
 use crate::store::LedgerFile;
 use crate::vocabulary::{Date, Department, ElementId, Identifier, IdentifierKind, Purpose};
 
+/// What opens the index: the master key, and what follows from it.
+pub struct Unlocked {
+    master: Zeroizing<[u8; 32]>,
+    /// The keys of the index.
+    pub keys: Keys,
+}
+
+impl Unlocked {
+    /// Reads the key, and never makes one: a new key leads to nobody.
+    ///
+    /// # Errors
+    /// [`Failure`] if there is none, or it is another store's.
+    pub fn of(file: &LedgerFile, given: Option<&PathBuf>, place: &Place) -> Result<Self, Failure> {
+        let key = match (given, &place.master_key) {
+            (Some(path), _) => keys::read(path),
+            (None, Some(path)) => keys::of_store(path, &place.data).map(|found| found.key),
+            (None, None) => return Err(Failure("a number needs --master-key".to_owned())),
+        };
+        let master = key.map_err(|error| Failure::during("master key", error))?;
+        let root = file.root(&master).map_err(|error| Failure::during("master key", error))?;
+        Ok(Self { master, keys: Keys::derive(&root) })
+    }
+
+    /// Every pseudonym under which entries may name whoever has a number.
+    ///
+    /// # Errors
+    /// [`Failure`] if it is no number of anybody, or the store cannot be read.
+    pub fn known_as(
+        &self,
+        file: &LedgerFile,
+        identifier: &Identifier,
+    ) -> Result<Vec<Pseudonym>, Failure> {
+        let token = self.keys.token(identifier);
+        let token = token.map_err(|error| Failure::during("identifier", error))?;
+        let known = file.known_as(&token, &self.master);
+        let (known, tokens) = known.map_err(|error| Failure::during("ledger", error))?;
+        let persons = known.into_iter().map(|person| self.keys.pseudonym(person));
+        let tokens = tokens.iter().map(|token| self.keys.pseudonym_of_token(token));
+        Ok(persons.chain(tokens).collect())
+    }
+}
+
 /// Each option narrows the search.
 #[derive(Debug, Default, clap::Args)]
 pub struct Filter {
@@ -80,26 +122,9 @@ impl Filter {
         let Some(identifier) = self.identifier()? else {
             return Ok(persons);
         };
-        let master = self.master_key(place)?;
-        let root = file.root(&master).map_err(|error| Failure::during("master key", error))?;
-        let keys = Keys::derive(&root);
-        let token = keys.token(&identifier);
-        let token = token.map_err(|error| Failure::during("identifier", error))?;
-        let (known, tokens) =
-            file.known_as(&token, &master).map_err(|error| Failure::during("ledger", error))?;
-        persons.extend(known.into_iter().map(|person| keys.pseudonym(person)));
-        persons.extend(tokens.iter().map(|token| keys.pseudonym_of_token(token)));
+        let unlocked = Unlocked::of(file, self.master_key.as_ref(), place)?;
+        persons.extend(unlocked.known_as(file, &identifier)?);
         Ok(persons)
-    }
-
-    /// Reads the key, and never makes one: a new key leads to nobody.
-    fn master_key(&self, place: &Place) -> Result<Zeroizing<[u8; 32]>, Failure> {
-        let key = match (&self.master_key, &place.master_key) {
-            (Some(path), _) => keys::read(path),
-            (None, Some(path)) => keys::of_store(path, &place.data).map(|found| found.key),
-            (None, None) => return Err(Failure("a number needs --master-key".to_owned())),
-        };
-        key.map_err(|error| Failure::during("master key", error))
     }
 
     fn identifier(&self) -> Result<Option<Identifier>, Failure> {
@@ -117,7 +142,8 @@ impl Filter {
     }
 }
 
-fn read<T, E: std::fmt::Display>(
+/// Reads an option, if it was given.
+pub fn read<T, E: std::fmt::Display>(
     option: &str,
     text: &Option<String>,
     parse: impl Fn(&str) -> Result<T, E>,

@@ -26,6 +26,8 @@ pub struct Place {
     pub public_key: Option<PathBuf>,
     /// File of the master key.
     pub master_key: Option<PathBuf>,
+    /// File of the auditor's list.
+    pub people: Option<PathBuf>,
 }
 
 impl Where {
@@ -33,16 +35,17 @@ impl Where {
     pub fn find(&self) -> Result<Place, Failure> {
         let Some(path) = &self.config else {
             let data = self.data.clone().unwrap_or_default();
-            return Ok(Place { data, public_key: None, master_key: None });
+            return Ok(Place { data, public_key: None, master_key: None, people: None });
         };
         let config = Config::load(path).map_err(|faults| {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
             Failure(lines.join("\n"))
         })?;
         Ok(Place {
-            data: config.store.folder,
             public_key: Some(config.ledger.public_key()),
+            data: config.store.folder,
             master_key: Some(config.master_key),
+            people: config.ledger.people,
         })
     }
 }

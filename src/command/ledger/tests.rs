@@ -10,9 +10,12 @@ use super::*;
 use crate::audit::{Edge, Entry, Kind, Sealer, SigningKey, Signs};
 use crate::flow::proof;
 use crate::identity::{Indexed, Keys, PersonId, Pseudonym};
+use crate::policy::tests::folder;
+use crate::store::packs::Packs;
 use crate::store::{self, Arrival, LedgerFile, LedgerRow, Proposed, Store};
 use crate::vocabulary::{
-    Dataset, Department, Group, GroupName, Identifier, IdentifierKind, Record, Source,
+    Dataset, Department, ElementId, Group, GroupName, Identifier, IdentifierKind, Purpose, Record,
+    Role, Source, Tier,
 };
 
 const MASTER: [u8; 32] = [7; 32];
@@ -76,6 +79,8 @@ impl Site {
         let mut out = Vec::new();
         let ended = match args.action {
             Action::CheckProof(check) => check.run(&mut out),
+            Action::Doubts(doubts) => doubts.run(&mut out),
+            Action::People(listing) => listing.run(&mut out),
             Action::Prove(prove) => prove.run(&mut out),
             Action::Verify(verify) => verify.run(&mut out),
             Action::Search(search) => search.run(&mut out),
@@ -112,12 +117,17 @@ async fn append(store: &Store, entry: &Entry) {
 
 /// A message about the person with that citizen id, who thereby has a place in the index.
 async fn admit(store: &Store, keys: &Keys) -> PersonId {
+    arrive(store, keys, ("admission", 1)).await
+}
+
+/// A record about him, at some moment.
+async fn arrive(store: &Store, keys: &Keys, (dataset, at_ms): (&str, i64)) -> PersonId {
     let citizen = Identifier::new(IdentifierKind::CitizenId, CITIZEN);
     let token = keys.token(&citizen).unwrap();
     let group = Group { name: GroupName::parse("record").unwrap(), parent: None, fields: vec![] };
     let source = Source::parse("hospital-a").unwrap();
     let record = Record {
-        dataset: Dataset::parse("admission").unwrap(),
+        dataset: Dataset::parse(dataset).unwrap(),
         source,
         time: None,
         groups: vec![group],
@@ -131,9 +141,9 @@ async fn admit(store: &Store, keys: &Keys) -> PersonId {
         mappings: String::new(),
         mark: None,
         source,
-        control_id: "1".to_owned(),
+        control_id: dataset.to_owned(),
         digest: [0; 32],
-        received_at_ms: 1,
+        received_at_ms: at_ms,
         raw: Bytes::from_static(b"MSH"),
         proposed: Proposed::Apply {
             record: Box::new(record),
@@ -380,4 +390,47 @@ async fn a_proof_is_written_and_checked_by_receipt_and_by_number() {
     assert!(said.starts_with("证明成立 proven\n条目编号 entry        2\n"), "{said}");
     assert!(site.run("prove --entry 5").unwrap_err().contains("no such entry"));
     assert!(site.run("prove --entry 2 --output @proof").is_err(), "a file that is there stays");
+}
+
+#[tokio::test]
+async fn a_disclosure_that_no_record_followed_is_a_doubt_until_one_is_in_the_store() {
+    let site = Site::new();
+    let store = site.open();
+    let keys = Keys::derive(store.root());
+    let (policies, mappings) = (folder("policies"), folder("mappings"));
+    Packs::policies(&site.path("data")).keep(&policies).unwrap();
+    Packs::mappings(&site.path("data")).keep(&mappings).unwrap();
+    let person = admit(&store, &keys).await;
+    let mut told = entry(Kind::Disclosure, DAY, Some(keys.pseudonym(person)));
+    told.department = Department::parse("care-home").ok();
+    (told.role, told.purpose) =
+        (Role::parse("clerk").ok(), Purpose::parse("institution-admission").ok());
+    (told.policy, told.mappings) = (Some(policies.version()), Some(mappings.version()));
+    told.elements.insert(Tier::Full, ElementId::parse("MZ.person.deceased").unwrap());
+    append(&store, &told).await;
+    let doubts = |until: &str| {
+        let line = format!("doubts unfollowed --json --config @kangqiao.toml --until {until}");
+        site.run(&line).unwrap()
+    };
+    assert_eq!(doubts("2024-12-02"), "", "sixty days are not over");
+    let found = doubts("2024-12-10");
+    assert_eq!(found.lines().count(), 1, "{found}");
+    assert!(found.contains(&told.receipt.to_string()) && !found.contains(CITIZEN), "{found}");
+    let text = site.run("doubts --until 2024-12-10").unwrap();
+    assert!(text.contains("没有主密钥") && text.contains("未问 not asked: related"), "{text}");
+    arrive(&store, &keys, ("institution-resident", (DAY + 86_400) * 1000)).await;
+    assert_eq!(doubts("2024-12-10"), "", "it came");
+}
+
+#[tokio::test]
+async fn by_policies_nobody_has_kept_nothing_is_looked_for() {
+    let site = filled().await;
+    let failure = site.run("doubts").unwrap_err();
+    assert!(failure.contains("no entry names policies"), "{failure}");
+    let store = site.open();
+    let mut start = entry(Kind::Start, DAY + 100_000, None);
+    (start.policy, start.mappings) = (Some("ab".repeat(8)), Some("cd".repeat(8)));
+    append(&store, &start).await;
+    let failure = site.run("doubts").unwrap_err();
+    assert!(failure.contains("keeps no file"), "{failure}");
 }

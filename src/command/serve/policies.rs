@@ -10,12 +10,12 @@ use crate::command::Failure;
 use crate::command::compile::{Compiled, Seen, compile_files, folder_files};
 use crate::command::policy::line;
 use crate::config::{Config, Widening};
-use crate::flow::Gateway;
 use crate::flow::policies::{Adoption, Weighed};
-use crate::policy::{Difference, PolicySet, Side};
+use crate::flow::{Gateway, past};
+use crate::policy::{Difference, Side};
 use crate::store::packs::Packs;
 use crate::store::policies::{InForce, PEOPLE};
-use crate::vocabulary::{Catalogue, CodeTables, Diagnostic, Files};
+use crate::vocabulary::{Diagnostic, Files};
 
 /// Changes that a refusal names.
 const NAMED_MAX: usize = 5;
@@ -230,7 +230,7 @@ pub async fn begin(config: &Config, gateway: &Gateway) -> Result<Began, Failure>
         return Ok(Began::default());
     }
     let before = Some(last.version.clone());
-    let Some((set, files)) = past(config, &last) else {
+    let Some((set, files)) = past(&config.store.folder, &last) else {
         // Its file is gone, or this program reads it no more: nothing can be compared, and what
         // nobody compared may widen.
         if config.policy_widening == Widening::TwoPeople {
@@ -252,16 +252,6 @@ pub async fn begin(config: &Config, gateway: &Gateway) -> Result<Began, Failure>
         }
         (widened, _) => Ok(Began { before, widened, changed: true }),
     }
-}
-
-/// Policies that served, with the mappings they were read with.
-fn past(config: &Config, force: &InForce) -> Option<(PolicySet, Files)> {
-    let store = &config.store.folder;
-    let files = Packs::policies(store).files(&force.version).ok()??;
-    let mappings = Packs::mappings(store).files(&force.mappings).ok()??;
-    let tables = CodeTables::load(&mappings).ok()?;
-    let catalogue = Catalogue::load(&mappings, &tables).ok()?;
-    PolicySet::load(&files, &catalogue, &tables).ok().map(|set| (set, files))
 }
 
 /// Why policies do not serve, with the first of what they open.

@@ -23,6 +23,7 @@ use crate::command::check::complain;
 use crate::command::compile::compile;
 use crate::config::Config;
 use crate::flow::batches::Batches;
+use crate::flow::doubts::Watching;
 use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
@@ -158,6 +159,8 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
         batches: Batches::new(config.batch.clone()),
         background: tokio::runtime::Handle::current(),
+        doubts: Watching::new(config.store.folder.clone(), config.ledger.people.clone())
+            .map_err(|error| Failure::during("ledger.people", error))?,
         making: Default::default(),
         clock: now_ms,
     };

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::access::Area;
 use super::guard::{Problem, Visit, see};
 use super::pages::{EntriesPage, EntryPage, Of, SearchPage, show};
+use super::text::doubt::DoubtText;
 use super::text::ticket::TicketText;
 use super::view::{EntryKey, Query, Whose};
 use crate::vocabulary::{Identifier, IdentifierKind};
@@ -106,8 +107,8 @@ async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpRe
     let departments = visit.console.sight().departments().await?;
     let f = visit.frame(Some(Area::Ledger));
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let w = TicketText::of(visit.t.lang);
-    Ok(show(&SearchPage { f, w, departments, wrong }, status))
+    let (w, d) = (TicketText::of(visit.t.lang), DoubtText::of(visit.t.lang));
+    Ok(show(&SearchPage { f, w, d, departments, wrong }, status))
 }
 
 async fn department_page(visit: &Visit, asked: PageQuery) -> Result<HttpResponse, Problem> {

@@ -7,6 +7,7 @@
 pub mod access;
 mod assets;
 pub mod code;
+mod doubt;
 mod guard;
 mod ledger;
 mod overview;
@@ -307,6 +308,7 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
             .route("/ledger/entry/{number}/proof", web::get().to(ledger::proof))
+            .route("/ledger/doubts", web::get().to(doubt::list))
             .route("/ledger/tickets", web::get().to(ticket::list))
             .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))
             .route("/review", web::get().to(review::queue))

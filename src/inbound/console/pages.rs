@@ -8,6 +8,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::access::{Area, Roles};
 use super::text::Text;
+use super::text::doubt::DoubtText;
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
@@ -164,6 +165,7 @@ pub(super) struct OverviewPage {
 pub(super) struct SearchPage {
     pub(super) f: Frame,
     pub(super) w: &'static TicketText,
+    pub(super) d: &'static DoubtText,
     pub(super) departments: Vec<Named>,
     pub(super) wrong: Option<&'static str>,
 }

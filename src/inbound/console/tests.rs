@@ -1,7 +1,9 @@
 //! The console as a browser meets it: through TLS, over a gateway that is only pretended.
 
 mod browser;
+mod doubt;
 mod fake;
+mod fake_doubt;
 mod fake_policies;
 mod fake_review;
 mod fake_ticket;
@@ -33,6 +35,8 @@ const PLACES: &[&str] = &[
     "/ledger/department?name=subsidy",
     "/ledger/department?name=nobody",
     "/ledger/tickets",
+    "/ledger/doubts",
+    "/ledger/doubts?of=bulk&skip=50",
     "/trace",
     "/trace/message/4",
     "/trace/message/999",

@@ -90,6 +90,7 @@ macro_rules! texts {
     };
 }
 
+pub mod doubt;
 pub mod policies;
 pub mod review;
 pub mod ticket;
@@ -432,7 +433,7 @@ mod tests {
 
     #[test]
     fn no_text_is_missing_in_either_language() {
-        let rest = [review::ROWS, policies::ROWS, ticket::ROWS, trace::ROWS].concat();
+        let rest = [doubt::ROWS, review::ROWS, policies::ROWS, ticket::ROWS, trace::ROWS].concat();
         for (key, zh, en) in ROWS.iter().chain(&rest) {
             assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");

@@ -3,8 +3,10 @@
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
-//! is shown of tickets: [`ticket`]; what becomes of messages: [`trace`].
+//! is shown of tickets: [`ticket`]; of what he is to look at: [`doubt`]; what becomes of messages:
+//! [`trace`].
 
+pub mod doubt;
 pub mod policies;
 pub mod review;
 pub mod ticket;
@@ -23,7 +25,7 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
 pub trait Sight:
-    review::Reviewing + policies::Policing + ticket::Inspecting + trace::Tracing
+    doubt::Noticing + review::Reviewing + policies::Policing + ticket::Inspecting + trace::Tracing
 {
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
