@@ -14,6 +14,7 @@ mod deliver;
 mod exchange;
 mod fhir;
 mod gather;
+mod history;
 pub mod identity;
 mod inspect;
 mod intake;
@@ -112,6 +113,8 @@ pub struct Gateway {
     pub background: tokio::runtime::Handle,
     /// Held while a return is made.
     pub making: statistics::Making,
+    /// The font a site has chosen for what is printed.
+    pub font: Option<std::path::PathBuf>,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
 }

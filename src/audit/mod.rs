@@ -11,6 +11,7 @@ pub mod checkpoint;
 mod diagnose;
 pub mod entry;
 pub mod export;
+pub mod history;
 pub mod key;
 pub mod proof;
 pub mod receipt;
@@ -48,11 +49,14 @@ pub struct Settings {
     /// File of the signing key, PKCS#8 in PEM, readable by its owner alone; the public key
     /// is beside it under the extension `pub`. Default `ledger.key`.
     pub key: std::path::PathBuf,
+    /// File of the font an access history is printed in, with Chinese characters. Default one of
+    /// Debian's `fonts-noto-cjk`, `fonts-wqy-zenhei`, `fonts-wqy-microhei`.
+    pub font: Option<std::path::PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into() }
+        Self { name: "kangqiao-ledger".to_owned(), key: "ledger.key".into(), font: None }
     }
 }
 

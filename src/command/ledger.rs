@@ -4,6 +4,7 @@
 //! not signed, so a row left out of them would be a row nobody finds.
 
 mod filter;
+mod history;
 mod place;
 mod prove;
 mod reading;
@@ -21,6 +22,7 @@ use super::Failure;
 use crate::audit::{self, Checkpoint, Found, Report, Signs, Tampering, VerifyingKey, search};
 use crate::store::StoreError;
 use filter::Filter;
+use history::History;
 use place::{Place, Where};
 use prove::{CheckProof, Prove};
 pub use reading::Reading;
@@ -36,6 +38,8 @@ pub struct Args {
 enum Action {
     /// 核对证明 Check the proof of one entry, without the ledger.
     CheckProof(CheckProof),
+    /// 查阅记录 What the ledger says of one person, to be handed to him.
+    History(History),
     /// 证明 The proof of one entry, for whoever holds its receipt.
     Prove(Prove),
     /// 核验 Prove that the ledger is complete and unchanged.
@@ -110,6 +114,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let mut out = super::output();
     match args.action {
         Action::CheckProof(check) => check.run(&mut out),
+        Action::History(history) => history.run(&mut out),
         Action::Prove(prove) => prove.run(&mut out),
         Action::Verify(verify) => verify.run(&mut out),
         Action::Search(search) => search.run(&mut out),

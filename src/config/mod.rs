@@ -316,6 +316,7 @@ impl Config {
             &mut self.master_key,
             &mut self.ledger.key,
         ];
+        paths.extend(&mut self.ledger.font);
         paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
         paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
         if let Some(console) = &mut self.console {

@@ -15,6 +15,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::identity::Pseudonym;
 use crate::vocabulary::{Identifier, Subscription};
 
 /// Largest order, bytes.
@@ -28,6 +29,11 @@ pub enum Order {
     Erase {
         /// Any identifier of the person.
         identifier: Identifier,
+    },
+    /// 查阅记录: a person's access history is about to be made.
+    History {
+        /// A pseudonym of the person.
+        person: Pseudonym,
     },
     /// 身份: what is asked or said of who is one person; the flow knows the words.
     Identity {

@@ -34,6 +34,7 @@ mod fhir_facts;
 mod fhir_gate;
 mod fhir_laws;
 mod front;
+mod history;
 mod identity;
 mod intake;
 mod interface;

@@ -37,6 +37,13 @@ pub struct Filter {
     /// Until just before this day or moment.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    #[command(flatten)]
+    pub whom: Whom,
+}
+
+/// About whom.
+#[derive(Debug, Default, clap::Args)]
+pub struct Whom {
     /// The pseudonym of a person, as entries show it.
     #[arg(long)]
     pub person: Option<String>,
@@ -66,16 +73,18 @@ impl Filter {
             department: read("--department", &self.department, Department::parse)?,
             element: read("--element", &self.element, ElementId::parse)?,
             kinds: self.kind.iter().map(kind).collect::<Result<_, _>>()?,
-            persons: self.persons(file, place)?,
+            persons: self.whom.persons(file, place)?,
             purpose: read("--purpose", &self.purpose, Purpose::parse)?,
             receipt: read("--receipt", &self.receipt, Receipt::parse)?,
             since_ms: read("--since", &self.since, moment)?,
             until_ms: read("--until", &self.until, moment)?,
         })
     }
+}
 
+impl Whom {
     /// Every pseudonym under which entries may name the person.
-    fn persons(&self, file: &LedgerFile, place: &Place) -> Result<Vec<Pseudonym>, Failure> {
+    pub fn persons(&self, file: &LedgerFile, place: &Place) -> Result<Vec<Pseudonym>, Failure> {
         let mut persons: Vec<_> = self.person.iter().cloned().map(Pseudonym).collect();
         let Some(identifier) = self.identifier()? else {
             return Ok(persons);
@@ -117,7 +126,7 @@ impl Filter {
     }
 }
 
-fn read<T, E: std::fmt::Display>(
+pub fn read<T, E: std::fmt::Display>(
     option: &str,
     text: &Option<String>,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -127,7 +136,7 @@ fn read<T, E: std::fmt::Display>(
 }
 
 /// The first millisecond a date may mean; China Standard Time where no offset is given.
-fn moment(text: &str) -> Result<i64, &'static str> {
+pub fn moment(text: &str) -> Result<i64, &'static str> {
     let date = Date::parse_iso(text).map_err(|_| "not a date such as 2026-11-21")?;
     date.timestamp().map(|seconds| seconds.saturating_mul(1000)).ok_or("no such moment")
 }

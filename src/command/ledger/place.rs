@@ -39,10 +39,17 @@ impl Where {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
             Failure(lines.join("\n"))
         })?;
-        Ok(Place {
-            data: config.store.folder,
+        Ok(Place::of(&config))
+    }
+}
+
+impl Place {
+    /// Where a configuration says.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            data: config.store.folder.clone(),
             public_key: Some(config.ledger.public_key()),
-            master_key: Some(config.master_key),
-        })
+            master_key: Some(config.master_key.clone()),
+        }
     }
 }

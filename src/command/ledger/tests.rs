@@ -76,6 +76,7 @@ impl Site {
         let mut out = Vec::new();
         let ended = match args.action {
             Action::CheckProof(check) => check.run(&mut out),
+            Action::History(history) => history.run(&mut out),
             Action::Prove(prove) => prove.run(&mut out),
             Action::Verify(verify) => verify.run(&mut out),
             Action::Search(search) => search.run(&mut out),

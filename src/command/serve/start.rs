@@ -154,6 +154,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         batches: Batches::new(config.batch.clone()),
         background: tokio::runtime::Handle::current(),
         making: Default::default(),
+        font: config.ledger.font.clone(),
         clock: now_ms,
     };
     Ok((gateway, missing))
@@ -300,6 +301,7 @@ async fn carry(
 ) -> operator::Outcome {
     let done = match order {
         Order::Erase { identifier } => gateway.erase(&identifier, user).await,
+        Order::History { person } => gateway.note_history(person, user).await,
         Order::Policy { about } => {
             let told = match about {
                 Policies::Apply { back } => reloader.apply(back, user).await,

@@ -254,6 +254,17 @@ texts! { Text with lang:
     no_entries "没有条目。" "No entries.";
     older "更早的条目" "Older entries";
     new_search "重新查询" "New search";
+    history_title "个人信息查阅记录" "Access history";
+    history_lead
+        "可交给本人或其监护人：谁在何时为何查阅了哪些项目，不含项目的内容。制作会记入台账。"
+        "To be handed to the person or a guardian: who saw which items when and what for, without \
+         their content. That it is made is written to the ledger.";
+    history_html "下载网页文件" "Download as a page (HTML)";
+    history_pdf "下载 PDF" "Download as PDF";
+    history_no_font
+        "没有可用的中文字体，无法制作 PDF：请安装 fonts-noto-cjk 或在 [ledger] font 中指定；网页文件不受影响。"
+        "There is no Chinese font to print with: install fonts-noto-cjk, or name one by [ledger] font. \
+         The page (HTML) needs none.";
     kind "类别" "Kind";
     who "谁" "Who";
     purpose "用途" "Purpose";

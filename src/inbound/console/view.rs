@@ -3,8 +3,9 @@
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
-//! is shown of tickets: [`ticket`].
+//! is shown of tickets: [`ticket`]; what he may hand to a person: [`history`].
 
+pub mod history;
 pub mod policies;
 pub mod review;
 pub mod ticket;
@@ -21,7 +22,9 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 ///
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
-pub trait Sight: review::Reviewing + policies::Policing + ticket::Inspecting {
+pub trait Sight:
+    review::Reviewing + policies::Policing + ticket::Inspecting + history::Accounting
+{
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
 
@@ -106,8 +109,8 @@ pub enum Whose {
     Department(String),
     /// Those about the person with this identifier; resolved to the pseudonym at once.
     Person(Identifier),
-    /// Those about one person, by pseudonym.
-    Pseudonym(String),
+    /// Those about one person, by every pseudonym an answer named.
+    Known(Vec<String>),
 }
 
 /// Which entry to show.
@@ -135,8 +138,9 @@ pub struct Named {
 pub struct LedgerPage {
     /// The entries.
     pub rows: Vec<LedgerRow>,
-    /// The person's pseudonym, where one person was asked for.
-    pub pseudonym: Option<String>,
+    /// The person's pseudonyms, where one person was asked for: today's first, then those of
+    /// before merges.
+    pub known: Vec<String>,
     /// Ask again with this as `before` for older entries; `None` at the end.
     pub older: Option<u64>,
 }
