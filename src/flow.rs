@@ -36,6 +36,7 @@ pub mod seek;
 pub mod services;
 mod several;
 mod sight;
+mod sinks;
 pub mod statistics;
 mod subscribe;
 pub mod tables;
@@ -60,7 +61,7 @@ pub use watch::Watch;
 use crate::identity::Keys;
 use crate::inbound::http::Answered;
 use crate::inbound::mllp;
-use crate::outbound::{Subscriber, Upstream, Witness};
+use crate::outbound::{Sink, Subscriber, Upstream, Witness};
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
@@ -83,6 +84,8 @@ pub struct Neighbours {
     pub subscribers: Vec<Arc<Subscriber>>,
     /// Who signs what the ledger shows.
     pub witnesses: Vec<Arc<Witness>>,
+    /// Who is sent the ledger as it grows.
+    pub sinks: Vec<Arc<Sink>>,
 }
 
 /// Everything both flows stand on.
@@ -95,6 +98,8 @@ pub struct Gateway {
     pub subscribers: ArcSwap<Vec<Arc<Subscriber>>>,
     /// Who has seen the ledger's state, swapped with their certificates.
     pub witnesses: ArcSwap<Vec<Arc<Witness>>>,
+    /// Who is sent the ledger as it grows, swapped with their certificates.
+    pub sinks: ArcSwap<Vec<Arc<Sink>>>,
     /// Journal, persons, records and ledger rows.
     pub store: Store,
     /// Unfiltered records by source and person.

@@ -82,7 +82,7 @@ struct Export {
     place: Where,
     #[command(flatten)]
     filter: Filter,
-    /// csv, fhir or jsonl.
+    /// csv, dicom, fhir or jsonl.
     #[arg(long, default_value = "csv")]
     format: String,
     /// A file that must not exist yet; standard output if absent.

@@ -117,6 +117,7 @@ impl Gateway {
                 }),
                 verified: self.watch.verified(),
                 witnesses: self.witnesses.load().iter().map(|one| witness(one)).collect(),
+                sinks: self.sink_rows().await.map_err(|error| error.fault())?,
             },
         })
     }

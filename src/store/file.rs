@@ -27,9 +27,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_10.sql"),
     include_str!("schema_11.sql"),
     include_str!("schema_12.sql"),
+    include_str!("schema_13.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 12;
+const SCHEMA: i64 = 13;
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;
 

@@ -57,6 +57,7 @@ mod reload;
 mod review;
 mod rig;
 mod services;
+mod sinks;
 mod statistics;
 mod ticket;
 mod tidy;

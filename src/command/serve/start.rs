@@ -106,6 +106,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(verifying));
     let witnessing = Arc::clone(&running.gateway).keep_witnessed(running.stopping.clone());
     running.listeners.push(tokio::spawn(witnessing));
+    let sending = Arc::clone(&running.gateway).keep_sending(running.stopping.clone());
+    running.listeners.push(tokio::spawn(sending));
     let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
     running.listeners.push(tokio::spawn(counting));
     let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
@@ -139,12 +141,13 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
-    let Neighbours { upstreams, subscribers, witnesses } = neighbours(config)?;
+    let Neighbours { upstreams, subscribers, witnesses, sinks } = neighbours(config)?;
     let gateway = Gateway {
         rules: ArcSwap::from_pointee(rules),
         upstreams: ArcSwap::from_pointee(upstreams),
         subscribers: ArcSwap::from_pointee(subscribers),
         witnesses: ArcSwap::from_pointee(witnesses),
+        sinks: ArcSwap::from_pointee(sinks),
         keys: Keys::derive(store.root()),
         store,
         cache: Cache::new(config.cache.clone()),

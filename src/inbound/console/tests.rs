@@ -217,6 +217,9 @@ async fn every_sum_and_every_fact_of_the_overview_is_shown() {
         "见证方签署过另一份台账",
         "无应答",
         "启动后尚未联系",
+        "regional-arr",
+        "未送达",
+        "待送 1,204 条",
     ] {
         assert!(page.body.contains(text), "{text}");
     }

@@ -209,6 +209,10 @@ texts! { Text with lang:
     sound_detail "校验时 {} 条全部相符" "all {} entries fitted at the last check";
     broken "自第 {} 条起不相符" "does not fit from entry {} on";
     not_verified "启动后尚未校验" "not checked since start";
+    sink "审计外送" "Audit sink";
+    sink_connected "已连接" "connected";
+    sink_broken "未送达" "takes nothing";
+    sink_waiting "待送 {} 条，最早" "{} entries wait, the oldest";
     witness "见证方" "Witness";
     witness_signed "已见证 {} 条" "has signed {} entries";
     witness_silent "无应答" "does not answer";

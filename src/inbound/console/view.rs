@@ -374,6 +374,21 @@ pub struct Ledger {
     pub verified: Verified,
     /// Who signs what it shows.
     pub witnesses: Vec<WitnessRow>,
+    /// Who is sent it as it grows.
+    pub sinks: Vec<SinkRow>,
+}
+
+/// An audit repository the ledger is sent to.
+#[derive(Debug, Clone)]
+pub struct SinkRow {
+    /// Its configured name.
+    pub name: String,
+    /// Whether it takes entries; `None` if it was not spoken to yet.
+    pub connected: Option<bool>,
+    /// Entries it has not taken yet.
+    pub waiting: u64,
+    /// Since when the oldest of them stands, unix milliseconds.
+    pub oldest_ms: Option<i64>,
 }
 
 /// A witness of the ledger.

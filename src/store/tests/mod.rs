@@ -196,7 +196,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP TABLE ticket;
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
-    DROP TABLE tile; DROP TABLE cosignature;
+    DROP TABLE tile; DROP TABLE cosignature; DROP TABLE sink;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,
         journal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT OR IGNORE INTO old SELECT token, person, kind, journal FROM identifier;

@@ -288,6 +288,12 @@ fn overview() -> Overview {
             ]
             .map(|(name, state)| WitnessRow { name: name.to_owned(), state })
             .to_vec(),
+            sinks: vec![SinkRow {
+                name: "regional-arr".to_owned(),
+                connected: Some(false),
+                waiting: 1_204,
+                oldest_ms: Some(AT - 7_200_000),
+            }],
         },
     }
 }
