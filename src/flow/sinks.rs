@@ -39,8 +39,8 @@ impl Gateway {
     pub async fn keep_sending(self: Arc<Self>, stop: CancellationToken) {
         let mut turns = JoinSet::new();
         loop {
-            for sink in self.sinks.load_full().iter().cloned() {
-                let gateway = Arc::clone(&self);
+            for sink in self.sinks.load_full().iter() {
+                let (gateway, sink) = (Arc::clone(&self), Arc::clone(sink));
                 turns.spawn(async move { gateway.turn_of(&sink).await });
             }
             while turns.try_join_next().is_some() {}
