@@ -1,10 +1,10 @@
 //! 审计接收方, who is sent the ledger as it grows: syslog over TLS.
 //!
-//! Standard: RFC 5425. Syslog has no acknowledgement, and receivers in use close without saying that
-//! they have read everything, so what was written counts as taken once the connection has stood a
-//! while after it: by then the other side's system has acknowledged it (or the connection is
-//! broken, `TCP_USER_TIMEOUT`), and a receiver that was stopped has closed. What was not taken by
-//! then is sent again.
+//! Standard: RFC 5425. Syslog has no acknowledgement, and receivers in use close without saying
+//! that they have read everything, so what was written counts as taken once the connection has
+//! stood a while after it: by then the other side's system has acknowledged it (or
+//! `TCP_USER_TIMEOUT` has broken the connection), and a receiver that was stopped has closed. What
+//! was not taken by then is sent again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

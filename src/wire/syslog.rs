@@ -1,6 +1,6 @@
 //! Syslog, one message and its frame.
 //!
-//! Standards: RFC 5424 (the message), RFC 5425 section 4.3 (over TLS each has its length before it).
+//! Standards: RFC 5424 (the message), RFC 5425 section 4.3 (over TLS its length is before it).
 
 /// What stands before the text of a message.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Header<'a> {
     pub kind: &'a str,
 }
 
-/// Facility 10 (security) and severity 5 (notice), RFC 5424 section 6.2.1: what IHE ITI-20 asks for.
+/// Facility 10 (security) and severity 5 (notice), RFC 5424 section 6.2.1: what IHE ITI-20 wants.
 const PRIORITY: u8 = 10 * 8 + 5;
 
 /// A text in UTF-8 says so by this, RFC 5424 section 6.4.

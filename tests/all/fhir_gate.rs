@@ -151,7 +151,8 @@ fn audit_events() -> Vec<(String, Json)> {
     let entries = Kind::ALL.iter().flat_map(|(kind, ..)| of(*kind));
     let bundle = |(number, entry): (u64, Entry)| {
         let event = audit_event(number, &entry);
-        let bundle = json!({ "resourceType": "Bundle", "type": "collection", "entry": [{ "resource": event }] });
+        let entries = [json!({ "resource": event })];
+        let bundle = json!({ "resourceType": "Bundle", "type": "collection", "entry": entries });
         (format!("{} {number}", entry.kind.as_str()), bundle)
     };
     (0..).zip(entries).map(bundle).collect()

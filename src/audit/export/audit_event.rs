@@ -81,7 +81,10 @@ fn coding((code, display): Code) -> Json {
 /// The gateway, whoever learned or asked, and the human for whom it was asked. At most one of
 /// them is the requestor: R4 has one initiator or none.
 fn agents(entry: &Entry) -> Json {
-    let agent = |kind: Json, who: Json, requestor: bool| json!({ "type": { "coding": [kind] }, "who": who, "requestor": requestor });
+    let agent = |kind: Json, who: Json, requestor: bool| {
+        let kind = json!({ "coding": [kind] });
+        json!({ "type": kind, "who": who, "requestor": requestor })
+    };
     let asker = entry.asker.as_ref();
     let asker =
         asker.map(|asker| json!({ "system": "urn:kangqiao:asker", "value": asker.as_str() }));

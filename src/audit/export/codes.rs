@@ -1,4 +1,4 @@
-//! What an entry is by the codes of others: DICOM PS3.16, contexts 400 (events) and 401 (their kinds).
+//! What an entry is by the codes of others: DICOM PS3.16, contexts 400 (events) and 401 (kinds).
 
 use crate::audit::{Entry, Kind};
 

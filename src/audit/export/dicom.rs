@@ -152,7 +152,7 @@ fn participants(xml: &mut Xml, entry: &Entry) -> io::Result<()> {
     };
     match (&entry.department, asker) {
         (Some(department), alternative) => {
-            // Of a query the one who asks is the source (PS3.15 A.5.3.10); else what leaves has one.
+            // Of a query the one who asks is the source (PS3.15 A.5.3.10).
             let (ours, theirs) =
                 if refused { (DESTINATION, SOURCE) } else { (SOURCE, DESTINATION) };
             gateway(ours).write(xml)?;

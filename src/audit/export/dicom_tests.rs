@@ -21,8 +21,8 @@ fn a_disclosure_names_source_destination_person_and_elements() {
     for part in [
         r#"<EventID csd-code="110106" codeSystemName="DCM" originalText="Export"/>"#,
         r#"EventActionCode="R" EventDateTime="2026-11-30T01:00:00.007Z" EventOutcomeIndicator="0""#,
-        r#"<ActiveParticipant UserID="kangqiao" UserIsRequestor="false"><RoleIDCode csd-code="110153""#,
-        r#"<ActiveParticipant UserID="hotline-12349" UserIsRequestor="true"><RoleIDCode csd-code="110152""#,
+        r#"UserID="kangqiao" UserIsRequestor="false"><RoleIDCode csd-code="110153""#,
+        r#"UserID="hotline-12349" UserIsRequestor="true"><RoleIDCode csd-code="110152""#,
         r#"UserID="11111111111111111111111111111111" UserIsRequestor="true""#,
         r#"ParticipantObjectID="00000000000000000000000000000000" ParticipantObjectTypeCode="1""#,
         // base64 of the entry's number and of the element's id

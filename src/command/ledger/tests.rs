@@ -329,7 +329,7 @@ async fn what_cannot_be_asked_is_said() {
     complains("search --kind gossip", "disclosure, enrolment, erase");
     complains("search --since yesterday", "--since: not a date");
     complains("search --receipt 1", "--receipt: a receipt is 26");
-    complains("export --format pdf --output @out", "csv, fhir, jsonl");
+    complains("export --format pdf --output @out", "csv, dicom, fhir, jsonl");
     assert!(!site.path("out").exists());
     complains("verify --public-key @nothing", "public key");
     complains("verify", "--public-key");

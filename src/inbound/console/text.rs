@@ -266,9 +266,9 @@ texts! { Text with lang:
     history_html "下载网页文件" "Download as a page (HTML)";
     history_pdf "下载 PDF" "Download as PDF";
     history_no_font
-        "没有可用的中文字体，无法制作 PDF：请安装 fonts-noto-cjk 或在 [ledger] font 中指定；网页文件不受影响。"
-        "There is no Chinese font to print with: install fonts-noto-cjk, or name one by [ledger] font. \
-         The page (HTML) needs none.";
+        "没有中文字体，无法制作 PDF：请安装 fonts-noto-cjk 或在 [ledger] font 中指定；网页文件照常。"
+        "There is no Chinese font to print with: install fonts-noto-cjk, or name one by \
+         [ledger] font. The page (HTML) needs none.";
     kind "类别" "Kind";
     who "谁" "Who";
     purpose "用途" "Purpose";

@@ -221,6 +221,20 @@ fn subscriptions() -> Vec<SubscriptionRow> {
     ]
 }
 
+/// One that takes nothing.
+fn sink() -> SinkRow {
+    let (connected, oldest_ms) = (Some(false), Some(AT - 7_200_000));
+    SinkRow { name: "regional-arr".to_owned(), connected, waiting: 1_204, oldest_ms }
+}
+
+fn expiry(subject: &str, used_for: &str, days: i64) -> ExpiryRow {
+    ExpiryRow {
+        subject: subject.to_owned(),
+        used_for: used_for.to_owned(),
+        not_after: AT / 1000 + days * 86_400,
+    }
+}
+
 fn overview() -> Overview {
     let sender = |name: &str, kept, quarantined, refused| SenderRow {
         name: name.to_owned(),
@@ -228,11 +242,6 @@ fn overview() -> Overview {
         kept,
         quarantined,
         refused,
-    };
-    let expiry = |subject: &str, used_for: &str, days: i64| ExpiryRow {
-        subject: subject.to_owned(),
-        used_for: used_for.to_owned(),
-        not_after: AT / 1000 + days * 86_400,
     };
     let upstream = |name: &str, state, failed| UpstreamRow {
         name: name.to_owned(),
@@ -288,12 +297,7 @@ fn overview() -> Overview {
             ]
             .map(|(name, state)| WitnessRow { name: name.to_owned(), state })
             .to_vec(),
-            sinks: vec![SinkRow {
-                name: "regional-arr".to_owned(),
-                connected: Some(false),
-                waiting: 1_204,
-                oldest_ms: Some(AT - 7_200_000),
-            }],
+            sinks: vec![sink()],
         },
     }
 }
