@@ -15,6 +15,7 @@ pub mod doubts;
 mod exchange;
 mod fhir;
 mod gather;
+mod history;
 pub mod identity;
 mod inspect;
 mod intake;
@@ -37,6 +38,7 @@ pub mod seek;
 pub mod services;
 mod several;
 mod sight;
+mod sinks;
 pub mod statistics;
 mod subscribe;
 pub mod tables;
@@ -62,7 +64,7 @@ pub use watch::Watch;
 use crate::identity::Keys;
 use crate::inbound::http::Answered;
 use crate::inbound::mllp;
-use crate::outbound::{Subscriber, Upstream, Witness};
+use crate::outbound::{Sink, Subscriber, Upstream, Witness};
 use crate::registry::answer::{AnswerMeta, RefusalMeta};
 use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
@@ -85,6 +87,8 @@ pub struct Neighbours {
     pub subscribers: Vec<Arc<Subscriber>>,
     /// Who signs what the ledger shows.
     pub witnesses: Vec<Arc<Witness>>,
+    /// Who is sent the ledger as it grows.
+    pub sinks: Vec<Arc<Sink>>,
 }
 
 /// Everything both flows stand on.
@@ -97,6 +101,8 @@ pub struct Gateway {
     pub subscribers: ArcSwap<Vec<Arc<Subscriber>>>,
     /// Who has seen the ledger's state, swapped with their certificates.
     pub witnesses: ArcSwap<Vec<Arc<Witness>>>,
+    /// Who is sent the ledger as it grows, swapped with their certificates.
+    pub sinks: ArcSwap<Vec<Arc<Sink>>>,
     /// Journal, persons, records and ledger rows.
     pub store: Store,
     /// Unfiltered records by source and person.
@@ -119,6 +125,8 @@ pub struct Gateway {
     pub doubts: doubts::Watching,
     /// Held while a return is made.
     pub making: statistics::Making,
+    /// The font a site has chosen for what is printed.
+    pub font: Option<std::path::PathBuf>,
     /// Milliseconds since 1970.
     pub clock: fn() -> i64,
 }

@@ -318,15 +318,11 @@ impl Entry {
             return Err(EntryError::Version);
         }
         let pseudonyms = [&entry.asked_by, &entry.person, &entry.merged].into_iter().flatten();
-        if !pseudonyms.into_iter().all(|known| is_pseudonym(&known.0)) {
+        if !pseudonyms.into_iter().all(|known| Pseudonym::parse(&known.0).is_some()) {
             return Err(EntryError::Shape);
         }
         if entry.to_bytes() == bytes { Ok(entry) } else { Err(EntryError::NotCanonical) }
     }
-}
-
-pub(super) fn is_pseudonym(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]

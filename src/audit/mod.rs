@@ -12,6 +12,7 @@ mod diagnose;
 pub mod doubt;
 pub mod entry;
 pub mod export;
+pub mod history;
 pub mod key;
 pub mod past;
 pub mod proof;
@@ -57,6 +58,9 @@ pub struct Settings {
     /// File of `kangqiao ledger people`: an auditor's list of who belongs to whom, by pseudonyms;
     /// none if absent.
     pub people: Option<std::path::PathBuf>,
+    /// File of the font an access history is printed in, with Chinese characters. Default one of
+    /// Debian's `fonts-noto-cjk`, `fonts-wqy-zenhei`, `fonts-wqy-microhei`.
+    pub font: Option<std::path::PathBuf>,
 }
 
 /// Days for which entries are kept at least: half a year.
@@ -69,6 +73,7 @@ impl Default for Settings {
             key: "ledger.key".into(),
             retention_days: 3650,
             people: None,
+            font: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod doubts;
 mod filter;
+mod history;
 mod place;
 mod prove;
 mod reading;
@@ -24,6 +25,7 @@ use crate::store::StoreError;
 use doubts::{Doubts, Listing};
 use filter::Filter;
 pub use filter::moment;
+use history::History;
 use place::{Place, Where};
 use prove::{CheckProof, Prove};
 pub use reading::Reading;
@@ -41,6 +43,8 @@ enum Action {
     CheckProof(CheckProof),
     /// 疑点 What is to be looked at, and why.
     Doubts(Doubts),
+    /// 查阅记录 What the ledger says of one person, to be handed to him.
+    History(History),
     /// 人员名单 Turn an auditor's list of who belongs to whom into one by pseudonyms.
     People(Listing),
     /// 证明 The proof of one entry, for whoever holds its receipt.
@@ -85,7 +89,7 @@ struct Export {
     place: Where,
     #[command(flatten)]
     filter: Filter,
-    /// csv, fhir or jsonl.
+    /// csv, dicom, fhir or jsonl.
     #[arg(long, default_value = "csv")]
     format: String,
     /// A file that must not exist yet; standard output if absent.
@@ -118,6 +122,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     match args.action {
         Action::CheckProof(check) => check.run(&mut out),
         Action::Doubts(doubts) => doubts.run(&mut out),
+        Action::History(history) => history.run(&mut out),
         Action::People(listing) => listing.run(&mut out),
         Action::Prove(prove) => prove.run(&mut out),
         Action::Verify(verify) => verify.run(&mut out),

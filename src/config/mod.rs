@@ -15,7 +15,7 @@ use serde::Deserialize;
 use crate::identity::linkage::Fingerprint;
 use crate::inbound::{batch, console, exchange, mllp, tls};
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
-use crate::outbound::{SubscriptionSettings, WitnessSettings};
+use crate::outbound::{SinkSettings, SubscriptionSettings, WitnessSettings};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
 use crate::{audit, outbound, store, wire};
@@ -79,6 +79,9 @@ pub struct Config {
     /// 见证方, who signs what the ledger shows.
     #[serde(default)]
     pub witness: Vec<WitnessSettings>,
+    /// 审计外送, who is sent the ledger as it grows.
+    #[serde(default)]
+    pub audit_sink: Vec<SinkSettings>,
     /// 批量查询, limits of lists that are asked about at once.
     #[serde(default)]
     pub batch: batch::Settings,
@@ -257,6 +260,11 @@ impl Config {
                 complain(one.name.as_str(), "events, url and tls go together; a list has none");
             }
         }
+        for (index, sink) in self.audit_sink.iter().enumerate() {
+            if self.audit_sink.iter().take(index).any(|before| before.name == sink.name) {
+                complain(&sink.name, "two audit sinks cannot have one name");
+            }
+        }
         let doors = self.doors();
         for (index, door) in doors.iter().enumerate() {
             if doors.iter().take(index).any(|earlier| earlier == door) {
@@ -323,7 +331,7 @@ impl Config {
             &mut self.master_key,
             &mut self.ledger.key,
         ];
-        paths.extend(&mut self.ledger.people);
+        paths.extend(self.ledger.people.iter_mut().chain(&mut self.ledger.font));
         paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
         paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
         if let Some(console) = &mut self.console {
@@ -344,7 +352,8 @@ impl Config {
             paths.push(&mut witness.public_key);
             witnesses.push(&mut witness.tls);
         }
-        for files in upstreams.chain(told).chain(witnesses) {
+        let sinks = self.audit_sink.iter_mut().map(|sink| &mut sink.tls);
+        for files in upstreams.chain(told).chain(witnesses).chain(sinks) {
             paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);
         }
         for path in paths {

@@ -164,6 +164,7 @@ impl Gateway {
         self.upstreams.store(Arc::new(neighbours.upstreams));
         self.subscribers.store(Arc::new(neighbours.subscribers));
         self.witnesses.store(Arc::new(neighbours.witnesses));
+        self.sinks.store(Arc::new(neighbours.sinks));
         // What was read by other mappings is read again: they may have been wrong.
         if before.pack.version() != self.rules.load().pack.version() {
             self.cache.invalidate_all();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Gateway, Rules, ledger};
 use crate::audit::{Kind, Reference};
-use crate::identity::{PersonId, Subject, Token};
+use crate::identity::{PersonId, Pseudonym, Subject, Token};
 use crate::store::{Guard, Reason, Retrial, State, StoreError};
 use crate::translate::Translation;
 use crate::vocabulary::{Fault, Identifier};
@@ -149,6 +149,16 @@ impl Gateway {
         known.1.into_iter().for_each(|token| self.cache.invalidate(Subject::Token(token)));
         let touched = self.store.erase(person, (self.clock)()).await;
         self.touched(touched)
+    }
+
+    /// Enters that a person's access history is made, before anybody has it; its receipt.
+    ///
+    /// # Errors
+    /// [`Fault::IdentifierInvalid`] if that is no pseudonym.
+    pub async fn note_history(&self, person: Pseudonym, user: u32) -> Result<Value, Fault> {
+        let asker = Reference::new(&format!("uid {user}"));
+        let person = Pseudonym::parse(&person.0).ok_or(Fault::IdentifierInvalid)?;
+        self.enter_history(asker, person).await.map(|receipt| json!(receipt.to_string()))
     }
 
     fn token(&self, identifier: &Identifier) -> Result<Token, Fault> {

@@ -129,6 +129,7 @@ impl Gateway {
                 }),
                 verified: self.watch.verified(),
                 witnesses: self.witnesses.load().iter().map(|one| witness(one)).collect(),
+                sinks: self.sink_rows().await.map_err(|error| error.fault())?,
             },
         })
     }
@@ -176,13 +177,13 @@ impl Gateway {
             Whose::All => (None, Vec::new()),
             Whose::Department(name) => (Department::parse(name).ok(), Vec::new()),
             Whose::Person(identifier) => (None, self.known_as(identifier).await?),
-            Whose::Pseudonym(known) => (None, vec![Pseudonym(known.clone())]),
+            Whose::Known(known) => (None, known.iter().cloned().map(Pseudonym).collect()),
         };
         let subject = match (&query.whose, department) {
             (Whose::All, _) => "ledger".to_owned(),
             (Whose::Department(_), Some(department)) => format!("department {department}"),
             (Whose::Department(_), None) => return Ok(view::LedgerPage::default()),
-            (Whose::Person(_) | Whose::Pseudonym(_), _) => "person".to_owned(),
+            (Whose::Person(_) | Whose::Known(_), _) => "person".to_owned(),
         };
         self.asked(&asker.user, &subject, persons.first().cloned()).await?;
         let limit = query.limit.clamp(1, ROWS_MAX);
@@ -208,8 +209,8 @@ impl Gateway {
             asked.matches(&entry).then(|| line(&rules, stored.number, &entry))
         });
         let rows = entries.collect();
-        let pseudonym = asked.persons.into_iter().next().map(|known| known.0);
-        Ok(view::LedgerPage { rows, pseudonym, older })
+        let known = asked.persons.into_iter().map(|known| known.0).collect();
+        Ok(view::LedgerPage { rows, known, older })
     }
 
     /// Every pseudonym under which entries may name a person.

@@ -53,6 +53,15 @@ pub enum Subject {
 #[serde(transparent)]
 pub struct Pseudonym(pub String);
 
+impl Pseudonym {
+    /// Reads one as entries write it; an entry with another spelling could not be read back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 32 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
+    }
+}
+
 /// The keys of the index, derived from the deployment's master key.
 #[derive(Clone)]
 pub struct Keys {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::console::view::trace::MessageQuery;
+use crate::identity::Pseudonym;
 use crate::vocabulary::{Department, Identifier, Subscription};
 
 /// Largest order, bytes.
@@ -31,6 +32,11 @@ pub enum Order {
     Erase {
         /// Any identifier of the person.
         identifier: Identifier,
+    },
+    /// 查阅记录: a person's access history is about to be made.
+    History {
+        /// A pseudonym of the person.
+        person: Pseudonym,
     },
     /// 保全: which entries are kept beyond their time.
     Hold {

@@ -1,4 +1,4 @@
-//! Sockets out: the clients of upstream systems, of subscribers and of witnesses.
+//! Sockets out: the clients of upstream systems, of subscribers, of witnesses and of sinks.
 //!
 //! Knows no dialect and keeps nothing: bytes of a release go out, bytes come back.
 //! What either is told comes from a [`crate::policy::Release`] and from
@@ -6,6 +6,7 @@
 
 pub mod circuit;
 pub mod line;
+pub mod sink;
 pub mod subscriber;
 pub mod table;
 pub mod tls;
@@ -14,6 +15,7 @@ pub mod witness;
 
 pub use circuit::{Circuit, CircuitState, Reading};
 pub use line::{LineError, SetUpError};
+pub use sink::{Sink, SinkSettings};
 pub use subscriber::{Subscriber, SubscriptionSettings};
 pub use tls::{TlsError, TlsFiles};
 pub use upstream::{Settings, Upstream};

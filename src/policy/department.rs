@@ -47,6 +47,7 @@ pub struct DepartmentRow {
 #[derive(Debug, Clone, Default)]
 pub struct Departments {
     rows: BTreeMap<Department, DepartmentRow>,
+    roles: BTreeMap<Role, Bilingual>,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +57,17 @@ struct DepartmentsFile {
     title: String,
     #[allow(dead_code, reason = "for the reader of the file")]
     source: String,
+    #[serde(default)]
+    role: Vec<RoleRow>,
     department: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoleRow {
+    name: Spanned<String>,
+    zh: String,
+    en: String,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +106,13 @@ impl Departments {
         let (mut page, file) =
             Page::open::<DepartmentsFile>(files, PATH).map_err(|fault| vec![fault])?;
         let mut found = Self::default();
+        for row in file.role {
+            let Some(name) = page.name(&row.name, Role::parse) else { continue };
+            let title = Bilingual { zh: row.zh, en: row.en };
+            if found.roles.insert(name, title).is_some() {
+                page.fault(row.name.span().start, format!("role {name} stands twice"));
+            }
+        }
         let mut subjects = HashSet::new();
         for row in file.department {
             let span = row.name.span();
@@ -115,6 +133,12 @@ impl Departments {
     #[must_use]
     pub fn department(&self, name: Department) -> Option<&DepartmentRow> {
         self.rows.get(&name)
+    }
+
+    /// What people call a role; `None` where nobody said.
+    #[must_use]
+    pub fn role(&self, name: Role) -> Option<&Bilingual> {
+        self.roles.get(&name)
     }
 
     /// Every department, by name.

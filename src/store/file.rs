@@ -29,9 +29,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_12.sql"),
     include_str!("schema_13.sql"),
     include_str!("schema_14.sql"),
+    include_str!("schema_15.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 14;
+const SCHEMA: i64 = 15;
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;
 

@@ -37,10 +37,12 @@ pub struct Cosigned {
     pub lines: String,
 }
 
-/// What is kept of the tree besides its entries and checkpoints.
+/// What is kept of the ledger besides its entries and checkpoints.
 pub enum OfTree {
     /// What a witness signed.
     Cosigned(Cosigned),
+    /// How far a sink has taken the ledger.
+    Taken(String, u64),
     /// Rows of hashes that were missing.
     Tiles(Vec<Tile>),
 }
@@ -137,6 +139,16 @@ impl<'a> LedgerView<'a> {
         Ok(self.0.prepare_cached(sql)?.query_row(place, |row| row.get(0)).optional()?)
     }
 
+    /// The first entry a sink has not taken yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`].
+    pub fn taken(&self, sink: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT next FROM sink WHERE name = ?1";
+        let found = self.0.prepare_cached(sql)?.query_row([sink], |row| row.get::<_, i64>(0));
+        Ok(found.optional()?.unwrap_or(0).cast_unsigned())
+    }
+
     /// What each witness signed last.
     ///
     /// # Errors
@@ -179,6 +191,14 @@ impl Store {
     pub async fn cosigned(&self, cosigned: Cosigned) -> Result<(), StoreError> {
         self.write(Request::Tree(Box::new(OfTree::Cosigned(cosigned)))).await.map(drop)
     }
+
+    /// Keeps how far a sink has taken the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn taken(&self, sink: &str, next: u64) -> Result<(), StoreError> {
+        self.write(Request::Tree(Box::new(OfTree::Taken(sink.to_owned(), next)))).await.map(drop)
+    }
 }
 
 impl Writer {
@@ -194,9 +214,21 @@ impl Writer {
     pub(super) fn keep_of_tree(&self, kept: &OfTree) -> Result<(), Stop> {
         match kept {
             OfTree::Cosigned(cosigned) => self.keep_cosigned(cosigned)?,
+            OfTree::Taken(sink, next) => self.keep_taken(sink, *next)?,
             OfTree::Tiles(tiles) => self.keep_tiles(tiles)?,
         }
         Ok(())
+    }
+
+    /// A sink that has taken more keeps it.
+    fn keep_taken(&self, sink: &str, next: u64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO sink VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE \
+                 SET next = excluded.next WHERE excluded.next > next",
+            )?
+            .execute((sink, bound(next)))
+            .map(drop)
     }
 
     /// A witness that signed a later state keeps it.

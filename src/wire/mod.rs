@@ -9,6 +9,7 @@ pub mod hl7v2;
 pub mod json;
 pub mod mllp;
 pub mod soap;
+pub mod syslog;
 pub mod tree;
 pub mod xml;
 

@@ -28,6 +28,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),
     ("[[witness]]", "src/outbound/witness.rs", "WitnessSettings"),
+    ("[[audit_sink]]", "src/outbound/sink.rs", "SinkSettings"),
     ("[batch]", "src/inbound/batch.rs", "Settings"),
     ("[store]", "src/store/settings.rs", "Settings"),
     ("[cache]", "src/store/cache.rs", "Settings"),

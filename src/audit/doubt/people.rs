@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::audit::entry::{Entry, is_pseudonym};
+use crate::audit::entry::Entry;
 use crate::audit::reference::Reference;
 use crate::identity::Pseudonym;
 use crate::vocabulary::{Department, Identifier, IdentifierKind};
@@ -221,11 +221,8 @@ fn yes(word: Option<&str>) -> Result<bool, &'static str> {
 }
 
 fn listed(text: &str) -> Result<Vec<Pseudonym>, &'static str> {
-    let words: Vec<_> = text.split_whitespace().collect();
-    if words.is_empty() || !words.iter().all(|word| is_pseudonym(word)) {
-        return Err("pseudonyms are 32 hexadecimal digits each");
-    }
-    Ok(words.into_iter().map(|word| Pseudonym(word.to_owned())).collect())
+    let listed: Option<Vec<_>> = text.split_whitespace().map(Pseudonym::parse).collect();
+    listed.filter(|listed| !listed.is_empty()).ok_or("pseudonyms are 32 hexadecimal digits each")
 }
 
 fn accounts(text: &str) -> Result<BTreeSet<(Department, String)>, &'static str> {

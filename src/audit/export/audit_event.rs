@@ -1,13 +1,15 @@
 //! FHIR `AuditEvent`, one for each entry: who learned what of whom, what for, by which rule.
 //!
-//! Shape: FHIR R4 AuditEvent as the patterns of IHE BALP use it (disclosure source,
-//! disclosure recipient, purposeOfEvent); elements stand by their ids, values nowhere.
+//! Shape: FHIR R4 AuditEvent, after the patterns of IHE BALP: source and recipient of a disclosure,
+//! the human for whom it was asked, the patient, `purposeOfEvent`. No profile is claimed: the
+//! patient is known by a pseudonym alone. Elements stand by their ids, values nowhere.
 
 use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
 use super::Export;
+use super::codes::{self, APPLICATION, Code, DESTINATION, SOURCE};
 use crate::audit::search::Found;
 use crate::audit::{Entry, Kind};
 use crate::vocabulary::Date;
@@ -36,42 +38,23 @@ impl Export for AuditEvents {
     }
 }
 
-/// DICOM PS3.16 CID 400 and CID 401 have no code for ours; the action is CRUDE's.
-const fn action(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Delivery
-        | Kind::Disclosure
-        | Kind::Location
-        | Kind::Query
-        | Kind::Export
-        | Kind::Refusal => "R",
-        Kind::Erase => "D",
-        Kind::Identity
-        | Kind::Keys
-        | Kind::Link
-        | Kind::Merge
-        | Kind::Part
-        | Kind::Policy
-        | Kind::Unmerge => "U",
-        _ => "E",
-    }
-}
-
 /// An entry as an `AuditEvent`; its id is its number in the ledger.
 #[must_use]
 pub fn audit_event(number: u64, entry: &Entry) -> Json {
+    let own = json!({
+        "system": "urn:kangqiao:ledger",
+        "code": entry.kind.as_str(),
+        "display": entry.kind.zh(),
+    });
+    let kinds = codes::event_kind(entry).map(coding);
     let mut event = json!({
         "resourceType": "AuditEvent",
         "id": format!("entry-{number}"),
-        "type": {
-            "system": "http://dicom.nema.org/resources/ontology/DCM",
-            "code": "110106",
-            "display": "Export",
-        },
-        "subtype": [{ "system": "urn:kangqiao:ledger", "code": entry.kind.as_str() }],
-        "action": action(entry.kind),
+        "type": codes::event(entry.kind).map_or_else(|| own.clone(), coding),
+        "subtype": std::iter::once(own).chain(kinds).collect::<Vec<_>>(),
+        "action": codes::action(entry.kind),
         "recorded": Date::from_timestamp(entry.at_ms / 1000).to_iso(),
-        "outcome": if entry.fault.is_some() { "4" } else { "0" },
+        "outcome": codes::outcome(entry),
         "agent": agents(entry),
         "source": {
             "site": "kangqiao",
@@ -90,48 +73,73 @@ pub fn audit_event(number: u64, entry: &Entry) -> Json {
     event
 }
 
+fn coding((code, display): Code) -> Json {
+    let system = "http://dicom.nema.org/resources/ontology/DCM";
+    json!({ "system": system, "code": code, "display": display })
+}
+
+/// The gateway, whoever learned or asked, and the human for whom it was asked. At most one of
+/// them is the requestor: R4 has one initiator or none.
 fn agents(entry: &Entry) -> Json {
-    let source = json!({
-        "type": { "coding": [{
-            "system": "http://dicom.nema.org/resources/ontology/DCM",
-            "code": "110153",
-            "display": "Source Role ID",
-        }]},
-        "who": { "display": "康桥 Kangqiao" },
-        "requestor": false,
+    let agent = |kind: Json, who: Json, requestor: bool| {
+        let kind = json!({ "coding": [kind] });
+        json!({ "type": kind, "who": who, "requestor": requestor })
+    };
+    let asker = entry.asker.as_ref();
+    let asker =
+        asker.map(|asker| json!({ "system": "urn:kangqiao:asker", "value": asker.as_str() }));
+    let gateway = json!({ "display": "康桥 Kangqiao" });
+    let human = entry.asked_by.as_ref().map(|human| {
+        let identifier = json!({ "system": "urn:kangqiao:pseudonym", "value": human.0 });
+        // IHE BALP: the human who asks receives the information.
+        let recipient = json!({
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+            "code": "IRCP",
+            "display": "information recipient",
+        });
+        agent(recipient, json!({ "identifier": identifier }), true)
     });
-    let Some(department) = entry.department else { return json!([source]) };
-    let mut who = json!({ "display": department.as_str() });
-    if let (Some(asker), Some(who)) = (&entry.asker, who.as_object_mut()) {
-        let identifier = json!({ "system": "urn:kangqiao:asker", "value": asker.as_str() });
-        who.insert("identifier".to_owned(), identifier);
-    }
-    let mut recipient = json!({
-        "type": { "coding": [{
-            "system": "http://dicom.nema.org/resources/ontology/DCM",
-            "code": "110152",
-            "display": "Destination Role ID",
-        }]},
-        "who": who,
-        "requestor": true,
-    });
-    if let (Some(role), Some(recipient)) = (entry.role, recipient.as_object_mut()) {
-        let role = json!([{ "text": role.to_string() }]);
-        recipient.insert("role".to_owned(), role);
-    }
-    json!([source, recipient])
+    let first = match (entry.department, asker) {
+        (Some(department), asker) => {
+            // Of a query the one who asks is the source (PS3.15 A.5.3.10).
+            let refused = entry.kind == Kind::Refusal;
+            let (ours, theirs) =
+                if refused { (DESTINATION, SOURCE) } else { (SOURCE, DESTINATION) };
+            let mut who = json!({ "display": department.as_str() });
+            if let (Some(asker), Some(who)) = (asker, who.as_object_mut()) {
+                who.insert("identifier".to_owned(), asker);
+            }
+            let requests = human.is_none() && entry.kind != Kind::Location;
+            let mut theirs = agent(coding(theirs), who, requests);
+            if let (Some(role), Some(theirs)) = (entry.role, theirs.as_object_mut()) {
+                theirs.insert("role".to_owned(), json!([{ "text": role.to_string() }]));
+            }
+            vec![agent(coding(ours), gateway, false), theirs]
+        }
+        (None, Some(asker)) => {
+            let user = agent(coding(APPLICATION), json!({ "identifier": asker }), human.is_none());
+            vec![agent(coding(APPLICATION), gateway, false), user]
+        }
+        (None, None) => vec![agent(coding(SOURCE), gateway, false)],
+    };
+    Json::Array(first.into_iter().chain(human).collect())
 }
 
 /// The person by pseudonym, the entry itself, and which elements left in which tier.
 fn entities(number: u64, entry: &Entry) -> Json {
     let mut entities = Vec::new();
-    if let Some(person) = &entry.person {
+    for person in [&entry.person, &entry.merged].into_iter().flatten() {
         entities.push(json!({
             "what": { "identifier": { "system": "urn:kangqiao:pseudonym", "value": person.0 } },
             "type": {
                 "system": "http://terminology.hl7.org/CodeSystem/audit-entity-type",
                 "code": "1",
                 "display": "Person",
+            },
+            "role": {
+                "system": "http://terminology.hl7.org/CodeSystem/object-role",
+                "code": "1",
+                "display": "Patient",
             },
         }));
     }
@@ -179,6 +187,22 @@ mod tests {
         assert_eq!(text("/entity/1/detail/2/type"), Some("full"));
         assert_eq!(text("/entity/1/detail/2/valueString"), Some("DE04.50.001.00"));
         assert_eq!((text("/action"), text("/outcome")), (Some("R"), Some("0")));
+    }
+
+    #[test]
+    fn the_human_for_whom_it_was_asked_is_the_one_initiator() {
+        let mut entry = Entry::new(Kind::Disclosure, 0, [2; 16]);
+        entry.department = Department::parse("citizen-portal").ok();
+        for (human, requestors) in [(None, vec![1]), (Some("1".repeat(32)), vec![2])] {
+            entry.asked_by = human.map(Pseudonym);
+            let event = audit_event(0, &entry);
+            let agents = event["agent"].as_array().unwrap();
+            let asked = (0..).zip(agents).filter(|(_, agent)| agent["requestor"] == true);
+            assert_eq!(asked.map(|(at, _)| at).collect::<Vec<_>>(), requestors);
+        }
+        let event = audit_event(0, &entry);
+        assert_eq!(event["agent"][2]["who"]["identifier"]["value"], "1".repeat(32));
+        assert_eq!(event["agent"][2]["type"]["coding"][0]["code"], "IRCP");
     }
 
     #[test]

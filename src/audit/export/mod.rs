@@ -1,7 +1,9 @@
 //! Exports of ledger entries. A new one is a new file and one line in [`EXPORTS`].
 
 mod audit_event;
+mod codes;
 mod csv_table;
+pub mod dicom;
 mod json_lines;
 
 use std::io::{self, Write};
@@ -26,8 +28,12 @@ pub trait Export: Sync {
 }
 
 /// Every export, in the order of the documentation.
-pub static EXPORTS: &[&dyn Export] =
-    &[&csv_table::CsvTable, &audit_event::AuditEvents, &json_lines::JsonLines];
+pub static EXPORTS: &[&dyn Export] = &[
+    &csv_table::CsvTable,
+    &dicom::DicomMessages,
+    &audit_event::AuditEvents,
+    &json_lines::JsonLines,
+];
 
 /// The export of that name.
 #[must_use]

@@ -79,6 +79,13 @@ pub struct Filter {
     /// Until just before this day or moment.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    #[command(flatten)]
+    pub whom: Whom,
+}
+
+/// About whom.
+#[derive(Debug, Default, clap::Args)]
+pub struct Whom {
     /// The pseudonym of a person, as entries show it.
     #[arg(long)]
     pub person: Option<String>,
@@ -108,16 +115,18 @@ impl Filter {
             department: read("--department", &self.department, Department::parse)?,
             element: read("--element", &self.element, ElementId::parse)?,
             kinds: self.kind.iter().map(kind).collect::<Result<_, _>>()?,
-            persons: self.persons(file, place)?,
+            persons: self.whom.persons(file, place)?,
             purpose: read("--purpose", &self.purpose, Purpose::parse)?,
             receipt: read("--receipt", &self.receipt, Receipt::parse)?,
             since_ms: read("--since", &self.since, moment)?,
             until_ms: read("--until", &self.until, moment)?,
         })
     }
+}
 
+impl Whom {
     /// Every pseudonym under which entries may name the person.
-    fn persons(&self, file: &LedgerFile, place: &Place) -> Result<Vec<Pseudonym>, Failure> {
+    pub fn persons(&self, file: &LedgerFile, place: &Place) -> Result<Vec<Pseudonym>, Failure> {
         let mut persons: Vec<_> = self.person.iter().cloned().map(Pseudonym).collect();
         let Some(identifier) = self.identifier()? else {
             return Ok(persons);

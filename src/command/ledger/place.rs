@@ -41,11 +41,18 @@ impl Where {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
             Failure(lines.join("\n"))
         })?;
-        Ok(Place {
+        Ok(Place::of(&config))
+    }
+}
+
+impl Place {
+    /// Where a configuration says.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            data: config.store.folder.clone(),
             public_key: Some(config.ledger.public_key()),
-            data: config.store.folder,
-            master_key: Some(config.master_key),
-            people: config.ledger.people,
-        })
+            master_key: Some(config.master_key.clone()),
+            people: config.ledger.people.clone(),
+        }
     }
 }

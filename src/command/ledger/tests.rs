@@ -80,6 +80,7 @@ impl Site {
         let ended = match args.action {
             Action::CheckProof(check) => check.run(&mut out),
             Action::Doubts(doubts) => doubts.run(&mut out),
+            Action::History(history) => history.run(&mut out),
             Action::People(listing) => listing.run(&mut out),
             Action::Prove(prove) => prove.run(&mut out),
             Action::Verify(verify) => verify.run(&mut out),
@@ -340,7 +341,7 @@ async fn what_cannot_be_asked_is_said() {
     complains("search --kind gossip", "disclosure, enrolment, erase");
     complains("search --since yesterday", "--since: not a date");
     complains("search --receipt 1", "--receipt: a receipt is 26");
-    complains("export --format pdf --output @out", "csv, fhir, jsonl");
+    complains("export --format pdf --output @out", "csv, dicom, fhir, jsonl");
     assert!(!site.path("out").exists());
     complains("verify --public-key @nothing", "public key");
     complains("verify", "--public-key");

@@ -7,7 +7,9 @@ use crate::audit::{Signs, VerifyingKey};
 use crate::command::Failure;
 use crate::config::Config;
 use crate::flow::Neighbours;
-use crate::outbound::{Subscriber, SubscriptionSettings, Upstream, Witness, WitnessSettings};
+use crate::outbound::{
+    Sink, SinkSettings, Subscriber, SubscriptionSettings, Upstream, Witness, WitnessSettings,
+};
 
 /// All of them.
 ///
@@ -18,6 +20,7 @@ pub fn neighbours(config: &Config) -> Result<Neighbours, Failure> {
         upstreams: upstreams(config)?,
         subscribers: subscribers(config)?,
         witnesses: witnesses(config)?,
+        sinks: sinks(config)?,
     })
 }
 
@@ -54,6 +57,18 @@ fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
         made.map(Arc::new).map_err(|error| during(&error))
     };
     config.subscription.iter().map(client).collect()
+}
+
+/// The clients of all sinks.
+fn sinks(config: &Config) -> Result<Vec<Arc<Sink>>, Failure> {
+    let client = |settings: &SinkSettings| {
+        let during = |error: &dyn std::error::Error| {
+            Failure::caused(&format!("audit sink {}", settings.name), error)
+        };
+        let tls = settings.tls.load().map_err(|error| during(&error))?;
+        Sink::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
+    };
+    config.audit_sink.iter().map(client).collect()
 }
 
 /// The clients of all witnesses.

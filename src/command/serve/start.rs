@@ -109,6 +109,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(verifying));
     let witnessing = Arc::clone(&running.gateway).keep_witnessed(running.stopping.clone());
     running.listeners.push(tokio::spawn(witnessing));
+    let sending = Arc::clone(&running.gateway).keep_sending(running.stopping.clone());
+    running.listeners.push(tokio::spawn(sending));
     let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
     running.listeners.push(tokio::spawn(counting));
     let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
@@ -144,12 +146,13 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
     let rules = compiled.bind(config, mutual.standing()).map_err(Failure)?;
-    let Neighbours { upstreams, subscribers, witnesses } = neighbours(config)?;
+    let Neighbours { upstreams, subscribers, witnesses, sinks } = neighbours(config)?;
     let gateway = Gateway {
         rules: ArcSwap::from_pointee(rules),
         upstreams: ArcSwap::from_pointee(upstreams),
         subscribers: ArcSwap::from_pointee(subscribers),
         witnesses: ArcSwap::from_pointee(witnesses),
+        sinks: ArcSwap::from_pointee(sinks),
         keys: Keys::derive(store.root()),
         store,
         cache: Cache::new(config.cache.clone()),
@@ -162,6 +165,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         doubts: Watching::new(config.store.folder.clone(), config.ledger.people.clone())
             .map_err(|error| Failure::during("ledger.people", error))?,
         making: Default::default(),
+        font: config.ledger.font.clone(),
         clock: now_ms,
     };
     Ok((gateway, missing))
@@ -310,6 +314,7 @@ async fn carry(
     let done = match order {
         Order::Backup => gateway.enter_backup(user).await,
         Order::Erase { identifier } => gateway.erase(&identifier, user).await,
+        Order::History { person } => gateway.note_history(person, user).await,
         Order::Policy { about } => {
             let told = match about {
                 Policies::Apply { back } => reloader.apply(back, user).await,

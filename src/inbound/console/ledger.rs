@@ -11,7 +11,10 @@ use super::guard::{Problem, Visit, see};
 use super::pages::{EntriesPage, EntryPage, Of, SearchPage, show};
 use super::text::doubt::DoubtText;
 use super::text::ticket::TicketText;
+use super::view::history::History;
 use super::view::{EntryKey, Query, Whose};
+use crate::audit::history;
+use crate::identity::Pseudonym;
 use crate::vocabulary::{Identifier, IdentifierKind};
 
 const ROWS_MAX: usize = 50;
@@ -32,6 +35,14 @@ pub(super) struct PersonForm {
     authority: String,
     pseudonym: String,
     before: Option<u64>,
+    form_token: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct HistoryForm {
+    pseudonym: String,
+    form: String,
     form_token: String,
 }
 
@@ -71,6 +82,12 @@ pub(super) async fn person(visit: Visit, form: Form<PersonForm>) -> HttpResponse
     visit.answer(page)
 }
 
+/// What the ledger says of one person, as a file to be handed to him.
+pub(super) async fn history(visit: Visit, form: Form<HistoryForm>) -> HttpResponse {
+    let page = history_file(&visit, form.into_inner()).await;
+    visit.answer(page)
+}
+
 /// The entry of a receipt or number that was typed.
 pub(super) async fn find(visit: Visit, form: Form<ReceiptForm>) -> HttpResponse {
     let page = match visit.own_form(&form.form_token) {
@@ -100,6 +117,26 @@ async fn proof_file(visit: &Visit, number: u64) -> Result<HttpResponse, Problem>
         .content_type(ContentType::plaintext())
         .insert_header((header::CONTENT_DISPOSITION, name))
         .body(proof))
+}
+
+async fn history_file(visit: &Visit, wish: HistoryForm) -> Result<HttpResponse, Problem> {
+    let asker = visit.asker(Area::Ledger)?;
+    visit.own_form(&wish.form_token)?;
+    let known = known(&wish.pseudonym).ok_or(Problem::NotFound)?;
+    let form = history::Form::parse(&wish.form).ok_or(Problem::NotFound)?;
+    let file = match visit.console.sight().access_history(&asker, &known, form).await? {
+        History::NoFont => return Err(Problem::Unchanged(visit.t.history_no_font)),
+        History::Written(file) => file,
+    };
+    // A name that says nothing of whom it is about: it may stay in a list of downloads.
+    let name = format!("attachment; filename=\"history.{}\"", form.as_str());
+    let media = match form {
+        history::Form::Html => "text/html; charset=utf-8",
+        history::Form::Pdf => "application/pdf",
+    };
+    let mut response = HttpResponse::Ok();
+    let response = response.content_type(media);
+    Ok(response.insert_header((header::CONTENT_DISPOSITION, name)).body(file))
 }
 
 async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpResponse, Problem> {
@@ -159,9 +196,7 @@ async fn entry_page(visit: &Visit, key: Option<EntryKey>) -> Result<HttpResponse
 /// Whom a form means.
 fn whose(form: PersonForm) -> Option<Whose> {
     if !form.pseudonym.is_empty() {
-        let shape = form.pseudonym.len() == 32
-            && form.pseudonym.bytes().all(|byte| byte.is_ascii_hexdigit());
-        return shape.then_some(Whose::Pseudonym(form.pseudonym));
+        return known(&form.pseudonym).map(Whose::Known);
     }
     identifier(&form.kind, &form.value, &form.authority).map(Whose::Person)
 }
@@ -175,6 +210,11 @@ pub(super) fn identifier(kind: &str, value: &str, authority: &str) -> Option<Ide
     }
     identifier.normalised().ok()?;
     Some(identifier)
+}
+
+/// The pseudonyms a page named, with spaces between them.
+fn known(typed: &str) -> Option<Vec<String>> {
+    typed.split(' ').map(|word| Pseudonym::parse(word).map(|known| known.0)).collect()
 }
 
 /// A number is a number; anything else short and plain is a receipt.

@@ -304,6 +304,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/department", web::get().to(ledger::department))
             .route("/ledger/person", web::get().to(ledger::again))
             .route("/ledger/person", web::post().to(ledger::person))
+            .route("/ledger/history", web::get().to(ledger::again))
+            .route("/ledger/history", web::post().to(ledger::history))
             .route("/ledger/entry", web::get().to(ledger::again))
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))

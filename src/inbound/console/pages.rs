@@ -13,7 +13,8 @@ use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
 use super::view::{
-    EntryView, Fill, LedgerPage, Named, Overview, SenderRow, UpstreamState, Verified, WitnessState,
+    EntryView, Fill, LedgerPage, Named, Overview, SenderRow, SinkRow, UpstreamState, Verified,
+    WitnessState,
 };
 use crate::vocabulary::{IdentifierKind, Position};
 
@@ -268,6 +269,14 @@ impl OverviewPage {
             WitnessState::NotYet => ("quiet", t.witness_not_yet.to_owned()),
             WitnessState::Signed { size, .. } => ("good", t.fill(t.witness_signed, grouped(*size))),
             WitnessState::Silent => ("warn", t.witness_silent.to_owned()),
+        }
+    }
+
+    fn sink(&self, row: &SinkRow) -> (&'static str, &'static str) {
+        match row.connected {
+            None => ("quiet", self.f.t.witness_not_yet),
+            Some(false) => ("bad", self.f.t.sink_broken),
+            Some(true) => ("good", self.f.t.sink_connected),
         }
     }
 

@@ -16,6 +16,7 @@ mod trace;
 use std::sync::atomic::Ordering;
 
 use browser::House;
+use fake::{FORMER, PERSON};
 
 use super::access::Role;
 use super::users::Users;
@@ -226,6 +227,9 @@ async fn every_sum_and_every_fact_of_the_overview_is_shown() {
         "见证方签署过另一份台账",
         "无应答",
         "启动后尚未联系",
+        "regional-arr",
+        "未送达",
+        "待送 1,204 条",
     ] {
         assert!(page.body.contains(text), "{text}");
     }
@@ -241,11 +245,9 @@ async fn an_identifier_is_in_no_address_and_no_page() {
     assert_eq!(page.status, 200);
     assert!(page.body.contains("9f86d081884c7d659a2feaa0c55ad015"));
     let older = page.field("before");
-    let next = [
-        ("form_token", token.as_str()),
-        ("pseudonym", "9f86d081884c7d659a2feaa0c55ad015"),
-        ("before", older.as_str()),
-    ];
+    let known = page.field("pseudonym");
+    let next =
+        [("form_token", token.as_str()), ("pseudonym", known.as_str()), ("before", older.as_str())];
     let second = auditor.post("/ledger/person", &next).await;
     assert_eq!(second.status, 200);
     let wrong = auditor.post("/ledger/person", &person("110105194912310021")).await;
@@ -262,8 +264,46 @@ async fn an_identifier_is_in_no_address_and_no_page() {
     let asked = house.asked();
     assert_eq!(asked.len(), 2);
     assert!(asked[0].starts_with("lin: ") && asked[0].contains("Person"));
-    assert!(asked[1].contains("Pseudonym") && asked[1].contains("before: Some(78)"));
+    assert!(
+        asked[1].contains("Known")
+            && asked[1].contains(FORMER)
+            && asked[1].contains("before: Some(78)")
+    );
     assert!(asked.iter().all(|line| !line.contains("1101051949")));
+}
+
+#[actix_web::test]
+async fn a_history_is_made_for_an_auditor_of_all_pseudonyms_of_a_page() {
+    let house = House::open().await;
+    let mut auditor = house.signed_in("lin").await;
+    let token = auditor.visit("/ledger").await.form_token();
+    let person = [("form_token", token.as_str()), ("kind", "citizen-id"), ("value", CITIZEN)];
+    let page = auditor.post("/ledger/person", &person).await;
+    let known = page.field("pseudonym");
+    assert_eq!(known, format!("{PERSON} {FORMER}"));
+    let upper = PERSON.to_uppercase();
+    for (form, known, token, status, words) in [
+        ("html", known.as_str(), token.as_str(), 200, "<!doctype html>"),
+        ("pdf", &known, &token, 409, "fonts-noto-cjk"),
+        ("docx", &known, &token, 404, ""),
+        ("html", "", &token, 404, ""),
+        ("html", &upper, &token, 404, ""),
+        ("html", &known, "forged", 403, ""),
+    ] {
+        let fields = [("form_token", token), ("pseudonym", known), ("form", form)];
+        let page = auditor.post("/ledger/history", &fields).await;
+        assert_eq!(page.status, status, "{form} {known}");
+        assert!(page.body.contains(words), "{form}: {}", page.body);
+        let attached = page.header("content-disposition");
+        assert_eq!(attached == "attachment; filename=\"history.html\"", status == 200);
+    }
+    let asked: Vec<_> = house.asked().into_iter().skip(1).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked[0].starts_with("lin: (Html, ") && asked[0].contains(FORMER));
+    let mut operator = house.signed_in("wen").await;
+    let token = operator.visit("/overview").await.form_token();
+    let fields = [("form_token", token.as_str()), ("pseudonym", &known), ("form", "html")];
+    assert_eq!(operator.post("/ledger/history", &fields).await.status, 403);
 }
 
 #[actix_web::test]

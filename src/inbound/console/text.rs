@@ -218,6 +218,10 @@ texts! { Text with lang:
     sound_detail "校验时 {} 条全部相符" "all {} entries fitted at the last check";
     broken "自第 {} 条起不相符" "does not fit from entry {} on";
     not_verified "启动后尚未校验" "not checked since start";
+    sink "审计外送" "Audit sink";
+    sink_connected "已连接" "connected";
+    sink_broken "未送达" "takes nothing";
+    sink_waiting "待送 {} 条，最早" "{} entries wait, the oldest";
     witness "见证方" "Witness";
     witness_signed "已见证 {} 条" "has signed {} entries";
     witness_silent "无应答" "does not answer";
@@ -263,6 +267,17 @@ texts! { Text with lang:
     no_entries "没有条目。" "No entries.";
     older "更早的条目" "Older entries";
     new_search "重新查询" "New search";
+    history_title "个人信息查阅记录" "Access history";
+    history_lead
+        "可交给本人或其监护人：谁在何时为何查阅了哪些项目，不含项目的内容。制作会记入台账。"
+        "To be handed to the person or a guardian: who saw which items when and what for, without \
+         their content. That it is made is written to the ledger.";
+    history_html "下载网页文件" "Download as a page (HTML)";
+    history_pdf "下载 PDF" "Download as PDF";
+    history_no_font
+        "没有中文字体，无法制作 PDF：请安装 fonts-noto-cjk 或在 [ledger] font 中指定；网页文件照常。"
+        "There is no Chinese font to print with: install fonts-noto-cjk, or name one by \
+         [ledger] font. The page (HTML) needs none.";
     kind "类别" "Kind";
     who "谁" "Who";
     purpose "用途" "Purpose";

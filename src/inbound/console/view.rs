@@ -3,10 +3,11 @@
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
-//! is shown of tickets: [`ticket`]; of what he is to look at: [`doubt`]; what becomes of messages:
-//! [`trace`].
+//! is shown of tickets: [`ticket`]; of what he is to look at: [`doubt`]; what he may hand to a
+//! person: [`history`]; what becomes of messages: [`trace`].
 
 pub mod doubt;
+pub mod history;
 pub mod policies;
 pub mod review;
 pub mod ticket;
@@ -25,7 +26,12 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 /// Every method that takes an [`Asker`] appends a `query` entry to the ledger before
 /// it answers, and answers [`Fault::Unavailable`] if that cannot be written.
 pub trait Sight:
-    doubt::Noticing + review::Reviewing + policies::Policing + ticket::Inspecting + trace::Tracing
+    doubt::Noticing
+    + history::Accounting
+    + review::Reviewing
+    + policies::Policing
+    + ticket::Inspecting
+    + trace::Tracing
 {
     /// The state of the gateway. Holds nothing about any resident, so it is not recorded.
     fn overview(&self) -> Seen<'_, Overview>;
@@ -111,8 +117,8 @@ pub enum Whose {
     Department(String),
     /// Those about the person with this identifier; resolved to the pseudonym at once.
     Person(Identifier),
-    /// Those about one person, by pseudonym.
-    Pseudonym(String),
+    /// Those about one person, by every pseudonym an answer named.
+    Known(Vec<String>),
 }
 
 /// Which entry to show.
@@ -140,8 +146,9 @@ pub struct Named {
 pub struct LedgerPage {
     /// The entries.
     pub rows: Vec<LedgerRow>,
-    /// The person's pseudonym, where one person was asked for.
-    pub pseudonym: Option<String>,
+    /// The person's pseudonyms, where one person was asked for: today's first, then those of
+    /// before merges.
+    pub known: Vec<String>,
     /// Ask again with this as `before` for older entries; `None` at the end.
     pub older: Option<u64>,
 }
@@ -400,6 +407,21 @@ pub struct Ledger {
     pub verified: Verified,
     /// Who signs what it shows.
     pub witnesses: Vec<WitnessRow>,
+    /// Who is sent it as it grows.
+    pub sinks: Vec<SinkRow>,
+}
+
+/// An audit repository the ledger is sent to.
+#[derive(Debug, Clone)]
+pub struct SinkRow {
+    /// Its configured name.
+    pub name: String,
+    /// Whether it takes entries; `None` if it was not spoken to yet.
+    pub connected: Option<bool>,
+    /// Entries it has not taken yet.
+    pub waiting: u64,
+    /// Since when the oldest of them stands, unix milliseconds.
+    pub oldest_ms: Option<i64>,
 }
 
 /// A witness of the ledger.

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::audit::history::Form;
 use crate::inbound::console::view::*;
 use crate::store::opinion::Opinion;
 use crate::vocabulary::position::Hl7Position;
@@ -34,6 +35,10 @@ impl Fake {
     }
 }
 
+/// A person, and who became him by a merge.
+pub const PERSON: &str = "9f86d081884c7d659a2feaa0c55ad015";
+pub const FORMER: &str = "0a3d72134fb3d6c024db4c510bc1605b";
+
 /// When everything is so.
 pub const AT: i64 = 1_795_248_000_000;
 
@@ -61,6 +66,23 @@ pub fn row(number: u64) -> LedgerRow {
     }
 }
 
+impl history::Accounting for Fake {
+    fn access_history<'a>(
+        &'a self,
+        asker: &'a Asker,
+        known: &'a [String],
+        form: Form,
+    ) -> Seen<'a, history::History> {
+        Box::pin(async move {
+            self.ask(asker, (form, known))?;
+            Ok(match form {
+                Form::Html => history::History::Written(b"<!doctype html>".to_vec()),
+                Form::Pdf => history::History::NoFont,
+            })
+        })
+    }
+}
+
 impl Sight for Fake {
     fn overview(&self) -> Seen<'_, Overview> {
         Box::pin(async move { Ok(overview()) })
@@ -77,15 +99,15 @@ impl Sight for Fake {
     fn search<'a>(&'a self, asker: &'a Asker, query: &'a Query) -> Seen<'a, LedgerPage> {
         Box::pin(async move {
             self.ask(asker, query)?;
-            let pseudonym = match &query.whose {
-                Whose::Person(_) => Some("9f86d081884c7d659a2feaa0c55ad015".to_owned()),
-                Whose::Pseudonym(pseudonym) => Some(pseudonym.clone()),
-                _ => None,
+            let known = match &query.whose {
+                Whose::Person(_) => [PERSON, FORMER].map(str::to_owned).to_vec(),
+                Whose::Known(known) => known.clone(),
+                _ => Vec::new(),
             };
             let top = query.before.unwrap_or(90);
             let rows: Vec<_> = (0..top).rev().take(12).map(row).collect();
             let older = rows.last().map(|row| row.number).filter(|number| *number > 0);
-            Ok(LedgerPage { rows, pseudonym, older })
+            Ok(LedgerPage { rows, known, older })
         })
     }
 
@@ -204,6 +226,20 @@ fn quarantine() -> Vec<QuarantineRow> {
     vec![held(), other]
 }
 
+/// One that takes nothing.
+fn sink() -> SinkRow {
+    let (connected, oldest_ms) = (Some(false), Some(AT - 7_200_000));
+    SinkRow { name: "regional-arr".to_owned(), connected, waiting: 1_204, oldest_ms }
+}
+
+fn expiry(subject: &str, used_for: &str, days: i64) -> ExpiryRow {
+    ExpiryRow {
+        subject: subject.to_owned(),
+        used_for: used_for.to_owned(),
+        not_after: AT / 1000 + days * 86_400,
+    }
+}
+
 fn overview() -> Overview {
     let sender = |name: &str, kept, quarantined, refused| SenderRow {
         name: name.to_owned(),
@@ -211,11 +247,6 @@ fn overview() -> Overview {
         kept,
         quarantined,
         refused,
-    };
-    let expiry = |subject: &str, used_for: &str, days: i64| ExpiryRow {
-        subject: subject.to_owned(),
-        used_for: used_for.to_owned(),
-        not_after: AT / 1000 + days * 86_400,
     };
     let upstream = |name: &str, state, failed| UpstreamRow {
         name: name.to_owned(),
@@ -269,6 +300,7 @@ fn overview() -> Overview {
             ]
             .map(|(name, state)| WitnessRow { name: name.to_owned(), state })
             .to_vec(),
+            sinks: vec![sink()],
         },
     }
 }
