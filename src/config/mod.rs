@@ -276,19 +276,26 @@ impl Config {
                 complain(key, "a limit of zero lets nothing through");
             }
         }
-        if self.ledger.retention_days < audit::RETENTION_DAYS_MIN {
-            complain("retention_days", "entries are kept for 183 days at least");
-        }
-        let (most, reserve) = (self.store.file_bytes_max, self.store.reserve_bytes);
-        if most > 0 && reserve >= most {
-            complain("reserve_bytes", "file_bytes_max leaves no room beside the reserve");
-        }
+        self.keeping().into_iter().for_each(|(key, message)| complain(key, message));
         if let Some(operation) =
             self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
         {
             complain(&operation.address.to_string(), "metrics are served on loopback only");
         }
         faults
+    }
+
+    /// What is wrong with how long and how much is kept, each with its key.
+    fn keeping(&self) -> Vec<(&'static str, &'static str)> {
+        let mut wrong = Vec::new();
+        if self.ledger.retention_days < audit::RETENTION_DAYS_MIN {
+            wrong.push(("retention_days", "entries are kept for 183 days at least"));
+        }
+        let (most, reserve) = (self.store.file_bytes_max, self.store.reserve_bytes);
+        if most > 0 && reserve >= most {
+            wrong.push(("reserve_bytes", "file_bytes_max leaves no room beside the reserve"));
+        }
+        wrong
     }
 
     /// Every address that is listened on.
