@@ -64,9 +64,10 @@ impl Gateway {
             },
         };
         let entered = Some(self.enter_history(Reference::new(&asker.user), first).await?);
-        let (found, checkpoint) = self.entries_about(&persons).await?;
+        let (found, retired, checkpoint) = self.entries_about(&persons).await?;
         let (rules, at_ms) = (self.rules.load_full(), (self.clock)());
-        let about = About { persons, since_ms: None, until_ms: None, at_ms, entered, checkpoint };
+        let (since_ms, until_ms) = (None, None);
+        let about = About { persons, since_ms, until_ms, at_ms, retired, entered, checkpoint };
         let written = self.aside(move || {
             let (policies, catalogue) = (&*rules.policies, rules.pack.catalogue());
             let account = Account::new(&found, Titles { policies, catalogue }, &about);
@@ -83,11 +84,12 @@ impl Gateway {
         })
     }
 
-    /// Every entry about a person under the newest checkpoint, and that.
+    /// Every entry about a person under the newest checkpoint, of how many what they said is
+    /// gone, and that checkpoint.
     async fn entries_about(
         &self,
         persons: &[Pseudonym],
-    ) -> Result<(Vec<Found>, Option<Checkpoint>), Fault> {
+    ) -> Result<(Vec<Found>, u64, Option<Checkpoint>), Fault> {
         let last = self.store.checkpoint().await.map_err(|error| error.fault())?;
         let open = |note: &[u8]| Checkpoint::open(note, self.watch.verifying());
         let checkpoint = last.map(|last| open(&last.bytes)).transpose();
@@ -95,10 +97,11 @@ impl Gateway {
         let size = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.size);
         let question = Question { persons: persons.to_vec(), ..Question::default() };
         let (question, mut found, mut from) = (Arc::new(question), Vec::new(), 0);
+        let mut retired = size;
         while from < size {
             let asked = Arc::clone(&question);
             let looked = self.store.look(move |view| page(view, (from, size), &asked)).await;
-            let (more, next) = looked.and_then(|page| page).map_err(|error| error.fault())?;
+            let (more, read, next) = looked.and_then(|page| page).map_err(|error| error.fault())?;
             let more = more.into_iter().collect::<Result<Vec<_>, _>>();
             found.extend(more.map_err(|error| {
                 tracing::error!(error = %error, "an entry of the ledger cannot be read");
@@ -107,9 +110,10 @@ impl Gateway {
             if found.len() > ENTRIES_MAX {
                 return Err(Fault::Limit);
             }
+            retired = retired.saturating_sub(read);
             from = next;
         }
-        Ok((found, checkpoint))
+        Ok((found, retired, checkpoint))
     }
 
     /// Does what takes a while where no socket waits for it.
@@ -121,9 +125,10 @@ impl Gateway {
     }
 }
 
-type Page = (Vec<Result<Found, search::Unreadable>>, u64);
+type Page = (Vec<Result<Found, search::Unreadable>>, u64, u64);
 
-/// What of the entries from one number on answers a question, and where to go on.
+/// What of the entries from one number on answers a question, how many were read, and where to go
+/// on.
 fn page(
     view: LedgerView<'_>,
     (from, size): (u64, u64),
@@ -132,6 +137,7 @@ fn page(
     let mut rows = view.entries(from, PAGE_ROWS)?;
     rows.retain(|row| row.number < size);
     let next = rows.last().map_or(size, |row| row.number + 1);
+    let read = u64::try_from(rows.len()).unwrap_or(0);
     let rows = rows.into_iter().map(|row| (row.number, row.bytes));
-    Ok((search::search(rows, question).collect(), next))
+    Ok((search::search(rows, question).collect(), read, next))
 }

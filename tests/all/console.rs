@@ -43,8 +43,14 @@ impl Driver {
 
     /// A browser with nothing in it.
     pub async fn browser(&self) -> Client {
+        self.browser_with(&[]).await
+    }
+
+    /// The same with more options.
+    pub async fn browser_with(&self, more: &[&str]) -> Client {
         let options =
             ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
+        let options = [&options, more].concat();
         let wanted = json!({
             "acceptInsecureCerts": true,
             "goog:chromeOptions": { "args": options },

@@ -9,6 +9,7 @@
     reason = "a test that panics says where"
 )]
 
+mod accessible;
 mod answer;
 mod asker;
 mod attacks;

@@ -87,6 +87,14 @@ fn what_is_over_goes_and_everything_that_was_signed_is_proven_as_before() {
     let told = rig.ledger(&["search", "--kind", "retention", "--json"]);
     assert!(told.contains(r#""retired":{"first":0,"last":767}"#), "{told}");
     assert_eq!(rig.stored("SELECT count(*) FROM ledger_department WHERE number < 768"), 0);
+    // Who asks who saw him is told that there was more.
+    let resident = Resident::new();
+    rig.mllp().exchange(&Message::new("A01", &resident).bytes()).unwrap();
+    let page = ["ledger", "history", "--citizen-id", &resident.citizen, "--output", "seen.html"];
+    let (done, text) = rig.order(&page);
+    assert!(done, "{text}");
+    let page = std::fs::read_to_string(rig.path().join("seen.html")).unwrap();
+    assert!(page.contains("另有 768 条条目保存期已满"), "{page}");
     // The ledger goes on, also after a restart; nothing more goes.
     rig.stop();
     rig.resume();

@@ -72,6 +72,8 @@ pub struct About {
     pub until_ms: Option<i64>,
     /// When it is made.
     pub at_ms: i64,
+    /// Of how many entries what they said is gone, their time being over.
+    pub retired: u64,
     /// The receipt of the entry that it was made; `None` where it is made of a copy.
     pub entered: Option<Receipt>,
     /// The newest checkpoint over the entries that were looked through.
@@ -246,6 +248,12 @@ fn foot(about: &About) -> Vec<String> {
             .to_owned(),
         "部门、角色、用途和项目按现行策略与数据元目录的名称书写；没有名称的，写其代码。".to_owned(),
     ];
+    if about.retired > 0 {
+        foot.push(format!(
+            "台账中另有 {} 条条目保存期已满、内容已清除，其中是否有关本人已无从查起。",
+            about.retired
+        ));
+    }
     if about.entered.is_some() {
         foot.push("本记录的制作也已记入台账，回执号见首页。".to_owned());
     }

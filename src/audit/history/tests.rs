@@ -40,6 +40,7 @@ fn account(entries: Vec<Entry>) -> Account {
         since_ms: None,
         until_ms: Some(AT + DAY),
         at_ms: AT + DAY,
+        retired: 256,
         entered: Some(Receipt::new(AT + DAY, [5; 16])),
         checkpoint: Checkpoint::unproven(
             b"ledger.example\n9\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
@@ -158,8 +159,13 @@ fn a_page_is_whole_and_whatever_stands_in_a_title_is_text() {
         assert!(!page.contains(word), "{word}");
     }
     assert!(page.contains("&#60;script&#62;") || page.contains("&lt;script&gt;"));
-    for words in ["个人信息查阅记录", "ledger.example，共 9 条", "@media print", "看到了完整内容"]
-    {
+    for words in [
+        "个人信息查阅记录",
+        "ledger.example，共 9 条",
+        "@media print",
+        "看到了完整内容",
+        "另有 256 条条目",
+    ] {
         assert!(page.contains(words), "{words}");
     }
     assert!(page.contains(&person(1).0) && !page.contains(&person(2).0), "{page}");

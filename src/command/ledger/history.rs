@@ -103,12 +103,14 @@ impl History {
         let checkpoint = reading.checkpoint()?.and_then(|note| Checkpoint::unproven(&note));
         let question =
             Question { persons: persons.clone(), since_ms, until_ms, ..Question::default() };
-        let found = search::search(reading.entries(), &question).collect::<Result<Vec<_>, _>>();
+        let mut retired = reading.size();
+        let entries = reading.entries().inspect(|_| retired = retired.saturating_sub(1));
+        let found = search::search(entries, &question).collect::<Result<Vec<_>, _>>();
         let found = found.map_err(|error| Failure(error.to_string()))?;
         reading.finish()?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        let about = About { persons, since_ms, until_ms, at_ms, entered, checkpoint };
+        let about = About { persons, since_ms, until_ms, at_ms, retired, entered, checkpoint };
         Ok(Account::new(&found, titles, &about))
     }
 }
