@@ -18,7 +18,7 @@ use super::{Failure, say};
 use crate::audit::{self, Signs, VerifyingKey};
 use crate::config::{Config, keys};
 use crate::inbound::operator::Order;
-use crate::store::{backup, master_in_force};
+use crate::store::{LedgerFile, backup, master_in_force};
 
 /// What a backup says of itself, beside its files.
 const LABEL: &str = "backup.json";
@@ -82,15 +82,29 @@ impl Backup {
         if self.to.exists() {
             return Err(Failure(format!("{}: is there already", self.to.display())));
         }
+        if !LedgerFile::exists(&config.store.folder) {
+            return Err(Failure(format!("{}: holds no store", config.store.folder.display())));
+        }
+        let place = self.to.display();
+        fs::create_dir(&self.to).map_err(|error| Failure(format!("{place}: {error}")))?;
+        let made = self.fill(&config);
+        if made.is_err() {
+            // What is half a copy is none, and is in nobody's way.
+            fs::remove_dir_all(&self.to).map_err(|error| during(&error))?;
+        }
+        made
+    }
+
+    fn fill(&self, config: &Config) -> Result<(), Failure> {
+        let during = |error: &dyn std::error::Error| Failure::caused("backup", error);
         // Whoever serves enters it first; where nobody does there is nobody to enter it.
         let entered = match UnixStream::connect(config.socket()).is_ok() {
             true => give(&self.config, &Order::Backup).map(|_| true)?,
             false => false,
         };
-        fs::create_dir(&self.to).map_err(|error| during(&error))?;
         let data = self.to.join(DATA);
         let files = backup::copy(&config.store.folder, &data).map_err(|error| during(&error))?;
-        let (master_key, report) = proven(&config, &data)?;
+        let (master_key, report) = proven(config, &data)?;
         let digests = files.iter().map(|path| Ok((named(path), digest(&data.join(path))?)));
         let label = Label {
             made_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -128,7 +142,12 @@ impl Restore {
                 folder.display()
             )));
         }
-        let label = fs::read(self.from.join(LABEL)).map_err(|error| during(&error))?;
+        let master = keys::read(&config.master_key);
+        let name = config.master_key.display().to_string();
+        master.map_err(|error| Failure::caused(&name, &error))?;
+        let label = self.from.join(LABEL);
+        let name = label.display().to_string();
+        let label = fs::read(&label).map_err(|error| Failure::during(&name, error))?;
         let label: Label = serde_json::from_slice(&label).map_err(|error| during(&error))?;
         let data = self.from.join(DATA);
         for (name, signed) in &label.files {

@@ -2,6 +2,7 @@
 //! command, beside a gateway that serves or one that does not start.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use super::check::complain;
 use super::compile::compile;
 use super::serve::neighbours;
 use super::{Failure, backup, say};
+use crate::audit::{SigningKey, Signs};
 use crate::config::Config;
 use crate::inbound::tls::ReloadableTls;
 use crate::store::room::{Fill, measured};
@@ -129,6 +131,11 @@ fn gateway(config: &Config) -> Finding {
 
 fn store(config: &Config) -> Vec<Finding> {
     let (place, folder) = ("store", &config.store.folder);
+    if let Err(error) = fs::read_dir(folder)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return vec![bad(place, format_args!("{}: {error}", folder.display()))];
+    }
     if !LedgerFile::exists(folder) {
         return vec![warning(place, "none yet: the first start makes it")];
     }
@@ -138,7 +145,7 @@ fn store(config: &Config) -> Vec<Finding> {
         findings.push(bad(place, "others may enter its folder: chmod 700"));
     }
     findings.push(match copies::check(folder) {
-        Ok(()) => good(place, "every page is whole"),
+        Ok(()) => good(place, "the database is whole; sealed rows are not opened"),
         Err(error) => bad(place, error),
     });
     findings.push(match measured(&config.store) {
@@ -158,8 +165,24 @@ fn store(config: &Config) -> Vec<Finding> {
         }
         Err(failure) => bad("ledger", failure),
     });
+    findings.push(signing(config));
     findings.extend(ledger(config));
     findings
+}
+
+/// The key that signs the ledger, and whether the public one beside it is its own.
+fn signing(config: &Config) -> Finding {
+    let (place, settings) = ("ledger key", &config.ledger);
+    let key = match SigningKey::load(&settings.key, &settings.name, Signs::Checkpoints) {
+        Ok(key) => key,
+        Err(error) => return bad(place, format_args!("{}: {error}", settings.key.display())),
+    };
+    let public = settings.public_key();
+    match fs::read_to_string(&public) {
+        Ok(text) if text.trim() == key.public().to_string() => good(place, "is there"),
+        Ok(_) => bad(place, format_args!("{}: is another key's", public.display())),
+        Err(error) => bad(place, format_args!("{}: {error}", public.display())),
+    }
 }
 
 /// What the ledger tells of clocks and witnesses.

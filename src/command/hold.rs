@@ -1,11 +1,14 @@
 //! `kangqiao hold person|department|everything|lift|list`: entries of the ledger that are kept
 //! beyond their time.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::check::complain;
+use super::compile::compile;
 use super::identifier::Named;
 use super::operate::{give, print};
+use crate::config::Config;
 use crate::inbound::operator::{Holds, Order};
 use crate::vocabulary::Department;
 
@@ -59,6 +62,16 @@ enum What {
     },
 }
 
+/// The department of a name, if the policies know it: a hold on a misspelt one would hold nothing.
+fn known(config: &Path, name: &str) -> Result<Department, Failure> {
+    let parsed = Department::parse(name).map_err(|error| Failure::during("department", error))?;
+    let compiled = compile(&Config::load(config).map_err(complain)?).map_err(complain)?;
+    match compiled.policies.departments().department(parsed) {
+        Some(_) => Ok(parsed),
+        None => Err(Failure(format!("{name}: the policies have no such department"))),
+    }
+}
+
 /// Gives the order and prints what became of it.
 ///
 /// # Errors
@@ -66,9 +79,7 @@ enum What {
 pub fn run(args: Args) -> Result<(), Failure> {
     let about = match args.what {
         What::Department { name, why: Why { reason } } => {
-            let parsed = Department::parse(&name);
-            let parsed = parsed.map_err(|error| Failure::during("department", error))?;
-            Holds::Place { identifier: None, department: Some(parsed), reason }
+            Holds::Place { identifier: None, department: Some(known(&args.config, &name)?), reason }
         }
         What::Everything { why: Why { reason } } => {
             Holds::Place { identifier: None, department: None, reason }

@@ -13,7 +13,8 @@ mod table;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -223,12 +224,19 @@ impl Export {
         let Some(path) = &self.output else {
             return export(&place, &self.filter, (form, out)).map(drop);
         };
-        let file = File::create_new(path).map_err(|error| Failure::during("output", error))?;
+        let file = private(path)?;
         let mut file = BufWriter::new(file);
         let count = export(&place, &self.filter, (form, &mut file))?;
         file.get_ref().sync_all().map_err(written)?;
         writeln!(out, "已导出 exported {count}").map_err(written)
     }
+}
+
+/// A new file that its owner alone may read: it tells of people.
+fn private(path: &Path) -> Result<File, Failure> {
+    let mut options = File::options();
+    let made = options.write(true).create_new(true).mode(0o600).open(path);
+    made.map_err(|error| Failure(format!("{}: {error}", path.display())))
 }
 
 fn form(name: &str) -> Result<&'static dyn audit::export::Export, Failure> {

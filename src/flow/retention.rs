@@ -109,7 +109,7 @@ impl Gateway {
     /// What an operator asks or orders of entries beyond their time.
     ///
     /// # Errors
-    /// [`Fault::IdentityMissing`] if nobody has the identifier, [`Fault::NumberUnknown`] if there
+    /// [`Fault::IdentityMissing`] if nobody has the identifier, [`Fault::EntryUnknown`] if there
     /// is no such hold, [`Fault::RequiredMissing`] without a reason.
     pub async fn holds(&self, about: Holds, user: u32) -> Result<Value, Fault> {
         match about {
@@ -152,10 +152,13 @@ impl Gateway {
     }
 
     async fn lift(&self, number: u64, reason: &str, user: u32) -> Result<Value, Fault> {
-        let entry = self.holding(&format!("lifted: {number}"), reason, user)?;
+        let mut entry = self.holding(&format!("lifted: {number}"), reason, user)?;
+        let holds = self.store.preserved().await.map_err(|error| error.fault())?;
+        let hold = holds.iter().find(|hold| hold.number == number).ok_or(Fault::EntryUnknown)?;
+        entry.person = hold.person.map(|person| self.keys.pseudonym(person));
         match self.store.release(number, ledger::row(&entry)).await {
             Ok(()) => Ok(json!({ "lifted": number })),
-            Err(StoreError::Unknown) => Err(Fault::NumberUnknown),
+            Err(StoreError::Unknown) => Err(Fault::EntryUnknown),
             Err(error) => Err(error.fault()),
         }
     }

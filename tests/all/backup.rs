@@ -113,6 +113,16 @@ fn a_doctor_finds_what_was_broken_and_nothing_else() {
     }
     rig.stop();
     assert_eq!(examined(&rig, "gateway"), (true, vec!["warning".to_owned()]));
+    // A key that is lost is not made anew: it would sign nothing of what is there.
+    let key = Config::load(&rig.config()).unwrap().ledger.key;
+    let public = std::fs::read(key.with_extension("pub")).unwrap();
+    std::fs::rename(&key, key.with_extension("away")).unwrap();
+    assert_eq!(examined(&rig, "ledger key"), (false, vec!["bad".to_owned()]));
+    let (done, text) = rig.order(&["serve"]);
+    assert!(!done && text.contains("put back the one it is signed by"), "{text}");
+    assert!(!key.exists() && std::fs::read(key.with_extension("pub")).unwrap() == public);
+    std::fs::rename(key.with_extension("away"), &key).unwrap();
+    assert_eq!(examined(&rig, "ledger key"), (true, vec!["good".to_owned()]));
     let path = rig.path().join("data/kangqiao.db");
     let store = rusqlite::Connection::open(&path).unwrap();
     store.execute("UPDATE ledger SET bytes = x'00' WHERE number = 0", []).unwrap();

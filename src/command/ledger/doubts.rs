@@ -149,8 +149,7 @@ impl Listing {
         let file = LedgerFile::open(&place.data).map_err(failed)?;
         let unlocked = Ok(Unlocked::of(&file, self.master_key.as_ref(), &place)?);
         let people = list(&self.list, &file, &unlocked)?;
-        let kept = std::fs::File::create_new(&self.output);
-        let mut kept = kept.map_err(|error| Failure::during("output", error))?;
+        let mut kept = super::private(&self.output)?;
         kept.write_all(&people.write()).and_then(|()| kept.sync_all()).map_err(written)?;
         let (digest, rows) = (people.digest(), people.rows());
         writeln!(out, "人员名单 list {digest}: {rows} 行 rows").map_err(written)

@@ -127,7 +127,12 @@ impl Filter {
 impl Whom {
     /// Every pseudonym under which entries may name the person.
     pub fn persons(&self, file: &LedgerFile, place: &Place) -> Result<Vec<Pseudonym>, Failure> {
-        let mut persons: Vec<_> = self.person.iter().cloned().map(Pseudonym).collect();
+        let whole = |text: &String| {
+            let words =
+                "--person: 32 hexadecimal digits, as `--json` and an entry's page show them";
+            Pseudonym::parse(text).ok_or_else(|| Failure(words.to_owned()))
+        };
+        let mut persons = self.person.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
         let Some(identifier) = self.identifier()? else {
             return Ok(persons);
         };

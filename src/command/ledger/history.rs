@@ -1,6 +1,5 @@
 //! `kangqiao ledger history`: what the ledger says of one person, in a file to be handed to him.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -52,6 +51,9 @@ impl History {
         let compiled = compile(&config).map_err(complain)?;
         let (policies, catalogue) = (&*compiled.policies, compiled.pack.catalogue());
         let titles = Titles { policies, catalogue };
+        if self.output.exists() {
+            return Err(Failure(format!("{}: is there already", self.output.display())));
+        }
         let account = self.account(&config, titles)?;
         let bytes = match &typeface {
             None => html::write(&account).map_err(|error| Failure::during("output", error))?,
@@ -59,8 +61,7 @@ impl History {
                 pdf::write(&account, typeface).map_err(|error| Failure::during("output", error))?
             }
         };
-        let mut file =
-            File::create_new(&self.output).map_err(|error| Failure::during("output", error))?;
+        let mut file = super::private(&self.output)?;
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(written)?;
         let told: usize = account.chapters.iter().map(|chapter| chapter.told.len()).sum();
         writeln!(out, "已写出 written {TITLE} {} ({told})", self.output.display()).map_err(written)
@@ -88,6 +89,13 @@ impl History {
         place.data = self.data.clone().unwrap_or(place.data);
         let (since_ms, until_ms) =
             (read("--since", &self.since, moment)?, read("--until", &self.until, moment)?);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        if since_ms.is_some_and(|since| since >= until_ms.unwrap_or(at_ms).min(at_ms)) {
+            return Err(Failure("--since: is not before the end".to_owned()));
+        }
+        // What is still to come is told of by nobody.
+        let until_ms = until_ms.filter(|until| *until < at_ms);
         let persons = self.whom.persons(Reading::open(&place.data)?.file(), &place)?;
         let Some(first) = persons.first() else {
             return Err(Failure(
@@ -108,8 +116,6 @@ impl History {
         let found = search::search(entries, &question).collect::<Result<Vec<_>, _>>();
         let found = found.map_err(|error| Failure(error.to_string()))?;
         reading.finish()?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         let about = About { persons, since_ms, until_ms, at_ms, retired, entered, checkpoint };
         Ok(Account::new(&found, titles, &about))
     }

@@ -131,6 +131,12 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
 fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
     let master = master(config)?;
     let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
+    // One that was made anew would sign nothing of what is there.
+    let lost = LedgerFile::exists(&config.store.folder) && !config.ledger.key.exists();
+    if lost {
+        let why = "there is a ledger and no key file: put back the one it is signed by";
+        return Err(Failure::during(&config.ledger.key.display().to_string(), why));
+    }
     let signing =
         SigningKey::load_or_create(&config.ledger.key, &config.ledger.name, Signs::Checkpoints);
     let signing = signing.map_err(|error| ledger(&error))?;
