@@ -66,8 +66,9 @@ impl Gateway {
         let entered = Some(self.enter_history(Reference::new(&asker.user), first).await?);
         let (found, retired, checkpoint) = self.entries_about(&persons).await?;
         let (rules, at_ms) = (self.rules.load_full(), (self.clock)());
-        let (since_ms, until_ms) = (None, None);
-        let about = About { persons, since_ms, until_ms, at_ms, retired, entered, checkpoint };
+        let (known, since_ms, until_ms) = (true, None, None);
+        let about =
+            About { persons, known, since_ms, until_ms, at_ms, retired, entered, checkpoint };
         let written = self.aside(move || {
             let (policies, catalogue) = (&*rules.policies, rules.pack.catalogue());
             let account = Account::new(&found, Titles { policies, catalogue }, &about);

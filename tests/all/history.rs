@@ -133,6 +133,17 @@ fn it_is_printed_in_chinese_and_breaks_pages_between_what_belongs_together() {
 }
 
 #[test]
+fn a_number_nobody_has_is_no_clean_page() {
+    let rig = Rig::shared();
+    let (nobody, resident) = (Resident::new(), Resident::new());
+    rig.mllp().exchange(&Message::new("A28", &resident).bytes()).unwrap();
+    for (who, warned) in [(&nobody, true), (&resident, false)] {
+        let page = std::fs::read_to_string(made(&rig, who, ("history.html", &[]))).unwrap();
+        assert_eq!(page.contains("没有登记此人"), warned);
+    }
+}
+
+#[test]
 fn what_cannot_be_made_says_why_and_enters_nothing() {
     let rig = Rig::shared();
     let resident = Resident::new();

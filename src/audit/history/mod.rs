@@ -66,6 +66,8 @@ pub struct Titles<'a> {
 pub struct About {
     /// Every pseudonym under which entries may name the person, the one asked about first.
     pub persons: Vec<Pseudonym>,
+    /// Whether the index has anybody by the number asked about.
+    pub known: bool,
     /// From this moment, in milliseconds since 1970.
     pub since_ms: Option<i64>,
     /// Until just before this moment.
@@ -147,7 +149,7 @@ impl Account {
         let chapter = |title, none, told| Chapter { title, none, told };
         Self {
             head: head(found, about),
-            lead: lead(found, titles),
+            lead: lead(found, titles, about),
             chapters: vec![
                 chapter("一、查阅、通知与拒绝", "没有。", of(is_asked)),
                 chapter("二、紧急调阅", "没有。", of(is_opened)),
@@ -202,14 +204,18 @@ fn head(found: &[Found], about: &About) -> Vec<(&'static str, String)> {
     head
 }
 
-fn lead(found: &[Found], titles: Titles<'_>) -> Vec<String> {
+fn lead(found: &[Found], titles: Titles<'_>, about: &About) -> Vec<String> {
     let of = |kind| found.iter().filter(move |found| found.entry.kind == kind);
     let (seen, told, refused) = (Kind::Disclosure, Kind::Delivery, Kind::Refusal);
     let [seen, told, refused] = [seen, told, refused].map(|kind| of(kind).count());
-    let mut lead = vec![format!(
+    let mut lead = Vec::new();
+    if !about.known {
+        lead.push("按所给的号码，本网关没有登记此人；号码若有误，请核对后重新制作。".to_owned());
+    }
+    lead.push(format!(
         "在上述期间，本人的信息被查阅 {seen} 次，按登记主动通知有关部门 {told} 次；\
          另有 {refused} 次查阅要求被拒绝。"
-    )];
+    ));
     let mut departments = BTreeMap::<_, usize>::new();
     for one in of(Kind::Disclosure).chain(of(Kind::Delivery)) {
         *departments.entry(one.entry.department).or_default() += 1;

@@ -40,6 +40,7 @@ fn account(entries: Vec<Entry>) -> Account {
         since_ms: None,
         until_ms: Some(AT + DAY),
         at_ms: AT + DAY,
+        known: true,
         retired: 256,
         entered: Some(Receipt::new(AT + DAY, [5; 16])),
         checkpoint: Checkpoint::unproven(

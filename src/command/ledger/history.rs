@@ -116,7 +116,10 @@ impl History {
         let found = search::search(entries, &question).collect::<Result<Vec<_>, _>>();
         let found = found.map_err(|error| Failure(error.to_string()))?;
         reading.finish()?;
-        let about = About { persons, since_ms, until_ms, at_ms, retired, entered, checkpoint };
+        // Whoever is known has a pseudonym besides that of the number.
+        let known = self.whom.person.is_some() || persons.len() > 1;
+        let about =
+            About { persons, known, since_ms, until_ms, at_ms, retired, entered, checkpoint };
         Ok(Account::new(&found, titles, &about))
     }
 }
