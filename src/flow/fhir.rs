@@ -21,7 +21,7 @@ use crate::registry::whom::{self, Whom};
 use crate::registry::writing::Written;
 use crate::store::LedgerSearch;
 use crate::translate::Form;
-use crate::vocabulary::{Entrance, Fault, Identifier, Position};
+use crate::vocabulary::{Fault, Identifier, Position};
 use crate::wire::Tree;
 
 /// The purpose of who reads the ledger.
@@ -170,16 +170,7 @@ impl Gateway {
     /// Keeps a bundle or a single resource: one unit, one record.
     async fn take_resource(&self, asked: Request) -> Answered {
         let Request { certificate, body, .. } = asked;
-        let form = Form::Fhir;
-        let unit = Unit {
-            certificate,
-            sender: None,
-            form,
-            entrance: Entrance::Https,
-            mark: None,
-            number: None,
-            bytes: body,
-        };
+        let unit = Unit::posted(certificate, Form::Fhir, body);
         let taken = self.take(unit).await;
         let Written { status, media, body } = taken::answer(&taken.receipt());
         Answered { status, media, body, entry: None }

@@ -52,6 +52,15 @@ pub struct Unit {
     pub bytes: Bytes,
 }
 
+impl Unit {
+    /// One that was posted by somebody with a certificate, and no envelope numbers it.
+    #[must_use]
+    pub const fn posted(certificate: Option<Certificate>, form: Form, bytes: Bytes) -> Self {
+        let entrance = Entrance::Https;
+        Self { certificate, sender: None, form, entrance, mark: None, number: None, bytes }
+    }
+}
+
 /// What became of a unit, and what is told of it.
 #[derive(Debug)]
 pub struct Taken {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::rotation::pause;
 use super::{Gateway, ledger};
 use crate::audit::retention::joined;
 use crate::audit::tile;
@@ -49,19 +50,13 @@ impl Gateway {
     pub async fn keep_retiring(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let begun = Instant::now();
-            let pause = match self.retire().await {
-                // Messages have at least as much of the writer's time.
-                Ok(true) => begun.elapsed(),
-                Ok(false) => LOOKED_EVERY,
-                Err(fault) => {
-                    let fault = fault.row().name;
-                    tracing::error!(fault, "entries whose time is over cannot go");
-                    LOOKED_EVERY
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => (),
+            let more = self.retire().await.unwrap_or_else(|fault| {
+                let fault = fault.row().name;
+                tracing::error!(fault, "entries whose time is over cannot go");
+                false
+            });
+            if !pause(&stop, (begun, more), LOOKED_EVERY).await {
+                return;
             }
         }
     }

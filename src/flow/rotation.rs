@@ -53,15 +53,22 @@ pub(super) async fn rest(
     stop: &CancellationToken,
     (begun, step): (Instant, Result<bool, StoreError>),
 ) -> bool {
-    let pause = match step {
-        // Messages have at least as much of the writer's time as the rotation.
-        Ok(true) => begun.elapsed(),
-        Ok(false) => LOOKED_EVERY,
-        Err(error) => {
-            tracing::warn!(error.kind = %error, "what rotates cannot move to the next key");
-            LOOKED_EVERY
-        }
-    };
+    let more = step.unwrap_or_else(|error| {
+        tracing::warn!(error.kind = %error, "what rotates cannot move to the next key");
+        false
+    });
+    pause(stop, (begun, more), LOOKED_EVERY).await
+}
+
+/// Waits after a step of something long: as long as it took if there may be `more`, so that
+/// messages have at least as much of the writer's time, else until it is looked again; whether to
+/// go on.
+pub(super) async fn pause(
+    stop: &CancellationToken,
+    (begun, more): (Instant, bool),
+    every: Duration,
+) -> bool {
+    let pause = if more { begun.elapsed() } else { every };
     tokio::select! {
         () = stop.cancelled() => false,
         () = tokio::time::sleep(pause) => true,

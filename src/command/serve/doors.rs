@@ -115,16 +115,7 @@ async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
     };
     let mut taken = Vec::with_capacity(found.len());
     for bytes in found {
-        let certificate = asked.certificate.clone();
-        let unit = Unit {
-            certificate,
-            sender: None,
-            form,
-            entrance: Entrance::Https,
-            mark: None,
-            number: None,
-            bytes,
-        };
+        let unit = Unit::posted(asked.certificate.clone(), form, bytes);
         taken.push(gateway.take(unit).await);
     }
     let receipts: Vec<_> = taken.iter().map(crate::flow::Taken::receipt).collect();
