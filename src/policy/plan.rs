@@ -196,9 +196,14 @@ impl Plan {
             withheld: Vec::new(),
             terms,
         };
+        let mut verdicts = HashMap::new();
+        let mut judge = |about: About<'_>| {
+            let verdict = verdicts.entry(rules.entity(about));
+            verdict.or_insert_with(|| rules.judge(asker, about)).clone()
+        };
         for (order, id) in plan.terms.elements.iter().enumerate() {
             let element = Arc::new(shared.catalogue.get(*id)?.clone());
-            let verdict = rules.judge(asker, About { element: &element, special: None });
+            let verdict = judge(About { element: &element, special: None });
             if verdict.tier == Tier::Withheld {
                 plan.withheld.push(withheld(&element, &verdict, &plan.terms.remedy));
                 continue;
@@ -208,8 +213,7 @@ impl Plan {
                     return ruling(shared, &element, verdict.clone());
                 }
                 let about = About { element: &element, special: Some(*class) };
-                let marked = rules.judge(asker, about);
-                ruling(shared, &element, verdict.clone().most_protective(marked))
+                ruling(shared, &element, verdict.clone().most_protective(judge(about)))
             });
             let planned = Planned {
                 order,

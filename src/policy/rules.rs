@@ -17,7 +17,9 @@ use super::rule_files::{self, Loaded};
 use super::schema::{self, Lists, Types};
 use super::scope::{RuleId, fixed};
 use super::spoken::Spoken;
-use crate::vocabulary::{Class, Department, Diagnostic, Element, Files, Purpose, Role, Tier};
+use crate::vocabulary::{
+    Class, Department, Diagnostic, Element, ElementId, Files, Purpose, Role, Tier,
+};
 
 /// What of a rule the answer and the ledger need.
 #[derive(Debug, Clone)]
@@ -133,6 +135,8 @@ type Slices = HashMap<(String, Vec<Class>), CedarSet>;
 /// All rules.
 pub(super) struct Rules {
     types: Types,
+    /// Elements that a rule names.
+    named: BTreeSet<ElementId>,
     relations: Vec<String>,
     entities: Entities,
     authorizer: Authorizer,
@@ -149,8 +153,12 @@ impl Rules {
         let whole_folder = |message: String| vec![Diagnostic::at("*.cedar", "", 0, message)];
         let types = Types::new().map_err(whole_folder)?;
         let schema = schema::schema(lists).map_err(whole_folder)?;
-        let entities = schema::entities(&types, lists).map_err(whole_folder)?;
         let Loaded { set, notes } = rule_files::load(files, &schema, lists)?;
+        let literals = set.policies().flat_map(Policy::entity_literals);
+        let named =
+            literals.filter_map(|uid| rule_files::element(&uid, lists.catalogue)).map(|one| one.id);
+        let named = named.collect();
+        let entities = schema::entities(&types, lists, &named).map_err(whole_folder)?;
         let slices = slices(&set, lists).map_err(whole_folder)?;
         let authorizer = Authorizer::new();
         let relations: Vec<_> = lists.relations.iter().map(|row| row.id.to_string()).collect();
@@ -161,7 +169,17 @@ impl Rules {
             (of, Spoken::by(policy, &relations))
         });
         let spoken = spoken.collect();
-        Ok(Self { types, relations, entities, authorizer, whole: set, slices, notes, spoken })
+        Ok(Self {
+            types,
+            named,
+            relations,
+            entities,
+            authorizer,
+            whole: set,
+            slices,
+            notes,
+            spoken,
+        })
     }
 
     /// Which tier of an element, or of its values of a special class, an asker gets.
@@ -171,6 +189,11 @@ impl Rules {
             Some(slice) => self.judge_by(slice, asker, about),
             None => Verdict::withheld(fixed::DEFAULT_DENY),
         }
+    }
+
+    /// What rules see of an element: of those that are one entity the verdict is one.
+    pub(super) fn entity(&self, about: About<'_>) -> EntityUid {
+        self.types.element((about.element, about.special), &self.named)
     }
 
     /// How many rules there are.
@@ -204,7 +227,7 @@ impl Rules {
 
     fn judge_by(&self, rules: &CedarSet, asker: Asker<'_>, about: About<'_>) -> Verdict {
         let mut against: Vec<&Note> = Vec::new();
-        let resource = self.types.element(about.element, about.special);
+        let resource = self.entity(about);
         for tier in Tier::ALL.into_iter().filter(|tier| *tier != Tier::Withheld) {
             let Some(request) = self.request(asker, tier, resource.clone()) else {
                 return Verdict::withheld(fixed::EVALUATION_ERROR);
@@ -344,7 +367,7 @@ impl Rules {
 
     /// Whether a set of rules without conditions permits anything.
     pub(super) fn permits(&self, set: &CedarSet, asker: Asker<'_>, about: About<'_>) -> bool {
-        let resource = self.types.element(about.element, about.special);
+        let resource = self.entity(about);
         let request = self.request(asker, Tier::Full, resource).unwrap();
         let response = self.authorizer.is_authorized(&request, set, &self.entities);
         response.decision() == Decision::Allow

@@ -4,7 +4,7 @@
 //! made from them, so a rule that names an unknown class, purpose, role or kind is
 //! refused by Cedar's own validator.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
 
 use cedar_policy::{
@@ -15,7 +15,7 @@ use super::department::Departments;
 use super::purpose::{EvidenceKey, Purposes};
 use super::relation::Relations;
 use super::special::Special;
-use crate::vocabulary::{Catalogue, Class, Element, Tier};
+use crate::vocabulary::{Catalogue, Class, Element, ElementId, Tier};
 
 /// The lists a schema is made from.
 #[derive(Clone, Copy)]
@@ -70,10 +70,20 @@ impl Types {
     }
 
     /// An element, or those of its values that a special class holds: `DE05.01.024.00#mental`.
-    pub(super) fn element(&self, element: &Element, special: Option<Class>) -> EntityUid {
+    /// Those that no rule names are alike in all that a rule can speak of when class and level
+    /// are, and are one entity: `diagnosis@4#mental`. Cedar's entities are large.
+    pub(super) fn element(
+        &self,
+        (element, special): (&Element, Option<Class>),
+        named: &BTreeSet<ElementId>,
+    ) -> EntityUid {
+        let own = match named.contains(&element.id) {
+            true => element.id.to_string(),
+            false => format!("{}@{}", element.class, element.level),
+        };
         match special {
-            Some(class) => uid(&self.element, &format!("{}#{class}", element.id)),
-            None => uid(&self.element, element.id.as_str()),
+            Some(class) => uid(&self.element, &format!("{own}#{class}")),
+            None => uid(&self.element, &own),
         }
     }
 }
@@ -128,7 +138,11 @@ pub(super) fn schema(lists: Lists<'_>) -> Result<Schema, String> {
 
 /// Every department under its kind, every element under its class, and every element's
 /// special values under both classes.
-pub(super) fn entities(types: &Types, lists: Lists<'_>) -> Result<Entities, String> {
+pub(super) fn entities(
+    types: &Types,
+    lists: Lists<'_>,
+    named: &BTreeSet<ElementId>,
+) -> Result<Entities, String> {
     let mut all = Vec::new();
     for row in lists.departments.iter() {
         let parents = HashSet::from([uid(&types.kind, &row.kind)]);
@@ -136,14 +150,19 @@ pub(super) fn entities(types: &Types, lists: Lists<'_>) -> Result<Entities, Stri
     }
     let special = lists.special.classes().iter().copied().map(Some);
     let variants: Vec<Option<Class>> = std::iter::once(None).chain(special).collect();
+    let mut seen = HashSet::new();
     for element in lists.catalogue.iter() {
         for variant in &variants {
+            let entity = types.element((element, *variant), named);
+            if !seen.insert(entity.clone()) {
+                continue;
+            }
             let raised = variant.map_or(0, |class| lists.special.level(class));
             let level = RestrictedExpression::new_long(i64::from(element.level.max(raised)));
             let attributes = HashMap::from([("level".to_owned(), level)]);
             let under = variant.iter().chain([&element.class]);
             let parents = under.map(|class| uid(&types.class, class.as_str())).collect();
-            let entity = Entity::new(types.element(element, *variant), attributes, parents);
+            let entity = Entity::new(entity, attributes, parents);
             all.push(entity.map_err(|error| error.to_string())?);
         }
     }

@@ -369,6 +369,42 @@ fn what_a_rule_may_mean_is_not_masked() {
     }
 }
 
+/// Elements that no rule names are one entity where class and level are one; beside a set whose
+/// rules name every element, so that each is its own, nothing is decided otherwise.
+#[test]
+fn elements_that_are_one_entity_would_be_judged_alike_one_by_one() {
+    let first = "@id(\"community-contract\")";
+    let all: Vec<_> =
+        shipped().shared.catalogue.iter().map(|one| format!("Element::\"{}\"", one.id)).collect();
+    let all = all.join(", ");
+    let rule = format!(
+        "@id(\"names-all\") permit (principal in Kind::\"upstream\", action == Action::\"full\", \
+         resource) \
+         when {{ [{all}].contains(resource) && ![{all}].contains(resource) }};\n{first}"
+    );
+    let apart = load_changed("community.cedar", first, &rule).unwrap();
+    let entities = |set: &PolicySet| {
+        let about = |element| rules::About { element, special: None };
+        let each = set.shared.catalogue.iter().map(|one| set.shared.rules.entity(about(one)));
+        each.collect::<std::collections::HashSet<_>>().len()
+    };
+    assert_eq!(entities(&apart), all.split(", ").count());
+    assert!(entities(shipped()) < entities(&apart) / 4);
+    for ((department, role, purpose), desk) in &shipped().desks {
+        let (department, role, purpose) = (*department, *role, *purpose);
+        let kind = desk.department.kind.as_str();
+        let asker = Asker { department, kind, role, purpose, grounds: Grounds::tied(0) };
+        let special = shipped().shared.special.classes().first().copied();
+        let elements: Vec<_> = shipped().shared.catalogue.iter().step_by(11).collect();
+        for (element, special) in elements.into_iter().flat_map(|one| [(one, None), (one, special)])
+        {
+            let about = rules::About { element, special };
+            let together = shipped().shared.rules.judge(asker, about);
+            assert_eq!(apart.shared.rules.judge(asker, about), together, "{asker:?} {about:?}");
+        }
+    }
+}
+
 #[test]
 fn nobody_is_looked_for_by_what_may_not_be_seen() {
     let searchable = |department: &str, role: &str, purpose: &str| -> Vec<String> {
