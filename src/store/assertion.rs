@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::OptionalExtension;
-
 use super::error::StoreError;
 use super::index::{apart, citizen_ids};
 use super::place::Moves;
+use super::sql::Optional;
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 

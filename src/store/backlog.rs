@@ -1,11 +1,10 @@
 //! 积压, what waits for a person to look: pairs, and messages held by the overlay guard.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::Store;
 use super::arrival::State;
 use super::error::StoreError;
 use super::review::WAITING;
+use super::sql::{Connection, Optional};
 use crate::identity::PersonId;
 use crate::vocabulary::Fault;
 
@@ -58,10 +57,10 @@ impl Store {
 }
 
 fn backlog(connection: &Connection) -> Result<Backlog, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let (pairs, oldest_ms) = snapshot
         .prepare_cached(&format!("SELECT count(*), min(pair.at_ms) FROM {WAITING}"))?
-        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+        .query_row([], |row| Ok((row.get::<i64>(0)?, row.get(1)?)))?;
     let overlays: i64 = snapshot
         .prepare_cached(
             "SELECT count(*) FROM journal WHERE state > 0 AND state = ?1 AND fault = ?2",

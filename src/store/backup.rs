@@ -21,7 +21,7 @@ pub fn copy(folder: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
     file::private_folder(to).map_err(StoreError::Folder)?;
     let copied = file::database(to);
     let connection = file::reader(&file::database(folder), 4096)?;
-    connection.execute("VACUUM INTO ?1", [copied.to_string_lossy()])?;
+    connection.copy_into(&copied)?;
     check(to)?;
     let mut files = vec![PathBuf::from(copied.file_name().unwrap_or_default())];
     for kept in packs::FOLDERS {
@@ -51,8 +51,7 @@ pub fn copy(folder: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
 /// [`StoreError::Damaged`] if it is not, [`StoreError::Sql`].
 pub fn check(folder: &Path) -> Result<(), StoreError> {
     let connection = file::reader(&file::database(folder), 4096)?;
-    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged) }
+    if connection.is_whole()? { Ok(()) } else { Err(StoreError::Damaged) }
 }
 
 /// Writes a file and its name to the disk for good.

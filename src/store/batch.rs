@@ -9,12 +9,12 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row as Found};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::generation::Generations;
 use super::seal::{DataKey, Place, StoreKeys};
+use super::sql::{self, Connection, Optional, Row as Found};
 use super::writer::{Answer, Request, Stop, Writer};
 use super::{Store, ledger};
 use crate::identity::Token;
@@ -319,7 +319,7 @@ impl Store {
             );
             let row = |row: &Found<'_>| {
                 let refused: Option<i64> = row.get(1)?;
-                Ok((row.get::<_, i64>(0)?, refused.is_some(), row.get::<_, Vec<u8>>(2)?))
+                Ok((row.get::<i64>(0)?, refused.is_some(), row.get::<Vec<u8>>(2)?))
             };
             let mut select = connection.prepare_cached(&sql)?;
             let Some((first, checked, sealed)) =
@@ -374,8 +374,10 @@ impl Writer {
                 // One that ended meanwhile gets no rows any more.
                 self.connection
                     .prepare_cached(
-                        "INSERT OR REPLACE INTO batch_part (batch, first, rows, refused, sealed) \
-                         SELECT number, ?2, ?3, ?4, ?5 FROM batch WHERE number = ?1",
+                        "INSERT INTO batch_part (batch, first, rows, refused, sealed) \
+                         SELECT number, ?2, ?3, ?4, ?5 FROM batch WHERE number = ?1 \
+                         ON CONFLICT (batch, first) DO UPDATE SET rows = excluded.rows, \
+                         refused = excluded.refused, sealed = excluded.sealed",
                     )?
                     .execute((number, first, rows, refused, sealed))?;
             }
@@ -390,7 +392,7 @@ impl Writer {
                     .connection
                     .prepare_cached(OVER)?
                     .query_map((now_ms, arriving_ms), |row| row.get(0))?
-                    .collect::<rusqlite::Result<Vec<i64>>>()?;
+                    .collect::<sql::Result<Vec<i64>>>()?;
                 over.into_iter().try_for_each(|number| self.end_batch(number))?;
             }
         }
@@ -398,7 +400,7 @@ impl Writer {
     }
 
     fn begin_batch(&mut self, begun: &Begun) -> Result<Answer, Stop> {
-        let count = |sql: &str| -> rusqlite::Result<i64> {
+        let count = |sql: &str| -> sql::Result<i64> {
             self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
         };
         let number = count("SELECT coalesce(max(number), 0) + 1 FROM batch")?;
@@ -443,7 +445,7 @@ impl Writer {
 fn batches(
     connection: &Connection,
     keys: &StoreKeys,
-    (whose, values): (&str, impl rusqlite::Params),
+    (whose, values): (&str, impl sql::Params),
 ) -> Result<Vec<Batch>, StoreError> {
     let sql = format!(
         "SELECT number, id, department, role, state, at_ms, until_ms, wrapped, asked, \
@@ -459,7 +461,7 @@ fn batches(
     while let Some(row) = rows.next()? {
         let number: i64 = row.get(0)?;
         let (department, role): (String, String) = (row.get(2)?, row.get(3)?);
-        let key = keys.unwrap(Place::batch_key(number), &row.get::<_, Vec<u8>>(7)?)?;
+        let key = keys.unwrap(Place::batch_key(number), &row.get::<Vec<u8>>(7)?)?;
         found.push(Batch {
             number,
             id: row.get(1)?,
@@ -468,7 +470,7 @@ fn batches(
             stage: Stage::from_code(row.get(4)?),
             at_ms: row.get(5)?,
             until_ms: row.get(6)?,
-            asked: key.open(Place::batch_asked(number), &row.get::<_, Vec<u8>>(8)?)?,
+            asked: key.open(Place::batch_asked(number), &row.get::<Vec<u8>>(8)?)?,
             counts: Counts { rows: row.get(9)?, checked: row.get(10)?, refused: row.get(11)? },
             key: Arc::new(key),
         });

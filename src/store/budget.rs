@@ -4,9 +4,8 @@
 //! last, and a restart forgets nothing. Whoever nobody knows counts like anybody else: a sweep
 //! through numbers is what the budget is there to end.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::error::StoreError;
+use super::sql::{Connection, Optional};
 use super::writer::{Stop, Writer};
 use crate::identity::Pseudonym;
 
@@ -36,7 +35,7 @@ impl Writer {
             .execute((scope, at_ms - DAY_MS))?;
         // The first question counts: who is asked about all day is free again a day after it.
         self.connection
-            .prepare_cached("INSERT OR IGNORE INTO asked VALUES (?1, ?2, ?3)")?
+            .prepare_cached("INSERT INTO asked VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
             .execute((scope, &person.0, at_ms))?;
         Ok(())
     }

@@ -1,9 +1,8 @@
 //! 到达, what came about persons and when: of a record its dataset and its arrival, nothing it says.
 
-use rusqlite::Connection;
-
 use super::error::StoreError;
 use super::index;
+use super::sql::{self, Connection};
 use crate::identity::PersonId;
 use crate::vocabulary::Dataset;
 
@@ -11,7 +10,7 @@ use crate::vocabulary::Dataset;
 pub fn persons<N>(
     connection: &Connection,
     named: impl Fn(PersonId) -> Option<N>,
-) -> rusqlite::Result<Vec<(N, PersonId)>> {
+) -> sql::Result<Vec<(N, PersonId)>> {
     let mut select = connection.prepare_cached("SELECT id FROM person ORDER BY id")?;
     let rows = select.query_map([], |row| row.get(0).map(PersonId))?;
     let named = rows.filter_map(|person| match person {
@@ -32,9 +31,8 @@ pub fn arrivals(
     )?;
     let mut found = Vec::new();
     for entry in index::set(connection, index::root(connection, person)?)? {
-        let rows = select.query_map((entry.0, from_ms), |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-        })?;
+        let rows = select
+            .query_map((entry.0, from_ms), |row| Ok((row.get::<String>(0)?, row.get::<i64>(1)?)))?;
         for row in rows {
             let (dataset, at_ms) = row?;
             found.push((Dataset::parse(&dataset).map_err(|_| StoreError::Damaged)?, at_ms));

@@ -5,6 +5,7 @@ use super::Store;
 use super::arrival::{Appended, LedgerRow};
 use super::budget::{self, Spending};
 use super::error::StoreError;
+use super::sql;
 use super::ticket::{self, Ticket};
 use super::writer::{Answer, Request, Stop, Writer};
 
@@ -32,7 +33,7 @@ impl Store {
     /// [`StoreError::Exhausted`], [`StoreError::Spent`] and [`StoreError::SecondNeeded`] if not,
     /// [`StoreError::Sql`].
     pub async fn may_answer(&self, conditions: Conditions) -> Result<(), StoreError> {
-        let look = move |connection: &rusqlite::Connection| {
+        let look = move |connection: &sql::Connection| {
             if let Some(spending) = &conditions.spending {
                 budget::afford(connection, spending)?;
             }

@@ -3,10 +3,9 @@
 //! Neither is a way to a person: a document leads to the record that holds it, an entry of
 //! the register of staff and organisations to nothing else.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::error::StoreError;
 use super::seal::{Place, StoreKeys};
+use super::sql::{Connection, Optional};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::vocabulary::Record;
@@ -34,7 +33,10 @@ impl Writer {
     /// Remembers which record holds a document; of two under one number, the later.
     pub(super) fn write_document(&mut self, key: &str, number: i64) -> Result<(), Stop> {
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO document (key, number) VALUES (?1, ?2)")?
+            .prepare_cached(
+                "INSERT INTO document (key, number) VALUES (?1, ?2) \
+                 ON CONFLICT (key) DO UPDATE SET number = excluded.number",
+            )?
             .execute((key, number))?;
         Ok(())
     }
@@ -50,8 +52,10 @@ impl Writer {
         key.seal(Place::record(0, number), &listing.json, &mut self.scratch)?;
         self.connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO directory (number, key, received_at_ms, wrapped, sealed) \
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO directory (number, key, received_at_ms, wrapped, sealed) \
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (number) DO UPDATE SET \
+                 key = excluded.key, received_at_ms = excluded.received_at_ms, \
+                 wrapped = excluded.wrapped, sealed = excluded.sealed",
             )?
             .execute((number, &listing.key, received_at_ms, wrapped, &self.scratch[..]))?;
         Ok(())
@@ -64,7 +68,7 @@ pub fn document(
     keys: &StoreKeys,
     key: &str,
 ) -> Result<Option<Found>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let row = snapshot
         .prepare_cached(
             "SELECT record.number, record.person, wrapped, sealed, received_at_ms FROM document \
@@ -72,11 +76,11 @@ pub fn document(
         )?
         .query_row([key], |row| {
             Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?,
-                row.get::<_, Option<Vec<u8>>>(2)?,
-                row.get::<_, Vec<u8>>(3)?,
-                row.get::<_, i64>(4)?,
+                row.get::<i64>(0)?,
+                row.get::<i64>(1)?,
+                row.get::<Option<Vec<u8>>>(2)?,
+                row.get::<Vec<u8>>(3)?,
+                row.get::<i64>(4)?,
             ))
         })
         .optional()?;
@@ -102,10 +106,10 @@ pub fn listing(
         )?
         .query_row([key], |row| {
             Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, Vec<u8>>(1)?,
-                row.get::<_, Vec<u8>>(2)?,
-                row.get::<_, i64>(3)?,
+                row.get::<i64>(0)?,
+                row.get::<Vec<u8>>(1)?,
+                row.get::<Vec<u8>>(2)?,
+                row.get::<i64>(3)?,
             ))
         })
         .optional()?;

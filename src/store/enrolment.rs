@@ -1,13 +1,12 @@
 //! 登记, whom subscriptions are about: keyed tokens, and sealed what the department said.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::error::StoreError;
 use super::generation::Generations;
 use super::index;
 use super::ledger::limited;
 use super::outbox::{Enrol, Enrolled};
 use super::seal::{Place, StoreKeys};
+use super::sql::{self, Connection, Optional};
 use super::writer::{Answer, Stop, Writer};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::Subscription;
@@ -33,7 +32,7 @@ impl Writer {
                         .prepare_cached(
                             "DELETE FROM enrolment WHERE subscription = ?1 AND reference = ?2",
                         )?
-                        .execute((subscription.as_str(), digest))?;
+                        .changed((subscription.as_str(), digest))?;
                 }
             }
         }
@@ -67,13 +66,17 @@ impl Writer {
                 .execute([lane])?;
         }
         let json = serde_json::to_vec(enrolled).map_err(|_| StoreError::Damaged)?;
-        self.connection
+        let none: &[u8] = &[];
+        let lane = self
+            .connection
             .prepare_cached(
                 "INSERT INTO enrolment (subscription, token, reference, sealed, at_ms, \
-                 generation) VALUES (?1, ?2, ?3, x'', ?4, ?5)",
+                 generation) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING lane",
             )?
-            .execute((subscription.as_str(), covered, reference, at_ms, current.number))?;
-        let lane = self.connection.last_insert_rowid();
+            .query_row(
+                (subscription.as_str(), covered, reference, none, at_ms, current.number),
+                |row| row.get(0),
+            )?;
         self.keys.seal(Place::enrolment(lane), &json, &mut self.scratch)?;
         self.connection
             .prepare_cached("UPDATE enrolment SET sealed = ?2 WHERE lane = ?1")?
@@ -88,8 +91,8 @@ impl Writer {
             .connection
             .prepare_cached("SELECT lane, token FROM enrolment WHERE generation = ?1 LIMIT ?2")?;
         let rows = select
-            .query_map((before, limited(limit)), |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
-        let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            .query_map((before, limited(limit)), |row| Ok((row.get::<i64>(0)?, row.get(1)?)))?;
+        let rows = rows.collect::<sql::Result<Vec<_>>>()?;
         let (before, current) = (self.generations.of(before)?, &self.generations.current);
         for (lane, token) in &rows {
             let covered = current.cover(&before.uncover(*token));
@@ -110,7 +113,7 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn is_anybody_enrolled(&self) -> rusqlite::Result<bool> {
+    pub(super) fn is_anybody_enrolled(&self) -> sql::Result<bool> {
         self.connection.prepare_cached("SELECT 1 FROM enrolment LIMIT 1")?.exists([])
     }
 }
@@ -132,9 +135,9 @@ pub fn lanes(
     for entry in index::set(connection, root)? {
         for token in index::tokens(connection, generations, entry)? {
             let rows = select.query_map(generations.covers(&token), |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+                Ok((row.get::<i64>(0)?, row.get::<String>(1)?))
             })?;
-            let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            let rows = rows.collect::<sql::Result<Vec<_>>>()?;
             // Whoever only used a number is not who it means.
             if !rows.is_empty() && meant(connection, generations, &token)? == Some(root) {
                 found.extend(rows);

@@ -1,5 +1,6 @@
 //! Why the store did not do what it was asked.
 
+use super::sql;
 use crate::vocabulary::Fault;
 
 /// Why the store did not do what it was asked. Holds no content of any row.
@@ -52,7 +53,7 @@ pub enum StoreError {
     Settled,
     /// The database failed while it was opened or read.
     #[error("the database failed")]
-    Sql(#[from] rusqlite::Error),
+    Sql(#[from] sql::Error),
     /// Nothing can be written now: the disk is full, the writer is gone or too far
     /// behind. A write that was given up while it waited may still happen, once;
     /// sending the same message again is answered from what was stored.

@@ -4,11 +4,10 @@
 //! stand here is taken again, and each of its units gets the outcome it had. The mark of a
 //! table is written in the very commit of the row it stands at.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::Store;
 use super::error::StoreError;
 use super::ledger::bound;
+use super::sql::{self, Connection, Optional};
 use super::writer::{Answer, Request, Stop, Writer};
 
 /// What became of the units of a file.
@@ -95,7 +94,12 @@ impl Writer {
     ) -> Result<(), Stop> {
         let Sums { kept, quarantined, refused } = file.sums;
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO exchanged VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .prepare_cached(
+                "INSERT INTO exchanged VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                 ON CONFLICT (exchange, digest) DO UPDATE SET kept = excluded.kept, \
+                 quarantined = excluded.quarantined, refused = excluded.refused, \
+                 at_ms = excluded.at_ms",
+            )?
             .execute((
                 &file.exchange,
                 digest,
@@ -112,19 +116,16 @@ impl Writer {
         self.connection
             .prepare_cached(
                 "INSERT INTO mark VALUES (?1, ?2) \
-                 ON CONFLICT (name) DO UPDATE SET value = max(value, ?2)",
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value \
+                 WHERE excluded.value > mark.value",
             )?
             .execute((&mark.name, mark.value))?;
         Ok(())
     }
 }
 
-fn find(
-    connection: &Connection,
-    exchange: &str,
-    digest: [u8; 16],
-) -> rusqlite::Result<Option<Sums>> {
-    let count = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::cast_unsigned);
+fn find(connection: &Connection, exchange: &str, digest: [u8; 16]) -> sql::Result<Option<Sums>> {
+    let count = |row: &sql::Row<'_>, at| row.get::<i64>(at).map(i64::cast_unsigned);
     connection
         .prepare_cached(
             "SELECT kept, quarantined, refused FROM exchanged WHERE exchange = ?1 AND digest = ?2",
@@ -136,7 +137,7 @@ fn find(
         .optional()
 }
 
-fn read_mark(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+fn read_mark(connection: &Connection, name: &str) -> sql::Result<i64> {
     let found = connection
         .prepare_cached("SELECT value FROM mark WHERE name = ?1")?
         .query_row([name], |row| row.get(0))

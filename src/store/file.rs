@@ -6,12 +6,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
-
 use super::error::StoreError;
 use super::master;
 use super::seal::StoreKeys;
 use super::settings::Settings;
+use super::sql::Connection;
+use super::sql::sqlite::{self, PAGE_BYTES};
 
 /// How a file becomes what this build writes, step by step; one is added, none changed.
 pub(super) const STEPS: &[&str] = &[
@@ -33,8 +33,6 @@ pub(super) const STEPS: &[&str] = &[
 ];
 /// What this build writes.
 const SCHEMA: i64 = 15;
-/// SQLite's page, in bytes.
-pub(super) const PAGE_BYTES: u64 = 4096;
 
 /// The database of a folder that is held against other processes while this lives.
 #[derive(Debug)]
@@ -56,9 +54,9 @@ impl StoreFile {
         let file = Self { path: database(folder), _lock: lock };
         // SQLite gives its log files the mode of the database.
         private_file(&file.path).map_err(StoreError::Folder)?;
-        let mut connection = Connection::open(&file.path)?;
-        prepare(&mut connection)?;
-        let keys = master::open(&mut connection, master)?;
+        let connection = sqlite::open(&file.path)?;
+        prepare(&connection)?;
+        let keys = master::open(&connection, master)?;
         Ok((file, keys))
     }
 
@@ -69,30 +67,30 @@ impl StoreFile {
 
     /// The connection that writes.
     pub fn writer(&self, settings: &Settings) -> Result<Connection, StoreError> {
-        let connection = Connection::open(&self.path)?;
-        tune(&connection, settings.writer_cache_kib)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let connection = sqlite::open(&self.path)?;
+        connection.tune(settings.writer_cache_kib)?;
+        connection.set("journal_mode", "wal")?;
+        connection.set("synchronous", "full")?;
+        connection.set("wal_autocheckpoint", 0)?;
         // What is deleted is overwritten, so that a destroyed key is gone.
-        connection.pragma_update(None, "secure_delete", true)?;
+        connection.set("secure_delete", true)?;
         if settings.file_bytes_max > 0 {
             // No pages at all would be no limit at all.
             let pages = (settings.file_bytes_max / PAGE_BYTES).max(1);
             let pages = i64::try_from(pages).unwrap_or(i64::MAX);
-            connection.pragma_update(None, "max_page_count", pages)?;
+            connection.set("max_page_count", pages)?;
         }
         Ok(connection)
     }
 
     /// A connection that copies the log into the database.
     pub fn checkpointer(&self) -> Result<Connection, StoreError> {
-        let connection = Connection::open(&self.path)?;
-        tune(&connection, 1024)?;
+        let connection = sqlite::open(&self.path)?;
+        connection.tune(1024)?;
         // The writer may be waiting meanwhile: a reader in the way is not waited for.
-        connection.busy_timeout(Duration::from_millis(5))?;
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(None, "synchronous", "full")?;
+        connection.wait_for(Duration::from_millis(5))?;
+        connection.set("wal_autocheckpoint", 0)?;
+        connection.set("synchronous", "full")?;
         Ok(connection)
     }
 
@@ -116,45 +114,30 @@ pub fn database(folder: &Path) -> PathBuf {
 
 /// A connection that can only read; needs neither lock nor key.
 pub fn reader(path: &Path, cache_kib: u32) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    tune(&connection, cache_kib)?;
-    let found = version(&connection)?;
+    let connection = sqlite::open_to_read(path)?;
+    connection.tune(cache_kib)?;
+    let found = connection.version()?;
     if found > SCHEMA { Err(StoreError::Newer { found, known: SCHEMA }) } else { Ok(connection) }
 }
 
-fn tune(connection: &Connection, cache_kib: u32) -> Result<(), StoreError> {
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
-    connection.pragma_update(None, "temp_store", "memory")?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(())
-}
-
-/// The schema of a file.
-pub fn version(connection: &Connection) -> Result<i64, StoreError> {
-    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
-}
-
-fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
-    let found = version(connection)?;
+fn prepare(connection: &Connection) -> Result<(), StoreError> {
+    let found = connection.version()?;
     if found > SCHEMA {
         return Err(StoreError::Newer { found, known: SCHEMA });
     }
     if found == 0 {
-        connection.pragma_update(None, "page_size", PAGE_BYTES.cast_signed())?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.set("page_size", PAGE_BYTES.cast_signed())?;
+        connection.set("journal_mode", "wal")?;
     }
     upgrade(connection, found)
 }
 
 /// Takes the steps a file has not taken yet, each with its number in one commit.
-fn upgrade(connection: &mut Connection, found: i64) -> Result<(), StoreError> {
+fn upgrade(connection: &Connection, found: i64) -> Result<(), StoreError> {
     for (version, step) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > found) {
-        let transaction = connection.transaction()?;
+        let transaction = connection.begin()?;
         transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", version)?;
+        transaction.set("user_version", version)?;
         transaction.commit()?;
     }
     Ok(())

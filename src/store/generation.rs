@@ -7,11 +7,11 @@
 //! one that never had any moves too. An entry is under one generation as a whole.
 
 use aws_lc_rs::hmac;
-use rusqlite::Connection;
 use zeroize::Zeroize;
 
 use super::error::StoreError;
 use super::seal::{DataKey, Place, StoreKeys};
+use super::sql::{self, Connection};
 use crate::identity::index::derive;
 use crate::identity::linkage::{Mark, Traits};
 use crate::identity::{PersonId, Token};
@@ -133,7 +133,7 @@ impl Generations {
         let mut select =
             connection.prepare_cached("SELECT number, sealed FROM generation ORDER BY number")?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut rows: Vec<(i64, Option<Vec<u8>>)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut rows: Vec<(i64, Option<Vec<u8>>)> = rows.collect::<sql::Result<_>>()?;
         let current = rows.pop().ok_or(StoreError::Damaged)?;
         let ending = rows.pop().map(|ending| Generation::of(ending, keys)).transpose()?;
         match rows.is_empty() {

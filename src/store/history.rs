@@ -1,10 +1,10 @@
 //! 历史, what was said of entries, and what was undone. Nothing said is ever deleted.
 
-use rusqlite::Connection;
 use serde::Serialize;
 
 use super::error::StoreError;
 use super::index;
+use super::sql::{self, Connection};
 use crate::identity::PersonId;
 
 /// What can be said of two entries.
@@ -40,7 +40,7 @@ pub struct Event {
 
 /// Everything that was said of the entries of a person, oldest first.
 pub fn history(connection: &Connection, person: PersonId) -> Result<Vec<Event>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let root = index::root(&snapshot, person)?;
     let mut select = snapshot.prepare_cached(
         "SELECT event, one, other, same, said_by, at_ms, journal, ended_at_ms FROM assertion \
@@ -55,7 +55,7 @@ pub fn history(connection: &Connection, person: PersonId) -> Result<Vec<Event>, 
                 what: if row.get(3)? { What::Same } else { What::Apart },
                 by: row.get(4)?,
                 at_ms: row.get(5)?,
-                journal: row.get::<_, Option<i64>>(6)?.map(i64::cast_unsigned),
+                journal: row.get::<Option<i64>>(6)?.map(i64::cast_unsigned),
                 ended_at_ms: row.get(7)?,
             })
         })?;
@@ -82,9 +82,9 @@ fn moves(connection: &Connection, entry: PersonId) -> Result<Vec<Event>, StoreEr
             what: What::Moved,
             by: row.get(3)?,
             at_ms: row.get(4)?,
-            journal: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
+            journal: row.get::<Option<i64>>(5)?.map(i64::cast_unsigned),
             ended_at_ms: row.get(6)?,
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
-
 use super::assertion::Said;
 use super::error::StoreError;
 use super::history::{self, Event};
 use super::place::{VEIL, Who};
 use super::review::{self, Compared, Proposal, Review, Stats};
 use super::seal::Place;
+use super::sql::{self, Optional};
 use super::writer::{Answer, Failed, Request, Stop, Writer};
 use super::{Store, persons};
 use crate::identity::linkage::{self, Demographics, Judged, Population, Traits, Weights};
@@ -119,7 +118,7 @@ impl Store {
         others: Vec<Demographics>,
     ) -> Result<Vec<Judged>, StoreError> {
         let keys = Arc::clone(&self.keys);
-        let read = move |connection: &rusqlite::Connection| {
+        let read = move |connection: &sql::Connection| {
             let weights = review::weights(connection)?;
             let traits = keys.veil().traits(&who);
             let judged = |other: &Demographics| {
@@ -182,20 +181,25 @@ impl Writer {
             return Ok(());
         }
         // Tokens of two veils are never compared.
-        self.connection.execute_batch(
-            "BEGIN IMMEDIATE; DELETE FROM trait; DELETE FROM pair; \
-             UPDATE person SET seen = NULL, traits = NULL WHERE veil IS NULL; COMMIT",
-        )?;
+        let anew = self.connection.begin()?;
+        for sql in [
+            "DELETE FROM trait",
+            "DELETE FROM pair",
+            "UPDATE person SET seen = NULL, traits = NULL WHERE veil IS NULL",
+        ] {
+            anew.execute(sql, [])?;
+        }
+        anew.commit()?;
         self.persons.clear();
         let entries = review::entries(&self.connection)?;
         for some in entries.chunks(REJUDGED_AT_ONCE) {
-            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            self.connection.begin()?.leave();
             for entry in some {
                 self.reveil(*entry).map_err(stopped)?;
             }
-            self.connection.execute_batch("COMMIT")?;
+            self.connection.commit()?;
         }
-        self.connection.execute_batch("DELETE FROM indexed")?;
+        self.connection.execute("DELETE FROM indexed", [])?;
         self.connection.execute("INSERT INTO indexed VALUES (?1)", [VEIL])?;
         Ok(())
     }
@@ -208,7 +212,7 @@ impl Writer {
                  ORDER BY number",
             )?;
             let found = select.query_map([entry.0], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?))
+                Ok((row.get::<i64>(0)?, row.get::<Vec<u8>>(1)?, row.get::<i64>(2)?))
             })?;
             for row in found {
                 rows.push(row?);

@@ -8,19 +8,19 @@
 
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
 use super::generation::Generations;
 use super::seal::{DataKey, Place};
+use super::sql::{self, Connection, Optional, Statement};
 use super::writer::{Stop, Writer};
 use crate::identity::resident::resolve;
 use crate::identity::{Indexed, PersonId, Resolution, Token};
 use crate::vocabulary::{IdentifierKind, Position, Source};
 
 /// Everybody who is one person with `?1`, who must be a root.
-const SET: &str = "WITH RECURSIVE one(id) AS (VALUES (?1) UNION \
+const SET: &str = "WITH RECURSIVE one(id) AS (VALUES (CAST(?1 AS BIGINT)) UNION \
      SELECT person.id FROM person JOIN one ON person.merged_into = one.id) ";
 
 /// Joins that may lead one to another up to a root; more is a damaged file.
@@ -109,7 +109,7 @@ impl Writer {
         &self,
         holder: PersonId,
         mut identifiers: Vec<&'a Indexed>,
-    ) -> rusqlite::Result<Vec<&'a Indexed>> {
+    ) -> sql::Result<Vec<&'a Indexed>> {
         if identifiers.is_empty() {
             return Ok(identifiers);
         }
@@ -166,7 +166,9 @@ impl Writer {
             let token = self.generations.current.cover(&indexed.token);
             let source = meant.source.as_str();
             self.connection
-                .prepare_cached("INSERT OR IGNORE INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1)")?
+                .prepare_cached(
+                    "INSERT INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1) ON CONFLICT DO NOTHING",
+                )?
                 .execute((token, source, holder.0, indexed.kind.as_str(), journal))?;
             if indexed.kind == IdentifierKind::CitizenId {
                 self.connection
@@ -188,7 +190,7 @@ impl Writer {
         Source::parse(&name).map_err(|_| StoreError::Damaged.into())
     }
 
-    fn is_shared(&self, token: &Token, holder: PersonId) -> rusqlite::Result<bool> {
+    fn is_shared(&self, token: &Token, holder: PersonId) -> sql::Result<bool> {
         let [token, ending] = self.generations.covers(token);
         self.connection
             .prepare_cached(
@@ -229,7 +231,7 @@ impl Writer {
     }
 
     /// A root and everybody merged into it, the root first.
-    pub(super) fn with_root(&self, root: PersonId) -> rusqlite::Result<Vec<PersonId>> {
+    pub(super) fn with_root(&self, root: PersonId) -> sql::Result<Vec<PersonId>> {
         set(&self.connection, root)
     }
 
@@ -276,7 +278,7 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn holder(&mut self, key: (Token, Source)) -> rusqlite::Result<Option<PersonId>> {
+    pub(super) fn holder(&mut self, key: (Token, Source)) -> sql::Result<Option<PersonId>> {
         if let Some(holder) = self.tokens.look(&key) {
             return Ok(Some(holder));
         }
@@ -317,8 +319,8 @@ impl Writer {
             .connection
             .prepare_cached("SELECT wrapped, merged_into, seen FROM person WHERE id = ?1")?
             .query_row([person.0], |row| {
-                let merged_into = row.get::<_, Option<i64>>(1)?;
-                Ok((row.get::<_, Option<Vec<u8>>>(0)?, merged_into, row.get(2)?))
+                let merged_into = row.get::<Option<i64>>(1)?;
+                Ok((row.get::<Option<Vec<u8>>>(0)?, merged_into, row.get(2)?))
             })
             .optional()?;
         let (wrapped, merged_into, seen) = row.ok_or(StoreError::Unknown)?;
@@ -333,7 +335,7 @@ impl Writer {
     }
 
     /// Whether an entry has a citizen id of its own.
-    fn is_national(&self, entry: PersonId) -> rusqlite::Result<bool> {
+    fn is_national(&self, entry: PersonId) -> sql::Result<bool> {
         self.connection
             .prepare_cached("SELECT citizen FROM person WHERE id = ?1")?
             .query_row([entry.0], |row| row.get(0))
@@ -385,7 +387,7 @@ pub fn tokens(
 
 /// The tokens of rows that say their generation, each once and in order.
 fn uncovered(
-    select: &mut CachedStatement<'_>,
+    select: &mut Statement<'_>,
     generations: &Generations,
     of: PersonId,
 ) -> Result<Vec<Token>, StoreError> {
@@ -404,7 +406,7 @@ pub fn holders(
     connection: &Connection,
     generations: &Generations,
     token: &Token,
-) -> rusqlite::Result<Vec<(PersonId, i64)>> {
+) -> sql::Result<Vec<(PersonId, i64)>> {
     let mut select = connection.prepare_cached(
         "SELECT person, claim FROM identifier WHERE token IN (?1, ?2) ORDER BY claim, person",
     )?;
@@ -441,7 +443,7 @@ pub fn merged(
     connection: &Connection,
     generations: &Generations,
     token: &Token,
-) -> rusqlite::Result<Option<PersonId>> {
+) -> sql::Result<Option<PersonId>> {
     let mut select = connection.prepare_cached(
         "SELECT person FROM identifier JOIN assertion ON one = person \
          WHERE token IN (?1, ?2) AND same = 1 AND ended_at_ms IS NULL ORDER BY event DESC LIMIT 1",
@@ -454,7 +456,7 @@ pub fn root(connection: &Connection, person: PersonId) -> Result<PersonId, Store
     let mut select = connection.prepare_cached("SELECT merged_into FROM person WHERE id = ?1")?;
     let mut root = person.0;
     for _ in 0..JOINS_DEEP_MAX {
-        match select.query_row([root], |row| row.get::<_, Option<i64>>(0)).optional()? {
+        match select.query_row([root], |row| row.get::<Option<i64>>(0)).optional()? {
             Some(Some(next)) => root = next,
             _ => return Ok(PersonId(root)),
         }
@@ -463,7 +465,7 @@ pub fn root(connection: &Connection, person: PersonId) -> Result<PersonId, Store
 }
 
 /// A root and everybody merged into it, the root first.
-pub fn set(connection: &Connection, root: PersonId) -> rusqlite::Result<Vec<PersonId>> {
+pub fn set(connection: &Connection, root: PersonId) -> sql::Result<Vec<PersonId>> {
     let sql = format!("{SET} SELECT id FROM one ORDER BY id <> ?1, id");
     let mut select = connection.prepare_cached(&sql)?;
     let rows = select.query_map([root.0], |row| row.get(0).map(PersonId))?;

@@ -4,7 +4,6 @@
 //! commit. A message of a known person costs three statements.
 
 use bytes::Bytes;
-use rusqlite::OptionalExtension;
 use sha2::{Digest, Sha256};
 
 use super::apply::Application;
@@ -15,6 +14,7 @@ use super::exchange::Mark;
 use super::index::Conflict;
 use super::place::Who;
 use super::seal::{Place, StoreKeys};
+use super::sql::{self, Optional};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::identity::linkage::Demographics;
@@ -252,11 +252,11 @@ impl Writer {
             )?
             .query_row([number], |row| {
                 Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, i64>(1).map(State::from_code)?,
-                    row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
-                    row.get::<_, Vec<u8>>(3)?,
-                    row.get::<_, i64>(4)?,
+                    row.get::<String>(0)?,
+                    row.get::<i64>(1).map(State::from_code)?,
+                    row.get::<Option<Vec<u8>>>(2)?.unwrap_or_default(),
+                    row.get::<Vec<u8>>(3)?,
+                    row.get::<i64>(4)?,
                 ))
             })
             .optional()?;
@@ -304,12 +304,15 @@ impl Writer {
     }
 
     /// Adds this commit's sums to the counts.
-    pub(super) fn write_tallies(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn write_tallies(&mut self) -> sql::Result<()> {
         let mut upsert = self.connection.prepare_cached(
             "INSERT INTO count VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-             ON CONFLICT (source) DO UPDATE SET received = received + ?2, kept = kept + ?3, \
-             quarantined = quarantined + ?4, refused = refused + ?5, repeated = repeated + ?6, \
-             reused = reused + ?7",
+             ON CONFLICT (source) DO UPDATE SET received = count.received + excluded.received, \
+             kept = count.kept + excluded.kept, \
+             quarantined = count.quarantined + excluded.quarantined, \
+             refused = count.refused + excluded.refused, \
+             repeated = count.repeated + excluded.repeated, \
+             reused = count.reused + excluded.reused",
         )?;
         for (source, tally) in self.tallies.drain() {
             let [kept, quarantined, refused] = tally.states;
@@ -360,8 +363,8 @@ impl Writer {
     /// The message itself if it was here before, else any other under its control id.
     fn earlier(&self, message: &Message) -> Result<Option<Earlier>, Stop> {
         let (source, control_id) = (message.source.as_str(), &message.control_id);
-        let read = |row: &rusqlite::Row<'_>| {
-            let same = row.get::<_, Vec<u8>>(6)? == message.digest;
+        let read = |row: &sql::Row<'_>| {
+            let same = row.get::<Vec<u8>>(6)? == message.digest;
             Ok(Earlier { kept: repeated(row)?, same })
         };
         let any = self
@@ -398,12 +401,12 @@ impl Tally {
     }
 }
 
-fn repeated(row: &rusqlite::Row<'_>) -> rusqlite::Result<Kept> {
+fn repeated(row: &sql::Row<'_>) -> sql::Result<Kept> {
     Ok(Kept {
-        number: row.get::<_, i64>(0)?.cast_unsigned(),
+        number: row.get::<i64>(0)?.cast_unsigned(),
         state: State::from_code(row.get(1)?),
         reason: read_reason(row.get(2)?, row.get(3)?),
-        persons: row.get::<_, Option<i64>>(4)?.map(PersonId).into_iter().collect(),
+        persons: row.get::<Option<i64>>(4)?.map(PersonId).into_iter().collect(),
         received_at_ms: row.get(5)?,
         repeat: true,
         control_id_reused: false,

@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
 use zeroize::Zeroizing;
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
 use super::generation::Generations;
+use super::sql::{self, Connection, Optional};
 use super::tree::LedgerView;
 use super::writer::{Stop, Writer};
 use super::{file, index, master, rotation};
@@ -78,7 +78,7 @@ impl LedgerFile {
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let file = file::reader(&file::database(folder), 4096)?;
         // A copy of before tiles were kept has none.
-        let kept = file.prepare("SELECT 1 FROM pragma_table_info('tile')")?.exists([])?;
+        let kept = file.prepare_cached("SELECT 1 FROM pragma_table_info('tile')")?.exists([])?;
         if !kept {
             file.execute_batch(
                 "CREATE TEMP TABLE tile (level, number, hashes); \
@@ -141,7 +141,7 @@ impl LedgerFile {
 }
 
 /// Whether generations have secrets in a file.
-fn keyed(connection: &Connection) -> rusqlite::Result<bool> {
+fn keyed(connection: &Connection) -> sql::Result<bool> {
     let sql = "SELECT 1 FROM pragma_table_info('generation', 'main') WHERE name = 'sealed'";
     connection.prepare_cached(sql)?.exists([])
 }
@@ -198,17 +198,13 @@ pub fn one_with(
 }
 
 /// How many entries there are.
-pub fn size(connection: &Connection) -> rusqlite::Result<u64> {
+pub fn size(connection: &Connection) -> sql::Result<u64> {
     let sql = "SELECT coalesce(max(number) + 1, 0) FROM ledger";
     connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).map(i64::cast_unsigned)
 }
 
 /// Entries from a number on.
-pub fn entries(
-    connection: &Connection,
-    from: u64,
-    limit: usize,
-) -> rusqlite::Result<Vec<LedgerEntry>> {
+pub fn entries(connection: &Connection, from: u64, limit: usize) -> sql::Result<Vec<LedgerEntry>> {
     connection
         .prepare_cached(
             "SELECT number, at_ms, bytes FROM ledger WHERE number >= ?1 ORDER BY number LIMIT ?2",
@@ -218,9 +214,9 @@ pub fn entries(
 }
 
 /// Entries that match, newest first: the projected part by its index, the tail by reading it.
-pub fn find(connection: &Connection, search: &LedgerSearch) -> rusqlite::Result<Vec<LedgerEntry>> {
+pub fn find(connection: &Connection, search: &LedgerSearch) -> sql::Result<Vec<LedgerEntry>> {
     // One snapshot, so that no entry falls between index and tail.
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let (table, key) = match (&search.person, &search.department) {
         (Some(_), _) => ("ledger_person", "found.person = ?1"),
         (None, Some(_)) => ("ledger_department", "found.department = ?2"),
@@ -238,7 +234,7 @@ fn page(
     connection: &Connection,
     search: &LedgerSearch,
     (table, key, until): (&str, &str, i64),
-) -> rusqlite::Result<Vec<LedgerEntry>> {
+) -> sql::Result<Vec<LedgerEntry>> {
     let sql = format!(
         "SELECT ledger.number, ledger.at_ms, ledger.bytes FROM {table} AS found \
          JOIN ledger ON ledger.number = found.number \
@@ -260,7 +256,7 @@ pub fn checkpoints(
     connection: &Connection,
     above: u64,
     limit: usize,
-) -> rusqlite::Result<Vec<Checkpoint>> {
+) -> sql::Result<Vec<Checkpoint>> {
     connection
         .prepare_cached(
             "SELECT size, bytes FROM checkpoint WHERE size > ?1 ORDER BY size LIMIT ?2",
@@ -270,24 +266,24 @@ pub fn checkpoints(
 }
 
 /// The newest checkpoint.
-pub fn checkpoint(connection: &Connection) -> rusqlite::Result<Option<Checkpoint>> {
+pub fn checkpoint(connection: &Connection) -> sql::Result<Option<Checkpoint>> {
     connection
         .prepare_cached("SELECT size, bytes FROM checkpoint ORDER BY size DESC LIMIT 1")?
         .query_row([], read_checkpoint)
         .optional()
 }
 
-fn projected(connection: &Connection) -> rusqlite::Result<i64> {
+fn projected(connection: &Connection) -> sql::Result<i64> {
     connection.prepare_cached("SELECT until FROM projected")?.query_row([], |row| row.get(0))
 }
 
-fn read_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<LedgerEntry> {
-    let number = row.get::<_, i64>(0)?.cast_unsigned();
+fn read_entry(row: &sql::Row<'_>) -> sql::Result<LedgerEntry> {
+    let number = row.get::<i64>(0)?.cast_unsigned();
     Ok(LedgerEntry { number, at_ms: row.get(1)?, bytes: row.get(2)? })
 }
 
-fn read_checkpoint(row: &rusqlite::Row<'_>) -> rusqlite::Result<Checkpoint> {
-    Ok(Checkpoint { size: row.get::<_, i64>(0)?.cast_unsigned(), bytes: row.get(1)? })
+fn read_checkpoint(row: &sql::Row<'_>) -> sql::Result<Checkpoint> {
+    Ok(Checkpoint { size: row.get::<i64>(0)?.cast_unsigned(), bytes: row.get(1)? })
 }
 
 /// A number of ours as SQLite counts; none of ours reaches its end.

@@ -11,12 +11,12 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::error::StoreError;
 use super::file;
 use super::seal::{DataKey, Place, StoreKeys, Wrap, random};
+use super::sql::{self, Connection, Optional};
 use crate::identity::index::derive;
 
 /// The first schema whose files say which master key is in force.
@@ -105,10 +105,10 @@ impl Master {
                 row.get(0)
             })?;
         let root = self.secret(Place::root(number), &root)?;
-        let mut select = connection
-            .prepare("SELECT number, wrap FROM master WHERE wrap IS NOT NULL ORDER BY number")?;
-        let rows =
-            select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        let mut select = connection.prepare_cached(
+            "SELECT number, wrap FROM master WHERE wrap IS NOT NULL ORDER BY number",
+        )?;
+        let rows = select.query_map([], |row| Ok((row.get::<i64>(0)?, row.get::<Vec<u8>>(1)?)))?;
         let mut wraps = Vec::new();
         for row in rows {
             let (wrap, sealed) = row?;
@@ -126,8 +126,8 @@ impl Master {
 
 /// The keys of a file, which may be of an earlier schema; writes nothing.
 pub fn read(connection: &Connection, master: &[u8; 32]) -> Result<StoreKeys, StoreError> {
-    let says = file::version(connection)? >= ROTATES
-        && connection.prepare("SELECT 1 FROM master")?.exists([])?;
+    let says = connection.version()? >= ROTATES
+        && connection.prepare_cached("SELECT 1 FROM master")?.exists([])?;
     if says {
         return Master::new(master)?.open(connection);
     }
@@ -141,8 +141,8 @@ pub fn read(connection: &Connection, master: &[u8; 32]) -> Result<StoreKeys, Sto
 }
 
 /// The keys of a file of this schema; what it does not have yet is made, in one commit.
-pub fn open(connection: &mut Connection, master: &[u8; 32]) -> Result<StoreKeys, StoreError> {
-    let fresh = !connection.prepare("SELECT 1 FROM master")?.exists([])?;
+pub fn open(connection: &Connection, master: &[u8; 32]) -> Result<StoreKeys, StoreError> {
+    let fresh = !connection.prepare_cached("SELECT 1 FROM master")?.exists([])?;
     if !fresh {
         return read(connection, master);
     }
@@ -152,16 +152,16 @@ pub fn open(connection: &mut Connection, master: &[u8; 32]) -> Result<StoreKeys,
         // Somebody took out what says which key it is under: new ones would open nothing.
         None => return Err(StoreError::Damaged),
     };
-    let transaction = connection.transaction()?;
+    let transaction = connection.begin()?;
     Master::new(master)?.write(&transaction, &keys, (1, 0))?;
     transaction.execute("DELETE FROM proof", [])?;
     transaction.commit()?;
     Ok(keys)
 }
 
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+fn is_empty(connection: &Connection) -> sql::Result<bool> {
     let sql = "SELECT 1 FROM journal UNION ALL SELECT 1 FROM person UNION ALL SELECT 1 FROM ledger";
-    connection.prepare(sql)?.exists([]).map(|found| !found)
+    connection.prepare_cached(sql)?.exists([]).map(|found| !found)
 }
 
 fn proof(connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
@@ -192,7 +192,7 @@ pub fn in_force(folder: &Path, master: &[u8; 32]) -> Result<Option<u64>, StoreEr
         return Ok(None);
     }
     let connection = file::reader(&path, 64)?;
-    if file::version(&connection)? < ROTATES {
+    if connection.version()? < ROTATES {
         return Ok(None);
     }
     let known = Master::new(master)?.known(&connection)?;

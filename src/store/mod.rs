@@ -53,6 +53,7 @@ pub mod room;
 mod rotation;
 mod seal;
 mod settings;
+mod sql;
 pub mod statistic;
 #[cfg(test)]
 mod tests;

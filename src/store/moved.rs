@@ -4,10 +4,9 @@
 //! order: a move that is withdrawn leaves what there would be without it. What came under the
 //! number meanwhile stays with whom it came to.
 
-use rusqlite::OptionalExtension;
-
 use super::error::StoreError;
 use super::place::Moves;
+use super::sql::Optional;
 use super::writer::{Stop, Writer};
 use crate::identity::{Indexed, PersonId, Token};
 use crate::vocabulary::Source;
@@ -109,7 +108,9 @@ impl Writer {
         if let Some(to) = to {
             self.lift(to)?;
             self.connection
-                .prepare_cached("INSERT OR IGNORE INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1)")?
+                .prepare_cached(
+                    "INSERT INTO identifier VALUES (?1, ?2, ?3, ?4, ?5, 1) ON CONFLICT DO NOTHING",
+                )?
                 .execute((
                     self.generations.current.cover(&token),
                     source.as_str(),

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
-
 use super::enrolment::{lanes, opened};
 use super::error::StoreError;
 use super::generation::Generations;
 use super::ledger::limited;
 use super::outbox::{Dead, Due, Ended, Standing, Verdict, Wish};
 use super::seal::StoreKeys;
+use super::sql::{self, Connection};
 use super::writer::{Answer, Stop, Writer};
 use crate::identity::PersonId;
 use crate::policy::IDENTITY;
@@ -168,7 +167,7 @@ impl Writer {
     pub(super) fn decide_notices(&mut self, verdict: &Verdict) -> Result<Answer, Stop> {
         let dead = |change: &str, number: i64| {
             let sql = format!("UPDATE outbox SET {change} WHERE number = ?1 AND state = 2");
-            match self.connection.prepare_cached(&sql)?.execute([number])? {
+            match self.connection.prepare_cached(&sql)?.changed([number])? {
                 0 => Err(Stop::from(StoreError::Unknown)),
                 count => Ok(count),
             }
@@ -186,12 +185,12 @@ impl Writer {
                         "SELECT count(*) FROM outbox \
                          WHERE subscription = ?1 AND at_ms >= ?2 AND state = 1",
                     )?
-                    .query_row((subscription.as_str(), since_ms), |row| row.get::<_, i64>(0))?;
+                    .query_row((subscription.as_str(), since_ms), |row| row.get::<i64>(0))?;
                 self.connection
                     .prepare_cached(
                         "UPDATE outbox SET state = 0, tries = 0, next_ms = 0, ended_ms = NULL \
                          WHERE subscription = ?1 AND at_ms >= ?2 AND state IN (1, 3) \
-                         AND why IS NOT ?3",
+                         AND why IS DISTINCT FROM ?3",
                     )?
                     .execute((subscription.as_str(), since_ms, GIVEN_UP))?;
                 usize::try_from(told).unwrap_or_default()
@@ -221,7 +220,7 @@ pub fn due(
          ORDER BY number LIMIT ?3",
     )?;
     let rows = select.query_map((subscription.as_str(), now_ms, limited(limit)), |row| {
-        let enrolled = match (row.get::<_, Option<Vec<u8>>>(5)?, row.get(6)?, row.get(7)?) {
+        let enrolled = match (row.get::<Option<Vec<u8>>>(5)?, row.get(6)?, row.get(7)?) {
             (Some(sealed), Some(token), Some(number)) => Some((sealed, token, number)),
             _ => None,
         };
@@ -245,7 +244,7 @@ pub fn due(
 }
 
 /// How the notices of every subscription stand.
-pub fn standings(connection: &Connection) -> rusqlite::Result<Vec<Standing>> {
+pub fn standings(connection: &Connection) -> sql::Result<Vec<Standing>> {
     let mut select = connection.prepare_cached(
         "SELECT name, (SELECT count(*) FROM enrolment WHERE subscription = name), \
          coalesce(sum(state = 0), 0), min(CASE state WHEN 0 THEN at_ms END), \
@@ -268,7 +267,7 @@ pub fn standings(connection: &Connection) -> rusqlite::Result<Vec<Standing>> {
 }
 
 /// Dead notices after a number, oldest first.
-pub fn dead(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<Vec<Dead>> {
+pub fn dead(connection: &Connection, after: i64, limit: usize) -> sql::Result<Vec<Dead>> {
     let mut select = connection.prepare_cached(
         "SELECT number, subscription, event, at_ms, tries, why, journal FROM outbox \
          WHERE state = 2 AND number > ?1 ORDER BY number LIMIT ?2",

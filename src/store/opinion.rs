@@ -1,13 +1,12 @@
 //! 挂起待决, what reviewers say of messages that the overlay guard holds: two say the same.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::Store;
 use super::arrival::{Held, State};
 use super::error::StoreError;
 use super::ledger::bound;
 use super::read;
 use super::review::Proposal;
+use super::sql::{self, Connection, Optional};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::vocabulary::Fault;
 
@@ -57,7 +56,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<(Held, Option<(Opinion, String)>)>, StoreError> {
         let read = move |connection: &Connection| {
-            let snapshot = connection.unchecked_transaction()?;
+            let snapshot = connection.snapshot()?;
             let held = read::held_for(&snapshot, Fault::IdentityOverlay, (after, limit))?;
             let voiced = |held: Held| Ok((held.clone(), voiced(&snapshot, bound(held.number))?));
             held.into_iter().map(voiced).collect()
@@ -66,7 +65,7 @@ impl Store {
     }
 }
 
-fn voiced(connection: &Connection, number: i64) -> rusqlite::Result<Option<(Opinion, String)>> {
+fn voiced(connection: &Connection, number: i64) -> sql::Result<Option<(Opinion, String)>> {
     let accepts = |accepts| if accepts { Opinion::Accept } else { Opinion::Refuse };
     connection
         .prepare_cached("SELECT accepts, said_by FROM opinion WHERE number = ?1")?
@@ -93,7 +92,11 @@ impl Writer {
             }
             _ => {
                 self.connection
-                    .prepare_cached("INSERT OR REPLACE INTO opinion VALUES (?1, ?2, ?3, ?4)")?
+                    .prepare_cached(
+                        "INSERT INTO opinion VALUES (?1, ?2, ?3, ?4) \
+                         ON CONFLICT (number) DO UPDATE SET accepts = excluded.accepts, \
+                         said_by = excluded.said_by, at_ms = excluded.at_ms",
+                    )?
                     .execute((number, said.opinion == Opinion::Accept, &said.by, said.at_ms))?;
                 Ok(Proposal::Waits)
             }

@@ -10,11 +10,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::generation::Generations;
+use super::sql::{Connection, Optional, Row};
 use super::writer::{Answer, Request};
 use super::{Store, enrolment, notice};
 use crate::identity::{PersonId, Token};

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
 use serde::Serialize;
 
 use super::Store;
@@ -10,6 +9,7 @@ use super::arrival::Reason;
 use super::error::StoreError;
 use super::journal::read_reason;
 use super::ledger::bound;
+use super::sql::Connection;
 use crate::vocabulary::{Fault, Position};
 
 /// Piles that are told.
@@ -47,7 +47,7 @@ impl Store {
 }
 
 fn piles(connection: &Connection) -> Result<Vec<Pile>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let mut select = snapshot.prepare_cached(
         "SELECT source, fault, at, count(*), min(number), max(number) \
          FROM journal INDEXED BY journal_why WHERE state = 1 GROUP BY fault, source, at",
@@ -59,7 +59,7 @@ fn piles(connection: &Connection) -> Result<Vec<Pile>, StoreError> {
         let source: String = row.get(0)?;
         let Some(Reason { fault, at }) = read_reason(row.get(1)?, row.get(2)?) else { continue };
         let place = at.as_ref().and_then(Position::place_in_any);
-        let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        let number = |column| row.get::<i64>(column).map(i64::cast_unsigned);
         let (count, first, last) = (number(3)?, number(4)?, number(5)?);
         let pile = piles.entry((fault.row().name, source.clone(), place.clone()));
         let none = Pile { source, fault, place, count: 0, first, first_ms: 0, last, last_ms: 0 };

@@ -10,13 +10,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
-
 use super::error::StoreError;
 use super::generation::Generations;
 use super::index::BORROWED;
 use super::ledger::limited;
 use super::review;
+use super::sql::{self, Connection};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::identity::linkage::compare::{BirthLevel, CitizenLevel, NameLevel, SexLevel};
@@ -30,6 +29,10 @@ use crate::identity::linkage::{
 pub const VEIL: i64 = 1;
 /// Entries that may hang together; beyond, somebody has to look before anything is joined.
 const COMPONENT_MAX: usize = 400;
+
+/// What a pair that was judged before becomes.
+const JUDGED_ANEW: &str = "ON CONFLICT (one, other) DO UPDATE SET verdict = excluded.verdict, \
+    rule = excluded.rule, weight = excluded.weight, at_ms = excluded.at_ms";
 
 /// Who is another person's than before, because of one change.
 #[derive(Debug, Default)]
@@ -180,7 +183,9 @@ impl Writer {
             let (one, other) = (entry.min(candidate), entry.max(candidate));
             let since = old.get(&candidate).copied().unwrap_or(at_ms);
             self.connection
-                .prepare_cached("INSERT OR REPLACE INTO pair VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .prepare_cached(&format!(
+                    "INSERT INTO pair VALUES (?1, ?2, ?3, ?4, ?5, ?6) {JUDGED_ANEW}"
+                ))?
                 .execute((
                     one.0,
                     other.0,
@@ -210,7 +215,9 @@ impl Writer {
         let (one, other) = (pair.0.min(pair.1), pair.0.max(pair.1));
         let rule = Rule::Claimed.as_str();
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO pair VALUES (?1, ?2, 2, ?3, ?4, ?5)")?
+            .prepare_cached(&format!(
+                "INSERT INTO pair VALUES (?1, ?2, 2, ?3, ?4, ?5) {JUDGED_ANEW}"
+            ))?
             .execute((one.0, other.0, rule, judged.weight, at_ms))?;
         Ok(true)
     }
@@ -322,9 +329,8 @@ impl Writer {
             "SELECT other, same FROM assertion WHERE one = ?1 AND ended_at_ms IS NULL",
         )?;
         for (a, entry) in component.iter().enumerate() {
-            let rows = select.query_map([entry.0], |row| {
-                Ok((row.get(0).map(PersonId)?, row.get::<_, bool>(1)?))
-            })?;
+            let rows = select
+                .query_map([entry.0], |row| Ok((row.get(0).map(PersonId)?, row.get::<bool>(1)?)))?;
             for row in rows {
                 let (other, same) = row?;
                 if let Ok(b) = component.binary_search(&other) {
@@ -402,7 +408,7 @@ impl Writer {
                     "UPDATE identifier SET claim = ?2 WHERE person = ?1 AND kind = 'citizen-id' \
                      AND claim <> ?2",
                 )?
-                .execute((entry.0, claim))?;
+                .changed((entry.0, claim))?;
             self.relinked |= changed > 0;
         }
         Ok(())
@@ -410,8 +416,9 @@ impl Writer {
 
     /// Under which others find an entry.
     pub(super) fn write_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
-        let mut insert =
-            self.connection.prepare_cached("INSERT OR IGNORE INTO trait VALUES (?1, ?2)")?;
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO trait VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
         for key in &traits.keys {
             insert.execute((self.generations.current.found_by(*key), entry.0))?;
         }
@@ -456,7 +463,7 @@ pub fn candidates(
     connection: &Connection,
     generations: &Generations,
     traits: &Traits,
-) -> rusqlite::Result<BTreeSet<PersonId>> {
+) -> sql::Result<BTreeSet<PersonId>> {
     let mut select =
         connection.prepare_cached("SELECT person FROM trait WHERE key IN (?1, ?2) LIMIT ?3")?;
     let mut found = BTreeSet::new();
@@ -464,7 +471,7 @@ pub fn candidates(
         let [key, ending] = generations.found_by(*key);
         let rows = select
             .query_map((key, ending, limited(SHARED_MAX + 1)), |row| row.get(0).map(PersonId))?;
-        let holders: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+        let holders: Vec<_> = rows.collect::<sql::Result<_>>()?;
         if holders.len() <= SHARED_MAX {
             found.extend(holders);
         }

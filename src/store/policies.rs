@@ -3,7 +3,6 @@
 //! The entries of the ledger that tell of a change are in the commit of the change itself, so
 //! neither is without the other after a crash.
 
-use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
 use super::Store;
@@ -12,6 +11,7 @@ use super::error::StoreError;
 use super::ledger::limited;
 use super::packs::KEPT;
 use super::review::Proposal;
+use super::sql::{self, Connection, Optional, Row};
 use super::writer::{Answer, Request, Stop, Writer};
 
 /// How many people have to accept policies that widen, beside whoever proposed them.
@@ -90,7 +90,7 @@ impl Store {
                 Ok((InForce { version, mappings }, row.get(2)?))
             };
             let rows = select.query_map([limited(KEPT)], row)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            Ok(rows.collect::<sql::Result<_>>()?)
         };
         self.readers.read(read).await
     }
@@ -145,13 +145,13 @@ impl Store {
     }
 }
 
-fn waiting(connection: &Connection) -> rusqlite::Result<Option<Waiting>> {
+fn waiting(connection: &Connection) -> sql::Result<Option<Waiting>> {
     let row = |row: &Row<'_>| {
         Ok(Waiting {
             proposed: InForce { version: row.get(0)?, mappings: row.get(1)? },
             before: InForce { version: row.get(2)?, mappings: row.get(3)? },
             difference: row.get(4)?,
-            widened: usize::try_from(row.get::<_, i64>(5)?).unwrap_or(usize::MAX),
+            widened: usize::try_from(row.get::<i64>(5)?).unwrap_or(usize::MAX),
             by: row.get(6)?,
             at_ms: row.get(7)?,
             accepted_by: accepted(connection)?,
@@ -160,7 +160,7 @@ fn waiting(connection: &Connection) -> rusqlite::Result<Option<Waiting>> {
     connection.prepare_cached("SELECT * FROM policy_proposal")?.query_row([], row).optional()
 }
 
-fn accepted(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+fn accepted(connection: &Connection) -> sql::Result<Vec<String>> {
     let mut select =
         connection.prepare_cached("SELECT said_by FROM policy_acceptance ORDER BY at_ms")?;
     select.query_map([], |row| row.get(0))?.collect()

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::arrival::{Count, Held, MergeEvent, Replay, State};
@@ -13,6 +12,7 @@ use super::index;
 use super::journal::read_reason;
 use super::ledger::{bound, limited};
 use super::seal::{Place, StoreKeys};
+use super::sql::{self, Connection, Optional};
 use crate::identity::{PersonId, Token};
 use crate::translate::Form;
 use crate::vocabulary::{Fault, IdentifierKind, Record, Source};
@@ -106,7 +106,7 @@ pub fn records(
     keys: &StoreKeys,
     (person, limit): (PersonId, usize),
 ) -> Result<Vec<(Record, i64)>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let root = index::root(&snapshot, person)?;
     let mut sealed = Vec::new();
     for each in index::set(&snapshot, root)? {
@@ -124,8 +124,8 @@ pub fn records(
              UNION SELECT number FROM record WHERE person = ?1 AND word = 1)",
         )?;
         let rows = select.query_map((each.0, limited(limit)), |row| {
-            let (number, bytes) = (row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?);
-            Ok((number, bytes, row.get::<_, i64>(2)?, row.get::<_, Option<i64>>(3)?))
+            let (number, bytes) = (row.get::<i64>(0)?, row.get::<Vec<u8>>(1)?);
+            Ok((number, bytes, row.get::<i64>(2)?, row.get::<Option<i64>>(3)?))
         })?;
         for row in rows {
             let (number, bytes, received_at_ms, word) = row?;
@@ -158,7 +158,7 @@ pub fn replay(
     number: u64,
 ) -> Result<Option<Replay>, StoreError> {
     let number = bound(number);
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let row = snapshot
         .prepare_cached(
             "SELECT journal.source, state, received_at_ms, journal.person, \
@@ -167,13 +167,13 @@ pub fn replay(
         )?
         .query_row([number], |row| {
             Ok((
-                row.get::<_, String>(0)?,
-                row.get::<_, i64>(1)?,
-                row.get::<_, i64>(2)?,
-                row.get::<_, Option<i64>>(3)?,
-                row.get::<_, Option<Vec<u8>>>(4)?,
-                row.get::<_, Vec<u8>>(5)?,
-                row.get::<_, Option<String>>(6)?,
+                row.get::<String>(0)?,
+                row.get::<i64>(1)?,
+                row.get::<i64>(2)?,
+                row.get::<Option<i64>>(3)?,
+                row.get::<Option<Vec<u8>>>(4)?,
+                row.get::<Vec<u8>>(5)?,
+                row.get::<Option<String>>(6)?,
             ))
         })
         .optional()?;
@@ -200,9 +200,9 @@ pub fn counts(connection: &Connection) -> Result<Vec<Count>, StoreError> {
     let mut counts = Vec::new();
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let sum = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
+        let sum = |column| row.get::<i64>(column).map(i64::cast_unsigned);
         counts.push(Count {
-            source: source_of(&row.get::<_, String>(0)?)?,
+            source: source_of(&row.get::<String>(0)?)?,
             received: sum(1)?,
             kept: sum(2)?,
             quarantined: sum(3)?,
@@ -253,12 +253,12 @@ pub fn alarms(
     listed(select.query((bound(after), limited(limit)))?)
 }
 
-fn listed(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Held>, StoreError> {
+fn listed(mut rows: sql::Rows<'_>) -> Result<Vec<Held>, StoreError> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(Held {
-            number: row.get::<_, i64>(0)?.cast_unsigned(),
-            source: source_of(&row.get::<_, String>(1)?)?,
+            number: row.get::<i64>(0)?.cast_unsigned(),
+            source: source_of(&row.get::<String>(1)?)?,
             control_id: row.get(2)?,
             received_at_ms: row.get(3)?,
             state: State::from_code(row.get(6)?),
@@ -277,12 +277,12 @@ pub fn merges(connection: &Connection, person: PersonId) -> Result<Vec<MergeEven
     let rows = select.query_map([person.0], |row| {
         Ok(MergeEvent {
             person: PersonId(row.get(0)?),
-            into: row.get::<_, Option<i64>>(1)?.map(PersonId),
+            into: row.get::<Option<i64>>(1)?.map(PersonId),
             at_ms: row.get(2)?,
-            journal: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+            journal: row.get::<Option<i64>>(3)?.map(i64::cast_unsigned),
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// A row without one is of the time when all were HL7 v2.

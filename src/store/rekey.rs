@@ -6,7 +6,6 @@
 //! start, so a rotation ends once it has passed every row there was when it began. How far it
 //! is stands in the file, in the commit of what was done: a kill repeats and loses nothing.
 
-use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -16,6 +15,7 @@ use super::error::StoreError;
 use super::ledger::limited;
 use super::master::{self, Master};
 use super::seal::{DataKey, Place};
+use super::sql::{self, Connection, Optional};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::identity::PersonId;
 
@@ -162,8 +162,8 @@ pub enum KeyDeed {
 }
 
 fn rekeying(connection: &Connection) -> Result<Rekeying, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let left = |persons: bool| -> rusqlite::Result<Option<i64>> {
+    let snapshot = connection.snapshot()?;
+    let left = |persons: bool| -> sql::Result<Option<i64>> {
         snapshot
             .prepare_cached("SELECT sum(until - after) FROM rekeying WHERE (what = ?1) = ?2")?
             .query_row((PERSONS, persons), |row| row.get(0))
@@ -222,14 +222,14 @@ impl Writer {
             .connection
             .prepare_cached(sql)?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<sql::Result<_>>()?;
         let opened = rows.into_iter().map(|(number, sealed)| {
             Ok((number, self.keys.open(Place::generation(number), &sealed)?))
         });
         opened.collect()
     }
 
-    fn is_rewrapping(&self) -> rusqlite::Result<bool> {
+    fn is_rewrapping(&self) -> sql::Result<bool> {
         let sql = "SELECT 1 FROM rekeying WHERE what <> ?1";
         self.connection.prepare_cached(sql)?.exists([PERSONS])
     }
@@ -250,7 +250,7 @@ impl Writer {
     }
 
     /// Up to where a rotation has come, and where it ends; `None` if none is under way.
-    fn passed(&self, what: &str) -> rusqlite::Result<Option<(i64, i64)>> {
+    fn passed(&self, what: &str) -> sql::Result<Option<(i64, i64)>> {
         self.connection
             .prepare_cached("SELECT after, until FROM rekeying WHERE what = ?1")?
             .query_row([what], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -258,7 +258,7 @@ impl Writer {
     }
 
     /// Notes up to where a rotation has come; whether that is its end.
-    fn pass(&self, what: &str, (end, until): (i64, i64)) -> rusqlite::Result<bool> {
+    fn pass(&self, what: &str, (end, until): (i64, i64)) -> sql::Result<bool> {
         if end < until {
             self.connection
                 .prepare_cached("UPDATE rekeying SET after = ?2 WHERE what = ?1")?
@@ -309,7 +309,7 @@ impl Writer {
                  AND {column} IS NOT NULL ORDER BY {number} LIMIT ?3"
             ))?
             .query_map((after, end, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<sql::Result<_>>()?;
         let full = limited(rows.len()) == limit;
         let end = rows.last().filter(|_| full).map_or(end, |(last, _)| *last);
         let mut damaged = 0;
@@ -328,9 +328,9 @@ impl Writer {
     }
 
     /// Nothing stands under the wrapping key of before any more: it is destroyed.
-    fn end_wrapping(&self) -> rusqlite::Result<()> {
+    fn end_wrapping(&self) -> sql::Result<()> {
         let sql = "UPDATE master SET wrap = NULL WHERE number < (SELECT max(number) FROM master)";
-        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+        self.connection.prepare_cached(sql)?.execute([])
     }
 
     /// Gives some persons new keys; whether they were the last ones, and how many keep the
@@ -368,7 +368,7 @@ impl Writer {
             .connection
             .prepare_cached("SELECT number FROM record WHERE person = ?1 ORDER BY number")?
             .query_map([person.0], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<sql::Result<_>>()?;
         // All is opened before the first write: a person is under one key as a whole.
         for (number, kind) in numbers.iter().flat_map(|number| KINDS.map(|kind| (*number, kind))) {
             if opened(self.unsealed(kind, (person, number), &old))?.is_none() {

@@ -2,12 +2,11 @@
 //!
 //! Which entries' time is over, and what is entered about it, is the business of the flow.
 
-use rusqlite::Connection;
-
 use super::Store;
 use super::arrival::LedgerRow;
 use super::error::StoreError;
 use super::ledger::{self, bound};
+use super::sql::{self, Connection};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::Department;
@@ -115,7 +114,7 @@ impl Writer {
             }
             OfRetention::Release(number, row) => {
                 let sql = "DELETE FROM preserved WHERE number = ?1";
-                if self.connection.prepare_cached(sql)?.execute([bound(*number)])? == 0 {
+                if self.connection.prepare_cached(sql)?.changed([bound(*number)])? == 0 {
                     return Err(StoreError::Unknown.into());
                 }
                 self.append(row).map(|_| Answer::Done)
@@ -163,21 +162,21 @@ impl Writer {
     }
 }
 
-fn retired(connection: &Connection) -> rusqlite::Result<Vec<(u64, u64)>> {
+fn retired(connection: &Connection) -> sql::Result<Vec<(u64, u64)>> {
     let mut select = connection.prepare_cached("SELECT first, last FROM retired ORDER BY first")?;
-    let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(i64::cast_unsigned);
+    let number = |row: &sql::Row<'_>, at| row.get::<i64>(at).map(i64::cast_unsigned);
     select.query_map([], |row| Ok((number(row, 0)?, number(row, 1)?)))?.collect()
 }
 
-fn preserved(connection: &Connection) -> rusqlite::Result<Vec<Preserved>> {
+fn preserved(connection: &Connection) -> sql::Result<Vec<Preserved>> {
     let sql = "SELECT number, at_ms, person, department, reason FROM preserved ORDER BY number";
     let mut select = connection.prepare_cached(sql)?;
     let rows = select.query_map([], |row| {
         let department: Option<String> = row.get(3)?;
         Ok(Preserved {
-            number: row.get::<_, i64>(0)?.cast_unsigned(),
+            number: row.get::<i64>(0)?.cast_unsigned(),
             at_ms: row.get(1)?,
-            person: row.get::<_, Option<i64>>(2)?.map(PersonId),
+            person: row.get::<Option<i64>>(2)?.map(PersonId),
             department: department.and_then(|name| Department::parse(&name).ok()),
             reason: row.get(4)?,
         })

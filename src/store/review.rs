@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use super::assertion::Said;
@@ -13,6 +12,7 @@ use super::ledger::limited;
 use super::place::{Moves, candidates};
 use super::rotation::{self, Rotation, in_force};
 use super::seal::{Place, StoreKeys};
+use super::sql::{self, Connection, Optional};
 use super::writer::{Stop, Writer};
 use crate::identity::linkage::{
     Contribution, Fingerprint, Judged, Traits, Veiled, Verdict, Weights,
@@ -126,12 +126,11 @@ impl Writer {
         }
     }
 
-    pub(super) fn forget_proposal(&self, pair: (PersonId, PersonId)) -> rusqlite::Result<()> {
+    pub(super) fn forget_proposal(&self, pair: (PersonId, PersonId)) -> sql::Result<()> {
         let (one, other) = sorted(pair);
         self.connection
             .prepare_cached("DELETE FROM proposal WHERE one = ?1 AND other = ?2")?
             .execute((one.0, other.0))
-            .map(drop)
     }
 
     /// Counts by these weights from now on; entries are judged anew one after the other.
@@ -183,7 +182,7 @@ pub fn queue(
             proposed_by: row.get(7)?,
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// Pairs that wait: of two persons, and nobody has said anything of the two.
@@ -226,9 +225,8 @@ fn side(connection: &Connection, keys: &StoreKeys, entry: PersonId) -> Result<Si
              WHERE id = ?1",
         )?
         .query_row([entry.0], |row| {
-            let (number, sealed) =
-                (row.get::<_, Option<i64>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?);
-            Ok((row.get::<_, Option<Vec<u8>>>(0)?, number, sealed))
+            let (number, sealed) = (row.get::<Option<i64>>(1)?, row.get::<Option<Vec<u8>>>(2)?);
+            Ok((row.get::<Option<Vec<u8>>>(0)?, number, sealed))
         })
         .optional()?;
     let (wrapped, number, sealed) = row.ok_or(StoreError::Unknown)?;
@@ -254,7 +252,7 @@ pub fn traits(
         .prepare_cached("SELECT traits, generation, veil FROM person WHERE id = ?1")?
         .query_row([entry.0], |row| {
             let bytes: Option<Vec<u8>> = row.get(0)?;
-            Ok((bytes, row.get(1)?, row.get::<_, Option<[u8; 8]>>(2)?))
+            Ok((bytes, row.get(1)?, row.get::<Option<[u8; 8]>>(2)?))
         })
         .optional()?;
     let Some((Some(bytes), number, by)) = found else { return Ok(None) };
@@ -264,8 +262,8 @@ pub fn traits(
 
 /// How the index stands.
 pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
-    let count = |sql: &str| snapshot.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let snapshot = connection.snapshot()?;
+    let count = |sql: &str| snapshot.query_row(sql, [], |row| row.get::<i64>(0));
     let mut stats = Stats {
         persons: count(
             "SELECT count(*) FROM person WHERE merged_into IS NULL AND wrapped IS NOT NULL",
@@ -284,36 +282,31 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
         tokens: rotation::rotation(&snapshot)?,
         ..Stats::default()
     };
-    let mut select = snapshot.prepare(
+    let mut select = snapshot.prepare_cached(
         "SELECT coalesce(source, ''), count(*), sum(merged_into IS NULL AND NOT EXISTS \
          (SELECT 1 FROM person other WHERE other.merged_into = person.id)) \
          FROM person WHERE wrapped IS NOT NULL GROUP BY 1 ORDER BY 1",
     )?;
     let rows = select.query_map([], |row| {
-        Ok((
-            row.get(0)?,
-            row.get::<_, i64>(1)?.cast_unsigned(),
-            row.get::<_, i64>(2)?.cast_unsigned(),
-        ))
+        Ok((row.get(0)?, row.get::<i64>(1)?.cast_unsigned(), row.get::<i64>(2)?.cast_unsigned()))
     })?;
-    stats.sources = rows.collect::<rusqlite::Result<_>>()?;
-    let mut select = snapshot.prepare(
+    stats.sources = rows.collect::<sql::Result<_>>()?;
+    let mut select = snapshot.prepare_cached(
         "SELECT source, sum(entries - 1) FROM (SELECT coalesce(source, '') AS source, \
          count(*) AS entries FROM person WHERE wrapped IS NOT NULL \
          GROUP BY 1, coalesce(merged_into, id)) GROUP BY 1 ORDER BY 1",
     )?;
-    let rows =
-        select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
-    stats.duplicates = rows.collect::<rusqlite::Result<_>>()?;
-    let mut select = snapshot.prepare(
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<i64>(1)?.cast_unsigned())))?;
+    stats.duplicates = rows.collect::<sql::Result<_>>()?;
+    let mut select = snapshot.prepare_cached(
         "SELECT coalesce(source, ''), veil, count(*) FROM person WHERE veil IS NOT NULL \
          GROUP BY 1, 2 ORDER BY 1, 2",
     )?;
     let rows = select.query_map([], |row| {
         let by = Fingerprint(row.get(1)?).to_string();
-        Ok((row.get(0)?, by, row.get::<_, i64>(2)?.cast_unsigned()))
+        Ok((row.get(0)?, by, row.get::<i64>(2)?.cast_unsigned()))
     })?;
-    stats.veiled = rows.collect::<rusqlite::Result<_>>()?;
+    stats.veiled = rows.collect::<sql::Result<_>>()?;
     Ok(stats)
 }
 
@@ -322,7 +315,7 @@ pub fn entries(connection: &Connection) -> Result<Vec<PersonId>, StoreError> {
     let mut select =
         connection.prepare_cached("SELECT id FROM person WHERE wrapped IS NOT NULL ORDER BY id")?;
     let rows = select.query_map([], |row| row.get(0).map(PersonId))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(rows.collect::<sql::Result<_>>()?)
 }
 
 /// Traits of at most `limit` entries: all of them, or whole persons taken evenly. Of several
@@ -345,14 +338,14 @@ pub fn sample(
         .optional()?;
     let mut select = connection.prepare_cached(
         "SELECT id, traits, mark, generation FROM person WHERE traits IS NOT NULL \
-         AND veil IS ?2 AND coalesce(merged_into, id) % ?1 = 0 ORDER BY id",
+         AND veil IS NOT DISTINCT FROM ?2 AND coalesce(merged_into, id) % ?1 = 0 ORDER BY id",
     )?;
     let mut found = Vec::new();
     let mut rows = select.query((every, by.flatten()))?;
     while let Some(row) = rows.next()? {
-        let (entry, bytes) = (row.get(0).map(PersonId)?, row.get::<_, Vec<u8>>(1)?);
+        let (entry, bytes) = (row.get(0).map(PersonId)?, row.get::<Vec<u8>>(1)?);
         let generation = generations.of(row.get(3)?)?;
-        let mark = row.get::<_, Option<i64>>(2)?.map(|mark| generation.uncover_mark(mark));
+        let mark = row.get::<Option<i64>>(2)?.map(|mark| generation.uncover_mark(mark));
         found.push((mark, generation.open(entry, &bytes)?));
     }
     found.sort_by_key(|(mark, _)| *mark);
@@ -428,8 +421,8 @@ pub fn entries_of(
     Ok(found)
 }
 
-fn text(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<String> {
-    Ok(row.get::<_, Option<String>>(column)?.unwrap_or_default())
+fn text(row: &sql::Row<'_>, column: usize) -> sql::Result<String> {
+    Ok(row.get::<Option<String>>(column)?.unwrap_or_default())
 }
 
 fn sorted((a, b): (PersonId, PersonId)) -> (PersonId, PersonId) {

@@ -9,13 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::gauge;
-use rusqlite::Connection;
 
 use super::Store;
 use super::arrival::LedgerRow;
 use super::error::StoreError;
-use super::file::{self, PAGE_BYTES};
+use super::file;
 use super::settings::Settings;
+use super::sql::Connection;
+use super::sql::sqlite::PAGE_BYTES;
 use super::writer::{Answer, Request};
 
 /// How long after a commit failed for want of storage nothing is expected of the next.
@@ -80,14 +81,8 @@ impl Gauge {
 
     /// Measures. What cannot be measured is taken to be as before: the next write shows.
     pub fn measure(&self, (connection, path): (&Connection, &Path)) {
-        let pages = |name: &str| {
-            let sql = format!("PRAGMA {name}");
-            connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).ok()
-        };
-        let (Some(all), Some(free)) = (pages("page_count"), pages("freelist_count")) else {
-            return;
-        };
-        let bytes = |pages: i64| pages.max(0).cast_unsigned().saturating_mul(PAGE_BYTES);
+        let Ok((all, free)) = connection.pages() else { return };
+        let bytes = |pages: u64| pages.saturating_mul(PAGE_BYTES);
         let Ok(disk) = rustix::fs::statvfs(path) else { return };
         // What others keep for themselves is neither taken nor left.
         let taken = disk.f_blocks.saturating_sub(disk.f_bfree).saturating_mul(disk.f_frsize);

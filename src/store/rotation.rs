@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use serde::Serialize;
 
 use super::Store;
@@ -11,6 +10,7 @@ use super::error::StoreError;
 use super::generation::{Generation, Generations};
 use super::ledger::limited;
 use super::seal::{Place, StoreKeys, random};
+use super::sql::{self, Connection};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::identity::PersonId;
 
@@ -72,7 +72,7 @@ pub fn in_force<T>(
     keys: &StoreKeys,
     what: impl FnOnce(&Connection, &Generations) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let generations = Generations::read(&snapshot, keys)?;
     what(&snapshot, &generations)
 }
@@ -87,9 +87,9 @@ pub fn rotation(connection: &Connection) -> Result<Rotation, StoreError> {
                 WHERE generation < (SELECT max(number) FROM generation)) FROM generation",
         )?
         .query_row([], |row| {
-            let (generation, before) = (row.get(0)?, row.get::<_, i64>(1)?);
+            let (generation, before) = (row.get(0)?, row.get::<i64>(1)?);
             let ending = Some(before).filter(|before| *before != generation);
-            let entries_left = row.get::<_, i64>(2)?.cast_unsigned();
+            let entries_left = row.get::<i64>(2)?.cast_unsigned();
             Ok(Rotation { generation, ending, entries_left })
         })?;
     Ok(found)
@@ -118,7 +118,7 @@ impl Writer {
             .connection
             .prepare_cached("SELECT id FROM person WHERE generation = ?1 ORDER BY id LIMIT ?2")?
             .query_map((ending, limited(limit)), |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<sql::Result<_>>()?;
         // Lanes after entries: a lane is found under both keys meanwhile.
         if entries.is_empty() && self.lift_lanes(ending, limit)? == 0 {
             self.connection
@@ -140,7 +140,7 @@ impl Writer {
     }
 
     /// Numbers that came to an entry, by their events.
-    fn moved_to(&self, entry: PersonId) -> rusqlite::Result<Vec<(i64, [u8; 32])>> {
+    fn moved_to(&self, entry: PersonId) -> sql::Result<Vec<(i64, [u8; 32])>> {
         let mut select =
             self.connection.prepare_cached("SELECT event, token FROM moved WHERE other = ?1")?;
         let rows = select.query_map([entry.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -165,7 +165,7 @@ impl Writer {
             .connection
             .prepare_cached("SELECT DISTINCT token FROM identifier WHERE person = ?1")?
             .query_map([entry.0], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<sql::Result<_>>()?;
         for token in &mut tokens {
             let moved = current.cover(&before.uncover(*token));
             self.connection
@@ -183,11 +183,12 @@ impl Writer {
         let traits = traits.map(|bytes| before.open(entry, &bytes)).transpose()?;
         for key in traits.iter().flat_map(|traits| &traits.keys) {
             let (old, new) = (before.found_by(*key), current.found_by(*key));
-            self.connection
-                .prepare_cached(
-                    "UPDATE OR REPLACE trait SET key = ?3 WHERE key = ?1 AND person = ?2",
-                )?
-                .execute((old, entry.0, new))?;
+            for (sql, key) in [
+                ("DELETE FROM trait WHERE key = ?1 AND person = ?2", old),
+                ("INSERT INTO trait VALUES (?1, ?2) ON CONFLICT DO NOTHING", new),
+            ] {
+                self.connection.prepare_cached(sql)?.execute((key, entry.0))?;
+            }
         }
         let sealed = traits.map(|traits| current.seal(entry, &traits)).transpose()?;
         let mark = mark.map(|mark| current.cover_mark(before.uncover_mark(mark)));

@@ -1,10 +1,9 @@
 //! 统计报表, returns that were made: frozen, so that they are the same whoever asks and when.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::Store;
 use super::error::StoreError;
 use super::ledger::limited;
+use super::sql::{self, Connection, Optional};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::identity::PersonId;
 
@@ -41,7 +40,7 @@ impl Store {
         let read = move |connection: &Connection| {
             let mut select = connection
                 .prepare_cached("SELECT tiers, body, at_ms FROM statistic WHERE name = ?1")?;
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let row = |row: &sql::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
             let found = select.query_row([&name], row).optional()?;
             Ok(found.map(|(tiers, body, at_ms)| Frozen { name, tiers, body, at_ms }))
         };
@@ -64,7 +63,7 @@ impl Store {
             )?;
             let rows =
                 select.query_map((after.0, limited(limit)), |row| row.get(0).map(PersonId))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            Ok(rows.collect::<sql::Result<_>>()?)
         };
         self.readers.read(read).await
     }
@@ -74,8 +73,8 @@ impl Writer {
     pub(super) fn freeze(&self, frozen: &Frozen) -> Result<Answer, Stop> {
         self.connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO statistic (name, tiers, body, at_ms) \
-                 VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO statistic (name, tiers, body, at_ms) \
+                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             )?
             .execute((&frozen.name, &frozen.tiers, &frozen.body, frozen.at_ms))?;
         Ok(Answer::Done)

@@ -5,11 +5,10 @@
 //! or later, is refused, whether anybody knows whom it is about or not. Where four eyes are needed
 //! the first question opens it and is not answered; a second person's is.
 
-use rusqlite::{Connection, OptionalExtension, Row};
-
 use super::Store;
 use super::arrival::LedgerRow;
 use super::error::StoreError;
+use super::sql::{self, Connection, Optional, Row};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::identity::Pseudonym;
 
@@ -110,7 +109,7 @@ impl Store {
                  WHERE reviewed_ms IS NULL AND number > ?1 ORDER BY number LIMIT ?2",
             )?;
             let rows = select.query_map((after, limit), opened)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+            Ok(rows.collect::<sql::Result<_>>()?)
         };
         self.readers.read(read).await
     }
@@ -137,7 +136,7 @@ impl Store {
     }
 }
 
-fn opened(row: &Row<'_>) -> rusqlite::Result<Opened> {
+fn opened(row: &Row<'_>) -> sql::Result<Opened> {
     Ok(Opened {
         number: row.get(0)?,
         scope: row.get(1)?,
@@ -167,8 +166,8 @@ fn standing(connection: &Connection, ticket: &Ticket) -> Result<Standing, StoreE
              WHERE scope = ?1 AND mark = ?2",
         )?
         .query_row((&ticket.scope, &ticket.mark), |row| {
-            let (person, until_ms) = (row.get::<_, String>(0)?, row.get::<_, i64>(1)?);
-            Ok((person, until_ms, row.get::<_, String>(2)?, row.get::<_, Option<String>>(3)?))
+            let (person, until_ms) = (row.get::<String>(0)?, row.get::<i64>(1)?);
+            Ok((person, until_ms, row.get::<String>(2)?, row.get::<Option<String>>(3)?))
         })
         .optional()?;
     let Some((person, until_ms, opened_by, seconded_by)) = known else {
@@ -230,7 +229,7 @@ impl Writer {
                 "UPDATE ticket SET reviewed_ms = ?2, reviewed_by = ?3, justified = ?4 \
                  WHERE number = ?1 AND reviewed_ms IS NULL",
             )?
-            .execute((reviewed.number, reviewed.at_ms, &reviewed.by, reviewed.justified))?;
+            .changed((reviewed.number, reviewed.at_ms, &reviewed.by, reviewed.justified))?;
         if changed == 0 {
             return Err(StoreError::Settled.into());
         }

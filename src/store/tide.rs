@@ -7,15 +7,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::sql::Connection;
 use super::writer::{Job, Request, Shared};
 
 /// How often the writer is asked to fill the search tables a step further.
 const PROJECT_EVERY: Duration = Duration::from_millis(50);
 /// SQLite's page and its header in the log, in bytes.
-const FRAME_BYTES: u64 = super::file::PAGE_BYTES + 24;
+const FRAME_BYTES: u64 = super::sql::sqlite::PAGE_BYTES + 24;
 
 /// Asks for the log to be copied and emptied now; the answer is whether it is empty.
 pub type Empty = oneshot::Sender<bool>;
@@ -92,11 +92,7 @@ impl Tide {
 
     /// Whether it went through, and how many pages the log holds.
     pub(super) fn checkpoint(&self, mode: &str) -> (bool, u64) {
-        let sql = format!("PRAGMA wal_checkpoint({mode})");
-        let ended = self.connection.query_row(&sql, [], |row| {
-            Ok((row.get::<_, i64>(0)? == 0, row.get::<_, i64>(1)?.max(0).cast_unsigned()))
-        });
         // A full disk shows where it matters: at the next write.
-        ended.unwrap_or((false, 0))
+        self.connection.checkpoint(mode).unwrap_or((false, 0))
     }
 }

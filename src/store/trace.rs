@@ -4,7 +4,6 @@
 //! wants older ones asks again from there. So it is as quick among ten million as among ten.
 //! Nothing that stood in a message is told: numbers, names of ours, positions.
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -13,6 +12,7 @@ use super::error::StoreError;
 use super::history::{Event, history};
 use super::journal::{Retrial, read_reason};
 use super::ledger::{bound, limited};
+use super::sql::{self, Connection, Optional, Row, ToSql};
 use super::writer::Writer;
 use super::{index, journal};
 use crate::identity::PersonId;
@@ -174,14 +174,13 @@ impl Store {
 
 impl Writer {
     /// Keeps what had become of a message until now.
-    pub(super) fn write_outcome(&self, number: i64, retrial: &Retrial) -> rusqlite::Result<()> {
+    pub(super) fn write_outcome(&self, number: i64, retrial: &Retrial) -> sql::Result<()> {
         self.connection
             .prepare_cached(
                 "INSERT INTO outcome (number, state, fault, at, mappings, until_ms, entry) \
                  SELECT number, state, fault, at, mappings, ?2, ?3 FROM journal WHERE number = ?1",
             )?
             .execute((number, retrial.at_ms, bound(retrial.entry)))
-            .map(drop)
     }
 }
 
@@ -193,7 +192,7 @@ const COLUMNS: &str = "journal.number, journal.source, journal.control_id, \
 const BY_CONTROL_ID: &str = "journal INDEXED BY journal_control_id WHERE";
 
 fn find(connection: &Connection, wanted: &Wanted) -> Result<Lines, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let from = wanted.since_ms.map(|ms| number_at(&snapshot, ms.saturating_sub(SLACK_MS)));
     let from = from.transpose()?.unwrap_or(0);
     let until = wanted.until_ms.map(|ms| number_at(&snapshot, ms.saturating_add(SLACK_MS)));
@@ -212,7 +211,7 @@ fn find(connection: &Connection, wanted: &Wanted) -> Result<Lines, StoreError> {
             found.tired = true;
             break;
         }
-        let line = line(row)?;
+        let line = line(&row)?;
         let fits = wanted.fits(&line);
         if fits && found.rows.len() == limit {
             break;
@@ -291,7 +290,7 @@ impl Wanted {
 }
 
 /// The first number of a row that arrived at a time or later, but for the slack.
-fn number_at(connection: &Connection, at_ms: i64) -> rusqlite::Result<i64> {
+fn number_at(connection: &Connection, at_ms: i64) -> sql::Result<i64> {
     let sql = "SELECT coalesce(max(number), 0) FROM journal";
     let newest: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     let sql = "SELECT received_at_ms FROM journal WHERE number = ?1";
@@ -308,12 +307,12 @@ fn number_at(connection: &Connection, at_ms: i64) -> rusqlite::Result<i64> {
     Ok(low)
 }
 
-fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+fn line(row: &Row<'_>) -> sql::Result<Line> {
     let form: Option<String> = row.get(4)?;
     let reason = read_reason(row.get(6)?, row.get(7)?);
     let at = reason.as_ref().and_then(|reason| reason.at.clone());
     Ok(Line {
-        number: row.get::<_, i64>(0)?.cast_unsigned(),
+        number: row.get::<i64>(0)?.cast_unsigned(),
         source: row.get(1)?,
         control_id: row.get(2)?,
         received_at_ms: row.get(3)?,
@@ -338,7 +337,7 @@ fn traced(connection: &Connection, number: i64) -> Result<Option<Traced>, StoreE
 }
 
 fn told(connection: &Connection, number: i64) -> Result<Option<Traced>, StoreError> {
-    let snapshot = connection.unchecked_transaction()?;
+    let snapshot = connection.snapshot()?;
     let sql = format!(
         "SELECT {COLUMNS}, entrance, digest, journal.person, \
          coalesce(journal.mappings, record.mappings), dataset \
@@ -346,11 +345,11 @@ fn told(connection: &Connection, number: i64) -> Result<Option<Traced>, StoreErr
     );
     let read = |row: &Row<'_>| {
         let entrance: Option<String> = row.get(8)?;
-        let entry = row.get::<_, Option<i64>>(10)?.map(PersonId);
+        let entry = row.get::<Option<i64>>(10)?.map(PersonId);
         let line = line(row)?;
         let mut traced = Traced {
             entrance: entrance.as_deref().and_then(Entrance::parse),
-            mark: to_hex(&row.get::<_, Vec<u8>>(9)?),
+            mark: to_hex(&row.get::<Vec<u8>>(9)?),
             same_number: Vec::new(),
             outcomes: Vec::new(),
             dataset: row.get(12)?,
@@ -383,7 +382,7 @@ fn told(connection: &Connection, number: i64) -> Result<Option<Traced>, StoreErr
     Ok(Some(traced))
 }
 
-fn earlier(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Outcome>> {
+fn earlier(connection: &Connection, number: i64) -> sql::Result<Vec<Outcome>> {
     let mut select = connection.prepare_cached(
         "SELECT state, fault, at, mappings, until_ms, entry FROM outcome WHERE number = ?1 \
          ORDER BY event",
@@ -396,22 +395,22 @@ fn earlier(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Outcome
             at: reason.and_then(|reason| Some(reason.at?.to_string())),
             mappings: row.get(3)?,
             until_ms: row.get(4)?,
-            entry: row.get::<_, Option<i64>>(5)?.map(i64::cast_unsigned),
+            entry: row.get::<Option<i64>>(5)?.map(i64::cast_unsigned),
         })
     })?;
     rows.collect()
 }
 
-fn same_number(connection: &Connection, line: &Line) -> rusqlite::Result<Vec<u64>> {
+fn same_number(connection: &Connection, line: &Line) -> sql::Result<Vec<u64>> {
     let mut select = connection.prepare_cached(
         "SELECT number FROM journal INDEXED BY journal_control_id \
          WHERE source = ?1 AND control_id = ?2 AND number <> ?3 ORDER BY number DESC LIMIT ?4",
     )?;
     let own = (&line.source, &line.control_id, bound(line.number), limited(SAME_NUMBER_MAX));
-    select.query_map(own, |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?.collect()
+    select.query_map(own, |row| row.get::<i64>(0).map(i64::cast_unsigned))?.collect()
 }
 
-fn noticed(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Noticed>> {
+fn noticed(connection: &Connection, number: i64) -> sql::Result<Vec<Noticed>> {
     let mut select = connection.prepare_cached(
         "SELECT number, subscription, event, state, tries, why, ended_ms FROM outbox \
          WHERE journal = ?1 ORDER BY number",

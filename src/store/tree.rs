@@ -2,13 +2,12 @@
 //!
 //! What is hashed, and what a signature says, is the business of `audit`.
 
-use rusqlite::{Connection, OptionalExtension};
-
 use super::Store;
 use super::arrival::{Checkpoint, LedgerEntry};
 use super::came;
 use super::error::StoreError;
 use super::ledger::{self, bound};
+use super::sql::{self, Connection, Optional};
 use super::writer::{Request, Stop, Writer};
 use crate::identity::PersonId;
 use crate::vocabulary::Dataset;
@@ -61,7 +60,7 @@ impl<'a> LedgerView<'a> {
         connection: &Connection,
         what: impl FnOnce(LedgerView<'_>) -> T,
     ) -> Result<T, StoreError> {
-        let snapshot = connection.unchecked_transaction()?;
+        let snapshot = connection.snapshot()?;
         Ok(what(LedgerView(&snapshot)))
     }
 
@@ -145,7 +144,7 @@ impl<'a> LedgerView<'a> {
     /// [`StoreError::Sql`].
     pub fn taken(&self, sink: &str) -> Result<u64, StoreError> {
         let sql = "SELECT next FROM sink WHERE name = ?1";
-        let found = self.0.prepare_cached(sql)?.query_row([sink], |row| row.get::<_, i64>(0));
+        let found = self.0.prepare_cached(sql)?.query_row([sink], |row| row.get::<i64>(0));
         Ok(found.optional()?.unwrap_or(0).cast_unsigned())
     }
 
@@ -157,10 +156,10 @@ impl<'a> LedgerView<'a> {
         let sql = "SELECT witness, size, at_ms, lines FROM cosignature ORDER BY witness";
         let mut select = self.0.prepare_cached(sql)?;
         let rows = select.query_map([], |row| {
-            let (size, at_ms) = (row.get::<_, i64>(1)?.cast_unsigned(), row.get(2)?);
+            let (size, at_ms) = (row.get::<i64>(1)?.cast_unsigned(), row.get(2)?);
             Ok(Cosigned { witness: row.get(0)?, size, at_ms, lines: row.get(3)? })
         })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(rows.collect::<sql::Result<_>>()?)
     }
 }
 
@@ -202,10 +201,13 @@ impl Store {
 }
 
 impl Writer {
-    pub(super) fn keep_tiles(&self, tiles: &[Tile]) -> rusqlite::Result<()> {
+    pub(super) fn keep_tiles(&self, tiles: &[Tile]) -> sql::Result<()> {
         for Tile { level, number, hashes } in tiles {
             self.connection
-                .prepare_cached("INSERT OR REPLACE INTO tile VALUES (?1, ?2, ?3)")?
+                .prepare_cached(
+                    "INSERT INTO tile VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (level, number) DO UPDATE SET hashes = excluded.hashes",
+                )?
                 .execute((level, bound(*number), hashes))?;
         }
         Ok(())
@@ -221,26 +223,24 @@ impl Writer {
     }
 
     /// A sink that has taken more keeps it.
-    fn keep_taken(&self, sink: &str, next: u64) -> rusqlite::Result<()> {
+    fn keep_taken(&self, sink: &str, next: u64) -> sql::Result<()> {
         self.connection
             .prepare_cached(
                 "INSERT INTO sink VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE \
-                 SET next = excluded.next WHERE excluded.next > next",
+                 SET next = excluded.next WHERE excluded.next > sink.next",
             )?
             .execute((sink, bound(next)))
-            .map(drop)
     }
 
     /// A witness that signed a later state keeps it.
-    fn keep_cosigned(&self, cosigned: &Cosigned) -> rusqlite::Result<()> {
+    fn keep_cosigned(&self, cosigned: &Cosigned) -> sql::Result<()> {
         let Cosigned { witness, size, at_ms, lines } = cosigned;
         self.connection
             .prepare_cached(
                 "INSERT INTO cosignature VALUES (?1, ?2, ?3, ?4) ON CONFLICT (witness) DO UPDATE \
                  SET size = excluded.size, at_ms = excluded.at_ms, lines = excluded.lines \
-                 WHERE excluded.size >= size",
+                 WHERE excluded.size >= cosignature.size",
             )?
             .execute((witness, bound(*size), at_ms, lines))
-            .map(drop)
     }
 }

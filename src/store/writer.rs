@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
@@ -33,6 +32,7 @@ use super::retention::OfRetention;
 use super::review::Proposal;
 use super::room::Gauge;
 use super::seal::StoreKeys;
+use super::sql::{self, Connection};
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
 use super::tree::OfTree;
@@ -163,8 +163,8 @@ pub enum Failed {
     Storage,
 }
 
-impl From<rusqlite::Error> for Stop {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<sql::Error> for Stop {
+    fn from(error: sql::Error) -> Self {
         Self::Broken(error.into())
     }
 }
@@ -311,10 +311,7 @@ impl Writer {
             Ok(Err(failed)) => failed,
             Err(_) => Failed::Request,
         };
-        if !self.connection.is_autocommit() {
-            // What cannot be rolled back now is rolled back when the next BEGIN fails.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
+        self.connection.roll_back();
         self.sound = false;
         drop(turn);
         if matches!(failed, Failed::Storage) {
@@ -329,7 +326,7 @@ impl Writer {
     }
 
     fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.connection.begin()?.leave();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             match self.work(&job.request) {
@@ -340,7 +337,7 @@ impl Writer {
         }
         self.write_tallies()?;
         let checkpoint = self.write_checkpoint()?;
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.connection.commit()?;
         if std::mem::take(&mut self.relinked) {
             self.shared.links.fetch_add(1, Ordering::SeqCst);
         }
@@ -414,7 +411,7 @@ impl Writer {
             Request::Project => self.project().map(|()| Answer::Done),
             #[cfg(test)]
             Request::Pages(pages) => {
-                self.connection.pragma_update(None, "max_page_count", pages)?;
+                self.connection.set("max_page_count", pages)?;
                 Ok(Answer::Done)
             }
             #[cfg(test)]
@@ -454,14 +451,14 @@ impl Writer {
         self.relinked = false;
         self.noticed = false;
         self.sound = false;
-        let last = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let last = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<i64>(0));
         self.next = Next {
             journal: last("SELECT coalesce(max(number), 0) + 1 FROM journal")?,
             ledger: last("SELECT coalesce(max(number), -1) + 1 FROM ledger")?,
             person: last("SELECT coalesce(max(id), 0) + 1 FROM person")?,
             event: last(
-                "SELECT max((SELECT coalesce(max(event), 0) FROM assertion), \
-                 (SELECT coalesce(max(event), 0) FROM moved)) + 1",
+                "SELECT coalesce(max(event), 0) + 1 FROM (SELECT max(event) AS event \
+                 FROM assertion UNION ALL SELECT max(event) FROM moved) AS said",
             )?,
             projected: last("SELECT until FROM projected")?,
         };
@@ -473,19 +470,9 @@ impl Writer {
     }
 }
 
-impl From<rusqlite::Error> for Failed {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(
-                ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure
-                | ErrorCode::DatabaseBusy
-                | ErrorCode::DatabaseCorrupt
-                | ErrorCode::OutOfMemory
-                | ErrorCode::ReadOnly,
-            ) => Self::Storage,
-            _ => Self::Request,
-        }
+impl From<sql::Error> for Failed {
+    fn from(error: sql::Error) -> Self {
+        if error.is_storage() { Self::Storage } else { Self::Request }
     }
 }
 

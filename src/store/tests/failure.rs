@@ -82,7 +82,7 @@ async fn at_its_reserve_the_store_keeps_nothing_but_what_makes_room_and_goes_on_
     assert_eq!(store.counts().await.unwrap()[0].received, count);
     assert_eq!(store.ledger(0, 9).await.unwrap().len(), 1);
     // Whatever makes room; here somebody empties the journal behind the store's back.
-    let other = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let other = sql::sqlite::open(&file::database(folder.path())).unwrap();
     other.execute_batch("UPDATE journal SET raw = x'' WHERE number > 1").unwrap();
     while !store.is_ready() {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -265,8 +265,8 @@ fn a_store_opens_for_one_process_and_its_own_key_alone() {
 fn a_file_of_a_later_version_does_not_open() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(&folder));
-    let connection = rusqlite::Connection::open(file::database(folder.path())).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
+    let connection = sql::sqlite::open(&file::database(folder.path())).unwrap();
+    connection.set("user_version", 99).unwrap();
     drop(connection);
     for refused in [
         Store::open(settings(folder.path()), &MASTER, chain()).map(|_| ()),

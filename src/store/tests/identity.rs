@@ -366,7 +366,7 @@ async fn a_file_of_before_is_compared_when_it_is_opened() {
     tell(&store, "a", LI, None).await;
     tell(&store, "b", TWIN, None).await;
     drop(store);
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     put_back(&file);
     drop(file);
     let store = open(&folder);
@@ -401,7 +401,7 @@ async fn what_its_source_veiled_is_kept_when_everything_else_is_veiled_anew() {
     tell(&store, "clear", clear, None).await;
     assert_eq!(persons(&store, [1, 9]).await.len(), 2);
     drop(store);
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     file.execute_batch("DELETE FROM indexed").unwrap();
     drop(file);
     let store = open(&folder);

@@ -139,7 +139,7 @@ async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
     let number = keep(&store, "old", vec![local(1)]).await.number;
     drop(store);
     // As the build before left it.
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     put_back(&file);
     file.execute_batch(
         "ALTER TABLE journal DROP COLUMN form; DROP TABLE document; \

@@ -89,9 +89,9 @@ async fn the_search_tables_are_filled_without_being_asked() {
     }
     let filled = async {
         loop {
-            let count = |reader: &rusqlite::Connection| {
+            let count = |reader: &sql::Connection| {
                 let sql = "SELECT count(*) FROM ledger_person";
-                Ok(reader.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+                Ok(reader.query_row(sql, [], |row| row.get::<i64>(0))?)
             };
             if store.readers.read(count).await.unwrap() == 3 {
                 break;

@@ -224,21 +224,21 @@ const WITHOUT_ENTRIES: &str = "
 /// Makes the file of a folder as the build before keys rotated left it: empty, and under the
 /// first master key alone.
 fn before_rotations(folder: &TempDir) {
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
-    file.pragma_update(None, "page_size", file::PAGE_BYTES.cast_signed()).unwrap();
-    file.pragma_update(None, "journal_mode", "wal").unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
+    file.set("page_size", sql::sqlite::PAGE_BYTES.cast_signed()).unwrap();
+    file.set("journal_mode", "wal").unwrap();
     file::STEPS[..10].iter().for_each(|step| file.execute_batch(step).unwrap());
-    file.pragma_update(None, "user_version", 10).unwrap();
+    file.set("user_version", 10).unwrap();
     prove(&file);
 }
 
 /// Puts a file back into the schema that [`WITHOUT_ENTRIES`] says.
-fn put_back(file: &rusqlite::Connection) {
+fn put_back(file: &sql::Connection) {
     file.execute_batch(WITHOUT_ENTRIES).unwrap();
     prove(file);
 }
 
-fn prove(file: &rusqlite::Connection) {
+fn prove(file: &sql::Connection) {
     let (keys, mut sealed) = (StoreKeys::of_master(&MASTER).unwrap(), Vec::new());
     keys.seal(seal::Place::proof(), b"kangqiao", &mut sealed).unwrap();
     file.execute("INSERT INTO proof VALUES (?1)", [sealed]).unwrap();

@@ -23,7 +23,7 @@ pub fn try_open(folder: &TempDir, master: &[u8; 32]) -> Result<Store, StoreError
     Store::open(settings(folder.path()), master, chain())
 }
 
-fn reader(store: &Store) -> rusqlite::Connection {
+fn reader(store: &Store) -> sql::Connection {
     file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap()
 }
 
@@ -69,7 +69,7 @@ async fn read(store: &Store) -> Vec<String> {
     found.push(format!("{} {:?}", part.rows[0].reference, batch.asked));
     let reader = reader(store);
     let lane = "SELECT lane, sealed FROM enrolment";
-    let lane = reader.query_row(lane, [], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
+    let lane = reader.query_row(lane, [], |row| Ok((row.get(0)?, row.get::<Vec<u8>>(1)?)));
     let (lane, sealed) = lane.unwrap();
     found.push(enrolment::opened(&store.keys, lane, &sealed).unwrap().reference);
     found
@@ -78,9 +78,9 @@ async fn read(store: &Store) -> Vec<String> {
 /// What stands in a column, row by row.
 fn column(store: &Store, sql: &str) -> Vec<Option<Vec<u8>>> {
     let reader = reader(store);
-    let mut select = reader.prepare(sql).unwrap();
+    let mut select = reader.prepare_cached(sql).unwrap();
     let rows = select.query_map([], |row| row.get(0)).unwrap();
-    rows.collect::<rusqlite::Result<_>>().unwrap()
+    rows.collect::<sql::Result<_>>().unwrap()
 }
 
 async fn words(store: &Store) -> Vec<String> {
@@ -184,7 +184,7 @@ async fn what_is_damaged_stops_no_rotation_and_takes_nothing_with_it() {
     let store = open(&folder);
     fill(&store).await;
     drop(store);
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     // The second record of person 1, and the key of the message that was held.
     let damage = "UPDATE record SET sealed = zeroblob(40) WHERE number = 4; \
                   UPDATE journal SET wrapped = zeroblob(40) WHERE number = 5";
@@ -236,7 +236,7 @@ async fn a_file_of_before_keeps_its_tokens_and_its_copies_are_read() {
 async fn a_file_that_lost_what_says_its_key_gets_no_new_one() {
     let folder = tempfile::tempdir().unwrap();
     keep(&open(&folder), "first of 1", vec![local(1)]).await;
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     file.execute("DELETE FROM master", []).unwrap();
     drop(file);
     assert!(matches!(try_open(&folder, &MASTER), Err(StoreError::Damaged)));

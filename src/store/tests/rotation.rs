@@ -38,10 +38,9 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug {
     }
     let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
     let rows = |sql: &str| -> Vec<(i64, i64, i64, f64)> {
-        let mut select = reader.prepare(sql).unwrap();
-        let read =
-            |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-        select.query_map([], read).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+        let mut select = reader.prepare_cached(sql).unwrap();
+        let read = |row: &sql::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        select.query_map([], read).unwrap().collect::<sql::Result<_>>().unwrap()
     };
     let pairs = rows("SELECT one, other, verdict, weight FROM pair ORDER BY one, other");
     let said = rows("SELECT event, one, other, same + 0.0 FROM assertion ORDER BY event");
@@ -139,7 +138,7 @@ async fn an_ended_generation_leaves_nothing_in_the_file() {
     let mark = |store: &Store| {
         let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
         let sql = "SELECT mark FROM person WHERE id = 1";
-        reader.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+        reader.query_row(sql, [], |row| row.get::<i64>(0)).unwrap()
     };
     let (token, first) = (local(LI.number).token, mark(&store));
     store.empty_log().await;

@@ -183,7 +183,7 @@ async fn a_search_gets_tired_and_goes_on_from_where_it_stood() {
     let store = open(&folder);
     keep(&store, "needle", vec![local(1)]).await;
     drop(store);
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     file.execute_batch(
         "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) \
          INSERT INTO journal (number, source, control_id, digest, received_at_ms, state, raw) \
@@ -209,7 +209,7 @@ async fn a_search_gets_tired_and_goes_on_from_where_it_stood() {
 async fn no_search_looks_at_every_row_for_what_an_index_knows() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(&folder));
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     let (id, sender) = (Some("a".to_owned()), Some(source("hospital-a")));
     for (wanted, plan) in [
         (Wanted { control_id: id.clone(), ..Wanted::default() }, "control_id=?)"),
@@ -220,10 +220,10 @@ async fn no_search_looks_at_every_row_for_what_an_index_knows() {
         (Wanted::default(), "PRIMARY KEY (rowid"),
     ] {
         let (sql, named) = crate::store::trace::question(&file, &wanted).unwrap();
-        let mut words: Vec<&dyn rusqlite::ToSql> = vec![&0, &9];
-        words.extend(named.iter().map(|word| word as &dyn rusqlite::ToSql));
-        let mut explain = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let rows = explain.query_map(words.as_slice(), |row| row.get::<_, String>(3)).unwrap();
+        let mut words: Vec<&dyn sql::ToSql> = vec![&0, &9];
+        words.extend(named.iter().map(|word| word as &dyn sql::ToSql));
+        let mut explain = file.prepare_cached(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let rows = explain.query_map(words.as_slice(), |row| row.get::<String>(3)).unwrap();
         let told = rows.map(Result::unwrap).collect::<Vec<_>>().join("; ");
         assert!(told.contains(plan) && !told.contains("SCAN"), "{wanted:?}: {told}");
     }
@@ -236,7 +236,7 @@ async fn rows_of_before_are_traced_without_what_was_not_kept_then() {
     six(&store).await;
     drop(store);
     // As the build before left it.
-    let file = rusqlite::Connection::open(file::database(folder.path())).unwrap();
+    let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     file.execute_batch(
         "DROP TABLE sink; DROP INDEX journal_source; DROP INDEX journal_why; \
          DROP INDEX outbox_journal; DROP TABLE outcome; ALTER TABLE journal DROP COLUMN entrance; \

@@ -144,6 +144,23 @@ fn impure(source: &Source) -> Vec<String> {
     found
 }
 
+/// Libraries that speak to a database, and the one room that knows each.
+const DATABASES: &[(&str, &str)] = &[("rusqlite", "src/store/sql/")];
+
+/// Where such a library is named outside of its room.
+fn databases(source: &Source) -> Vec<String> {
+    if source.is_test() {
+        return Vec::new();
+    }
+    let outside = |word: &str| {
+        let row = DATABASES.iter().find(|(name, _)| *name == word);
+        row.is_some_and(|(_, room)| !source.path.to_string_lossy().contains(room))
+    };
+    let tokens = without_tests(&source.tokens());
+    let found = tokens.iter().filter(|token| outside(&token.text));
+    found.map(|token| format!("{}:{}", source.path.display(), token.line)).collect()
+}
+
 /// The tokens without what stands in `#[cfg(test)] mod … { … }`.
 fn without_tests(tokens: &[Token]) -> Vec<Token> {
     let mut kept = Vec::new();
@@ -180,6 +197,16 @@ fn no_module_knows_a_later_row_or_its_own() {
 fn what_decides_does_no_io() {
     let faults: Vec<_> = below("src", "rs").iter().flat_map(impure).collect();
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+#[test]
+fn one_room_speaks_to_the_database() {
+    let faults: Vec<_> = below("src", "rs").iter().flat_map(databases).collect();
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+    let outside = Source::invent("src/store/a.rs", "use rusqlite::Connection;");
+    assert_eq!(databases(&outside).len(), 1);
+    let inside = Source::invent("src/store/sql/a.rs", "use rusqlite::Connection;");
+    assert_eq!(databases(&inside), [""; 0]);
 }
 
 #[test]

@@ -1,0 +1,171 @@
+//! 库, the one room that speaks to a database: connections, statements, rows, values.
+//!
+//! The rest of the store writes SQL in words that every database here knows, with values as
+//! `?1`, and reads rows. What is one database's alone has a file that says so.
+
+mod cell;
+pub mod sqlite;
+mod statement;
+
+use std::ops::Deref;
+
+pub use cell::{Params, ToSql};
+pub use statement::{Row, Rows, Statement};
+
+/// What the database answers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why the database did not do what it was asked. Holds no content of any row.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A column, counted from 0, holds nothing of the kind that was asked for.
+    #[error("column {0} holds something else")]
+    Column(usize),
+    /// There is no such row.
+    #[error("there is no such row")]
+    NoRow,
+    /// The file, or what was asked of it.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// A statement was handed more or fewer values than it names.
+    #[error("{given} values for a statement that names {named}")]
+    Values {
+        /// How many came.
+        given: usize,
+        /// How many it names.
+        named: usize,
+    },
+}
+
+impl Error {
+    /// Whether space or the disk is the matter: trying something else would fail the same way.
+    pub fn is_storage(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => sqlite::is_storage(error),
+            Self::Column(_) | Self::NoRow | Self::Values { .. } => false,
+        }
+    }
+}
+
+/// A row that need not be there.
+pub trait Optional<T> {
+    /// `None` if there is no such row.
+    fn optional(self) -> Result<Option<T>>;
+}
+
+impl<T> Optional<T> for Result<T> {
+    fn optional(self) -> Result<Option<T>> {
+        match self {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NoRow) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A connection to a database.
+#[derive(Debug)]
+pub struct Connection(Kind);
+
+/// Whose words are spoken.
+#[derive(Debug)]
+enum Kind {
+    Sqlite(rusqlite::Connection),
+}
+
+impl Connection {
+    /// A statement, which is remembered for the next time.
+    pub fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
+        match &self.0 {
+            Kind::Sqlite(file) => Ok(Statement::Sqlite(file.prepare_cached(sql)?)),
+        }
+    }
+
+    /// Does what a statement says.
+    pub fn execute(&self, sql: &str, values: impl Params) -> Result<()> {
+        self.prepare_cached(sql)?.execute(values)
+    }
+
+    /// The first row of an answer, read.
+    pub fn query_row<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.prepare_cached(sql)?.query_row(values, read)
+    }
+
+    /// Does what several statements say.
+    pub fn execute_batch(&self, sql: &str) -> Result<()> {
+        match &self.0 {
+            Kind::Sqlite(file) => Ok(file.execute_batch(sql)?),
+        }
+    }
+
+    /// Begins to write; nobody else does until it ends.
+    pub fn begin(&self) -> Result<Transaction<'_>> {
+        self.execute("BEGIN IMMEDIATE", [])?;
+        Ok(Transaction { connection: self, open: true })
+    }
+
+    /// Everything read through it is of one moment.
+    pub fn snapshot(&self) -> Result<Transaction<'_>> {
+        self.execute("BEGIN DEFERRED", [])?;
+        Ok(Transaction { connection: self, open: true })
+    }
+
+    /// Makes what was written since the beginning durable, as one.
+    pub fn commit(&self) -> Result<()> {
+        self.execute("COMMIT", [])
+    }
+
+    /// Undoes what was written since the beginning, if anything began. What cannot be undone
+    /// now is undone when the next beginning fails.
+    pub fn roll_back(&self) {
+        let begun = match &self.0 {
+            Kind::Sqlite(file) => !file.is_autocommit(),
+        };
+        if begun {
+            let _ = self.execute("ROLLBACK", []);
+        }
+    }
+}
+
+/// What was begun and is undone unless it is committed.
+#[derive(Debug)]
+pub struct Transaction<'c> {
+    connection: &'c Connection,
+    open: bool,
+}
+
+impl Transaction<'_> {
+    /// Makes it durable, as one.
+    pub fn commit(mut self) -> Result<()> {
+        self.connection.commit()?;
+        self.open = false;
+        Ok(())
+    }
+
+    /// Leaves it open: whoever holds the connection ends it.
+    pub fn leave(mut self) {
+        self.open = false;
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.connection.roll_back();
+        }
+    }
+}

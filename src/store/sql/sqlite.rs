@@ -1,0 +1,129 @@
+//! What is SQLite's alone: files, pragmas, the write-ahead log, pages, a copy of the whole.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags};
+
+use super::cell::{Cell, Params};
+use super::{Connection, Error, Kind, Result};
+
+/// SQLite's page, in bytes.
+pub const PAGE_BYTES: u64 = 4096;
+
+/// A file that is read and written, and made if there is none.
+pub fn open(path: &Path) -> Result<Connection> {
+    Ok(Connection(Kind::Sqlite(rusqlite::Connection::open(path)?)))
+}
+
+/// A file that is read alone.
+pub fn open_to_read(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Connection(Kind::Sqlite(rusqlite::Connection::open_with_flags(path, flags)?)))
+}
+
+impl Connection {
+    fn file(&self) -> &rusqlite::Connection {
+        let Kind::Sqlite(file) = &self.0;
+        file
+    }
+
+    /// Sets how the file is kept or the connection works.
+    pub fn set(&self, pragma: &str, value: impl rusqlite::ToSql) -> Result<()> {
+        Ok(self.file().pragma_update(None, pragma, value)?)
+    }
+
+    /// How long it waits for others, how much it remembers of the file, and what of it.
+    pub fn tune(&self, cache_kib: u32) -> Result<()> {
+        self.wait_for(Duration::from_secs(5))?;
+        self.set("cache_size", -i64::from(cache_kib))?;
+        self.set("temp_store", "memory")?;
+        self.set("trusted_schema", false)?;
+        self.file().set_prepared_statement_cache_capacity(64);
+        Ok(())
+    }
+
+    /// How long it waits for whoever has the file locked.
+    pub fn wait_for(&self, others: Duration) -> Result<()> {
+        Ok(self.file().busy_timeout(others)?)
+    }
+
+    /// The schema of the file.
+    pub fn version(&self) -> Result<i64> {
+        Ok(self.file().pragma_query_value(None, "user_version", |row| row.get(0))?)
+    }
+
+    /// Pages of the file, and how many of them are free.
+    pub fn pages(&self) -> Result<(u64, u64)> {
+        let count = |sql: &str| {
+            self.query_row(sql, [], |row| row.get::<i64>(0))
+                .map(|pages| pages.max(0).cast_unsigned())
+        };
+        Ok((count("PRAGMA page_count")?, count("PRAGMA freelist_count")?))
+    }
+
+    /// Copies the write-ahead log into the file: whether it went through, and how many pages
+    /// the log holds.
+    pub fn checkpoint(&self, mode: &str) -> Result<(bool, u64)> {
+        self.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+            Ok((row.get::<i64>(0)? == 0, row.get::<i64>(1)?.max(0).cast_unsigned()))
+        })
+    }
+
+    /// Writes the whole anew into another file, without what was deleted.
+    pub fn copy_into(&self, path: &Path) -> Result<()> {
+        self.execute("VACUUM INTO ?1", [path.to_string_lossy().as_ref()])
+    }
+
+    /// Whether the file is whole: every page, and every index with its table.
+    pub fn is_whole(&self) -> Result<bool> {
+        let sql = "PRAGMA integrity_check(1)";
+        self.query_row(sql, [], |row| row.get::<String>(0)).map(|found| found == "ok")
+    }
+}
+
+/// Hands its values to a statement.
+pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, values: impl Params) -> Result<()> {
+    let mut given = 0;
+    values.each(|value| {
+        given += 1;
+        let value = match value {
+            Cell::Blob(bytes) => ValueRef::Blob(bytes),
+            Cell::Integer(number) => ValueRef::Integer(number),
+            Cell::Null => ValueRef::Null,
+            Cell::Real(number) => ValueRef::Real(number),
+            Cell::Text(text) => ValueRef::Text(text.as_bytes()),
+        };
+        Ok(statement.raw_bind_parameter(given, ToSqlOutput::Borrowed(value))?)
+    })?;
+    let named = statement.parameter_count();
+    if given == named { Ok(()) } else { Err(Error::Values { given, named }) }
+}
+
+pub(super) fn cell(value: ValueRef<'_>, column: usize) -> Result<Cell<'_>> {
+    Ok(match value {
+        ValueRef::Blob(bytes) => Cell::Blob(bytes),
+        ValueRef::Integer(number) => Cell::Integer(number),
+        ValueRef::Null => Cell::Null,
+        ValueRef::Real(number) => Cell::Real(number),
+        ValueRef::Text(text) => {
+            Cell::Text(std::str::from_utf8(text).map_err(|_| Error::Column(column))?)
+        }
+    })
+}
+
+/// Whether space or the disk is the matter.
+pub(super) fn is_storage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ReadOnly,
+        )
+    )
+}

@@ -1,0 +1,105 @@
+//! Statements, and the rows they answer.
+
+use super::cell::{self, FromSql, Params};
+use super::{Error, Result, sqlite};
+
+/// A statement that is ready.
+pub enum Statement<'c> {
+    /// Of a file.
+    Sqlite(rusqlite::CachedStatement<'c>),
+}
+
+/// What a statement answers, row by row.
+pub enum Rows<'s> {
+    /// Of a file.
+    Sqlite(rusqlite::Rows<'s>),
+}
+
+/// One row.
+pub enum Row<'r> {
+    /// Of a file.
+    Sqlite(&'r rusqlite::Row<'r>),
+}
+
+impl Statement<'_> {
+    /// Does what it says.
+    pub fn execute(&mut self, values: impl Params) -> Result<()> {
+        self.changed(values).map(drop)
+    }
+
+    /// Does what it says; how many rows it touched.
+    pub fn changed(&mut self, values: impl Params) -> Result<usize> {
+        match self {
+            Self::Sqlite(statement) => {
+                sqlite::bind(statement, values)?;
+                Ok(statement.raw_execute()?)
+            }
+        }
+    }
+
+    /// Its answer.
+    pub fn query(&mut self, values: impl Params) -> Result<Rows<'_>> {
+        match self {
+            Self::Sqlite(statement) => {
+                sqlite::bind(statement, values)?;
+                Ok(Rows::Sqlite(statement.raw_query()))
+            }
+        }
+    }
+
+    /// Its answer, each row read.
+    pub fn query_map<T, F: FnMut(&Row<'_>) -> Result<T>>(
+        &mut self,
+        values: impl Params,
+        read: F,
+    ) -> Result<Mapped<'_, F>> {
+        Ok(Mapped { rows: self.query(values)?, read })
+    }
+
+    /// The first row of its answer, read.
+    pub fn query_row<T>(
+        &mut self,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        read(&self.query(values)?.next()?.ok_or(Error::NoRow)?)
+    }
+
+    /// Whether it answers any row.
+    pub fn exists(&mut self, values: impl Params) -> Result<bool> {
+        Ok(self.query(values)?.next()?.is_some())
+    }
+}
+
+impl Rows<'_> {
+    /// The next row, if there is one.
+    pub fn next(&mut self) -> Result<Option<Row<'_>>> {
+        match self {
+            Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The value of a column, counted from 0.
+    pub fn get<T: FromSql>(&self, column: usize) -> Result<T> {
+        match self {
+            Self::Sqlite(row) => cell::read(column, sqlite::cell(row.get_ref(column)?, column)?),
+        }
+    }
+}
+
+/// Rows as what is read from each.
+pub struct Mapped<'s, F> {
+    rows: Rows<'s>,
+    read: F,
+}
+
+impl<T, F: FnMut(&Row<'_>) -> Result<T>> Iterator for Mapped<'_, F> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        let row = self.rows.next().transpose()?;
+        Some(row.and_then(|row| (self.read)(&row)))
+    }
+}
