@@ -116,15 +116,19 @@ fn timed(works: &[Work<'_>], bytes: usize) -> Value {
         }
     }
     let floor = best.first().copied().unwrap_or(1.0);
-    let rows = works.iter().zip(&best).map(|((name, _), microseconds)| {
-        let row = json!({
+    let row = |microseconds: f64| {
+        json!({
             "microseconds": (microseconds * 100.0).round() / 100.0,
             "per-second": (1e6 / microseconds).round(),
             "times-parsing": (microseconds / floor * 100.0).round() / 100.0,
-        });
-        ((*name).to_owned(), row)
-    });
-    let mut all: serde_json::Map<_, _> = rows.collect();
+        })
+    };
+    let named = works.iter().map(|(name, _)| *name).zip(best.iter().copied());
+    let mut all: serde_json::Map<_, _> =
+        named.clone().map(|(name, microseconds)| (name.to_owned(), row(microseconds))).collect();
+    // What the mapping files cost on top of reading the message: the aim is less than 1.
+    let took = |wanted| named.clone().find(|(name, _)| *name == wanted).map_or(0.0, |(_, one)| one);
+    all.insert("translation-alone".to_owned(), row(took("to-elements") - took("parse")));
     all.insert("bytes".to_owned(), bytes.into());
     Value::Object(all)
 }
