@@ -1,7 +1,7 @@
 //! The keys that sign the ledger's checkpoints and witness them, and those that check that.
 //!
-//! Standard: C2SP signed-note and tlog-cosignature, Ed25519 (RFC 8032) keys and their text form, and
-//! keys by SM2, for which signed-note has no byte: `0xff` and a name of ours.
+//! Standard: C2SP signed-note and tlog-cosignature, Ed25519 (RFC 8032) keys and their text form,
+//! and keys by SM2, for which signed-note has no byte: `0xff` and a longer name.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};

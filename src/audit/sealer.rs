@@ -35,8 +35,8 @@ impl From<SigningKey> for Signers {
 impl Signers {
     /// The note of a checkpoint.
     ///
-    /// A signature by SM2 is checked before it is kept: one that was computed wrongly would stand in
-    /// the ledger for ever, and tell of the key (a nonce follows from key and text).
+    /// A signature by SM2 is checked before it is kept: one that was computed wrongly would stand
+    /// in the ledger for ever, and tell of the key (a nonce follows from key and text).
     fn sign(&self, checkpoint: &Checkpoint) -> Result<Vec<u8>, SealError> {
         let mut note = checkpoint.sign(&self.own);
         if let Some(sm2) = &self.sm2 {

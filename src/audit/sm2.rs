@@ -100,12 +100,14 @@ mod tests {
 
     /// A key of `openssl genpkey -algorithm SM2` (OpenSSL 3.0), and what `openssl pkeyutl -sign
     /// -rawin -digest sm3 -pkeyopt distid:1234567812345678` signed by it.
-    const OPENSSL_KEY: &str = "308187020100301306072a8648ce3d020106082a811ccf5501822d046d306b020101042070b7\
+    const OPENSSL_KEY: &str = "\
+        308187020100301306072a8648ce3d020106082a811ccf5501822d046d306b020101042070b7\
         9391b7c580a3cf128159fde974e8ee39906676470443f97602d276ce6be6a14403420004b4f0\
         808f928ddfb52791a138a9181cde1cdf03123a1d186f51e0e8c577103e42313cd3019e4c33ee\
         4db3a799f5358eb3c28388f9dd4ea6c36a09aa1d7dc17b34";
     const OPENSSL_TEXT: &[u8] = b"ledger\n7\nAAAA\n";
-    const OPENSSL_SIGNATURE: &str = "a9ae17074e926643c55de0b33c2af114235f134f7cd9e88579f9dde92ec233a0fa9bf5f70061\
+    const OPENSSL_SIGNATURE: &str = "\
+        a9ae17074e926643c55de0b33c2af114235f134f7cd9e88579f9dde92ec233a0fa9bf5f70061\
         7b5d818f887c322a482f9deb78b632da84150574a9ecf072bd15";
 
     fn bytes(hex: &str) -> Vec<u8> {

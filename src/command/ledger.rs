@@ -69,7 +69,8 @@ struct Verify {
     /// File with the ledger's public key, `name+hash+key`: best one kept elsewhere than the ledger.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     public_key: Option<PathBuf>,
-    /// File with the ledger's public key by SM2: every checkpoint from its first on must have its line.
+    /// File with the ledger's public key by SM2: from the first checkpoint it signed on, each must
+    /// have its line.
     #[arg(long, value_name = "FILE")]
     sm2_public_key: Option<PathBuf>,
     /// File of checkpoints that others hold: finds a ledger put back to an earlier day.

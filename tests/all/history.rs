@@ -66,7 +66,7 @@ fn entered(rig: &Rig, resident: &Resident) -> Vec<String> {
     let page = std::fs::read_to_string(made(rig, resident, ("copy.html", &["--data", "data"])));
     let page = page.unwrap();
     assert!(page.contains("由台账副本制作，其制作未登记"));
-    let rows = page.split("制作了有关本人的查阅记录").skip(1);
+    let rows = page.split("或制作了本人的查阅记录").skip(1);
     rows.map(|rest| rest.split_once("回执号 ").unwrap().1[..26].to_owned()).collect()
 }
 
