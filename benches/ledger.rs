@@ -1,9 +1,10 @@
 //! `make bench-ledger`: a ledger of a million entries, verified, searched, looked at, proven and
-//! restarted.
+//! restarted; then served by the real gateway, and every page of it read by an auditor.
 //!
 //! The embedded store with its signed checkpoints and tiles, one fsync a commit. Beside the
-//! verification, in the same run, what hashing the same bytes costs. `KANGQIAO_LEDGER_ENTRIES` sets
-//! how many entries.
+//! verification, in the same run, what hashing the same bytes costs, and beside a ledger with one
+//! key one with a second, by SM2. `KANGQIAO_LEDGER_ENTRIES` sets how many entries; ten million
+//! take 8 GB beside the build.
 #![allow(
     clippy::as_conversions,
     clippy::cast_precision_loss,
@@ -13,13 +14,23 @@
     reason = "a benchmark that cannot measure stops"
 )]
 
+#[allow(dead_code, unused_imports, reason = "a benchmark needs less of it than the tests do")]
+#[path = "../tests/all/console.rs"]
+mod console;
+#[path = "ledger/pages.rs"]
+mod pages;
+#[allow(dead_code, reason = "a benchmark needs less of it than the tests do")]
+#[path = "../tests/all/rig/mod.rs"]
+mod rig;
+
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kangqiao::audit::doubt::{Arrived, Doubting};
-use kangqiao::audit::{self, Entry, Hash, Kind, SigningKey, Signs};
+use kangqiao::audit::{self, Entry, Hash, Kind, Signers, SigningKey, Signs};
 use kangqiao::command::ledger::Reading;
 use kangqiao::flow::doubts::Look;
 use kangqiao::flow::{proof, seek};
@@ -34,7 +45,12 @@ const MASTER: [u8; 32] = [7; 32];
 const UNDER_WAY: usize = 1024;
 /// Persons the entries are about, and departments that asked.
 const PERSONS: u64 = 100_000;
-const DEPARTMENTS: u64 = 12;
+const DEPARTMENTS: [&str; 6] =
+    ["civil-affairs", "hotline-12349", "care-home", "community", "clinic", "citizen-portal"];
+/// The name of the ledger, as the gateway that serves it has it.
+const NAME: &str = "kangqiao.test.example";
+/// Entries of the ledgers that are filled by one key and by two.
+const BESIDE: u64 = 50_000;
 /// Proofs and searches that are timed.
 const TIMED: u64 = 2_000;
 
@@ -42,10 +58,14 @@ fn main() {
     let entries = std::env::var("KANGQIAO_LEDGER_ENTRIES").ok().and_then(|text| text.parse().ok());
     let entries: u64 = entries.unwrap_or(1_000_000);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let (key, data) = (folder.path().join("ledger.key"), folder.path().join("data"));
-    let public = SigningKey::create(&key, "ledger", Signs::Checkpoints).unwrap().public().clone();
+    let rig = rig::Rig::prepare("");
+    let keys = rig.path().join("keys");
+    std::fs::create_dir(&keys).unwrap();
+    let (key, data) = (keys.join("ledger.key"), rig.path().join("data"));
+    let public = SigningKey::create(&key, NAME, Signs::Checkpoints).unwrap().public().clone();
+    master(&keys.join("master.key"));
 
+    let by_sm2 = by_sm2(&runtime, &key);
     let store = Arc::new(open(&key, &data).0);
     let began = Instant::now();
     runtime.block_on(fill(&store, entries));
@@ -69,8 +89,37 @@ fn main() {
     let bytes: u64 = reading.entries().map(|(_, bytes)| hashed(&bytes)).sum();
     let hashing = began.elapsed();
 
-    let file = LedgerFile::open(&data).unwrap();
-    let numbers: Vec<u64> = (0..TIMED).map(|n| n * 7919 % entries).collect();
+    drop(reading);
+    let looked = looked(&data, entries);
+    let began = Instant::now();
+    rig.resume();
+    let serving = began.elapsed();
+    let pages = pages::read(&rig, entries);
+    rig.stop();
+
+    let mut report = json!({
+        "entries": entries,
+        "file_bytes": std::fs::metadata(data.join("kangqiao.db")).unwrap().len(),
+        "bytes_each": bytes / entries,
+        "appended_per_second": entries as f64 / filling.as_secs_f64(),
+        "verified_s": verifying.as_secs_f64(),
+        "verified_beside_hashing": verifying.as_secs_f64() / hashing.as_secs_f64(),
+        "search_tables_s": projecting.as_secs_f64(),
+        "restart_ms": restart.as_secs_f64() * 1000.0,
+        "by_sm2": by_sm2,
+        "start_to_ready_ms": serving.as_secs_f64() * 1000.0,
+        "pages_ms": pages,
+    });
+    report.as_object_mut().unwrap().extend(looked);
+    println!("{report:#}");
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    std::fs::write(format!("{target}/ledger.json"), format!("{report:#}\n")).unwrap();
+}
+
+/// What a command finds in the file, and how long it takes.
+fn looked(data: &Path, entries: u64) -> serde_json::Map<String, serde_json::Value> {
+    let file = LedgerFile::open(data).unwrap();
+    let numbers: Vec<u64> = (0..TIMED).map(|n| spread(n, entries)).collect();
     let bundle = timed(&numbers, |number| {
         file.look(|view| proof::bundle(view, number)).unwrap().unwrap().unwrap().write().len()
     });
@@ -89,36 +138,63 @@ fn main() {
     assert_eq!(file.look(|view| look.read(view, i64::MAX, entries)).unwrap().unwrap(), 0);
     let looking = began.elapsed();
     assert!(!look.doubting.found(i64::MAX, &Arrived::default()).is_empty());
-
-    let report = json!({
-        "entries": entries,
-        "bytes_each": bytes / entries,
-        "appended_per_second": entries as f64 / filling.as_secs_f64(),
-        "verified_s": verifying.as_secs_f64(),
-        "looked_for_doubts_s": looking.as_secs_f64(),
-        "verified_beside_hashing": verifying.as_secs_f64() / hashing.as_secs_f64(),
-        "search_tables_s": projecting.as_secs_f64(),
-        "restart_ms": restart.as_secs_f64() * 1000.0,
+    let found = json!({
         "proof_ms": bundle,
         "entry_of_a_receipt_ms": receipt,
         "entries_about_a_person_ms": person,
+        "looked_for_doubts_s": looking.as_secs_f64(),
     });
-    println!("{report:#}");
-    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
-    std::fs::write(format!("{target}/ledger.json"), format!("{report:#}\n")).unwrap();
+    found.as_object().unwrap().clone()
 }
 
 /// The store as the gateway opens it, and how long the ledger alone took.
 fn open(key: &Path, data: &Path) -> (Store, Duration) {
-    let key = SigningKey::load(key, "ledger", Signs::Checkpoints).unwrap();
+    opened((key, None), data)
+}
+
+/// The same, with a second key or without.
+fn opened((key, sm2): (&Path, Option<&Path>), data: &Path) -> (Store, Duration) {
+    let own = SigningKey::load(key, NAME, Signs::Checkpoints).unwrap();
+    let load = |path| SigningKey::load(path, NAME, Signs::CheckpointsBySm2).unwrap();
+    let signers = Signers { own, sm2: sm2.map(load) };
     let began = Instant::now();
     let sealer = match LedgerFile::open(data) {
-        Ok(file) => file.look(|view| proof::sealer(view, key)).unwrap().unwrap().0,
-        Err(_) => audit::Sealer::restore(key, audit::Edge::default(), None).unwrap(),
+        Ok(file) => file.look(|view| proof::sealer(view, signers)).unwrap().unwrap().0,
+        Err(_) => audit::Sealer::restore(signers, audit::Edge::default(), None).unwrap(),
     };
     let took = began.elapsed();
     let settings = Settings { folder: data.to_owned(), ..Settings::default() };
     (Store::open(settings, &MASTER, proof::sealing(sealer)).unwrap(), took)
+}
+
+/// The master key where the gateway looks for it.
+fn master(path: &Path) {
+    std::fs::write(path, MASTER).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// What a second signature costs: many entries at once, and one after another, each time without
+/// it and with it.
+fn by_sm2(runtime: &tokio::runtime::Runtime, key: &Path) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let second = folder.path().join("sm2.key");
+    SigningKey::create(&second, NAME, Signs::CheckpointsBySm2).unwrap();
+    let [alone, both] = [None, Some(second.as_path())].map(|sm2| {
+        let data = folder.path().join(if sm2.is_some() { "both" } else { "alone" });
+        let store = Arc::new(opened((key, sm2), &data).0);
+        let began = Instant::now();
+        runtime.block_on(fill(&store, BESIDE));
+        let rate = BESIDE as f64 / began.elapsed().as_secs_f64();
+        let numbers: Vec<u64> = (0..TIMED / 4).collect();
+        let one = timed(&numbers, |number| {
+            runtime.block_on(store.append(row(BESIDE + number))).unwrap().checkpoint.len()
+        });
+        (rate, one)
+    });
+    json!({
+        "appended_beside_one_key": both.0 / alone.0,
+        "one_by_one_ms": { "one key": alone.1, "both": both.1 },
+    })
 }
 
 /// What is looked for in one pass over all entries.
@@ -139,7 +215,8 @@ fn projected(data: &Path) -> u64 {
 /// An entry as a disclosure makes it, of about its length.
 fn entry(number: u64) -> Entry {
     let person = Pseudonym(format!("{:032x}", number % PERSONS));
-    let department = Department::parse(&format!("department-{}", number % DEPARTMENTS)).ok();
+    let department = DEPARTMENTS[number as usize % DEPARTMENTS.len()];
+    let department = Department::parse(department).ok();
     let at_ms = 1_795_000_000_000 + i64::try_from(number).unwrap() * 40;
     let mut random = [9; 16];
     random[8..].copy_from_slice(&number.to_be_bytes());
@@ -147,9 +224,26 @@ fn entry(number: u64) -> Entry {
     (entry.person, entry.department) = (Some(person), department);
     (entry.role, entry.purpose) = (Role::parse("clerk").ok(), Purpose::parse("living-check").ok());
     entry.answer_sha256 = Some(Hash::digest(&number.to_be_bytes()));
-    entry.policy = Some("0123456789abcdef".repeat(4));
-    entry.mappings = Some("fedcba9876543210".repeat(4));
+    entry.policy = Some("0123456789abcdef".to_owned());
+    entry.mappings = Some("fedcba9876543210".to_owned());
     entry
+}
+
+/// The same as the store takes it.
+fn row(number: u64) -> LedgerRow {
+    let entry = entry(number);
+    LedgerRow {
+        bytes: Bytes::from(entry.to_bytes()),
+        person: entry.person,
+        department: entry.department,
+        at_ms: entry.at_ms,
+    }
+}
+
+/// Numbers all over a ledger, each another.
+pub fn spread(count: u64, entries: u64) -> u64 {
+    // A prime, so that none comes again before all have come.
+    count * 1_000_003 % entries
 }
 
 async fn fill(store: &Arc<Store>, entries: u64) {
@@ -158,13 +252,7 @@ async fn fill(store: &Arc<Store>, entries: u64) {
         if under_way.len() >= UNDER_WAY {
             under_way.join_next().await.unwrap().unwrap();
         }
-        let (store, entry) = (Arc::clone(store), entry(number));
-        let row = LedgerRow {
-            bytes: Bytes::from(entry.to_bytes()),
-            person: entry.person,
-            department: entry.department,
-            at_ms: entry.at_ms,
-        };
+        let (store, row) = (Arc::clone(store), row(number));
         under_way.spawn(async move { drop(store.append(row).await.unwrap()) });
     }
     while let Some(done) = under_way.join_next().await {
@@ -179,14 +267,16 @@ fn hashed(bytes: &[u8]) -> u64 {
 
 /// How long each takes, in milliseconds.
 fn timed(numbers: &[u64], work: impl Fn(u64) -> usize) -> serde_json::Value {
-    let mut times: Vec<f64> = numbers
-        .iter()
-        .map(|number| {
-            let began = Instant::now();
-            assert!(work(*number) > 0, "{number}");
-            began.elapsed().as_secs_f64() * 1000.0
-        })
-        .collect();
+    let times = numbers.iter().map(|number| {
+        let began = Instant::now();
+        assert!(work(*number) > 0, "{number}");
+        began.elapsed().as_secs_f64() * 1000.0
+    });
+    summary(times.collect())
+}
+
+/// The middle and the slow end of times.
+pub fn summary(mut times: Vec<f64>) -> serde_json::Value {
     times.sort_by(f64::total_cmp);
     json!({ "p50": times[times.len() / 2], "p99": times[times.len() * 99 / 100] })
 }

@@ -1,6 +1,6 @@
 // Judges FHIR R4 bundles by software nobody here wrote: the JSON schema of R4 (ajv),
 // @medplum/core, and every invariant of R4 as FHIRPath (fhirpath.js); and by the checks in
-// checks.mjs for what those three let through.
+// checks.mjs for what those three let through, and balp.mjs for profiles of audit events.
 //
 //   node gate.mjs PACKAGES            judges lines {"name": …, "bundle": …} from standard input
 //   node gate.mjs PACKAGES --seeds    spoils the bundles of standard input and must notice
@@ -10,6 +10,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import { createRequire } from 'node:module';
+import { Balp, broken } from './balp.mjs';
 import { Checks } from './checks.mjs';
 import { Invariants } from './invariants.mjs';
 import { spoilt } from './seeds.mjs';
@@ -28,6 +29,7 @@ const structures = profiles
   .filter((found) => found.resourceType === 'StructureDefinition' && found.kind !== 'logical');
 const checks = new Checks(structures, [read('valuesets.json'), read('v3-codesystems.json')]);
 const invariants = new Invariants(require, structures);
+const balp = new Balp(require);
 const schema = schemas();
 
 // One compiled schema for each resource type: that of a bundle tries all types in turn.
@@ -83,6 +85,7 @@ function judge(bundle) {
     told(at, 'medplum', byMedplum(resource));
     told(at, 'invariant', invariants.of(resource));
     told(at, 'own', checks.resource(resource));
+    told(at, 'profile', balp.of(resource));
   }
   return faults;
 }
@@ -93,15 +96,13 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   const { name, bundle } = JSON.parse(line);
   if (mode === '--seeds') {
     judge(bundle).forEach((fault) => console.log(`UNSOUND ${name}${fault}`));
-    for (const [defect, bad] of spoilt(bundle)) {
+    const claims = broken(bundle);
+    for (const [defect, bad, by] of claims.length > 0 ? claims : spoilt(bundle)) {
       seeds += 1;
-      const faults = judge(bad);
-      if (faults.length === 0) {
-        wrong += 1;
-        console.log(`MISSED ${defect}`);
-      } else {
-        console.log(`noticed ${defect}: ${faults[0]}`);
-      }
+      // Of a profile the very rule must notice it: others would not be there for another event.
+      const noticed = judge(bad).find((fault) => fault.includes(by ?? ''));
+      wrong += noticed === undefined ? 1 : 0;
+      console.log(noticed === undefined ? `MISSED ${defect}` : `noticed ${defect}: ${noticed}`);
     }
     continue;
   }

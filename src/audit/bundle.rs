@@ -11,6 +11,7 @@ use super::entry::{Entry, EntryError};
 use super::key::VerifyingKey;
 use super::proof::root_of;
 use super::tree::{Hash, leaf};
+use super::verify::VerifyingKeys;
 
 /// The first line, C2SP tlog-proof.
 const FORM: &str = "c2sp.org/tlog-proof@v1";
@@ -39,6 +40,9 @@ pub enum BundleError {
     /// The checkpoint is not the ledger's.
     #[error("checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// The line of the key by SM2 that was asked for.
+    #[error("checkpoint, by SM2: {0}")]
+    Sm2(#[source] CheckpointError),
     /// The path does not lead from the entry to the checkpoint.
     #[error("the entry is not what was signed")]
     Path,
@@ -54,6 +58,8 @@ pub struct Proven {
     pub entry: Entry,
     /// How many entries the ledger had when this was proven.
     pub size: u64,
+    /// Whether the key by SM2 signed it too; no if it was not asked for.
+    pub by_sm2: bool,
     /// Which witnesses saw that, and when, seconds since 1970.
     pub seen: Vec<(String, u64)>,
 }
@@ -92,16 +98,19 @@ impl Bundle {
         (path.len() <= PATH_MAX).then_some(Self { entry, index, path, note })
     }
 
-    /// Proves it by the ledger's key; what of the witnesses is asked for is told.
+    /// Proves it by the ledger's keys; what of the witnesses is asked for is told.
     ///
     /// # Errors
     /// [`BundleError`] if it proves nothing, or a witness's signature is wrong.
-    pub fn prove(
+    pub fn prove<'k>(
         &self,
-        ledger: &VerifyingKey,
+        keys: impl Into<VerifyingKeys<'k>>,
         witnesses: &[VerifyingKey],
     ) -> Result<Proven, BundleError> {
-        let signed = Checkpoint::open(&self.note, ledger)?;
+        let keys = keys.into();
+        let signed = Checkpoint::open(&self.note, keys.own)?;
+        let by_sm2 = keys.sm2.map(|key| Checkpoint::open(&self.note, key)).transpose();
+        let by_sm2 = by_sm2.map_err(BundleError::Sm2)?.is_some();
         let root = root_of(&leaf(&self.entry), (self.index, signed.size), &self.path);
         if root != Some(signed.root) {
             return Err(BundleError::Path);
@@ -114,7 +123,8 @@ impl Bundle {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Proven { entry: Entry::from_bytes(&self.entry)?, size: signed.size, seen })
+        let entry = Entry::from_bytes(&self.entry)?;
+        Ok(Proven { entry, size: signed.size, by_sm2, seen })
     }
 }
 
@@ -161,6 +171,15 @@ mod tests {
         let unsigned = BundleError::Checkpoint(CheckpointError::Unsigned);
         assert_eq!(good.prove(stranger.public(), &[]).map(|_| ()), Err(unsigned));
         let other = SigningKey::generate("other", Signs::Cosignatures).unwrap();
+        let sm2 = SigningKey::generate("ledger", Signs::CheckpointsBySm2).unwrap();
+        let both = VerifyingKeys { own: key.public(), sm2: Some(sm2.public()) };
+        let missing = BundleError::Sm2(CheckpointError::Unsigned);
+        assert_eq!(good.prove(both, &[]).map(|_| ()), Err(missing));
+        let signed = Checkpoint::open(&good.note, key.public()).unwrap();
+        let note = [&good.note[..], signed.line(&sm2).as_bytes()].concat();
+        let twice = Bundle { note, ..good.clone() };
+        assert!(twice.prove(both, &witnesses).is_ok_and(|proven| proven.by_sm2));
+        assert!(twice.prove(key.public(), &witnesses).is_ok_and(|proven| !proven.by_sm2));
         let nobody = good.prove(key.public(), &[other.public().clone()]).unwrap();
         assert_eq!(nobody.seen, []);
     }

@@ -48,9 +48,13 @@ impl Checkpoint {
     /// The signed note, ready to be kept or shown.
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> Vec<u8> {
-        let text = self.text();
-        let line = line(key.public(), &key.sign(text.as_bytes()));
-        format!("{text}\n{line}").into_bytes()
+        format!("{}\n{}", self.text(), self.line(key)).into_bytes()
+    }
+
+    /// The line of one more key, to stand below the note.
+    #[must_use]
+    pub fn line(&self, key: &SigningKey) -> String {
+        line(key.public(), &key.sign(self.text().as_bytes()))
     }
 
     /// Reads a note that must be signed by `key`; signatures of others are passed over.
@@ -105,6 +109,14 @@ impl Checkpoint {
 #[must_use]
 pub fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
+/// Whether a note has a line in the name of `key` by another key: of a ledger's note, its second.
+#[must_use]
+pub fn signed_besides(note: &[u8], key: &VerifyingKey) -> bool {
+    let note = String::from_utf8_lossy(note);
+    let mut lines = note.lines().filter_map(signature);
+    lines.any(|(name, blob)| name == key.name() && !blob.starts_with(&key.id()))
 }
 
 /// What a witness adds below a note of this ledger: that it saw it, and when.

@@ -1,6 +1,7 @@
 //! The keys that sign the ledger's checkpoints and witness them, and those that check that.
 //!
-//! Standard: C2SP signed-note and tlog-cosignature, Ed25519 (RFC 8032) keys and their text form.
+//! Standard: C2SP signed-note and tlog-cosignature, Ed25519 (RFC 8032) keys and their text form,
+//! and keys by SM2, for which signed-note has no byte: `0xff` and a longer name.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -16,17 +17,37 @@ use rustls_pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::sm2;
+
 /// What a cosignature begins with: seconds since 1970, before the signature itself.
 const TIME_BYTES: usize = 8;
 
-/// What a key signs, by the byte that says so in its text form.
+/// Bytes of base64 on a line of PEM (RFC 7468).
+const PEM_LINE_BYTES: usize = 64;
+
+/// What a key signs, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Signs {
     /// Checkpoints of its own ledger.
-    Checkpoints = 1,
+    Checkpoints,
+    /// 国密, the same by SM2 with SM3, on a line of its own.
+    CheckpointsBySm2,
     /// What it saw of a ledger of others, and when.
-    Cosignatures = 4,
+    Cosignatures,
+}
+
+impl Signs {
+    const ALL: [Self; 3] = [Self::Checkpoints, Self::CheckpointsBySm2, Self::Cosignatures];
+
+    /// What says so before the key in its text form. Nobody else's algorithm has the name of the
+    /// third: it is the number GM/T 0006-2012 gives to signatures by SM2 with SM3.
+    const fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Checkpoints => &[1],
+            Self::CheckpointsBySm2 => b"\xff1.2.156.10197.1.501",
+            Self::Cosignatures => &[4],
+        }
+    }
 }
 
 /// Why a key cannot be used.
@@ -35,8 +56,8 @@ pub enum KeyError {
     /// The file cannot be read or written.
     #[error("key file: {0}")]
     File(#[from] std::io::Error),
-    /// Not an Ed25519 key.
-    #[error("not an Ed25519 key in PKCS#8")]
+    /// Not a key of the algorithm.
+    #[error("not a key of this algorithm in PKCS#8")]
     Form,
     /// A name must not hold spaces or `+`.
     #[error("a key name is not empty and has no space and no plus sign")]
@@ -44,18 +65,23 @@ pub enum KeyError {
     /// Others may read the file.
     #[error("key file may be read by others than its owner; set its mode to 0600")]
     Open,
-    /// A key of a ledger where one of a witness is due, or the other way round.
-    #[error("the key is not one of this kind: a ledger's and a witness's differ")]
+    /// A key that signs something else, or otherwise.
+    #[error("the key is not one of this kind: a ledger's, its SM2 key and a witness's differ")]
     Other,
     /// Not `name+hash+key`.
     #[error("not a public key of the form name+hash+key")]
     Text,
 }
 
-/// The private key of a ledger.
+/// The private key of a ledger or a witness.
 pub struct SigningKey {
-    pair: Ed25519KeyPair,
+    pair: Pair,
     public: VerifyingKey,
+}
+
+enum Pair {
+    Ed25519(Ed25519KeyPair),
+    Sm2(sm2::Pair),
 }
 
 /// The public key of a ledger or a witness.
@@ -64,7 +90,13 @@ pub struct VerifyingKey {
     name: String,
     signs: Signs,
     id: [u8; 4],
-    key: [u8; 32],
+    key: Public,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Public {
+    Ed25519([u8; 32]),
+    Sm2(Box<sm2::Public>),
 }
 
 impl SigningKey {
@@ -73,16 +105,23 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Name`] for a bad name.
     pub fn generate(name: &str, signs: Signs) -> Result<Self, KeyError> {
-        Self::new((name, signs), Ed25519KeyPair::generate().map_err(|_| KeyError::Form)?)
+        let pair = match signs {
+            Signs::CheckpointsBySm2 => sm2::Pair::generate().map(Pair::Sm2),
+            _ => Ed25519KeyPair::generate().ok().map(Pair::Ed25519),
+        };
+        Self::new((name, signs), pair.ok_or(KeyError::Form)?)
     }
 
-    /// Reads a PKCS#8 key (RFC 8410), as `openssl genpkey -algorithm ED25519` makes it.
+    /// Reads a PKCS#8 key, as `openssl genpkey -algorithm ED25519` (RFC 8410) or `SM2` makes it.
     ///
     /// # Errors
     /// [`KeyError`] if it is none, or the name is bad.
     pub fn from_pkcs8(name: &str, signs: Signs, der: &[u8]) -> Result<Self, KeyError> {
-        let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Form)?;
-        Self::new((name, signs), pair)
+        let pair = match signs {
+            Signs::CheckpointsBySm2 => sm2::Pair::from_pkcs8(der).map(Pair::Sm2),
+            _ => Ed25519KeyPair::from_pkcs8(der).ok().map(Pair::Ed25519),
+        };
+        Self::new((name, signs), pair.ok_or(KeyError::Form)?)
     }
 
     /// Makes a new key and writes it to a file that must not exist, readable by its owner
@@ -92,13 +131,7 @@ impl SigningKey {
     /// [`KeyError`] if the file exists or cannot be written.
     pub fn create(path: &Path, name: &str, signs: Signs) -> Result<Self, KeyError> {
         let key = Self::generate(name, signs)?;
-        let der = key.pair.to_pkcs8v1().map_err(|_| KeyError::Form)?;
-        let text = Zeroizing::new(STANDARD.encode(der.as_ref()));
-        // 48 bytes are 64 characters: one line, as RFC 7468 wants it.
-        let pem = Zeroizing::new(format!(
-            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-            text.as_str()
-        ));
+        let pem = pem(&key.pair.to_pkcs8()?);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(pem.as_bytes())?;
         file.sync_all()?;
@@ -139,7 +172,10 @@ impl SigningKey {
     /// A signature, 64 bytes.
     #[must_use]
     pub fn sign(&self, text: &[u8]) -> Vec<u8> {
-        self.pair.sign(text).as_ref().to_vec()
+        match &self.pair {
+            Pair::Ed25519(pair) => pair.sign(text).as_ref().to_vec(),
+            Pair::Sm2(pair) => pair.sign(text),
+        }
     }
 
     /// A witness's signature over a checkpoint's text, with the time at which it was seen, seconds
@@ -151,10 +187,42 @@ impl SigningKey {
         signature
     }
 
-    fn new(named: (&str, Signs), pair: Ed25519KeyPair) -> Result<Self, KeyError> {
-        let public = VerifyingKey::new(named, pair.public_key().as_ref())?;
+    fn new(named: (&str, Signs), pair: Pair) -> Result<Self, KeyError> {
+        let public = match &pair {
+            Pair::Ed25519(pair) => VerifyingKey::new(named, pair.public_key().as_ref())?,
+            Pair::Sm2(pair) => VerifyingKey::new(named, &pair.point())?,
+        };
         Ok(Self { pair, public })
     }
+}
+
+impl Pair {
+    fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let der = match self {
+            Self::Ed25519(pair) => {
+                pair.to_pkcs8v1().ok().map(|der| Zeroizing::new(der.as_ref().to_vec()))
+            }
+            Self::Sm2(pair) => pair.to_pkcs8(),
+        };
+        der.ok_or(KeyError::Form)
+    }
+}
+
+/// A private key as a file has it.
+fn pem(der: &[u8]) -> Zeroizing<String> {
+    let text = Zeroizing::new(STANDARD.encode(der));
+    let mut pem = Zeroizing::new(String::with_capacity(2 * text.len() + PEM_LINE_BYTES));
+    pem.push_str("-----BEGIN PRIVATE KEY-----\n");
+    let mut rest = text.as_str();
+    while let Some((line, more)) = rest.split_at_checked(PEM_LINE_BYTES.min(rest.len()))
+        && !line.is_empty()
+    {
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END PRIVATE KEY-----\n");
+    pem
 }
 
 impl fmt::Debug for SigningKey {
@@ -174,11 +242,8 @@ impl VerifyingKey {
             return Err(KeyError::Text);
         };
         let bytes = STANDARD.decode(key).map_err(|_| KeyError::Text)?;
-        let (signs, key) = match bytes.split_first() {
-            Some((1, key)) => (Signs::Checkpoints, key),
-            Some((4, key)) => (Signs::Cosignatures, key),
-            _ => return Err(KeyError::Text),
-        };
+        let marked = |signs: Signs| Some((signs, bytes.strip_prefix(signs.mark())?));
+        let (signs, key) = Signs::ALL.into_iter().find_map(marked).ok_or(KeyError::Text)?;
         let read = Self::new((name, signs), key).map_err(|_| KeyError::Text)?;
         if read.hash() == hash { Ok(read) } else { Err(KeyError::Text) }
     }
@@ -198,7 +263,7 @@ impl VerifyingKey {
         &self.name
     }
 
-    /// The first four bytes of `SHA-256(name ‖ 0x0A ‖ what it signs ‖ key)`.
+    /// The first four bytes of `SHA-256(name ‖ 0x0A ‖ mark of what it signs ‖ key)`.
     #[must_use]
     pub const fn id(&self) -> [u8; 4] {
         self.id
@@ -207,12 +272,11 @@ impl VerifyingKey {
     /// Whether a signature is this key's.
     #[must_use]
     pub fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
-        let by = UnparsedPublicKey::new(&ED25519, &self.key);
         match self.signs {
-            Signs::Checkpoints => by.verify(text, signature).is_ok(),
+            Signs::Checkpoints | Signs::CheckpointsBySm2 => self.key.verifies(text, signature),
             Signs::Cosignatures => seen_at(signature).is_some_and(|at| {
                 let (_, signature) = signature.split_at(TIME_BYTES);
-                by.verify(&witnessed(text, at), signature).is_ok()
+                self.key.verifies(&witnessed(text, at), signature)
             }),
         }
     }
@@ -221,18 +285,41 @@ impl VerifyingKey {
         if name.is_empty() || name.contains(|sign: char| sign.is_whitespace() || sign == '+') {
             return Err(KeyError::Name);
         }
-        let key: [u8; 32] = key.try_into().map_err(|_| KeyError::Form)?;
         let hash = Sha256::new()
             .chain_update(name)
-            .chain_update([b'\n', signs as u8])
+            .chain_update(b"\n")
+            .chain_update(signs.mark())
             .chain_update(key)
             .finalize();
+        let key = match signs {
+            Signs::CheckpointsBySm2 => sm2::Public::read(key).map(Box::new).map(Public::Sm2),
+            _ => key.try_into().ok().map(Public::Ed25519),
+        };
+        let key = key.ok_or(KeyError::Form)?;
         let id = hash.first_chunk().copied().unwrap_or_default();
         Ok(Self { name: name.to_owned(), signs, id, key })
     }
 
     fn hash(&self) -> String {
         self.id.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl Public {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Ed25519(key) => key,
+            Self::Sm2(key) => key.point(),
+        }
+    }
+
+    fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Ed25519(key) => {
+                UnparsedPublicKey::new(&ED25519, key).verify(text, signature).is_ok()
+            }
+            Self::Sm2(key) => key.verifies(text, signature),
+        }
     }
 }
 
@@ -253,86 +340,11 @@ fn witnessed(text: &[u8], at: u64) -> Vec<u8> {
 /// The text form, as witnesses and `ledger verify --key` take it.
 impl fmt::Display for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed: Vec<u8> = std::iter::once(self.signs as u8).chain(self.key).collect();
+        let typed = [self.signs.mark(), self.key.bytes()].concat();
         write!(f, "{}+{}+{}", self.name, self.hash(), STANDARD.encode(typed))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The public key of the reference tests of signed notes.
-    const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-
-    #[test]
-    fn a_public_key_keeps_its_text_and_no_other_text_is_one() {
-        assert_eq!(VerifyingKey::parse(PETER).unwrap().to_string(), PETER);
-        for at in 0..PETER.len() {
-            let mut wrong = PETER.as_bytes().to_vec();
-            wrong[at] += 1;
-            let wrong = String::from_utf8(wrong).unwrap();
-            assert!(VerifyingKey::parse(&wrong).is_err(), "{wrong}");
-            assert!(VerifyingKey::parse(&PETER[..at]).is_err());
-        }
-    }
-
-    #[test]
-    fn a_key_file_belongs_to_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.key");
-        let made = SigningKey::load_or_create(&path, "ledger", Signs::Checkpoints).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let read = SigningKey::load_or_create(&path, "ledger", Signs::Checkpoints).unwrap();
-        assert_eq!(made.public(), read.public());
-        let beside = fs::read_to_string(folder.path().join("ledger.pub")).unwrap();
-        assert_eq!(&VerifyingKey::parse(&beside).unwrap(), made.public());
-        assert!(made.public().verifies(b"text", &read.sign(b"text")));
-        assert!(!made.public().verifies(b"Text", &read.sign(b"text")));
-        assert!(matches!(
-            SigningKey::create(&path, "ledger", Signs::Checkpoints),
-            Err(KeyError::File(_))
-        ));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            SigningKey::load(&path, "ledger", Signs::Checkpoints),
-            Err(KeyError::Open)
-        ));
-    }
-
-    #[test]
-    fn a_cosignature_says_when_and_is_no_signature_of_a_ledger() {
-        let witness = SigningKey::generate("witness", Signs::Cosignatures).unwrap();
-        let text = b"ledger\n1\nAAAA\n";
-        let signature = witness.cosign(text, 1_795_000_000);
-        assert_eq!(seen_at(&signature), Some(1_795_000_000));
-        assert!(witness.public().verifies(text, &signature));
-        let mut later = signature.clone();
-        later[7] += 1;
-        for wrong in [&later[..], &witness.sign(text), &signature[..40], &[]] {
-            assert!(!witness.public().verifies(text, wrong));
-        }
-        let public = witness.public().to_string();
-        assert_eq!(&VerifyingKey::parse(&public).unwrap(), witness.public());
-        assert!(VerifyingKey::parse_for(&public, Signs::Cosignatures).is_ok());
-        let other = VerifyingKey::parse_for(&public, Signs::Checkpoints);
-        assert!(matches!(other, Err(KeyError::Other)));
-    }
-
-    #[test]
-    fn a_file_that_holds_no_key_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.key");
-        for content in ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
-            fs::write(&path, content).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-            assert!(matches!(
-                SigningKey::load(&path, "ledger", Signs::Checkpoints),
-                Err(KeyError::Form)
-            ));
-        }
-        for name in ["", "a b", "a+b", "a\u{3000}b"] {
-            assert!(matches!(SigningKey::generate(name, Signs::Checkpoints), Err(KeyError::Name)));
-        }
-    }
-}
+#[path = "key_tests.rs"]
+mod tests;

@@ -21,6 +21,7 @@ pub mod reference;
 pub mod retention;
 pub mod sealer;
 pub mod search;
+mod sm2;
 pub mod statement;
 pub mod tile;
 pub mod tree;
@@ -37,12 +38,12 @@ pub use key::{KeyError, SigningKey, Signs, VerifyingKey};
 pub use receipt::Receipt;
 pub use reference::Reference;
 pub use retention::{Kept, Span};
-pub use sealer::{SealError, Sealed, Sealer};
+pub use sealer::{SealError, Sealed, Sealer, Signers};
 pub use search::{Found, Question};
 pub use statement::Circumstances;
 pub use tile::{Edge, Tile};
 pub use tree::{Frontier, Hash};
-pub use verify::{Report, Tampering, verify};
+pub use verify::{Report, Tampering, VerifyingKeys, verify};
 
 /// Settings of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub struct Settings {
     /// File of the signing key, PKCS#8 in PEM, readable by its owner alone; the public key
     /// is beside it under the extension `pub`. Default `ledger.key`.
     pub key: std::path::PathBuf,
+    /// 国密, file of a second key, by SM2, which signs each checkpoint on a line below; made at the
+    /// first start that names it, with its public key beside it. Default none.
+    pub sm2_key: Option<std::path::PathBuf>,
     /// How long entries are kept, in days; then their hashes are. At least 183. Default 3650.
     pub retention_days: u32,
     /// File of `kangqiao ledger people`: an auditor's list of who belongs to whom, by pseudonyms;
@@ -71,6 +75,7 @@ impl Default for Settings {
         Self {
             name: "kangqiao-ledger".to_owned(),
             key: "ledger.key".into(),
+            sm2_key: None,
             retention_days: 3650,
             people: None,
             font: None,
@@ -83,5 +88,17 @@ impl Settings {
     #[must_use]
     pub fn public_key(&self) -> std::path::PathBuf {
         self.key.with_extension("pub")
+    }
+
+    /// File of the public key by SM2, where there is one.
+    #[must_use]
+    pub fn sm2_public_key(&self) -> Option<std::path::PathBuf> {
+        Some(self.sm2_key.as_ref()?.with_extension("pub"))
+    }
+
+    /// Every key file with what it signs.
+    pub fn keys(&self) -> impl Iterator<Item = (&std::path::Path, Signs)> {
+        let second = self.sm2_key.iter().map(|key| (key.as_path(), Signs::CheckpointsBySm2));
+        std::iter::once((self.key.as_path(), Signs::Checkpoints)).chain(second)
     }
 }

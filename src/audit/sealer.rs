@@ -1,6 +1,6 @@
 //! What the store calls for every batch: entries in, signed checkpoint and tiles out.
 
-use super::checkpoint::{Checkpoint, CheckpointError};
+use super::checkpoint::{Checkpoint, CheckpointError, signed_besides};
 use super::key::{SigningKey, VerifyingKey};
 use super::tile::{Edge, Tile};
 use super::tree::{Frontier, Hash, leaf};
@@ -14,7 +14,50 @@ pub struct Sealer {
     now: State,
     /// The tree before the last batch, should that batch not be kept.
     before: State,
-    key: SigningKey,
+    signers: Signers,
+}
+
+/// What signs a ledger: its own key, and on a line below one by the national algorithm.
+#[derive(Debug)]
+pub struct Signers {
+    /// The ledger's own.
+    pub own: SigningKey,
+    /// The other, if there is one; of the same name.
+    pub sm2: Option<SigningKey>,
+}
+
+impl From<SigningKey> for Signers {
+    fn from(own: SigningKey) -> Self {
+        Self { own, sm2: None }
+    }
+}
+
+impl Signers {
+    /// The note of a checkpoint.
+    ///
+    /// A signature by SM2 is checked before it is kept: one that was computed wrongly would stand
+    /// in the ledger for ever, and tell of the key (a nonce follows from key and text).
+    fn sign(&self, checkpoint: &Checkpoint) -> Result<Vec<u8>, SealError> {
+        let mut note = checkpoint.sign(&self.own);
+        if let Some(sm2) = &self.sm2 {
+            note.extend(checkpoint.line(sm2).into_bytes());
+            Checkpoint::open(&note, sm2.public()).map_err(|_| SealError::Miscomputed)?;
+        }
+        Ok(note)
+    }
+
+    /// What the last note of a ledger signed: how many entries, and their root.
+    fn last(&self, note: &[u8]) -> Result<(u64, Hash), SealError> {
+        let own = self.own.public();
+        let checkpoint = Checkpoint::open(note, own)?;
+        match self.sm2.as_ref().map(|sm2| Checkpoint::open(note, sm2.public())) {
+            // One that has not begun yet begins now.
+            Some(Err(CheckpointError::Unsigned)) if !signed_besides(note, own) => (),
+            Some(Err(error)) => return Err(SealError::Sm2(error)),
+            Some(Ok(_)) | None => (),
+        }
+        Ok((checkpoint.size, checkpoint.root))
+    }
 }
 
 /// A tree as far as it must be known to append to it.
@@ -47,6 +90,9 @@ pub enum SealError {
         /// The number of the first of the batch.
         first: u64,
     },
+    /// The key by SM2 made what it does not verify: nothing was signed.
+    #[error("the SM2 key made a signature that does not hold")]
+    Miscomputed,
     /// The entries are not those that were signed.
     #[error(
         "the {size} entries of the ledger are not those its last checkpoint signed; \
@@ -67,6 +113,9 @@ pub enum SealError {
         /// How many the checkpoint speaks of.
         sealed: u64,
     },
+    /// The last checkpoint was not signed by this SM2 key, and was by another.
+    #[error("last checkpoint of the ledger, by SM2: {0}; put back the key it was signed by")]
+    Sm2(CheckpointError),
 }
 
 impl Sealer {
@@ -74,14 +123,16 @@ impl Sealer {
     ///
     /// # Errors
     /// [`SealError`] if the two do not belong together.
-    pub fn restore(key: SigningKey, edge: Edge, last: Option<&[u8]>) -> Result<Self, SealError> {
+    pub fn restore(
+        signers: impl Into<Signers>,
+        edge: Edge,
+        last: Option<&[u8]>,
+    ) -> Result<Self, SealError> {
+        let signers = signers.into();
         let frontier = edge.frontier();
         let found = frontier.size();
         let (sealed, root) = match last {
-            Some(note) => {
-                let checkpoint = Checkpoint::open(note, key.public())?;
-                (checkpoint.size, checkpoint.root)
-            }
+            Some(note) => signers.last(note)?,
             None => (0, Frontier::default().root()),
         };
         if sealed != found {
@@ -91,14 +142,14 @@ impl Sealer {
             return Err(SealError::Root { size: found });
         }
         let now = State { frontier, edge };
-        Ok(Self { before: now.clone(), now, key })
+        Ok(Self { before: now.clone(), now, signers })
     }
 
     /// Appends a batch, whose first entry has this number, and signs the tree it leads to.
     ///
     /// # Errors
-    /// [`SealError::Gap`] if the batch follows neither the last batch nor, in its
-    /// place, the one before: signing it would sign a ledger nobody has.
+    /// [`SealError::Gap`] if the batch follows neither the last batch nor, in its place, the one
+    /// before: signing it would sign a ledger nobody has. [`SealError::Miscomputed`].
     pub fn seal(&mut self, first: u64, entries: &[&[u8]]) -> Result<Sealed, SealError> {
         if first == self.size() {
             self.before = self.now.clone();
@@ -113,9 +164,9 @@ impl Sealer {
             self.now.frontier.append(leaf);
             self.now.edge.append(leaf, &mut tiles);
         }
-        let origin = self.key.public().name().to_owned();
+        let origin = self.public().name().to_owned();
         let checkpoint = Checkpoint { origin, size: self.size(), root: self.root() };
-        Ok(Sealed { checkpoint: checkpoint.sign(&self.key), tiles })
+        Ok(Sealed { checkpoint: self.signers.sign(&checkpoint)?, tiles })
     }
 
     /// How many entries were sealed.
@@ -133,7 +184,7 @@ impl Sealer {
     /// The key that checks the signatures.
     #[must_use]
     pub const fn public(&self) -> &VerifyingKey {
-        self.key.public()
+        self.signers.own.public()
     }
 }
 
@@ -151,7 +202,7 @@ mod tests {
     }
 
     fn restore(
-        key: SigningKey,
+        key: impl Into<Signers>,
         entries: &[&[u8]],
         last: Option<&[u8]>,
     ) -> Result<Sealer, SealError> {
@@ -233,5 +284,33 @@ mod tests {
         let stranger = SigningKey::generate("ledger", Signs::Checkpoints).unwrap();
         let error = restore(stranger, &ENTRIES, Some(&note)).map(|_| ());
         assert_eq!(error, Err(SealError::Checkpoint(CheckpointError::Unsigned)));
+    }
+
+    #[test]
+    fn a_second_key_begins_at_any_time_and_is_not_replaced() {
+        let sm2 = || SigningKey::generate("ledger", Signs::CheckpointsBySm2).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sm2.key");
+        SigningKey::create(&path, "ledger", Signs::CheckpointsBySm2).unwrap();
+        let kept = || SigningKey::load(&path, "ledger", Signs::CheckpointsBySm2).unwrap();
+        let both = |sm2: SigningKey| Signers { own: key(), sm2: Some(sm2) };
+        // A ledger that had none so far.
+        let mut begun = restore(both(kept()), &ENTRIES, Some(&last())).unwrap();
+        let note = begun.seal(5, &[b"six"]).unwrap().checkpoint;
+        let own = Checkpoint::open(&note, key().public());
+        assert_eq!(own, Checkpoint::open(&note, kept().public()));
+        assert_eq!(own.map(|signed| signed.size), Ok(6));
+        assert!(signed_besides(&note, key().public()) && !signed_besides(&last(), key().public()));
+        let entries = [&ENTRIES[..], &[b"six"]].concat();
+        // The same again after a start, byte for byte: no nonce is a matter of luck.
+        let mut again = restore(both(kept()), &ENTRIES, Some(&last())).unwrap();
+        assert_eq!(again.seal(5, &[b"six"]).unwrap().checkpoint, note);
+        assert!(restore(both(kept()), &entries, Some(&note)).is_ok());
+        let other = restore(both(sm2()), &entries, Some(&note)).map(|_| ());
+        assert_eq!(other, Err(SealError::Sm2(CheckpointError::Unsigned)));
+        // Without it the ledger goes on, and its checkpoints say that it ended.
+        let mut ended = restore(key(), &entries, Some(&note)).unwrap();
+        let note = ended.seal(6, &[b"seven"]).unwrap().checkpoint;
+        assert_eq!(Checkpoint::open(&note, kept().public()), Err(CheckpointError::Unsigned));
     }
 }

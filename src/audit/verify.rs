@@ -3,12 +3,27 @@
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
-use super::checkpoint::{Checkpoint, CheckpointError};
+use super::checkpoint::{Checkpoint, CheckpointError, signed_besides};
 use super::diagnose::{AFTER, Scene, WINDOW};
 use super::entry::{Entry, EntryError};
 use super::key::VerifyingKey;
 use super::retention::{Gone, Kept, Span};
 use super::tree::{Frontier, Hash};
+
+/// By which keys a ledger is proven.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyingKeys<'k> {
+    /// Its own.
+    pub own: &'k VerifyingKey,
+    /// The one by SM2. From the first checkpoint it signed on, each must have its line.
+    pub sm2: Option<&'k VerifyingKey>,
+}
+
+impl<'k> From<&'k VerifyingKey> for VerifyingKeys<'k> {
+    fn from(own: &'k VerifyingKey) -> Self {
+        Self { own, sm2: None }
+    }
+}
 
 /// What was proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +34,8 @@ pub struct Report {
     pub retired: u64,
     /// How many checkpoints of the ledger's own.
     pub checkpoints: u64,
+    /// How many of them are signed by the key by SM2 besides.
+    pub by_sm2: u64,
     /// How many checkpoints that others hold.
     pub held: u64,
     /// The root over all entries.
@@ -94,6 +111,14 @@ pub enum Tampering {
         /// How many are there.
         found: u64,
     },
+    /// A checkpoint that the key by SM2 did not sign, or that has another line in its place.
+    #[error("checkpoint {number}, by SM2: {error}")]
+    Sm2 {
+        /// Which checkpoint, from 1.
+        number: u64,
+        /// What is wrong with its line.
+        error: CheckpointError,
+    },
     /// Two entries stand in each other's place.
     #[error("entries {first} and {second} have changed places")]
     Swapped {
@@ -129,7 +154,8 @@ impl Tampering {
             Self::Changed { .. }
             | Self::Checkpoint { .. }
             | Self::Forked { .. }
-            | Self::Order { .. } => None,
+            | Self::Order { .. }
+            | Self::Sm2 { .. } => None,
             Self::Cut { found, .. } | Self::RolledBack { found, .. } => Some(found),
             Self::Inserted { number } | Self::NotCanonical { number, .. } => Some(number),
             Self::Removed { first, .. }
@@ -149,17 +175,18 @@ impl Tampering {
 ///
 /// # Errors
 /// The first [`Tampering`] found.
-pub fn verify<B: AsRef<[u8]>, C: AsRef<[u8]>>(
-    key: &VerifyingKey,
+pub fn verify<'k, B: AsRef<[u8]>, C: AsRef<[u8]>>(
+    keys: impl Into<VerifyingKeys<'k>>,
     entries: impl IntoIterator<Item = (u64, Kept<B>)>,
     checkpoints: impl IntoIterator<Item = C>,
     held: &[Checkpoint],
 ) -> Result<Report, Tampering> {
     let mut walk = Walk {
-        key,
+        keys: keys.into(),
         checkpoints: checkpoints.into_iter().peekable(),
         next: None,
         opened: 0,
+        by_sm2: 0,
         held: held.iter().map(|one| (one.size, one.root)).collect(),
         frontier: Frontier::default(),
         good: Frontier::default(),
@@ -190,11 +217,13 @@ fn conflict(held: &[Checkpoint]) -> Result<(), Tampering> {
 }
 
 struct Walk<'k, I: Iterator> {
-    key: &'k VerifyingKey,
+    keys: VerifyingKeys<'k>,
     checkpoints: Peekable<I>,
     /// The next checkpoint that was not yet reached.
     next: Option<Checkpoint>,
     opened: u64,
+    /// How many of them the key by SM2 signed.
+    by_sm2: u64,
     held: BTreeMap<u64, Hash>,
     frontier: Frontier,
     /// The tree at the last checkpoint that fitted.
@@ -213,8 +242,16 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
         };
         self.opened += 1;
         let number = self.opened;
-        let opened = Checkpoint::open(note.as_ref(), self.key);
+        let opened = Checkpoint::open(note.as_ref(), self.keys.own);
         let next = opened.map_err(|error| Tampering::Checkpoint { number, error })?;
+        match self.keys.sm2.map(|key| Checkpoint::open(note.as_ref(), key)) {
+            None => (),
+            Some(Ok(_)) => self.by_sm2 += 1,
+            // Before it began there is no line of it, nor of another in its place.
+            Some(Err(CheckpointError::Unsigned))
+                if self.by_sm2 == 0 && !signed_besides(note.as_ref(), self.keys.own) => {}
+            Some(Err(error)) => return Err(Tampering::Sm2 { number, error }),
+        }
         // A batch without entries would sign the same size again; the store makes none.
         if next.size <= passed.unwrap_or(0) {
             return Err(Tampering::Order { number });
@@ -292,8 +329,13 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
         if let Some(Span { first, last }) = self.gone.untold() {
             return Err(Tampering::Untold { first, last });
         }
-        let (checkpoints, root) = (self.opened, self.frontier.root());
-        Ok(Report { entries: found, retired, checkpoints, held, root })
+        let (checkpoints, by_sm2, root) = (self.opened, self.by_sm2, self.frontier.root());
+        if self.keys.sm2.is_some() && by_sm2 == 0 && checkpoints > 0 {
+            // It signed none: not the last one either.
+            let error = CheckpointError::Unsigned;
+            return Err(Tampering::Sm2 { number: checkpoints, error });
+        }
+        Ok(Report { entries: found, retired, checkpoints, by_sm2, held, root })
     }
 }
 

@@ -263,3 +263,73 @@ fn entries_whose_time_is_over_are_proven_by_their_hashes_if_an_entry_says_so() {
     retire(&mut ledger, 7, 7);
     assert_eq!(run(&ledger, &[]), Err(Tampering::Untold { first: 0, last: 7 }));
 }
+
+/// The same ledger by its own key.
+fn alone(ledger: &Ledger) -> Result<Report, Tampering> {
+    run(ledger, &[])
+}
+
+/// A ledger whose checkpoints the key by SM2 signs from the third on.
+fn doubly(sm2: &SigningKey) -> Ledger {
+    let mut ledger = ledger(&BATCHES);
+    for note in &mut ledger.checkpoints[2..] {
+        let signed = Checkpoint::open(note, key().public()).unwrap();
+        note.extend(signed.line(sm2).into_bytes());
+    }
+    ledger
+}
+
+#[test]
+fn a_checkpoint_whose_line_by_sm2_is_wrong_is_named() {
+    let sm2 = SigningKey::generate("ledger", Signs::CheckpointsBySm2).unwrap();
+    let own = key();
+    let keys = VerifyingKeys { own: own.public(), sm2: Some(sm2.public()) };
+    let run = |ledger: &Ledger| {
+        let entries = ledger.entries.iter().map(|(number, bytes)| (*number, Kept::Bytes(bytes)));
+        verify(keys, entries, &ledger.checkpoints, &[])
+    };
+    let good = doubly(&sm2);
+    assert_eq!(run(&good).map(|report| (report.checkpoints, report.by_sm2)), Ok((5, 3)));
+    // Whoever has not the key passes its lines over.
+    assert_eq!(alone(&good).map(|report| report.by_sm2), Ok(0));
+    let named = |change: &dyn Fn(&mut Ledger), number, error| {
+        let mut ledger = doubly(&sm2);
+        change(&mut ledger);
+        assert_eq!(run(&ledger), Err(Tampering::Sm2 { number, error }));
+        assert!(alone(&ledger).is_ok(), "by Ed25519 alone nothing is wrong");
+    };
+    let line = |ledger: &Ledger, at: usize| {
+        let note = String::from_utf8(ledger.checkpoints[at].clone()).unwrap();
+        let (head, last) = note.trim_end().rsplit_once('\n').unwrap();
+        (format!("{head}\n"), format!("{last}\n"))
+    };
+    let put = |ledger: &mut Ledger, at: usize, last: &str| {
+        let (head, _) = line(ledger, at);
+        ledger.checkpoints[at] = (head + last).into_bytes();
+    };
+    // Taken away, in the middle and at the end; another checkpoint's; another key's; everywhere.
+    named(&|all| put(all, 3, ""), 4, CheckpointError::Unsigned);
+    named(&|all| put(all, 4, ""), 5, CheckpointError::Unsigned);
+    let other = |all: &mut Ledger| {
+        let (_, of_fifth) = line(all, 4);
+        put(all, 3, &of_fifth);
+    };
+    named(&other, 4, CheckpointError::Signature);
+    let stranger = SigningKey::generate("ledger", Signs::CheckpointsBySm2).unwrap();
+    let foreign = |at: usize| {
+        let signed = Checkpoint::open(&good.checkpoints[at], own.public()).unwrap();
+        signed.line(&stranger)
+    };
+    named(&|all| put(all, 3, &foreign(3)), 4, CheckpointError::Unsigned);
+    named(&|all| put(all, 2, &foreign(2)), 3, CheckpointError::Unsigned);
+    named(&|all| (2..5).for_each(|at| put(all, at, "")), 5, CheckpointError::Unsigned);
+    // One sign of it.
+    let spoilt = |all: &mut Ledger| {
+        let (_, mut last) = line(all, 2);
+        let at = last.len() - 12;
+        let sign = if last.as_bytes()[at] == b'A' { "B" } else { "A" };
+        last.replace_range(at..=at, sign);
+        put(all, 2, &last);
+    };
+    named(&spoilt, 3, CheckpointError::Signature);
+}

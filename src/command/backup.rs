@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::check::complain;
-use super::ledger::Reading;
+use super::ledger::{Reading, public_key};
 use super::operate::give;
 use super::{Failure, say};
-use crate::audit::{self, Signs, VerifyingKey};
+use crate::audit::{self, Signs, VerifyingKeys};
 use crate::config::{Config, keys};
 use crate::inbound::operator::Order;
 use crate::store::{LedgerFile, backup, master_in_force};
@@ -193,13 +193,12 @@ pub fn proven(config: &Config, data: &Path) -> Result<(u64, audit::Report), Fail
         let path = config.master_key.display();
         Failure(format!("{path}: the store is under another master key"))
     })?;
-    let path = config.ledger.public_key();
-    let text = fs::read_to_string(&path);
-    let text = text.map_err(|error| Failure::during(&path.display().to_string(), error))?;
-    let key = VerifyingKey::parse_for(&text, Signs::Checkpoints);
-    let key = key.map_err(|error| Failure::during("public key", error))?;
+    let own = public_key(&config.ledger.public_key(), Signs::Checkpoints)?;
+    let sm2 = config.ledger.sm2_public_key();
+    let sm2 = sm2.map(|path| public_key(&path, Signs::CheckpointsBySm2)).transpose()?;
+    let keys = VerifyingKeys { own: &own, sm2: sm2.as_ref() };
     let reading = Reading::open(data)?;
-    let report = audit::verify(&key, reading.kept(), reading.checkpoints(), &[]);
+    let report = audit::verify(keys, reading.kept(), reading.checkpoints(), &[]);
     reading.finish()?;
     let report = report.map_err(|error| Failure::caused("ledger", &error))?;
     Ok((number, report))

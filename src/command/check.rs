@@ -32,6 +32,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
     neighbours(&config)?;
     let signing = SigningKey::generate(&config.ledger.name, Signs::Checkpoints);
     signing.map_err(|error| Failure::during("ledger.name", error))?;
+    // What is not there yet is made at the first start.
+    for (path, signs) in config.ledger.keys().filter(|(path, _)| path.exists()) {
+        let key = SigningKey::load(path, &config.ledger.name, signs);
+        key.map_err(|error| Failure::during(&path.display().to_string(), error))?;
+    }
     if let Some(people) = &config.ledger.people {
         list(people).map_err(|error| Failure::during("ledger.people", error))?;
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use serde_json::json;
@@ -165,19 +165,23 @@ fn store(config: &Config) -> Vec<Finding> {
         }
         Err(failure) => bad("ledger", failure),
     });
-    findings.push(signing(config));
+    let keys = config.ledger.keys();
+    findings.extend(keys.map(|key| signing(&config.ledger.name, key)));
     findings.extend(ledger(config));
     findings
 }
 
-/// The key that signs the ledger, and whether the public one beside it is its own.
-fn signing(config: &Config) -> Finding {
-    let (place, settings) = ("ledger key", &config.ledger);
-    let key = match SigningKey::load(&settings.key, &settings.name, Signs::Checkpoints) {
-        Ok(key) => key,
-        Err(error) => return bad(place, format_args!("{}: {error}", settings.key.display())),
+/// A key that signs the ledger, and whether the public one beside it is its own.
+fn signing(name: &str, (path, signs): (&Path, Signs)) -> Finding {
+    let place = match signs {
+        Signs::CheckpointsBySm2 => "ledger SM2 key",
+        _ => "ledger key",
     };
-    let public = settings.public_key();
+    let key = match SigningKey::load(path, name, signs) {
+        Ok(key) => key,
+        Err(error) => return bad(place, format_args!("{}: {error}", path.display())),
+    };
+    let public = path.with_extension("pub");
     match fs::read_to_string(&public) {
         Ok(text) if text.trim() == key.public().to_string() => good(place, "is there"),
         Ok(_) => bad(place, format_args!("{}: is another key's", public.display())),
@@ -208,7 +212,8 @@ fn ledger(config: &Config) -> Vec<Finding> {
     };
     for witness in witnesses {
         let name = witness.key().name();
-        let signed = cosigned.iter().find(|one| one.witness == name);
+        let known = witness.key().to_string();
+        let signed = cosigned.iter().find(|one| one.witness == known);
         findings.push(match signed.map(|one| (now_ms - one.at_ms) / 1000) {
             None => warning(place, format_args!("{name}: has signed nothing yet")),
             Some(age) if age > SILENT_SECONDS => {

@@ -20,8 +20,12 @@ use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::Failure;
-use crate::audit::{self, Checkpoint, Found, Report, Signs, Tampering, VerifyingKey, search};
+use super::{Failure, operate};
+use crate::audit::{
+    self, Checkpoint, Found, Question, Report, Signs, Tampering, VerifyingKey, VerifyingKeys,
+    search,
+};
+use crate::inbound::operator::Order;
 use crate::store::StoreError;
 use doubts::{Doubts, Listing};
 use filter::Filter;
@@ -65,6 +69,10 @@ struct Verify {
     /// File with the ledger's public key, `name+hash+key`: best one kept elsewhere than the ledger.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     public_key: Option<PathBuf>,
+    /// File with the ledger's public key by SM2: from the first checkpoint it signed on, each must
+    /// have its line.
+    #[arg(long, value_name = "FILE")]
+    sm2_public_key: Option<PathBuf>,
     /// File of checkpoints that others hold: finds a ledger put back to an earlier day.
     #[arg(long, value_name = "FILE")]
     held: Option<PathBuf>,
@@ -135,27 +143,23 @@ pub fn run(args: Args) -> Result<(), Failure> {
 impl Verify {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let place = self.place.find()?;
-        let key = self.key(&place)?;
-        let held = self.held(&key)?;
+        let own = self.public_key.as_ref().or(place.public_key.as_ref());
+        let own = own.ok_or_else(|| Failure("public key: none was given".to_owned()))?;
+        let own = public_key(own, Signs::Checkpoints)?;
+        let sm2 = self.sm2_public_key.as_ref().or(place.sm2_public_key.as_ref());
+        let sm2 = sm2.map(|path| public_key(path, Signs::CheckpointsBySm2)).transpose()?;
+        let held = self.held(&own)?;
+        let keys = VerifyingKeys { own: &own, sm2: sm2.as_ref() };
         let reading = Reading::open(&place.data)?;
         let bar = bar(reading.size());
         let entries = reading.kept().inspect(|_| bar.inc(1));
-        let proven = audit::verify(&key, entries, reading.checkpoints(), &held);
+        let proven = audit::verify(keys, entries, reading.checkpoints(), &held);
         bar.finish_and_clear();
         reading.finish()?;
         match proven {
             Ok(report) => self.print(&report, out),
             Err(tampering) => self.complain(tampering, out),
         }
-    }
-
-    fn key(&self, place: &Place) -> Result<VerifyingKey, Failure> {
-        let path = self.public_key.as_ref().or(place.public_key.as_ref());
-        let path = path.ok_or_else(|| Failure("public key: none was given".to_owned()))?;
-        let text = fs::read_to_string(path);
-        let text = text.map_err(|error| Failure::during("public key", error))?;
-        let key = VerifyingKey::parse_for(&text, Signs::Checkpoints);
-        key.map_err(|error| Failure::during("public key", error))
     }
 
     fn held(&self, key: &VerifyingKey) -> Result<Vec<Checkpoint>, Failure> {
@@ -169,12 +173,13 @@ impl Verify {
     }
 
     fn print(&self, report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
-        let Report { entries, retired, checkpoints, held, root } = report;
+        let Report { entries, retired, checkpoints, by_sm2, held, root } = report;
         let text = if self.json {
             let all = json!({
                 "entries": entries,
                 "retired": retired,
                 "checkpoints": checkpoints,
+                "by_sm2": by_sm2,
                 "held": held,
                 "root": root.to_string(),
             });
@@ -185,6 +190,7 @@ impl Verify {
                  条目 entries          {entries}\n\
                  其中已到期 retired    {retired}\n\
                  检查点 checkpoints    {checkpoints}\n\
+                 其中国密签名 by SM2   {by_sm2}\n\
                  外部检查点 held       {held}\n\
                  根 root               {root}\n"
             )
@@ -208,11 +214,12 @@ impl Verify {
 impl Search {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let place = self.place.find()?;
+        let question = self.filter.at(&place)?;
         if self.json {
-            return export(&place, &self.filter, (form("jsonl")?, out)).map(drop);
+            return export(&place, &question, (form("jsonl")?, out)).map(drop);
         }
         // Columns are as wide as their widest cell, so a table is whole before it is shown.
-        let rows: Vec<_> = with_found(&place, &self.filter, |found| Ok(found.collect()))?;
+        let rows: Vec<_> = with_found(&place, &question, |found| Ok(found.collect()))?;
         table::print(&rows, out).map_err(written)
     }
 }
@@ -221,14 +228,36 @@ impl Export {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let place = self.place.find()?;
         let form = form(&self.format)?;
+        if let Some(path) = self.output.as_ref().filter(|path| path.exists()) {
+            return Err(Failure(format!("{}: is there already", path.display())));
+        }
+        let question = self.filter.at(&place)?;
+        let entered = self.enter(&place, &question)?;
         let Some(path) = &self.output else {
-            return export(&place, &self.filter, (form, out)).map(drop);
+            return export(&place, &question, (form, out)).map(drop);
         };
         let file = private(path)?;
         let mut file = BufWriter::new(file);
-        let count = export(&place, &self.filter, (form, &mut file))?;
+        let count = export(&place, &question, (form, &mut file))?;
         file.get_ref().sync_all().map_err(written)?;
-        writeln!(out, "已导出 exported {count}").map_err(written)
+        writeln!(out, "已导出 exported {count}").map_err(written)?;
+        match entered {
+            Some(receipt) => writeln!(out, "台账 ledger 已记入 entered {receipt}"),
+            None => writeln!(out, "台账 ledger 所读为副本，未记入 a copy was read: not entered"),
+        }
+        .map_err(written)
+    }
+
+    /// The running gateway enters what leaves before it does; the receipt of that. Of a copy
+    /// nobody is told.
+    fn enter(&self, place: &Place, question: &Question) -> Result<Option<String>, Failure> {
+        let Some(config) = &place.config else { return Ok(None) };
+        let words = format!("{}: {}", self.format, self.filter);
+        let order = Order::Export { words, person: question.persons.first().cloned() };
+        let told = operate::give(config, &order).map_err(|failure| {
+            Failure(format!("{failure}; an export is entered first: or name a copy by --data"))
+        })?;
+        Ok(told.as_str().map(str::to_owned))
     }
 }
 
@@ -239,6 +268,16 @@ fn private(path: &Path) -> Result<File, Failure> {
     made.map_err(|error| Failure(format!("{}: {error}", path.display())))
 }
 
+/// A public key of a file, which must sign this.
+///
+/// # Errors
+/// [`Failure`] that names the file.
+pub fn public_key(path: &Path, signs: Signs) -> Result<VerifyingKey, Failure> {
+    let name = format!("public key {}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| Failure::during(&name, error))?;
+    VerifyingKey::parse_for(&text, signs).map_err(|error| Failure::during(&name, error))
+}
+
 fn form(name: &str) -> Result<&'static dyn audit::export::Export, Failure> {
     audit::export::export(name).ok_or_else(|| {
         let known: Vec<_> = audit::EXPORTS.iter().map(|export| export.name()).collect();
@@ -246,27 +285,26 @@ fn form(name: &str) -> Result<&'static dyn audit::export::Export, Failure> {
     })
 }
 
-/// Writes the entries that answer a filter, one by one.
+/// Writes the entries that answer a question, one by one.
 fn export(
     place: &Place,
-    filter: &Filter,
+    question: &Question,
     (form, out): (&dyn audit::export::Export, &mut dyn Write),
 ) -> Result<u64, Failure> {
-    with_found(place, filter, |found| form.write(found, out).map_err(written))
+    with_found(place, question, |found| form.write(found, out).map_err(written))
 }
 
-/// Hands on the entries that answer a filter; one that cannot be read fails the search.
+/// Hands on the entries that answer a question; one that cannot be read fails the search.
 fn with_found<T>(
     place: &Place,
-    filter: &Filter,
+    question: &Question,
     then: impl FnOnce(&mut dyn Iterator<Item = Found>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let reading = Reading::open(&place.data)?;
-    let question = filter.question(reading.file(), place)?;
     let bar = bar(reading.size());
     let entries = reading.entries().inspect(|_| bar.inc(1));
     let mut unreadable = None;
-    let mut found = search::search(entries, &question)
+    let mut found = search::search(entries, question)
         .map_while(|found| found.map_err(|error| unreadable = Some(error)).ok());
     let ended = then(&mut found);
     drop(found);

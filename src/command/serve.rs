@@ -5,6 +5,7 @@ mod keys;
 mod neighbours;
 mod policies;
 mod reload;
+mod sealer;
 mod start;
 
 use std::path::PathBuf;

@@ -336,9 +336,10 @@ impl Config {
             &mut self.mappings,
             &mut self.policies,
             &mut self.master_key,
-            &mut self.ledger.key,
         ];
-        paths.extend(self.ledger.people.iter_mut().chain(&mut self.ledger.font));
+        let ledger = &mut self.ledger;
+        paths.push(&mut ledger.key);
+        paths.extend(ledger.people.iter_mut().chain(&mut ledger.font).chain(&mut ledger.sm2_key));
         paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
         paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
         if let Some(console) = &mut self.console {

@@ -18,6 +18,8 @@ use crate::inbound::console::view::{Asker, Seen};
 use crate::store::{LedgerView, StoreError};
 use crate::vocabulary::Fault;
 
+/// What is exported, as its entry says.
+pub(super) const HISTORY: &str = "access history";
 /// Entries read at once, so that no look at the ledger lasts long.
 const PAGE_ROWS: usize = 2048;
 /// Entries of one history; beyond them it is made in parts, by `kangqiao ledger history --since`.
@@ -35,15 +37,16 @@ impl Accounting for Sights {
 }
 
 impl Gateway {
-    /// Enters that a history is made; its receipt.
-    pub(super) async fn enter_history(
+    /// Enters that entries leave the ledger; the receipt of that.
+    pub(super) async fn enter_export(
         &self,
         asker: Reference,
-        person: Pseudonym,
+        words: &str,
+        person: Option<Pseudonym>,
     ) -> Result<Receipt, Fault> {
-        let mut entry = self.event(Kind::Export, "access history");
+        let mut entry = self.event(Kind::Export, words);
         entry.asker = Some(asker);
-        entry.person = Some(person);
+        entry.person = person;
         self.append(&entry).await.map_err(|error| error.fault())?;
         Ok(entry.receipt)
     }
@@ -63,7 +66,8 @@ impl Gateway {
                 }
             },
         };
-        let entered = Some(self.enter_history(Reference::new(&asker.user), first).await?);
+        let asker = Reference::new(&asker.user);
+        let entered = Some(self.enter_export(asker, HISTORY, Some(first)).await?);
         let (found, retired, checkpoint) = self.entries_about(&persons).await?;
         let (rules, at_ms) = (self.rules.load_full(), (self.clock)());
         let (known, since_ms, until_ms) = (true, None, None);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::history::HISTORY;
 use super::{Gateway, Rules, ledger};
 use crate::audit::{Kind, Reference};
 use crate::identity::{PersonId, Pseudonym, Subject, Token};
@@ -156,9 +157,24 @@ impl Gateway {
     /// # Errors
     /// [`Fault::IdentifierInvalid`] if that is no pseudonym.
     pub async fn note_history(&self, person: Pseudonym, user: u32) -> Result<Value, Fault> {
+        self.note_export(HISTORY, Some(person), user).await
+    }
+
+    /// Enters that entries leave the ledger as a file, before anybody has it; its receipt.
+    ///
+    /// # Errors
+    /// [`Fault::IdentifierInvalid`] if that is no pseudonym.
+    pub async fn note_export(
+        &self,
+        words: &str,
+        person: Option<Pseudonym>,
+        user: u32,
+    ) -> Result<Value, Fault> {
         let asker = Reference::new(&format!("uid {user}"));
-        let person = Pseudonym::parse(&person.0).ok_or(Fault::IdentifierInvalid)?;
-        self.enter_history(asker, person).await.map(|receipt| json!(receipt.to_string()))
+        let known = |person: Pseudonym| Pseudonym::parse(&person.0).ok_or(Fault::IdentifierInvalid);
+        let person = person.map(known).transpose()?;
+        let receipt = self.enter_export(asker, words, person).await?;
+        Ok(json!(receipt.to_string()))
     }
 
     fn token(&self, identifier: &Identifier) -> Result<Token, Fault> {

@@ -3,7 +3,7 @@
 use crate::audit::proof;
 use crate::audit::tile::{self, Tiles, Torn};
 use crate::audit::tree::leaf;
-use crate::audit::{self, Bundle, Edge, Hash, Kept, SealError, Sealer, SigningKey};
+use crate::audit::{self, Bundle, Edge, Hash, Kept, SealError, Sealer, Signers};
 use crate::store::{Checkpoint, Cosigned, LedgerView, Seal, Sealed, StoreError, Tile};
 use crate::vocabulary::Fault;
 
@@ -171,13 +171,18 @@ pub fn published(
 ///
 /// # Errors
 /// [`ProofError`] if the entries are not those that were signed.
-pub fn sealer(view: LedgerView<'_>, key: SigningKey) -> Result<(Sealer, Vec<Tile>), ProofError> {
+pub fn sealer(
+    view: LedgerView<'_>,
+    signers: impl Into<Signers>,
+) -> Result<(Sealer, Vec<Tile>), ProofError> {
+    let signers = signers.into();
     let size = view.size()?;
     let last = view.checkpoint()?.map(|last| last.bytes);
-    let signed = last.as_deref().and_then(|note| audit::Checkpoint::open(note, key.public()).ok());
+    let own = signers.own.public();
+    let signed = last.as_deref().and_then(|note| audit::Checkpoint::open(note, own).ok());
     match Edge::read(size, |level, number, width| row(view, (level, number), width)) {
         Ok(edge) if signed.is_some_and(|signed| signed.root == edge.frontier().root()) => {
-            return Ok((Sealer::restore(key, edge, last.as_deref())?, Vec::new()));
+            return Ok((Sealer::restore(signers, edge, last.as_deref())?, Vec::new()));
         }
         Ok(_) | Err(ProofError::Torn(_)) => (),
         Err(error) => return Err(error),
@@ -190,7 +195,7 @@ pub fn sealer(view: LedgerView<'_>, key: SigningKey) -> Result<(Sealer, Vec<Tile
         from = end + 1;
         page.iter().for_each(|(_, kept)| edge.append(kept.leaf(), &mut missing));
     }
-    let sealer = Sealer::restore(key, edge, last.as_deref())?;
+    let sealer = Sealer::restore(signers, edge, last.as_deref())?;
     Ok((sealer, missing.into_iter().map(kept_as).collect()))
 }
 

@@ -33,6 +33,13 @@ pub enum Order {
         /// Any identifier of the person.
         identifier: Identifier,
     },
+    /// 导出: entries of the ledger are about to leave it as a file.
+    Export {
+        /// In which form and which entries, in words that name nobody.
+        words: String,
+        /// A pseudonym of the person they are about.
+        person: Option<Pseudonym>,
+    },
     /// 查阅记录: a person's access history is about to be made.
     History {
         /// A pseudonym of the person.

@@ -147,7 +147,10 @@ fn audit_events() -> Vec<(String, Json)> {
         entry
     };
     let department = Department::parse("civil-affairs").ok();
-    let of = |kind| [full(kind, department), full(kind, None), Entry::new(kind, 0, [0; 16])];
+    let told = |kind| Entry { merged: None, fault: None, ..full(kind, department) };
+    let alone = |kind| Entry { asked_by: None, asker: None, ..told(kind) };
+    let bare = |kind| Entry::new(kind, 0, [0; 16]);
+    let of = |kind| [full(kind, department), full(kind, None), told(kind), alone(kind), bare(kind)];
     let entries = Kind::ALL.iter().flat_map(|(kind, ..)| of(*kind));
     let bundle = |(number, entry): (u64, Entry)| {
         let event = audit_event(number, &entry);
@@ -166,6 +169,15 @@ fn an_entry_of_every_kind_passes_the_gate_as_an_audit_event() {
     let events = audit_events();
     let (sound, said) = judged(&packages, &events, &[]);
     assert!(sound, "{said}");
+    // Those that claim a pattern of IHE BALP follow it, and a defect of each of its rules is
+    // noticed by that rule.
+    let claim = |event: &(String, Json)| event.1["entry"][0]["resource"].get("meta").is_some();
+    let claims: Vec<_> = events.iter().filter(|event| claim(event)).cloned().collect();
+    assert_eq!(claims.len(), 4, "disclosures and deliveries, with and without a human");
+    let (_, said) = judged(&packages, &claims, &["--seeds"]);
+    let noticed = said.lines().filter(|line| line.starts_with("noticed ")).count();
+    assert!(noticed >= 4 * 30, "{said}");
+    assert!(said.ends_with(&format!("{noticed} defects, 0 missed\n")), "{said}");
     // The gate looks at them: one without who took part is noticed.
     let (name, mut bundle) = events.into_iter().next().unwrap();
     bundle["entry"][0]["resource"]["agent"] = json!([]);

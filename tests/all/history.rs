@@ -66,7 +66,7 @@ fn entered(rig: &Rig, resident: &Resident) -> Vec<String> {
     let page = std::fs::read_to_string(made(rig, resident, ("copy.html", &["--data", "data"])));
     let page = page.unwrap();
     assert!(page.contains("由台账副本制作，其制作未登记"));
-    let rows = page.split("制作了有关本人的查阅记录").skip(1);
+    let rows = page.split("或制作了本人的查阅记录").skip(1);
     rows.map(|rest| rest.split_once("回执号 ").unwrap().1[..26].to_owned()).collect()
 }
 
@@ -210,4 +210,41 @@ fn an_auditor_downloads_it_from_the_page_of_a_person() {
         assert!(!text.contains(&resident.citizen));
     }
     assert_eq!(entered(&rig, &resident).len(), 2);
+}
+
+#[test]
+fn an_export_by_command_is_entered_before_it_is_written() {
+    let rig = Rig::start();
+    let (resident, _) = asked_about(&rig);
+    let folder = tempfile::tempdir_in(rig.path()).unwrap();
+    let out = |name: &str| folder.path().join(name).display().to_string();
+    let exports = || rig.ledger(&["search", "--kind", "export", "--json"]);
+    let about = ["export", "--kind", "disclosure", "--citizen-id", &resident.citizen];
+    let said = rig.ledger(&[&about[..], &["--output", &out("one.csv")]].concat());
+    let receipt = said.trim().rsplit(' ').next().unwrap();
+    let entered = exports();
+    let entry: serde_json::Value = serde_json::from_str(&entered).unwrap();
+    let entry = &entry["entry"];
+    assert_eq!(entry["receipt"], receipt, "{entered}");
+    assert_eq!(entry["subject"], "csv: about a person, kind disclosure");
+    assert!(entry["asker"].as_str().unwrap().starts_with("uid "));
+    assert_eq!(entry["person"].as_str().unwrap().len(), 32, "the person is told of it");
+    assert!(!entered.contains(&resident.citizen));
+
+    // What is exported ends with the entry that it is; what cannot be exported enters nothing.
+    let all = rig.ledger(&["export", "--format", "jsonl"]);
+    assert!(all.lines().last().unwrap().contains("jsonl: everything"), "{all}");
+    for bad in [["--output", &out("one.csv")], ["--format", "pdf"], ["--kind", "gossip"]] {
+        assert!(!rig.order(&[&["ledger", "export"][..], &bad].concat()).0, "{bad:?}");
+    }
+    assert_eq!(exports().lines().count(), 2);
+
+    // Without a gateway there is nobody to enter it; a copy is read without.
+    rig.stop();
+    let (made, said) = rig.order(&["ledger", "export", "--output", &out("two.csv")]);
+    assert!(!made && said.contains("an export is entered first"), "{said}");
+    assert!(!folder.path().join("two.csv").exists());
+    let copy = ["ledger", "export", "--data", "data", "--output", &out("two.csv")];
+    assert!(rig.succeed(&copy).contains("not entered"));
+    assert_eq!(exports().lines().count(), 2);
 }

@@ -64,6 +64,7 @@ mod room;
 mod services;
 mod sinks;
 mod statistics;
+mod strangers;
 mod ticket;
 mod tidy;
 mod trace;

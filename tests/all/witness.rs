@@ -11,7 +11,7 @@ use crate::rig::message::{Message, Resident};
 use crate::rig::{AUDITOR, CLERK, Rig, WORKER, at, free_port, skipped, until};
 
 /// 见证方, `kangqiao witness` in a folder of its own.
-struct Witness {
+pub struct Witness {
     folder: tempfile::TempDir,
     port: u16,
     child: Option<Child>,
@@ -26,7 +26,7 @@ impl Drop for Witness {
 impl Witness {
     /// Makes its key and its configuration beside the certificates of a gateway; the ledger's
     /// key is not known yet.
-    fn prepare(rig: &Rig) -> Self {
+    pub fn prepare(rig: &Rig) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let certs = rig.path().join("certs");
         let (certs, ledger) = (certs.display(), rig.path().join("keys/ledger.pub"));
@@ -46,7 +46,7 @@ impl Witness {
     }
 
     /// The lines of the gateway's configuration about it.
-    fn configured(&self, more: &str) -> String {
+    pub fn configured(&self, more: &str) -> String {
         format!(
             "[[witness]]\npublic_key = \"{}\"\nurl = \"https://127.0.0.1:{}\"\n\
              every_seconds = 1\n{more}\n[witness.tls]\nauthority = \"certs/ca.pem\"\n\
@@ -56,7 +56,7 @@ impl Witness {
         )
     }
 
-    fn public_key(&self) -> PathBuf {
+    pub fn public_key(&self) -> PathBuf {
         self.folder.path().join("witness.pub")
     }
 
@@ -67,7 +67,7 @@ impl Witness {
         command
     }
 
-    fn start(&mut self, rig: &Rig) {
+    pub fn start(&mut self, rig: &Rig) {
         let silent = self.command(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.child = Some(silent.unwrap());
         until("the witness listens", || self.link(rig, "gateway"));
@@ -93,7 +93,7 @@ impl Witness {
 }
 
 /// Adds lines to a gateway's configuration.
-fn configure(rig: &Rig, more: &str) {
+pub fn configure(rig: &Rig, more: &str) {
     let mut file = std::fs::OpenOptions::new().append(true).open(rig.config()).unwrap();
     file.write_all(format!("\n{more}\n").as_bytes()).unwrap();
 }
@@ -110,7 +110,7 @@ fn witnessed() -> (Rig, Witness) {
 }
 
 /// Waits until the witness has signed all that is in the ledger.
-fn seen(rig: &Rig) {
+pub fn seen(rig: &Rig) {
     until("the witness has signed", || {
         let size = rig.stored("SELECT max(number) + 1 FROM ledger");
         (rig.stored("SELECT coalesce(max(size), 0) FROM cosignature") == size).then_some(())
@@ -118,7 +118,7 @@ fn seen(rig: &Rig) {
 }
 
 /// One answered question: the answer's bytes and its receipt.
-fn answered(rig: &Rig) -> (Vec<u8>, String) {
+pub fn answered(rig: &Rig) -> (Vec<u8>, String) {
     let resident = Resident::new();
     rig.mllp().exchange(&Message::new("A28", &resident).bytes()).unwrap();
     let question = json!({
@@ -130,13 +130,13 @@ fn answered(rig: &Rig) -> (Vec<u8>, String) {
     (reply.body, receipt)
 }
 
-fn get(rig: &Rig, who: &str, path: &str) -> (u16, Vec<u8>) {
+pub fn get(rig: &Rig, who: &str, path: &str) -> (u16, Vec<u8>) {
     let reply = rig.https(who).get(path).unwrap();
     (reply.status, reply.body)
 }
 
 /// The checker that is no part of the gateway, if there is a Python to run it.
-fn independent(words: &[&Path]) -> Option<Output> {
+pub fn independent(words: &[&Path]) -> Option<Output> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check-proof");
     match Command::new("python3").arg(script).args(words).output() {
         Ok(output) => Some(output),
@@ -194,6 +194,8 @@ fn whoever_holds_a_receipt_proves_its_entry_without_the_gateway() {
     ] {
         assert_eq!(get(&rig, who, at).0, expect, "{who} {at}");
     }
+    let (_, said) = rig.order(&["doctor"]);
+    assert!(said.contains("audit.test.example/witness: signs"), "{said}");
     rig.stop();
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {

@@ -1,8 +1,13 @@
 //! FHIR `AuditEvent`, one for each entry: who learned what of whom, what for, by which rule.
 //!
 //! Shape: FHIR R4 AuditEvent, after the patterns of IHE BALP: source and recipient of a disclosure,
-//! the human for whom it was asked, the patient, `purposeOfEvent`. No profile is claimed: the
-//! patient is known by a pseudonym alone. Elements stand by their ids, values nowhere.
+//! the human for whom it was asked, the patient, `purposeOfEvent`. Elements stand by their ids,
+//! values nowhere.
+//!
+//! Where somebody's elements left for a department the event is of BALP's *Privacy Disclosure at
+//! Source*, and says so. What that profile asks for and the ledger does not hold, places in the
+//! network, says that it is unknown. Of BALP's other patterns none is claimed: they want what no
+//! entry keeps (the words of a query, the resource that was read, a consent's number).
 
 use std::io::{self, Write};
 
@@ -13,6 +18,10 @@ use super::codes::{self, APPLICATION, Code, DESTINATION, SOURCE};
 use crate::audit::search::Found;
 use crate::audit::{Entry, Kind};
 use crate::vocabulary::Date;
+
+/// IHE BALP 1.1.4, the pattern of a disclosure as the source of what is disclosed records it.
+const DISCLOSURE_AT_SOURCE: &str =
+    "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PrivacyDisclosure.Source";
 
 /// One resource a line, for bulk import.
 pub struct AuditEvents;
@@ -46,7 +55,8 @@ pub fn audit_event(number: u64, entry: &Entry) -> Json {
         "code": entry.kind.as_str(),
         "display": entry.kind.zh(),
     });
-    let kinds = codes::event_kind(entry).map(coding);
+    let discloses = discloses(entry);
+    let kinds = codes::event_kind(entry).map(coding).into_iter().chain(discloses.then(disclose));
     let mut event = json!({
         "resourceType": "AuditEvent",
         "id": format!("entry-{number}"),
@@ -63,6 +73,9 @@ pub fn audit_event(number: u64, entry: &Entry) -> Json {
         "entity": entities(number, entry),
     });
     let Some(members) = event.as_object_mut() else { return event };
+    if discloses {
+        members.insert("meta".to_owned(), json!({ "profile": [DISCLOSURE_AT_SOURCE] }));
+    }
     if let Some(fault) = entry.fault {
         members.insert("outcomeDesc".to_owned(), json!(fault.row().name));
     }
@@ -71,6 +84,27 @@ pub fn audit_event(number: u64, entry: &Entry) -> Json {
         members.insert("purposeOfEvent".to_owned(), json!([{ "coding": [coding] }]));
     }
     event
+}
+
+/// Whether somebody's elements left for a department, by this entry.
+fn discloses(entry: &Entry) -> bool {
+    let left = matches!(entry.kind, Kind::Delivery | Kind::Disclosure);
+    left && entry.department.is_some() && entry.person.is_some() && entry.merged.is_none()
+}
+
+/// ISO 21089: what becomes of a record.
+fn disclose() -> Json {
+    json!({
+        "system": "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle",
+        "code": "disclose",
+        "display": "Disclose Record Lifecycle Event",
+    })
+}
+
+/// What the ledger does not hold and a profile asks for (FHIR's extension data-absent-reason).
+fn unknown() -> Json {
+    let url = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+    json!({ "extension": [{ "url": url, "valueCode": "unknown" }] })
 }
 
 fn coding((code, display): Code) -> Json {
@@ -114,7 +148,13 @@ fn agents(entry: &Entry) -> Json {
             if let (Some(role), Some(theirs)) = (entry.role, theirs.as_object_mut()) {
                 theirs.insert("role".to_owned(), json!([{ "text": role.to_string() }]));
             }
-            vec![agent(coding(ours), gateway, false), theirs]
+            let mut both = [agent(coding(ours), gateway, false), theirs];
+            if discloses(entry) {
+                for agent in both.iter_mut().filter_map(Json::as_object_mut) {
+                    agent.insert("network".to_owned(), unknown());
+                }
+            }
+            both.to_vec()
         }
         (None, Some(asker)) => {
             let user = agent(coding(APPLICATION), json!({ "identifier": asker }), human.is_none());
@@ -130,7 +170,10 @@ fn entities(number: u64, entry: &Entry) -> Json {
     let mut entities = Vec::new();
     for person in [&entry.person, &entry.merged].into_iter().flatten() {
         entities.push(json!({
-            "what": { "identifier": { "system": "urn:kangqiao:pseudonym", "value": person.0 } },
+            "what": {
+                "type": "Patient",
+                "identifier": { "system": "urn:kangqiao:pseudonym", "value": person.0 },
+            },
             "type": {
                 "system": "http://terminology.hl7.org/CodeSystem/audit-entity-type",
                 "code": "1",
@@ -187,6 +230,25 @@ mod tests {
         assert_eq!(text("/entity/1/detail/2/type"), Some("full"));
         assert_eq!(text("/entity/1/detail/2/valueString"), Some("DE04.50.001.00"));
         assert_eq!((text("/action"), text("/outcome")), (Some("R"), Some("0")));
+        assert_eq!(text("/meta/profile/0"), Some(DISCLOSURE_AT_SOURCE));
+    }
+
+    #[test]
+    fn a_profile_is_claimed_where_somebody_s_elements_left_for_a_department_and_nowhere_else() {
+        let department = Department::parse("hotline-12349").ok();
+        let person = Some(Pseudonym("00ff".to_owned()));
+        for (kind, ..) in Kind::ALL {
+            let entry = Entry { department, ..Entry::new(kind, 0, [2; 16]) };
+            let about = Entry { person: person.clone(), ..entry.clone() };
+            let nobody = Entry { department: None, ..about.clone() };
+            let claims = matches!(kind, Kind::Delivery | Kind::Disclosure);
+            for (entry, claims) in [(about, claims), (entry, false), (nobody, false)] {
+                let event = audit_event(0, &entry);
+                assert_eq!(event.get("meta").is_some(), claims, "{}", kind.as_str());
+                let network = event["agent"][0].get("network").is_some();
+                assert_eq!(network, claims, "{}", kind.as_str());
+            }
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ const fn upkeep(kind: Kind) -> &'static str {
     match kind {
         Kind::Consent => "登记了对使用本人信息的意见：同意、拒绝或撤回。",
         Kind::Erase => "按要求抹除了本人的信息，抹除后无法恢复。",
-        Kind::Export => "制作了有关本人的查阅记录。",
+        Kind::Export => "导出了有关本人的台账条目，或制作了本人的查阅记录。",
         Kind::Hold => "有关本人的台账条目予以保全，或解除了保全；保全期间到期后继续保存。",
         Kind::Identity => "对本人的身份登记作了认定。",
         Kind::Link => "核对后认定，几份登记属于同一人。",

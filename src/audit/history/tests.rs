@@ -122,7 +122,7 @@ fn each_kind_has_its_own_sentence() {
         (entry(Kind::Enrolment, clerk), 2, "订阅"),
         (entry(Kind::Merge, ("", "", "")), 2, "合并为同一人"),
         (entry(Kind::Query, ("", "", "")), 2, "审计员或运维员查阅了有关本人的台账条目"),
-        (entry(Kind::Export, ("", "", "")), 2, "制作了有关本人的查阅记录"),
+        (entry(Kind::Export, ("", "", "")), 2, "制作了本人的查阅记录"),
         (entry(Kind::Disclosure, ("gone", "unheard-of", "past")), 0, "gone的unheard-of为“past”"),
     ] {
         let kind = entry.kind;

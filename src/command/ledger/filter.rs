@@ -1,10 +1,12 @@
 //! What an auditor looks for, from the command line.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
 use super::place::Place;
+use super::reading::Reading;
 use crate::audit::{Kind, Question, Receipt};
 use crate::command::Failure;
 use crate::command::identifier::typed;
@@ -104,8 +106,13 @@ pub struct Whom {
 }
 
 impl Filter {
-    /// The question the options ask of a ledger.
-    pub fn question(&self, file: &LedgerFile, place: &Place) -> Result<Question, Failure> {
+    /// The question the options ask of the ledger of a place. A number on standard input is read
+    /// but once.
+    pub fn at(&self, place: &Place) -> Result<Question, Failure> {
+        self.question(Reading::open(&place.data)?.file(), place)
+    }
+
+    fn question(&self, file: &LedgerFile, place: &Place) -> Result<Question, Failure> {
         let kind = |name: &String| {
             let known: Vec<_> = Kind::ALL.iter().map(|row| row.1).collect();
             let unknown = || Failure(format!("--kind: there are {}", known.join(", ")));
@@ -121,6 +128,30 @@ impl Filter {
             since_ms: read("--since", &self.since, moment)?,
             until_ms: read("--until", &self.until, moment)?,
         })
+    }
+}
+
+/// What is asked, as an entry about it says: names nobody.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whom = &self.whom;
+        let numbers = [&whom.person, &whom.citizen_id, &whom.card, &whom.record];
+        let about = numbers.iter().any(|number| number.is_some()).then_some("a person");
+        let kinds = (!self.kind.is_empty()).then(|| self.kind.join(","));
+        let parts = [
+            ("about", about),
+            ("receipt", self.receipt.as_deref()),
+            ("department", self.department.as_deref()),
+            ("purpose", self.purpose.as_deref()),
+            ("kind", kinds.as_deref()),
+            ("element", self.element.as_deref()),
+            ("since", self.since.as_deref()),
+            ("until", self.until.as_deref()),
+        ];
+        let asked: Vec<_> =
+            parts.iter().filter_map(|(name, part)| Some(format!("{name} {}", (*part)?))).collect();
+        f.write_str(if asked.is_empty() { "everything" } else { "" })?;
+        f.write_str(&asked.join(", "))
     }
 }
 

@@ -18,12 +18,18 @@ pub struct Where {
 }
 
 /// What the options lead to.
-#[derive(Debug)]
+///
+/// A copy is named by its folder and has no configuration: no gateway is asked about it.
+#[derive(Debug, Default)]
 pub struct Place {
+    /// File of the configuration.
+    pub config: Option<PathBuf>,
     /// Folder of the store.
     pub data: PathBuf,
     /// File of the ledger's public key.
     pub public_key: Option<PathBuf>,
+    /// File of its public key by SM2.
+    pub sm2_public_key: Option<PathBuf>,
     /// File of the master key.
     pub master_key: Option<PathBuf>,
     /// File of the auditor's list.
@@ -35,7 +41,7 @@ impl Where {
     pub fn find(&self) -> Result<Place, Failure> {
         let Some(path) = &self.config else {
             let data = self.data.clone().unwrap_or_default();
-            return Ok(Place { data, public_key: None, master_key: None, people: None });
+            return Ok(Place { data, ..Place::default() });
         };
         let config = Config::load(path).map_err(|faults| {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
@@ -49,8 +55,10 @@ impl Place {
     /// Where a configuration says.
     pub fn of(config: &Config) -> Self {
         Self {
+            config: Some(config.file.clone()),
             data: config.store.folder.clone(),
             public_key: Some(config.ledger.public_key()),
+            sm2_public_key: config.ledger.sm2_public_key(),
             master_key: Some(config.master_key.clone()),
             people: config.ledger.people.clone(),
         }

@@ -8,9 +8,9 @@ use chrono::DateTime;
 use serde_json::{Value, json};
 
 use super::place::Where;
-use super::{failed, written};
+use super::{failed, public_key, written};
 use crate::audit::bundle::Proven;
-use crate::audit::{Bundle, Hash, Receipt, Signs, VerifyingKey};
+use crate::audit::{Bundle, Hash, Receipt, Signs, VerifyingKeys};
 use crate::command::Failure;
 use crate::flow::{proof, seek};
 use crate::store::LedgerFile;
@@ -41,6 +41,9 @@ pub struct CheckProof {
     /// File with the ledger's public key, `name+hash+key`.
     #[arg(long, value_name = "FILE")]
     public_key: PathBuf,
+    /// File with the ledger's public key by SM2, which must have signed too.
+    #[arg(long, value_name = "FILE")]
+    sm2_public_key: Option<PathBuf>,
     /// File with a witness's public key; may be given several times.
     #[arg(long, value_name = "FILE")]
     witness: Vec<PathBuf>,
@@ -89,10 +92,13 @@ impl CheckProof {
             Failure::caused("证明不成立 this proves nothing", error)
         };
         let bundle = Bundle::read(&read(&self.proof)?).map_err(|error| refuse(&error))?;
-        let ledger = key(&self.public_key, Signs::Checkpoints)?;
-        let witnesses = self.witness.iter().map(|file| key(file, Signs::Cosignatures));
+        let ledger = public_key(&self.public_key, Signs::Checkpoints)?;
+        let sm2 = self.sm2_public_key.as_ref();
+        let sm2 = sm2.map(|file| public_key(file, Signs::CheckpointsBySm2)).transpose()?;
+        let witnesses = self.witness.iter().map(|file| public_key(file, Signs::Cosignatures));
         let witnesses = witnesses.collect::<Result<Vec<_>, _>>()?;
-        let proven = bundle.prove(&ledger, &witnesses).map_err(|error| refuse(&error))?;
+        let keys = VerifyingKeys { own: &ledger, sm2: sm2.as_ref() };
+        let proven = bundle.prove(keys, &witnesses).map_err(|error| refuse(&error))?;
         let wanted = self.quorum.unwrap_or(witnesses.len());
         if proven.seen.len() < wanted {
             let seen = proven.seen.len();
@@ -131,18 +137,13 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn key(path: &Path, signs: Signs) -> Result<VerifyingKey, Failure> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| Failure::during(&name, error))?;
-    VerifyingKey::parse_for(&text, signs).map_err(|error| Failure::during(&name, error))
-}
-
 fn shown(bundle: &Bundle, proven: &Proven, answer: Option<Hash>) -> Value {
     let seen = proven.seen.iter().map(|(name, at)| json!({ "witness": name, "at": moment(*at) }));
     let entry: Value = serde_json::from_slice(&bundle.entry).unwrap_or_default();
     json!({
         "number": bundle.index,
         "size": proven.size,
+        "by_sm2": proven.by_sm2,
         "witnesses": seen.collect::<Vec<_>>(),
         "answer": answer.map(|hash| hash.to_string()),
         "entry": entry,
@@ -156,6 +157,9 @@ fn lines(bundle: &Bundle, proven: &Proven, answer: Option<Hash>) -> String {
          台账条目数 of         {}\n",
         bundle.index, proven.size,
     );
+    if proven.by_sm2 {
+        text += "国密签名 by SM2       有效 holds\n";
+    }
     for (name, at) in &proven.seen {
         text += &format!("见证 witness          {name} {}\n", moment(*at));
     }

@@ -17,7 +17,7 @@ use super::keys::master;
 use super::neighbours::neighbours;
 use super::policies::{self, keep};
 use super::reload::Reloader;
-use crate::audit::{Edge, Sealer, SigningKey, Signs};
+use super::sealer::sealer;
 use crate::command::Failure;
 use crate::command::check::complain;
 use crate::command::compile::compile;
@@ -35,7 +35,7 @@ use crate::inbound::{exchange, mllp, operation, tls};
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
-use crate::store::{Guard, LedgerFile, Store, StoreError, Tile};
+use crate::store::{Guard, Store, StoreError, Tile};
 use crate::telemetry;
 use crate::translate::form::Limits;
 use crate::vocabulary::Fault;
@@ -130,18 +130,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
 /// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
 fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
     let master = master(config)?;
-    let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
-    // One that was made anew would sign nothing of what is there.
-    let lost = LedgerFile::exists(&config.store.folder) && !config.ledger.key.exists();
-    if lost {
-        let why = "there is a ledger and no key file: put back the one it is signed by";
-        return Err(Failure::during(&config.ledger.key.display().to_string(), why));
-    }
-    let signing =
-        SigningKey::load_or_create(&config.ledger.key, &config.ledger.name, Signs::Checkpoints);
-    let signing = signing.map_err(|error| ledger(&error))?;
-    let verifying = signing.public().clone();
-    let (sealer, missing) = sealer(config, signing)?;
+    let (sealer, missing) = sealer(config)?;
+    let verifying = sealer.public().clone();
     let store = Store::open(config.store.clone(), &master, proof::sealing(sealer));
     let store = store.map_err(|error| match error {
         StoreError::MasterKey | StoreError::MasterReplaced => {
@@ -175,18 +165,6 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         clock: now_ms,
     };
     Ok((gateway, missing))
-}
-
-/// Continues the ledger where its last checkpoint left it; tiles that are to be kept besides.
-fn sealer(config: &Config, key: SigningKey) -> Result<(Sealer, Vec<Tile>), Failure> {
-    let refuse = |error: &dyn std::error::Error| Failure::caused("ledger", error);
-    if !LedgerFile::exists(&config.store.folder) {
-        let sealer = Sealer::restore(key, Edge::default(), None);
-        return sealer.map(|sealer| (sealer, Vec::new())).map_err(|error| refuse(&error));
-    }
-    let file = LedgerFile::open(&config.store.folder).map_err(|error| refuse(&error))?;
-    let sealer = file.look(|view| proof::sealer(view, key)).map_err(|error| refuse(&error))?;
-    sealer.map_err(|error| refuse(&error))
 }
 
 impl Running {
@@ -320,6 +298,7 @@ async fn carry(
     let done = match order {
         Order::Backup => gateway.enter_backup(user).await,
         Order::Erase { identifier } => gateway.erase(&identifier, user).await,
+        Order::Export { words, person } => gateway.note_export(&words, person, user).await,
         Order::History { person } => gateway.note_history(person, user).await,
         Order::Policy { about } => {
             let told = match about {
