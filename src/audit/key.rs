@@ -3,7 +3,7 @@
 //! Standard: C2SP signed-note and tlog-cosignature, Ed25519 (RFC 8032) keys and their text form.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -102,7 +102,12 @@ impl SigningKey {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(pem.as_bytes())?;
         file.sync_all()?;
-        fs::write(path.with_extension("pub"), format!("{}\n", key.public))?;
+        let mut public = File::create(path.with_extension("pub"))?;
+        public.write_all(format!("{}\n", key.public).as_bytes())?;
+        public.sync_all()?;
+        // A name is on the disk once its folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(key)
     }
 

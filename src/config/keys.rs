@@ -160,7 +160,9 @@ fn make(path: &Path) -> Result<(), KeyError> {
     let mut file =
         options.write(true).create_new(true).mode(0o600).open(path).map_err(KeyError::Io)?;
     file.write_all(key.as_ref()).and_then(|()| file.sync_all()).map_err(KeyError::Io)?;
-    sync_folder(path)
+    sync_folder(path)?;
+    // The folder may be as new as the key.
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// A name is on the disk for good once its folder is.

@@ -10,7 +10,7 @@ use super::history::{self, Event};
 use super::place::{VEIL, Who};
 use super::review::{self, Compared, Proposal, Review, Stats};
 use super::seal::Place;
-use super::writer::{Answer, Failed, Request, Stop, Writer};
+use super::writer::{Answer, Request, Stop, Writer};
 use super::{Store, persons};
 use crate::identity::linkage::{self, Demographics, Judged, Population, Traits, Weights};
 use crate::identity::{PersonId, Token};
@@ -238,6 +238,6 @@ impl Writer {
 fn stopped(stop: Stop) -> StoreError {
     match stop {
         Stop::Refused(error) => error,
-        Stop::Broken(Failed::Request | Failed::Storage) => StoreError::Unavailable,
+        Stop::Broken(_) => StoreError::Unavailable,
     }
 }

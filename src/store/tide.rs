@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::trust::Trust;
 use super::writer::{Job, Request, Shared};
 
 /// How often the writer is asked to fill the search tables a step further.
@@ -92,10 +93,16 @@ impl Tide {
 
     /// Whether it went through, and how many pages the log holds.
     pub(super) fn checkpoint(&self, mode: &str) -> (bool, u64) {
+        if !self.shared.trust.holds() {
+            return (false, 0);
+        }
         let sql = format!("PRAGMA wal_checkpoint({mode})");
         let ended = self.connection.query_row(&sql, [], |row| {
             Ok((row.get::<_, i64>(0)? == 0, row.get::<_, i64>(1)?.max(0).cast_unsigned()))
         });
+        if ended.as_ref().is_err_and(Trust::fails) {
+            self.shared.trust.lose(&self.connection);
+        }
         // A full disk shows where it matters: at the next write.
         ended.unwrap_or((false, 0))
     }

@@ -10,6 +10,7 @@
 )]
 
 mod accessible;
+mod ailing;
 mod answer;
 mod asker;
 mod attacks;
@@ -66,10 +67,12 @@ mod sinks;
 mod statistics;
 mod ticket;
 mod tidy;
+mod torture;
 mod trace;
 mod twins;
 mod veiled;
 mod ways;
 mod whom;
+mod wires;
 mod witness;
 mod words;

@@ -190,6 +190,11 @@ fn sealer(config: &Config, key: SigningKey) -> Result<(Sealer, Vec<Tile>), Failu
 }
 
 impl Running {
+    /// Ready once the disk is not believed any more.
+    pub async fn distrusted(&self) {
+        self.gateway.store.distrusted().await;
+    }
+
     /// Closes the doors, lets what is in hand finish, then closes the store.
     pub async fn stop(self) {
         self.ready.store(false, Ordering::SeqCst);

@@ -33,7 +33,7 @@ async fn tell(store: &Store, id: &str, number: &str) {
 
 /// What may leave now: number, reference, event.
 async fn due(store: &Store) -> Vec<(i64, String, Event)> {
-    let due = store.due(PAYMENTS, 1_000, 100).await.unwrap();
+    let due = store.due(PAYMENTS, (1_000, 60_000), 100).await.unwrap();
     let row = |due: crate::store::outbox::Due| {
         let reference = due.enrolled.map(|(enrolled, _)| enrolled.reference);
         (due.number, reference.unwrap_or_default(), due.event)
@@ -123,7 +123,7 @@ async fn lanes_that_become_one_wait_for_each_other() {
     assert_eq!(second.len(), 1, "nothing passes a merge: {second:?}");
     assert_eq!(second[0].2, IDENTITY);
     let person = store.person(&[card(CARDS[0]).token]).await.unwrap().unwrap();
-    let lane = store.due(PAYMENTS, 1_000, 1).await.unwrap()[0].lane;
+    let lane = store.due(PAYMENTS, (1_000, 60_000), 1).await.unwrap()[0].lane;
     let same = store.same_elder(lane, person).await.unwrap();
     assert_eq!(same.len(), 1);
     store.end(second[0].0, Ended::Delivered, 0).await.unwrap();

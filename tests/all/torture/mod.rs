@@ -1,0 +1,241 @@
+//! Power cuts: one run with everybody at work is written down, and the disk is built as it might
+//! be after a cut at any moment of it. Each must open, and hold what was told of it by then.
+
+mod disk;
+mod judge;
+mod load;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+
+use crate::notices::{Site, in_order};
+use crate::rig::faults::{BROKEN, Dial, Faults};
+use crate::rig::loudly;
+use crate::rig::message::{Resident, field};
+use disk::{Deaf, Dice, Disk, Manner};
+use judge::Judge;
+use load::{ENROLLED, Known, What};
+use record::{Change, Record};
+
+/// Messages acknowledged in one run.
+const MESSAGES: usize = 250;
+/// Images of one run.
+const IMAGES_A_RUN: usize = 500;
+
+/// A number of the environment.
+fn set(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// How many images; `make torture` asks for ten thousand.
+fn images() -> usize {
+    set("KANGQIAO_TORTURE_IMAGES").map_or(300, |count| count as usize)
+}
+
+fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = set("KANGQIAO_TORTURE_SEED").unwrap_or(now.as_nanos() as u64);
+    loudly(&format!("KANGQIAO_TORTURE_SEED={seed}"));
+    seed
+}
+
+/// What happened, and what everybody was told.
+struct Tale {
+    root: PathBuf,
+    config: String,
+    record: Record,
+    judge: Judge,
+}
+
+/// A gateway with everything on, whose log is emptied often; it does not run yet.
+fn site() -> Arc<Site> {
+    let mut site = Site::prepare("subsidy-eligibility", "\"long-stay\"");
+    site.rig.faults = Some(Faults::new());
+    let config = std::fs::read_to_string(site.rig.config()).unwrap();
+    let busy = "[store]\ncheckpoint_ms = 20\nwal_bytes_max = 600000\n";
+    std::fs::write(site.rig.config(), config.replace("[store]\n", busy)).unwrap();
+    Arc::new(site)
+}
+
+/// A run that is written down from the first start on. With `broken` a sync fails that often, after
+/// a number of good ones, and the gateway is started again.
+fn tell(count: usize, broken: Option<(usize, &mut Dice)>) -> (Arc<Site>, Tale) {
+    let (site, known) = (site(), Arc::new(Known::default()));
+    let faults = site.rig.faults.as_ref().unwrap();
+    faults.turn(Dial::Recording, 1);
+    faults.turn(Dial::Swift, 1);
+    load::listen(&site, &known);
+    site.rig.resume();
+    let elders: Vec<_> = (0..ENROLLED).map(|_| Resident::new()).collect();
+    for elder in &elders {
+        site.enrol(elder, &elder.local);
+    }
+    if let Some((times, dice)) = broken {
+        for _ in 0..times {
+            faults.turn(Dial::SyncPasses, dice.of(300) as i64);
+            faults.turn(Dial::SyncErrno, BROKEN);
+            load::run(&site, &known, (&elders, usize::MAX));
+            site.rig.kill();
+            faults.turn(Dial::SyncErrno, 0);
+            site.rig.resume();
+        }
+    }
+    load::run(&site, &known, (&elders, count));
+    site.rig.kill();
+    let (root, record) = (site.rig.path().canonicalize().unwrap(), Record::read(faults.record()));
+    let config = std::fs::read_to_string(site.rig.config()).unwrap();
+    let seen = std::mem::take(&mut *known.seen.lock().unwrap());
+    let sent = std::mem::take(&mut *known.sent.lock().unwrap());
+    (site, Tale { root, config, record, judge: Judge::new(seen, sent) })
+}
+
+/// One image, and what is wrong with it.
+struct Fault {
+    moment: u64,
+    manner: Manner,
+    why: String,
+}
+
+/// What a judge looks at.
+fn judged(path: &Path) -> bool {
+    let name = path.to_string_lossy();
+    !name.contains("-packs") && !name.contains("policies") && !name.contains("mappings")
+}
+
+/// Builds so many images at moments all over a tale, and judges each.
+fn cut(tale: &Tale, count: usize, (deaf, dice): (Deaf, &mut Dice)) -> Vec<Fault> {
+    let memory = Path::new("/dev/shm");
+    let place = if memory.is_dir() { memory } else { Path::new("/tmp") };
+    let folder = TempDir::with_prefix_in("kangqiao-image-", place).unwrap();
+    std::fs::write(folder.path().join("kangqiao.toml"), &tale.config).unwrap();
+    let steps = tale.record.steps();
+    let mut moments: Vec<usize> = (0..count).map(|_| dice.of(steps.len())).collect();
+    moments.sort_unstable();
+    let mut disk = Disk::new(&tale.root, deaf, dice.roll());
+    let (mut next, mut faults) = (steps.iter(), Vec::new());
+    let mut taken = 0;
+    for moment in moments {
+        for (_, change) in next.by_ref().take(moment + 1 - taken) {
+            disk.step(*change);
+        }
+        taken = taken.max(moment + 1);
+        let manner = Manner::ALL[dice.of(Manner::ALL.len())];
+        let image = disk.image((manner, judged), dice);
+        lay(&image, folder.path());
+        let moment = steps[moment].0;
+        if let Err(why) = tale.judge.judge(folder.path(), moment) {
+            faults.push(Fault { moment, manner, why });
+        }
+    }
+    faults
+}
+
+/// Puts the files of an image where those of the run lay.
+fn lay(image: &BTreeMap<PathBuf, Vec<u8>>, folder: &Path) {
+    for gone in ["data", "keys"] {
+        let _ = std::fs::remove_dir_all(folder.join(gone));
+    }
+    for (path, bytes) in image {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        // Modes are the file system's: they come with the name.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+fn told(faults: &[Fault]) -> String {
+    let lines = faults
+        .iter()
+        .take(10)
+        .map(|fault| format!("at {} ({:?}): {}", fault.moment, fault.manner, fault.why));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The run that all images of `make test` are of.
+fn common() -> &'static Tale {
+    static TALE: OnceLock<Tale> = OnceLock::new();
+    TALE.get_or_init(|| tell(MESSAGES, None).1)
+}
+
+#[test]
+fn the_layer_of_faults_sees_what_the_store_writes() {
+    let steps = common().record.steps();
+    let count = |which: fn(&Change) -> bool| steps.iter().filter(|(_, one)| which(one)).count();
+    let acknowledged = MESSAGES;
+    assert!(count(|one| matches!(one, Change::Wrote { .. })) > acknowledged);
+    assert!(count(|one| matches!(one, Change::Durable { .. })) > 20);
+    for name in ["kangqiao.db", "kangqiao.db-wal", "master.key"] {
+        let opened = |(_, one): &(u64, Change)| matches!(one, Change::Opened { made: true, path, .. } if path.ends_with(name));
+        assert!(steps.iter().any(opened), "{name} was made unseen");
+    }
+    assert!(count(|one| matches!(one, Change::Cut { length: 0, .. })) > 0, "no log was emptied");
+}
+
+#[test]
+fn a_power_cut_at_any_moment_loses_nothing_that_was_told() {
+    let mut dice = Dice(seed());
+    let faults = cut(common(), images(), (Deaf::No, &mut dice));
+    assert!(faults.is_empty(), "{} of {} images\n{}", faults.len(), images(), told(&faults));
+}
+
+#[test]
+fn a_disk_that_only_says_that_it_synced_is_found_out() {
+    let mut dice = Dice(seed());
+    for deaf in [Deaf::To("-wal"), Deaf::To(".db"), Deaf::ToFolders] {
+        let faults = cut(common(), 40, (deaf, &mut dice));
+        assert!(!faults.is_empty(), "{deaf:?}: nothing is missed");
+    }
+}
+
+#[test]
+fn a_gateway_started_after_a_power_cut_goes_on_as_if_there_had_been_none() {
+    let mut dice = Dice(seed());
+    let (site, tale) = tell(MESSAGES / 3, None);
+    let steps = tale.record.steps();
+    let moment = steps.len() / 2 + dice.of(steps.len() / 2);
+    let mut disk = Disk::new(&tale.root, Deaf::No, dice.roll());
+    steps[..=moment].iter().for_each(|(_, change)| disk.step(*change));
+    let image = disk.image((Manner::Torn, |_| true), &mut dice);
+    let rig = &site.rig;
+    rig.faults.as_ref().unwrap().turn(Dial::Recording, 0);
+    lay(&image, rig.path());
+    let known = tale.judge.known_at(steps[moment].0);
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    for seen in known {
+        if let What::Told { id, .. } = &seen.what {
+            told.insert(id.clone());
+        }
+    }
+    site.receiver.forget();
+    site.receiver.answers(|_| 200);
+    rig.resume();
+    // Every sender sends again whatever it has no acknowledgement of, and to be sure the rest.
+    let mut link = rig.mllp();
+    for bytes in tale.judge.sent().values() {
+        assert_eq!(field(&link.exchange(bytes).unwrap(), "MSA-1"), "AA");
+    }
+    let sent = tale.judge.sent().len() as u64;
+    assert_eq!(rig.stored("SELECT count(*) FROM journal"), sent);
+    assert_eq!(rig.stored("SELECT sum(kept) FROM count"), sent);
+    site.settled();
+    let since = site.receiver.taken();
+    in_order(&since);
+    told.extend(since.iter().map(|notice| notice["id"].as_str().unwrap().to_owned()));
+    assert_eq!(told.len() as u64, rig.stored("SELECT count(*) FROM outbox"), "told once each");
+    assert!(rig.ledger(&["verify"]).contains("ledger verified"));
+}
+
+#[test]
+fn after_a_sync_that_failed_nothing_rests_on_what_it_was_about() {
+    let mut dice = Dice(seed());
+    let (_, tale) = tell(MESSAGES / 4, Some((4, &mut dice)));
+    let faults = cut(&tale, images() / 2, (Deaf::No, &mut dice));
+    assert!(faults.is_empty(), "{} of {} images\n{}", faults.len(), images() / 2, told(&faults));
+}
