@@ -46,6 +46,21 @@ fn named(due: &[(i64, String, Event)]) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_notice_put_off_by_a_clock_that_was_put_back_leaves_at_once() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder);
+    enrol(&store, CARDS[0], "ONE").await;
+    tell(&store, "1", CARDS[0]).await;
+    let number = due(&store).await[0].0;
+    let again = Ended::Again { next_ms: 9_000_000, why: "unreachable", answered: false };
+    store.end(number, again, 8_990_000).await.unwrap();
+    for (now_ms, leaves) in [(8_995_000, 0), (9_000_000, 1), (1_000, 1), (8_939_999, 1)] {
+        let due = store.due(PAYMENTS, (now_ms, 60_000), 100).await.unwrap();
+        assert_eq!(due.len(), leaves, "at {now_ms}");
+    }
+}
+
+#[tokio::test]
 async fn only_the_oldest_notice_of_an_elder_may_leave_and_a_dead_one_keeps_his_lane() {
     let folder = TempDir::new().unwrap();
     let store = open(&folder);
