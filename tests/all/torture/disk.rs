@@ -11,6 +11,8 @@ use super::record::Change;
 
 /// What a disk writes whole or not at all, in bytes.
 const SECTOR: usize = 512;
+/// A page of SQLite in its log, with its head, in bytes.
+const FRAME: usize = 4096 + 24;
 
 /// Numbers that come again with their seed: splitmix64.
 #[derive(Debug, Clone, Copy)]
@@ -52,14 +54,16 @@ impl Manner {
     pub const ALL: [Self; 5] = [Self::All, Self::Early, Self::None, Self::Some, Self::Torn];
 }
 
-/// Syncs a disk believes it did, and did not: what must be noticed.
+/// What of a run is passed over, as if the disk or the gateway had not done it: what must be noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deaf {
-    /// To none.
+    /// Nothing.
     No,
-    /// To those of files that end so.
+    /// That a start writes the log anew: the only writes of it that are longer than a frame.
+    Renewal,
+    /// Syncs of files that end so.
     To(&'static str),
-    /// To those of folders.
+    /// Syncs of folders.
     ToFolders,
 }
 
@@ -152,7 +156,11 @@ impl<'r> Disk<'r> {
     }
 
     fn loosen(&mut self, node: u64, what: Bytes<'r>) {
-        if let Some((Node::File(file), _)) = self.nodes.get(&node) {
+        let long = matches!(what, Bytes::At(_, bytes) if bytes.len() > FRAME);
+        if let Some((Node::File(file), path)) = self.nodes.get(&node) {
+            if self.deaf == Deaf::Renewal && long && path.to_string_lossy().ends_with("-wal") {
+                return;
+            }
             self.files[*file].loose.push(Loose { what, forgotten: false });
         }
     }
