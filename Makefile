@@ -2,7 +2,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help demo test bench bench-identity bench-ledger bench-privacy fuzz packages
+.PHONY: help demo test bench bench-identity bench-ledger bench-privacy fuzz packages torture
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -36,6 +36,9 @@ bench-privacy: ## what a decision costs, and what the time of an answer tells; t
 
 bench-ledger: ## a million entries: verified, searched, proven, restarted; target/ledger.json
 	$(CARGO) bench --locked --bench ledger
+
+torture: ## ten thousand power cuts, disks that ail, wires that fail; IMAGES=10000; target/torture.json
+	KANGQIAO_TORTURE_IMAGES=$(or $(IMAGES),10000) $(CARGO) test --locked --test all -- torture:: ailing:: wires::
 
 fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
 	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)

@@ -4,8 +4,8 @@
 //! and keys by SM2, for which signed-note has no byte: `0xff` and a longer name.
 
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -132,10 +132,22 @@ impl SigningKey {
     pub fn create(path: &Path, name: &str, signs: Signs) -> Result<Self, KeyError> {
         let key = Self::generate(name, signs)?;
         let pem = pem(&key.pair.to_pkcs8()?);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        if path.try_exists()? {
+            return Err(std::io::Error::from(ErrorKind::AlreadyExists).into());
+        }
+        // Under its name it is whole: half a key would stand in the way of the next start.
+        let part = path.with_extension("part");
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
         file.write_all(pem.as_bytes())?;
         file.sync_all()?;
-        fs::write(path.with_extension("pub"), format!("{}\n", key.public))?;
+        let mut public = File::create(path.with_extension("pub"))?;
+        public.write_all(format!("{}\n", key.public).as_bytes())?;
+        public.sync_all()?;
+        fs::rename(&part, path)?;
+        // A name is on the disk once its folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(key)
     }
 

@@ -43,6 +43,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
     runtime.block_on(serve(args))
 }
 
+/// How a process ends whose disk failed to sync: `EX_IOERR` of sysexits.
+const DISTRUSTED: i32 = 74;
+
 /// What the system may tell a process that serves.
 pub struct Signals {
     end: Signal,
@@ -81,8 +84,18 @@ async fn serve(args: Args) -> Result<(), Failure> {
     let signals = Signals::new()?;
     let running = start(&config, args.echo).await?;
     tracing::info!("ready");
-    // The outcome is logged where it is known.
-    signals.until_stopped(async || drop(running.reloader.reload().await)).await;
+    tokio::select! {
+        // The outcome is logged where it is known.
+        () = signals.until_stopped(async || drop(running.reloader.reload().await)) => (),
+        () = running.distrusted() => {
+            tracing::error!(
+                "the disk did not take what it was given: this process ends; the next start reads \
+                 the log anew and goes on from there"
+            );
+            // In no order: closing would write what nobody can vouch for.
+            std::process::exit(DISTRUSTED);
+        }
+    }
     tracing::info!("stopping");
     running.stop().await;
     tracing::info!("stopped");

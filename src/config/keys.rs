@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -156,11 +156,19 @@ fn make(path: &Path) -> Result<(), KeyError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(KeyError::Io)?;
     }
+    if path.exists() {
+        return Err(KeyError::Io(ErrorKind::AlreadyExists.into()));
+    }
+    // Under its name it is whole: half a key would stand in the way of the next start.
+    let part = beside(path, "part");
     let mut options = OpenOptions::new();
-    let mut file =
-        options.write(true).create_new(true).mode(0o600).open(path).map_err(KeyError::Io)?;
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&part).map_err(KeyError::Io)?;
     file.write_all(key.as_ref()).and_then(|()| file.sync_all()).map_err(KeyError::Io)?;
-    sync_folder(path)
+    fs::rename(&part, path).map_err(KeyError::Io)?;
+    sync_folder(path)?;
+    // The folder may be as new as the key.
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// A name is on the disk for good once its folder is.

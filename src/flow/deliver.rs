@@ -175,7 +175,9 @@ impl Gateway {
         if room == 0 || subscriber.rests(now_ms) {
             return Vec::new();
         }
-        let due = self.store.due(settings.name, now_ms, settings.in_flight_max).await;
+        let longest_ms = settings.wait_ms_max.max(settings.wait_ms).max(HELD_MS);
+        let when = (now_ms, longest_ms);
+        let due = self.store.due(settings.name, when, settings.in_flight_max).await;
         let mut due = due.unwrap_or_else(|error| {
             tracing::error!(error.kind = %error, "the outbox cannot be read");
             Vec::new()

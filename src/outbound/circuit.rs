@@ -1,6 +1,7 @@
 //! Whether an upstream is worth asking: after failures in a row it is left alone for a while.
 //!
-//! Time is handed in, in milliseconds of any clock that does not run backwards.
+//! Time is handed in, in milliseconds. A clock that was put back ends a pause: the upstream is asked
+//! once, which does no harm, where it might else rest for hours.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -105,7 +106,7 @@ impl Circuit {
         let mut inner = self.lock();
         let probe = match inner.phase {
             Phase::Closed => false,
-            Phase::Open { since_ms } if now_ms.saturating_sub(since_ms) >= self.open_ms => {
+            Phase::Open { since_ms } if self.is_over(since_ms, now_ms) => {
                 inner.phase = Phase::Probing { since_ms };
                 true
             }
@@ -140,9 +141,13 @@ impl Circuit {
     pub fn rests(&self, now_ms: i64) -> bool {
         match self.lock().phase {
             Phase::Closed => false,
-            Phase::Open { since_ms } => now_ms.saturating_sub(since_ms) < self.open_ms,
+            Phase::Open { since_ms } => !self.is_over(since_ms, now_ms),
             Phase::Probing { .. } => true,
         }
+    }
+
+    const fn is_over(&self, since_ms: i64, now_ms: i64) -> bool {
+        now_ms < since_ms || now_ms.saturating_sub(since_ms) >= self.open_ms
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -243,6 +248,8 @@ mod tests {
         then(vec![(1_002, No, Open), (1_003, Succeed, Closed), (1_004, Fail, Closed)]);
         then(vec![(1_003, Fail, Open), (2_002, No, Open), (2_003, Succeed, Closed)]);
         then(vec![(1_003, GiveUp, Open), (1_004, Succeed, Closed)]);
+        // The clock was put back.
+        then(vec![(2, Fail, Open), (1_001, No, Open), (1_002, Succeed, Closed)]);
     }
 
     #[test]

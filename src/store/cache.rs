@@ -292,9 +292,10 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// A clock that was set back makes nothing older.
-fn within(then_ms: i64, now_ms: i64, span_ms: u64) -> bool {
-    now_ms.saturating_sub(then_ms) < i64::try_from(span_ms).unwrap_or(i64::MAX)
+/// A clock that was set back makes nothing older; set back by more than the span it leaves nothing
+/// believed, for what was loaded by the other clock might else be good for hours.
+const fn within(then_ms: i64, now_ms: i64, span_ms: u64) -> bool {
+    now_ms.abs_diff(then_ms) < span_ms
 }
 
 /// About how many bytes a copy takes.
@@ -336,5 +337,25 @@ fn value_bytes(value: &Value) -> usize {
         Value::Identifier(identifier) => 64 + identifier.value.len() + parts(&identifier.parts),
         Value::Quantity(quantity) => 48 + quantity.number.len(),
         Value::Text(text) => text.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    #[test]
+    fn a_clock_that_was_set_back_keeps_nothing_good_for_longer_than_its_span_again() {
+        for (then_ms, now_ms, good) in [
+            (1_000, 1_999, true),
+            (1_000, 2_000, false),
+            (1_000, 1, true),
+            (1_000, 0, false),
+            (18_000_000, 1_000, false),
+            (i64::MIN, i64::MAX, false),
+        ] {
+            assert_eq!(within(then_ms, now_ms, 1_000), good, "{then_ms}, {now_ms}");
+        }
+        assert!(!within(5, 5, 0));
     }
 }

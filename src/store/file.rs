@@ -12,6 +12,7 @@ use super::seal::StoreKeys;
 use super::settings::Settings;
 use super::sql::Connection;
 use super::sql::sqlite::{self, PAGE_BYTES};
+use super::trust;
 
 /// How a file becomes what this build writes, step by step; one is added, none changed.
 pub(super) const STEPS: &[&str] = &[
@@ -54,6 +55,8 @@ impl StoreFile {
         let file = Self { path: database(folder), _lock: lock };
         // SQLite gives its log files the mode of the database.
         private_file(&file.path).map_err(StoreError::Folder)?;
+        let lasts = [folder, &file.path].into_iter().try_for_each(|path| trust::name(path));
+        lasts.and_then(|()| trust::refresh(&file.log())).map_err(StoreError::Folder)?;
         let connection = sqlite::open(&file.path)?;
         prepare(&connection)?;
         let keys = master::open(&connection, master)?;
@@ -101,9 +104,13 @@ impl StoreFile {
 
     /// Size of the write-ahead log, in bytes.
     pub fn wal_bytes(&self) -> u64 {
+        fs::metadata(self.log()).map_or(0, |found| found.len())
+    }
+
+    fn log(&self) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push("-wal");
-        fs::metadata(name).map_or(0, |found| found.len())
+        name.into()
     }
 }
 

@@ -9,7 +9,7 @@ use super::place::{VEIL, Who};
 use super::review::{self, Compared, Proposal, Review, Stats};
 use super::seal::Place;
 use super::sql::{self, Optional};
-use super::writer::{Answer, Failed, Request, Stop, Writer};
+use super::writer::{Answer, Request, Stop, Writer};
 use super::{Store, persons};
 use crate::identity::linkage::{self, Demographics, Judged, Population, Traits, Weights};
 use crate::identity::{PersonId, Token};
@@ -242,6 +242,6 @@ impl Writer {
 fn stopped(stop: Stop) -> StoreError {
     match stop {
         Stop::Refused(error) => error,
-        Stop::Broken(Failed::Request | Failed::Storage) => StoreError::Unavailable,
+        Stop::Broken(_) => StoreError::Unavailable,
     }
 }

@@ -65,10 +65,13 @@ impl Writer {
 pub struct LedgerFile(Connection);
 
 impl LedgerFile {
-    /// Whether a folder holds a store at all.
+    /// Whether a folder holds a store at all: what a first start left that was stopped before it
+    /// had written anything is none.
     #[must_use]
     pub fn exists(folder: &Path) -> bool {
-        file::database(folder).exists()
+        let path = file::database(folder);
+        let empty = || file::reader(&path, 64).and_then(|reader| Ok(reader.version()?));
+        path.exists() && !matches!(empty(), Ok(0))
     }
 
     /// Opens the ledger of a store's folder.

@@ -61,6 +61,7 @@ pub mod ticket;
 mod tide;
 pub mod trace;
 mod tree;
+mod trust;
 mod writer;
 
 use std::fmt;
@@ -97,6 +98,7 @@ use read::Readers;
 use room::Gauge;
 use seal::StoreKeys;
 use tide::{Empty, Tide};
+use trust::Trust;
 use writer::{Answer, Job, Request, Shared, Writer};
 
 /// Tokens whose person is remembered for reading.
@@ -132,6 +134,7 @@ impl Store {
             lagging: AtomicBool::default(),
             noticed: Arc::default(),
             failed: Mutex::default(),
+            trust: Trust::default(),
             gauge,
         });
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));

@@ -205,13 +205,14 @@ impl Writer {
 pub fn due(
     connection: &Connection,
     (keys, generations): (&StoreKeys, &Generations),
-    (subscription, now_ms, limit): (Subscription, i64, usize),
+    (subscription, (now_ms, longest_ms), limit): (Subscription, (i64, i64), usize),
 ) -> Result<Vec<Due>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, generation, other \
          FROM outbox AS one \
          LEFT JOIN enrolment ON enrolment.lane = one.lane \
-         WHERE one.subscription = ?1 AND state = 0 AND next_ms <= ?2 \
+         WHERE one.subscription = ?1 AND state = 0 \
+         AND (next_ms <= ?2 OR next_ms > ?4) \
          AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
              AND before.number < one.number AND before.lane IN (one.lane, one.other)) \
          AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
@@ -219,7 +220,9 @@ pub fn due(
              AND before.other IN (one.lane, one.other)) \
          ORDER BY number LIMIT ?3",
     )?;
-    let rows = select.query_map((subscription.as_str(), now_ms, limited(limit)), |row| {
+    let latest_ms = now_ms.saturating_add(longest_ms);
+    let given = (subscription.as_str(), now_ms, limited(limit), latest_ms);
+    let rows = select.query_map(given, |row| {
         let enrolled = match (row.get::<Option<Vec<u8>>>(5)?, row.get(6)?, row.get(7)?) {
             (Some(sealed), Some(token), Some(number)) => Some((sealed, token, number)),
             _ => None,

@@ -199,19 +199,24 @@ impl Store {
         self.by_generation(read).await
     }
 
-    /// The notices of a subscription that may leave now, oldest first.
+    /// The notices of a subscription that may leave now, oldest first. One that waits longer than
+    /// the longest wait was put off by a clock that has been put back since: it leaves too.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Sql`].
     pub async fn due(
         &self,
         subscription: Subscription,
-        now_ms: i64,
+        (now_ms, longest_ms): (i64, i64),
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         let keys = Arc::clone(&self.keys);
         let read = move |connection: &Connection, generations: &Generations| {
-            notice::due(connection, (&keys, generations), (subscription, now_ms, limit))
+            notice::due(
+                connection,
+                (&keys, generations),
+                (subscription, (now_ms, longest_ms), limit),
+            )
         };
         self.by_generation(read).await
     }

@@ -154,7 +154,7 @@ impl Store {
     pub fn is_ready(&self) -> bool {
         let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let recovering = failed.is_none_or(|at| at.elapsed() >= FAILED_FOR);
-        let able = recovering && !self.shared.gauge.at_reserve();
+        let able = recovering && self.shared.trust.holds() && !self.shared.gauge.at_reserve();
         able && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::sql::Connection;
+use super::sql::{self, Connection};
 use super::writer::{Job, Request, Shared};
 
 /// How often the writer is asked to fill the search tables a step further.
@@ -92,7 +92,14 @@ impl Tide {
 
     /// Whether it went through, and how many pages the log holds.
     pub(super) fn checkpoint(&self, mode: &str) -> (bool, u64) {
+        if !self.shared.trust.holds() {
+            return (false, 0);
+        }
+        let ended = self.connection.checkpoint(mode);
+        if ended.as_ref().is_err_and(sql::Error::is_sync) {
+            self.shared.trust.lose(&self.connection);
+        }
         // A full disk shows where it matters: at the next write.
-        self.connection.checkpoint(mode).unwrap_or((false, 0))
+        ended.unwrap_or((false, 0))
     }
 }

@@ -36,6 +36,7 @@ use super::sql::{self, Connection};
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
 use super::tree::OfTree;
+use super::trust::Trust;
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -161,6 +162,8 @@ pub enum Failed {
     Request,
     /// Space or the disk: trying each request alone would fail the same way.
     Storage,
+    /// A sync: nobody knows what is on the disk.
+    Sync,
 }
 
 impl From<sql::Error> for Stop {
@@ -204,6 +207,8 @@ pub struct Shared {
     pub noticed: Arc<Notify>,
     /// When the last commit failed for want of storage; `None` since one succeeded.
     pub failed: Mutex<Option<Instant>>,
+    /// Whether the disk is believed.
+    pub trust: Trust,
     /// How much room there is.
     pub gauge: Gauge,
 }
@@ -269,8 +274,9 @@ impl Writer {
     fn serve(&mut self, batch: &mut Vec<Job>) {
         // Whoever stopped waiting will ask again; nothing of it is begun.
         batch.retain(|job| !job.answer.is_closed());
-        if self.shared.gauge.at_reserve() {
-            let spends = |job: &mut Job| !job.request.spends_reserve();
+        let distrusted = !self.shared.trust.holds();
+        if distrusted || self.shared.gauge.at_reserve() {
+            let spends = |job: &mut Job| distrusted || !job.request.spends_reserve();
             for job in batch.extract_if(.., spends) {
                 let _ = job.answer.send(Err(StoreError::Unavailable));
             }
@@ -313,8 +319,11 @@ impl Writer {
         };
         self.connection.roll_back();
         self.sound = false;
+        if matches!(failed, Failed::Sync) {
+            shared.trust.lose(&self.connection);
+        }
         drop(turn);
-        if matches!(failed, Failed::Storage) {
+        if !matches!(failed, Failed::Request) {
             self.note(Some(Instant::now()));
         }
         Err(failed)
@@ -467,12 +476,6 @@ impl Writer {
         self.generations = Generations::read(&self.connection, &self.keys)?;
         self.sound = true;
         Ok(())
-    }
-}
-
-impl From<sql::Error> for Failed {
-    fn from(error: sql::Error) -> Self {
-        if error.is_storage() { Self::Storage } else { Self::Request }
     }
 }
 

@@ -10,6 +10,7 @@
 )]
 
 mod accessible;
+mod ailing;
 mod answer;
 mod asker;
 mod attacks;
@@ -67,10 +68,12 @@ mod statistics;
 mod strangers;
 mod ticket;
 mod tidy;
+mod torture;
 mod trace;
 mod twins;
 mod veiled;
 mod ways;
 mod whom;
+mod wires;
 mod witness;
 mod words;

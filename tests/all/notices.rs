@@ -31,10 +31,16 @@ impl Site {
 
     /// A gateway that tells of some events for a purpose.
     pub fn for_purpose(purpose: &str, events: &str) -> Self {
+        let site = Self::prepare(purpose, events);
+        site.rig.resume();
+        site
+    }
+
+    /// The same before its gateway runs.
+    pub fn prepare(purpose: &str, events: &str) -> Self {
         let port = free_port();
         let rig = Rig::prepare(&subscription(port, purpose, events));
         let receiver = Receiver::start(&rig.path().join("certs"), "platform", port);
-        rig.resume();
         Self { rig, receiver }
     }
 
@@ -71,7 +77,8 @@ impl Site {
     }
 }
 
-fn subscription(port: u16, purpose: &str, events: &str) -> String {
+/// Lines about the one subscription, whose receiver is behind a port.
+pub fn subscription(port: u16, purpose: &str, events: &str) -> String {
     format!(
         r#"
 [[subscription]]

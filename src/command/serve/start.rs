@@ -168,6 +168,11 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
 }
 
 impl Running {
+    /// Ready once the disk is not believed any more.
+    pub async fn distrusted(&self) {
+        self.gateway.store.distrusted().await;
+    }
+
     /// Closes the doors, lets what is in hand finish, then closes the store.
     pub async fn stop(self) {
         self.ready.store(false, Ordering::SeqCst);

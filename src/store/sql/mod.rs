@@ -39,6 +39,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it was a sync: nobody knows what is on the disk.
+    pub fn is_sync(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => sqlite::is_sync(error),
+            Self::Column(_) | Self::NoRow | Self::Values { .. } => false,
+        }
+    }
+
     /// Whether space or the disk is the matter: trying something else would fail the same way.
     pub fn is_storage(&self) -> bool {
         match self {

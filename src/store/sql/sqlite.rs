@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ErrorCode, OpenFlags};
+use rusqlite::{ErrorCode, OpenFlags, ffi};
 
 use super::cell::{Cell, Params};
 use super::{Connection, Error, Kind, Result};
@@ -71,6 +72,13 @@ impl Connection {
         })
     }
 
+    /// Leaves the write-ahead log as it is when the connection is closed.
+    pub fn leave_log(&self) -> Result<()> {
+        let when_closed = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        self.file().set_db_config(when_closed, true)?;
+        Ok(())
+    }
+
     /// Writes the whole anew into another file, without what was deleted.
     pub fn copy_into(&self, path: &Path) -> Result<()> {
         self.execute("VACUUM INTO ?1", [path.to_string_lossy().as_ref()])
@@ -113,6 +121,12 @@ pub(super) fn cell(value: ValueRef<'_>, column: usize) -> Result<Cell<'_>> {
     })
 }
 
+/// Whether it was a sync of the file, its log or its folder.
+pub(super) fn is_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
+}
+
 /// Whether space or the disk is the matter.
 pub(super) fn is_storage(error: &rusqlite::Error) -> bool {
     matches!(
@@ -126,4 +140,25 @@ pub(super) fn is_storage(error: &rusqlite::Error) -> bool {
                 | ErrorCode::ReadOnly,
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_that_failed_is_told_from_a_write_that_failed() {
+        let failed =
+            |code| Error::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        for (code, is_sync) in [
+            (ffi::SQLITE_IOERR_FSYNC, true),
+            (ffi::SQLITE_IOERR_DIR_FSYNC, true),
+            (ffi::SQLITE_IOERR_WRITE, false),
+            (ffi::SQLITE_FULL, false),
+        ] {
+            let error = failed(code);
+            assert!(error.is_storage(), "{code}");
+            assert_eq!(error.is_sync(), is_sync, "{code}");
+        }
+    }
 }

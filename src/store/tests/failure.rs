@@ -200,6 +200,27 @@ async fn a_full_queue_makes_senders_wait_and_drops_nothing() {
 }
 
 #[tokio::test]
+async fn after_a_sync_that_failed_nothing_is_written_until_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    keep(&store, "1", vec![local(1)]).await;
+    assert!(store.is_ready() && store.shared.trust.holds());
+    let connection = store.file.checkpointer().unwrap();
+    store.shared.trust.lose(&connection);
+    store.distrusted().await;
+    assert!(!store.is_ready());
+    let refused = store.keep(arrival("2", "two", apply("two", vec![local(2)]))).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
+    // Not even what an operator orders.
+    let refused = store.append_order(row("an order", None, None)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
+    assert!(!store.empty_log().await, "the log is what the next start goes on from");
+    assert_eq!(store.counts().await.unwrap()[0].kept, 1);
+    drop((store, connection));
+    assert_eq!(keep(&open(&folder), "2", vec![local(2)]).await.number, 2);
+}
+
+#[tokio::test]
 async fn a_long_log_starts_anew() {
     let folder = tempfile::tempdir().unwrap();
     let still = Settings { checkpoint_ms: 3_600_000, ..settings(folder.path()) };

@@ -1,10 +1,12 @@
 //! A gateway of one's own for a test: the real binary, real sockets, real TLS, a folder that goes.
 
 pub mod database;
+pub mod faults;
 pub mod message;
 pub mod person;
 pub mod receiver;
 pub mod upstream;
+pub mod wire;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -84,6 +86,8 @@ pub struct Rig {
     pub words: Vec<&'static str>,
     /// Which log lines it writes, as `KANGQIAO_LOG` says.
     pub log: Option<&'static str>,
+    /// The layer of faults beneath it.
+    pub faults: Option<faults::Faults>,
     child: Mutex<Option<Child>>,
     printed: Arc<Mutex<Vec<u8>>>,
 }
@@ -138,27 +142,32 @@ impl Rig {
         };
         let text = configuration(&ports, platform.port, registry.port, more);
         std::fs::write(folder.path().join("kangqiao.toml"), text).unwrap();
-        let (words, log, child, printed) = Default::default();
-        Self { folder, ports, platform, registry, words, log, child, printed }
+        let (words, log, faults, child, printed) = Default::default();
+        Self { folder, ports, platform, registry, words, log, faults, child, printed }
     }
 
     /// Starts the process, or starts it again, and waits until it is ready.
     pub fn resume(&self) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
-        command.args(["serve", "--config"]).arg(self.config()).args(&self.words);
-        command.current_dir(self.path());
-        command.envs(self.log.map(|level| ("KANGQIAO_LOG", level)));
-        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap();
-        self.collect(child.stdout.take().unwrap());
-        self.collect(child.stderr.take().unwrap());
-        *self.child.lock().unwrap() = Some(child);
+        self.spawn();
         until("the gateway is ready", || {
             if let Some(status) = self.ended() {
                 panic!("the gateway ended ({status}) before it was ready:\n{}", self.printed());
             }
             (self.operation("/health/ready")?.status == 200).then_some(())
         });
+    }
+
+    fn spawn(&self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
+        command.args(["serve", "--config"]).arg(self.config()).args(&self.words);
+        command.current_dir(self.path());
+        command.envs(self.log.map(|level| ("KANGQIAO_LOG", level)));
+        command.envs(self.faults.iter().flat_map(|faults| faults.beneath(self.path())));
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        self.collect(child.stdout.take().unwrap());
+        self.collect(child.stderr.take().unwrap());
+        *self.child.lock().unwrap() = Some(child);
     }
 
     fn collect(&self, mut pipe: impl Read + Send + 'static) {
@@ -171,7 +180,8 @@ impl Rig {
         });
     }
 
-    fn ended(&self) -> Option<ExitStatus> {
+    /// How the process ended, once it has.
+    pub fn ended(&self) -> Option<ExitStatus> {
         self.child.lock().unwrap().as_mut()?.try_wait().unwrap()
     }
 
