@@ -70,8 +70,10 @@ impl LedgerFile {
     #[must_use]
     pub fn exists(folder: &Path) -> bool {
         let path = file::database(folder);
-        let empty = || file::reader(&path, 64).and_then(|reader| file::version(&reader));
-        path.exists() && !matches!(empty(), Ok(0))
+        // From its first commit on a store has a log; a journal is of the moment before that.
+        let begun = path.with_extension("db-journal").exists();
+        let version = || file::reader(&path, 64).and_then(|reader| file::version(&reader));
+        path.exists() && !begun && !matches!(version(), Ok(0))
     }
 
     /// Opens the ledger of a store's folder.
