@@ -71,7 +71,8 @@ impl LedgerFile {
     pub fn exists(folder: &Path) -> bool {
         let path = file::database(folder);
         // From its first commit on a store has a log; a journal is of the moment before that.
-        let begun = path.with_extension("db-journal").exists();
+        let journal = path.with_extension("db-journal");
+        let begun = std::fs::metadata(journal).is_ok_and(|found| found.len() > 0);
         let version = || file::reader(&path, 64).and_then(|reader| file::version(&reader));
         path.exists() && !begun && !matches!(version(), Ok(0))
     }
