@@ -70,8 +70,11 @@ impl LedgerFile {
     #[must_use]
     pub fn exists(folder: &Path) -> bool {
         let path = file::database(folder);
-        let empty = || file::reader(&path, 64).and_then(|reader| Ok(reader.version()?));
-        path.exists() && !matches!(empty(), Ok(0))
+        // From its first commit on a store has a log; a journal is of the moment before that.
+        let journal = path.with_extension("db-journal");
+        let begun = std::fs::metadata(journal).is_ok_and(|found| found.len() > 0);
+        let version = || file::reader(&path, 64).and_then(|reader| Ok(reader.version()?));
+        path.exists() && !begun && !matches!(version(), Ok(0))
     }
 
     /// Opens the ledger of a store's folder.

@@ -90,7 +90,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -99,6 +99,7 @@ const PAGES: [&str; 16] = [
     "certs/README.md",
     "docs/auditing.md",
     "docs/configuration.md",
+    "docs/durability.md",
     "docs/exchange.md",
     "docs/inquiries.md",
     "docs/mappings.md",

@@ -283,6 +283,24 @@ fn a_store_opens_for_one_process_and_its_own_key_alone() {
 }
 
 #[test]
+fn what_a_first_start_left_that_was_stopped_at_once_is_no_store_and_opens() {
+    for begun in [&["kangqiao.db"][..], &["kangqiao.db-journal", "kangqiao.db"]] {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!LedgerFile::exists(folder.path()));
+        for name in begun {
+            let bytes: &[u8] = if name.ends_with("journal") { &[0; 512] } else { &[] };
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        assert!(!LedgerFile::exists(folder.path()));
+        drop(open(&folder));
+        assert!(LedgerFile::exists(folder.path()));
+        // One that cannot be read is one nevertheless: nothing is made anew beside it.
+        std::fs::write(folder.path().join("kangqiao.db"), [7; 8192]).unwrap();
+        assert!(LedgerFile::exists(folder.path()));
+    }
+}
+
+#[test]
 fn a_file_of_a_later_version_does_not_open() {
     let folder = tempfile::tempdir().unwrap();
     drop(open(&folder));

@@ -150,7 +150,11 @@ fn cut(tale: &Tale, count: usize, (deaf, dice): (Deaf, &mut Dice)) -> Found {
         *found.images.entry(manner).or_default() += 1;
         found.claims += tale.judge.known_at(until).len();
         if let Err(why) = tale.judge.judge(folder.path(), until) {
-            found.faults.push(format!("at {until} ({manner:?}): {why}"));
+            let fault = format!("at {until} ({manner:?}): {why}");
+            if deaf == Deaf::No {
+                loudly(&fault);
+            }
+            found.faults.push(fault);
         }
     }
     found
