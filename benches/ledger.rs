@@ -39,6 +39,7 @@ use kangqiao::policy::{AskedAgain, Bulk, Doubts};
 use kangqiao::store::{LedgerFile, LedgerRow, LedgerSearch, Settings, Store};
 use kangqiao::vocabulary::{Department, Purpose, Role};
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 const MASTER: [u8; 32] = [7; 32];
 /// Entries under way at once while the ledger is filled.
@@ -57,7 +58,7 @@ const TIMED: u64 = 2_000;
 fn main() {
     let entries = std::env::var("KANGQIAO_LEDGER_ENTRIES").ok().and_then(|text| text.parse().ok());
     let entries: u64 = entries.unwrap_or(1_000_000);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     let rig = rig::Rig::prepare("");
     let keys = rig.path().join("keys");
     std::fs::create_dir(&keys).unwrap();
@@ -65,7 +66,7 @@ fn main() {
     let public = SigningKey::create(&key, NAME, Signs::Checkpoints).unwrap().public().clone();
     master(&keys.join("master.key"));
 
-    let by_sm2 = by_sm2(&runtime, &key);
+    let by_sm2 = by_sm2(&runtime, &key, entries.min(BESIDE));
     let store = Arc::new(open(&key, &data).0);
     let began = Instant::now();
     runtime.block_on(fill(&store, entries));
@@ -175,7 +176,7 @@ fn master(path: &Path) {
 
 /// What a second signature costs: many entries at once, and one after another, each time without
 /// it and with it.
-fn by_sm2(runtime: &tokio::runtime::Runtime, key: &Path) -> serde_json::Value {
+fn by_sm2(runtime: &Runtime, key: &Path, entries: u64) -> serde_json::Value {
     let folder = tempfile::tempdir().unwrap();
     let second = folder.path().join("sm2.key");
     SigningKey::create(&second, NAME, Signs::CheckpointsBySm2).unwrap();
@@ -183,11 +184,11 @@ fn by_sm2(runtime: &tokio::runtime::Runtime, key: &Path) -> serde_json::Value {
         let data = folder.path().join(if sm2.is_some() { "both" } else { "alone" });
         let store = Arc::new(opened((key, sm2), &data).0);
         let began = Instant::now();
-        runtime.block_on(fill(&store, BESIDE));
-        let rate = BESIDE as f64 / began.elapsed().as_secs_f64();
+        runtime.block_on(fill(&store, entries));
+        let rate = entries as f64 / began.elapsed().as_secs_f64();
         let numbers: Vec<u64> = (0..TIMED / 4).collect();
         let one = timed(&numbers, |number| {
-            runtime.block_on(store.append(row(BESIDE + number))).unwrap().checkpoint.len()
+            runtime.block_on(store.append(row(entries + number))).unwrap().checkpoint.len()
         });
         (rate, one)
     });
