@@ -27,11 +27,13 @@ use crate::flow::doubts::Watching;
 use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
+use crate::inbound::console::access::{Host, Role};
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Notices, Order, Policies};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
+use crate::sandbox;
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
@@ -54,11 +56,23 @@ pub struct Running {
     servers: Vec<ServerHandle>,
 }
 
-/// Starts everything a configuration names.
+/// Starts everything a configuration names, in a process that is not confined.
 ///
 /// # Errors
 /// [`Failure`] naming what cannot be used; nothing is left running.
 pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
+    start_within(config, None, echo).await
+}
+
+/// Starts everything a configuration names; a reload stays within these bounds.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within(
+    config: &Config,
+    bounds: Option<sandbox::Bounds>,
+    echo: bool,
+) -> Result<Running, Failure> {
     tls::install_provider();
     let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
@@ -89,6 +103,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         console_tls: console_tls.transpose()?,
         widening: config.policy_widening,
         master_key: config.master_key.clone(),
+        bounds,
         turn: Mutex::default(),
     };
     let mut running = Running {
@@ -100,10 +115,11 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         servers: Vec::new(),
     };
     running.open_operation(config)?;
-    running.open_operator(config)?;
+    let console = running.console(config)?;
+    running.open_operator(config, console.clone())?;
     running.open_mllp(config)?;
     running.open_https(config, echo)?;
-    running.open_console(config)?;
+    running.open_console(config, console)?;
     running.open_exchanges(config);
     let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
     running.listeners.push(tokio::spawn(verifying));
@@ -241,10 +257,11 @@ impl Running {
         Ok(())
     }
 
-    fn open_operator(&mut self, config: &Config) -> Result<(), Failure> {
+    fn open_operator(&mut self, config: &Config, console: Option<Console>) -> Result<(), Failure> {
         let (gateway, reloader) = (Arc::clone(&self.gateway), Arc::clone(&self.reloader));
-        let door: operator::Door = Arc::new(move |order, user| {
-            Box::pin(carry(Arc::clone(&gateway), Arc::clone(&reloader), (order, user)))
+        let door: operator::Door = Arc::new(move |order, user| match order {
+            Order::Invite { name, role } => Box::pin(invite(console.clone(), (name, role), user)),
+            order => Box::pin(carry(Arc::clone(&gateway), Arc::clone(&reloader), (order, user))),
         });
         let server = operator::serve(&config.socket(), door);
         self.run(server.map_err(|error| Failure::during("operator", error))?);
@@ -259,14 +276,14 @@ impl Running {
             metrics: Arc::new(move || handle.render()),
             ready: Arc::new(move || ready.load(Ordering::SeqCst) && gateway.store.is_ready()),
         };
+        super::sandbox::show();
         let server = operation::serve(bind(operation.address)?, gauges);
         self.run(server.map_err(|error| Failure::during("operation", error))?);
         Ok(())
     }
 
-    fn open_console(&mut self, config: &Config) -> Result<(), Failure> {
-        let Some(tls) = &self.reloader.console_tls else { return Ok(()) };
-        let Some(settings) = &config.console else { return Ok(()) };
+    fn console(&self, config: &Config) -> Result<Option<Console>, Failure> {
+        let Some(settings) = &config.console else { return Ok(None) };
         let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
         let reloader = Arc::clone(&self.reloader);
         let enforce: Enforce = Arc::new(move |by: String| {
@@ -277,6 +294,18 @@ impl Running {
         let (gateway, past) = (Arc::clone(&self.gateway), self.reloader.of_past());
         let sight = Arc::new(Sights { gateway, enforce, past });
         let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
+        if console.is_empty() {
+            tracing::warn!("the console has no user: kangqiao user invite makes a link for one");
+        }
+        Ok(Some(console))
+    }
+
+    fn open_console(&mut self, config: &Config, console: Option<Console>) -> Result<(), Failure> {
+        let Some((console, tls)) = console.zip(self.reloader.console_tls.as_ref()) else {
+            return Ok(());
+        };
+        let Some(settings) = &config.console else { return Ok(()) };
+        let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
         let shown = tls.server_config().map_err(|error| during(&error))?;
         let server = console::serve(bind(settings.listen)?, shown, console);
         self.run(server.map_err(|error| during(&error))?);
@@ -309,6 +338,18 @@ impl Running {
             }
         }));
     }
+}
+
+/// Makes the link by which somebody makes his own account.
+async fn invite(
+    console: Option<Console>,
+    (name, role): (String, Role),
+    user: u32,
+) -> operator::Outcome {
+    let console = console.ok_or("there is no [console]")?;
+    let host = (Host::Machine, format!("uid {user}"));
+    let invited = console.invite((&name, role), host).await.map_err(|error| error.to_string())?;
+    Ok(serde_json::json!({ "link": invited.link, "until": invited.until() }))
 }
 
 /// Carries out what an operator orders.
@@ -346,6 +387,7 @@ async fn carry(
             return told.map_err(|failure| failure.0);
         }
         Order::Hold { about } => gateway.holds(about, user).await,
+        Order::Invite { .. } => return Err("the console invites".to_owned()),
         Order::Identity { about } => match serde_json::from_value(about) {
             Ok(order) => gateway.identity(order, user).await,
             Err(error) => return Err(error.to_string()),

@@ -15,7 +15,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use super::Console;
 use super::access::Area;
 use super::pages::{Frame, MessagePage, Signed, show};
-use super::session::Session;
+use super::session::{self, Session};
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::{Lang, Text};
@@ -117,6 +117,13 @@ impl Visit {
 
     pub(super) fn session(&self) -> Option<&Session> {
         self.session.as_ref()
+    }
+
+    /// What ties a form to this browser before anybody is signed in: the same cookie for every
+    /// tab, or the form of an earlier one would be refused.
+    pub(super) fn door(&self) -> Result<String, Problem> {
+        let kept = self.door_cookie.clone().filter(|door| door.len() == session::RANDOM_CHARS);
+        kept.map_or_else(session::random, Ok).map_err(|_| Fault::Unavailable.into())
     }
 
     /// Refuses a form that was not made for this session.
@@ -247,6 +254,7 @@ fn here(request: &HttpRequest) -> String {
     if request.method() != Method::GET {
         let place = match request.path() {
             "/sign-in" => "/sign-in",
+            path if path.starts_with("/invitation/") => path,
             path if path.starts_with("/policies/") => "/policies/proposal",
             path if path.starts_with("/trace/") => "/trace",
             path if path.starts_with("/review/") => "/review",

@@ -9,6 +9,8 @@ mod assets;
 pub mod code;
 mod doubt;
 mod guard;
+mod invitation;
+pub mod invite;
 mod ledger;
 mod overview;
 mod pages;
@@ -41,6 +43,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use guard::{Problem, Visit};
+use invitation::Invitations;
 pub use serve::serve;
 use session::{Session, Sessions};
 use throttle::{Admission, Key, Throttle};
@@ -61,8 +64,12 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The certificate it shows.
     pub tls: tls::Settings,
-    /// File written by `kangqiao user`. Default `users.toml`.
+    /// `https://` and the host and port by which browsers reach it, for links. Default `listen`.
+    pub url: Option<String>,
+    /// File written by `kangqiao user` and by opened invitations. Default `users.toml`.
     pub users: PathBuf,
+    /// Minutes for which the link of an invitation is good. Default 60.
+    pub invitation_minutes: u32,
     /// Minutes without a request after which a session ends. Default 15.
     pub idle_minutes: u32,
     /// Hours after sign-in when a session ends. Default 8.
@@ -88,7 +95,9 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
             tls: tls::Settings::default(),
+            url: None,
             users: "users.toml".into(),
+            invitation_minutes: 60,
             idle_minutes: 15,
             absolute_hours: 8,
             sessions_max: 256,
@@ -113,6 +122,7 @@ struct Inner {
     users: ArcSwap<Users>,
     users_seen: Mutex<Option<FileMark>>,
     sessions: Mutex<Sessions>,
+    invitations: Mutex<Invitations>,
     throttle: Mutex<Throttle>,
     /// Last code taken of each user, by step; names come from the users file alone.
     steps: Mutex<HashMap<String, u64>>,
@@ -165,6 +175,7 @@ impl Console {
             users: ArcSwap::from_pointee(users),
             users_seen: Mutex::new(None),
             sessions: Mutex::new(Sessions::new(sessions)),
+            invitations: Mutex::default(),
             throttle: Mutex::new(Throttle::new(throttle)),
             steps: Mutex::new(HashMap::new()),
             door_key: hmac::Key::new(hmac::HMAC_SHA256, &key),
@@ -182,6 +193,16 @@ impl Console {
         let utc = FixedOffset::east_opt(0);
         // Zero is a valid offset, so the last resort is never reached with a wrong time.
         FixedOffset::east_opt(seconds).or(utc).unwrap_or_else(|| chrono::Offset::fix(&chrono::Utc))
+    }
+
+    fn now(&self) -> i64 {
+        (self.0.clock)()
+    }
+
+    /// Where browsers reach it, without a slash at the end.
+    fn url(&self) -> String {
+        let Settings { url, listen, .. } = &self.0.settings;
+        url.clone().unwrap_or_else(|| format!("https://{listen}"))
     }
 
     fn hsts_seconds(&self) -> u32 {
@@ -206,7 +227,7 @@ impl Console {
 
     /// The session of a cookie, while the user's line in the file is what it was at sign-in.
     fn session(&self, cookie: &str) -> Option<Session> {
-        let session = lock(&self.0.sessions).find(cookie, (self.0.clock)())?;
+        let session = lock(&self.0.sessions).find(cookie, self.now())?;
         let unchanged =
             self.users().find(&session.user).is_some_and(|user| user.stamp() == session.stamp);
         if !unchanged {
@@ -217,7 +238,7 @@ impl Console {
 
     fn open(&self, proven: &Proven) -> Option<String> {
         let who = (proven.roles, proven.stamp);
-        lock(&self.0.sessions).open(&proven.name, who, (self.0.clock)()).ok()
+        lock(&self.0.sessions).open(&proven.name, who, self.now()).ok()
     }
 
     fn close(&self, cookie: &str) {
@@ -225,7 +246,7 @@ impl Console {
     }
 
     fn admit(&self, keys: &[Key]) -> Admission {
-        lock(&self.0.throttle).admit(keys, (self.0.clock)())
+        lock(&self.0.throttle).admit(keys, self.now())
     }
 
     fn forgive(&self, keys: &[Key]) {
@@ -235,7 +256,7 @@ impl Console {
     /// Checks password and code off the worker's thread, and takes the code.
     async fn verify(&self, attempt: Attempt) -> Option<Proven> {
         let _turn = self.0.hashing.acquire().await.ok()?;
-        let (users, now) = (self.users(), (self.0.clock)().unsigned_abs());
+        let (users, now) = (self.users(), self.now().unsigned_abs());
         let proven = web::block(move || users.verify(&attempt, now)).await.ok()??;
         self.take_code(&proven).then_some(proven)
     }
@@ -257,7 +278,7 @@ impl Console {
             return;
         }
         let what = if admission == Admission::Last { Door::Locked } else { Door::Refused };
-        let (console, occasion) = (self.clone(), Occasion { user: name.to_owned(), what });
+        let (console, occasion) = (self.clone(), Occasion::of(name, what));
         actix_web::rt::spawn(async move {
             if let Err(fault) = console.sight().record(&occasion).await {
                 tracing::warn!(fault = fault.row().name, "a refused sign-in is not in the ledger");
@@ -298,6 +319,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/sign-in", web::get().to(sign::door))
             .route("/sign-in", web::post().to(sign::enter))
             .route("/sign-out", web::post().to(sign::leave))
+            .route("/invitation/{token}", web::get().to(invite::open))
+            .route("/invitation/{token}", web::post().to(invite::accept))
             .route("/overview", web::get().to(overview::overview))
             .route("/ledger", web::get().to(ledger::begin))
             .route("/ledger/latest", web::get().to(ledger::latest))
@@ -310,6 +333,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
             .route("/ledger/entry/{number}/proof", web::get().to(ledger::proof))
+            .route("/ledger/invite", web::get().to(ledger::again))
+            .route("/ledger/invite", web::post().to(invite::invite))
             .route("/ledger/doubts", web::get().to(doubt::list))
             .route("/ledger/tickets", web::get().to(ticket::list))
             .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::guard::{DOOR, Problem, SESSION, Visit, cookie, forgotten, see};
 use super::pages::{SignInPage, show};
-use super::session;
 use super::throttle::{Admission, Key};
 use super::users::{Attempt, Proven};
 use super::view::{Door, Occasion};
@@ -57,7 +56,7 @@ pub(super) async fn leave(visit: Visit, form: Form<SignOutForm>) -> HttpResponse
     }
     if let Some(session) = visit.session() {
         // Leaving works even while the ledger does not.
-        let left = Occasion { user: session.user.clone(), what: Door::SignedOut };
+        let left = Occasion::of(&session.user, Door::SignedOut);
         if let Err(fault) = visit.console.sight().record(&left).await {
             tracing::warn!(fault = fault.row().name, "a sign-out is not in the ledger");
         }
@@ -98,10 +97,9 @@ async fn try_enter(visit: &Visit, form: SignInForm) -> Result<HttpResponse, Prob
 }
 
 /// In the ledger first, then in the table: a sign-in nobody can find later is none.
-async fn welcome(visit: &Visit, proven: &Proven) -> Result<HttpResponse, Problem> {
+pub(super) async fn welcome(visit: &Visit, proven: &Proven) -> Result<HttpResponse, Problem> {
     let console = &visit.console;
-    let occasion = Occasion { user: proven.name.clone(), what: Door::SignedIn };
-    console.sight().record(&occasion).await?;
+    console.sight().record(&Occasion::of(&proven.name, Door::SignedIn)).await?;
     if let Some(old) = &visit.session_cookie {
         console.close(old);
     }
@@ -118,9 +116,7 @@ fn door_page(
     wrong: Option<String>,
     status: StatusCode,
 ) -> Result<HttpResponse, Problem> {
-    // The same cookie for every tab, or the form of an earlier one would be refused.
-    let kept = visit.door_cookie.clone().filter(|door| door.len() == session::RANDOM_CHARS);
-    let door = kept.map_or_else(session::random, Ok).map_err(|_| Fault::Unavailable)?;
+    let door = visit.door()?;
     let form_token = visit.console.door_token(&door);
     let page = SignInPage { f: visit.frame(None), form_token, wrong };
     let mut response = show(&page, status);

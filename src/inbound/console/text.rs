@@ -90,7 +90,9 @@ macro_rules! texts {
     };
 }
 
+pub mod confined;
 pub mod doubt;
+pub mod invite;
 pub mod policies;
 pub mod review;
 pub mod ticket;
@@ -133,8 +135,8 @@ texts! { Text with lang:
         "每次登录和每次台账查询都会记入台账。"
         "Every sign-in and every ledger query is itself written to the ledger.";
     account_note
-        "账号由管理员用 kangqiao user add 建立，没有默认密码。"
-        "Accounts are made with kangqiao user add. There is no default password.";
+        "账号由受邀人通过一次性链接自行建立，没有默认密码。首个账号请运维人员在网关主机上运行 kangqiao user invite。"
+        "Accounts are made by one-time links. There is no default password. For the first one let an operator run kangqiao user invite on the gateway's machine.";
 
     as_of "截至" "As of";
     refresh "刷新" "Refresh";
@@ -448,7 +450,16 @@ mod tests {
 
     #[test]
     fn no_text_is_missing_in_either_language() {
-        let rest = [doubt::ROWS, review::ROWS, policies::ROWS, ticket::ROWS, trace::ROWS].concat();
+        let rest = [
+            confined::ROWS,
+            doubt::ROWS,
+            invite::ROWS,
+            review::ROWS,
+            policies::ROWS,
+            ticket::ROWS,
+            trace::ROWS,
+        ]
+        .concat();
         for (key, zh, en) in ROWS.iter().chain(&rest) {
             assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
@@ -479,6 +490,8 @@ mod tests {
             ("t", ROWS, include_str!("text.rs")),
             ("p", policies::ROWS, include_str!("text/policies.rs")),
             ("r", review::ROWS, include_str!("text/review.rs")),
+            ("c", confined::ROWS, include_str!("text/confined.rs")),
+            ("v", invite::ROWS, include_str!("text/invite.rs")),
             ("w", ticket::ROWS, include_str!("text/ticket.rs")),
             ("m", trace::ROWS, include_str!("text/trace.rs")),
         ];

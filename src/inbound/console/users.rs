@@ -1,4 +1,5 @@
-//! Who may sign in: a file that only `kangqiao user` writes and only its owner reads.
+//! Who may sign in: a file that `kangqiao user` and opened invitations write and only its owner
+//! reads.
 //!
 //! Shape: TOML, one `[[user]]` a person with `name`, `role`, `password` (an argon2id
 //! hash), `code` (the secret of the one-time codes) and `added` (unix seconds).
@@ -20,6 +21,10 @@ use super::code::{Secret, base32};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const ISSUER: &str = "Kangqiao";
+/// Characters of a password somebody chose: long enough to be no word, short enough to hash.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=128;
+/// How many of its characters differ at least.
+const PASSWORD_DIFFERENT_MIN: usize = 6;
 
 /// Why the users file cannot be used. Names the file, never its content.
 #[derive(Debug, thiserror::Error)]
@@ -144,16 +149,39 @@ impl User {
         let groups: Vec<String> = letters.chunks(5).map(|group| group.iter().collect()).collect();
         let password = groups.join("-");
         let secret = Secret::draw().map_err(|_| UsersError::Random)?;
-        let hash: argon2::PasswordHash =
-            Argon2::default().hash_password(password.as_bytes()).map_err(|_| UsersError::Random)?;
-        let code = secret.disclose();
-        let uri = format!(
-            "otpauth://totp/{ISSUER}:{name}?secret={code}&issuer={ISSUER}&digits=6&period=30"
-        );
-        let name = name.to_owned();
-        let user = Self { name, role, added: now, password: hash.to_string(), code };
+        let user = Self::with(name, role, (&password, &secret), now)?;
+        let uri = link(name, &secret);
         Ok((user, Enrolment { password, secret, uri }))
     }
+
+    fn with(
+        name: &str,
+        role: Roles,
+        (password, secret): (&str, &Secret),
+        now: u64,
+    ) -> Result<Self, UsersError> {
+        let hash: argon2::PasswordHash =
+            Argon2::default().hash_password(password.as_bytes()).map_err(|_| UsersError::Random)?;
+        let (name, password, code) = (name.to_owned(), hash.to_string(), secret.disclose());
+        Ok(Self { name, role, added: now, password, code })
+    }
+}
+
+/// A secret for an authenticator application.
+#[must_use]
+pub fn link(name: &str, secret: &Secret) -> String {
+    let code = secret.disclose();
+    format!("otpauth://totp/{ISSUER}:{name}?secret={code}&issuer={ISSUER}&digits=6&period=30")
+}
+
+/// Whether a password somebody chose is one: long, not one letter again and again, and not the
+/// name. Nothing is demanded of its kinds of characters, which only makes passwords alike.
+#[must_use]
+pub fn is_password(password: &str, name: &str) -> bool {
+    let different: std::collections::BTreeSet<char> = password.chars().collect();
+    PASSWORD_CHARS.contains(&password.chars().count())
+        && different.len() >= PASSWORD_DIFFERENT_MIN
+        && !(name.len() >= 4 && password.to_lowercase().contains(name))
 }
 
 impl Users {
@@ -195,12 +223,32 @@ impl Users {
         let _ = fs::remove_file(&beside);
         let mut open = options.open(&beside).map_err(failed)?;
         open.write_all(
-            b"# Console users. Written by `kangqiao user`, readable by its owner alone.\n",
+            b"# Console users. Written by kangqiao alone, readable by its owner alone.\n",
         )
         .and_then(|()| open.write_all(text.as_bytes()))
         .and_then(|()| open.sync_all())
         .and_then(|()| fs::rename(&beside, file))
         .map_err(failed)
+    }
+
+    /// Reads the file, changes it and writes it, one after the other: of two who change it at
+    /// once neither loses what he did.
+    ///
+    /// # Errors
+    /// [`UsersError`] of the file or of the change; then nothing is written.
+    pub fn change<T>(
+        file: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, UsersError>,
+    ) -> Result<T, UsersError> {
+        let failed = |source| UsersError::File { file: file.to_owned(), source };
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // The folder is locked, since the file is another one after each change.
+        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        folder.lock().map_err(failed)?;
+        let mut users = Self::read(file)?;
+        let told = change(&mut users)?;
+        users.write(file)?;
+        Ok(told)
     }
 
     /// Everybody, by name.
@@ -224,15 +272,45 @@ impl Users {
         roles: impl Into<Roles>,
         now: u64,
     ) -> Result<Enrolment, UsersError> {
-        if self.0.contains_key(name) {
-            return Err(UsersError::Exists);
-        }
-        if !is_name(name) {
-            return Err(UsersError::Name);
-        }
+        self.free(name)?;
         let (user, enrolment) = User::enrol(name, roles.into(), now)?;
         self.0.insert(name.to_owned(), user);
         Ok(enrolment)
+    }
+
+    /// Adds a user with a password and secret of the user's own.
+    ///
+    /// # Errors
+    /// [`UsersError::Exists`], [`UsersError::Name`].
+    pub fn add_with(
+        &mut self,
+        name: &str,
+        role: Role,
+        own: (&str, &Secret),
+        now: u64,
+    ) -> Result<(), UsersError> {
+        self.free(name)?;
+        let user = User::with(name, role.into(), own, now)?;
+        self.0.insert(name.to_owned(), user);
+        Ok(())
+    }
+
+    /// Whether a name is one, and nobody's yet.
+    ///
+    /// # Errors
+    /// [`UsersError::Exists`], [`UsersError::Name`].
+    pub fn free(&self, name: &str) -> Result<(), UsersError> {
+        match (is_name(name), self.0.contains_key(name)) {
+            (false, _) => Err(UsersError::Name),
+            (true, true) => Err(UsersError::Exists),
+            (true, false) => Ok(()),
+        }
+    }
+
+    /// Whether anybody is that.
+    #[must_use]
+    pub fn hold(&self, role: Role) -> bool {
+        self.iter().any(|user| user.role.has(role))
     }
 
     /// Gives a user a fresh password and secret; sessions of the old ones end.
@@ -370,6 +448,43 @@ mod tests {
         assert!(matches!(users.add("lin", Role::Auditor, 0), Err(UsersError::Exists)));
         users.remove("lin").unwrap();
         assert!(matches!(users.remove("lin"), Err(UsersError::Unknown)));
+    }
+
+    #[test]
+    fn of_many_changes_at_once_none_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("users.toml");
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let file = &file;
+                let own = ("correct horse battery", Secret::draw().unwrap());
+                scope.spawn(move || {
+                    let name = format!("u{number}");
+                    let add = |users: &mut Users| {
+                        users.add_with(&name, Role::Reviewer, (own.0, &own.1), 0)
+                    };
+                    Users::change(file, add).unwrap();
+                    assert!(matches!(Users::change(file, add), Err(UsersError::Exists)));
+                });
+            }
+        });
+        let users = Users::read(&file).unwrap();
+        assert_eq!(users.iter().count(), 8);
+        assert!(users.hold(Role::Reviewer) && !users.hold(Role::Auditor));
+    }
+
+    #[test]
+    fn a_password_is_long_and_not_the_name() {
+        for (password, good) in [
+            ("correct horse battery", true),
+            ("康桥三号楼的猫今天下午睡着了", true),
+            ("short-one-1", false),
+            ("aaaaaaaaaaaaaaaa", false),
+            ("Zhanglin-2026!", false),
+            (&"long ".repeat(26), false),
+        ] {
+            assert_eq!(is_password(password, "zhanglin"), good, "{password}");
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::inbound::tls::{self, ReloadableTls};
 /// is auditor and reviewer.
 pub struct House {
     pub fake: Arc<Fake>,
+    pub console: Console,
     dir: tempfile::TempDir,
     clock: Arc<AtomicI64>,
     told: BTreeMap<&'static str, Enrolment>,
@@ -54,12 +55,13 @@ impl House {
         let hand = clock.clone();
         let time = Arc::new(move || hand.load(Ordering::Relaxed));
         let console = Console::with_clock(settings, fake.clone(), time).unwrap();
+        let served = console.clone();
         let tls = ReloadableTls::without_clients(tls::Settings {
             certificate: dir.path().join("gateway.pem"),
             key: dir.path().join("gateway.key"),
         });
         let server = HttpServer::new(move || {
-            let console = console.clone();
+            let console = served.clone();
             App::new().configure(move |config| configure(config, console))
         })
         .workers(1)
@@ -68,7 +70,7 @@ impl House {
         .unwrap();
         let address = format!("https://localhost:{}", server.addrs()[0].port());
         actix_web::rt::spawn(server.run());
-        Self { fake, dir, clock, told, address }
+        Self { fake, console, dir, clock, told, address }
     }
 
     pub fn browser(&self) -> Browser {
@@ -94,7 +96,11 @@ impl House {
     }
 
     pub fn code(&self, name: &str) -> String {
-        self.told[name].secret.code(self.clock.load(Ordering::Relaxed).unsigned_abs())
+        self.told[name].secret.code(self.now())
+    }
+
+    pub fn now(&self) -> u64 {
+        self.clock.load(Ordering::Relaxed).unsigned_abs()
     }
 
     pub fn later(&self, seconds: i64) {
