@@ -85,9 +85,10 @@ const UNKNOWN: &[libc::c_long] = &[
     libc::SYS_io_uring_setup,
 ];
 
-/// Whether the kernel can.
+/// Whether the kernel can: it then says of every process how it is filtered.
 pub fn offered() -> bool {
-    std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists() && programs().is_ok()
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Seccomp:")) && programs().is_ok()
 }
 
 /// Denies them to the calling thread and what it starts.
