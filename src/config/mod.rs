@@ -287,11 +287,10 @@ impl Config {
                 complain(key, "a limit of zero lets nothing through");
             }
         }
-        let url = self.console.as_ref().and_then(|console| console.url.as_deref());
-        if let Some(url) = url.filter(|url| !is_origin(url)) {
-            complain(url, "it is https:// with a host and perhaps a port, and nothing behind");
-        }
-        self.keeping().into_iter().for_each(|(key, message)| complain(key, message));
+        self.keeping()
+            .into_iter()
+            .chain(self.odd_url())
+            .for_each(|(key, message)| complain(key, message));
         if let Some(operation) =
             self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
         {
@@ -311,6 +310,13 @@ impl Config {
             wrong.push(("reserve_bytes", "file_bytes_max leaves no room beside the reserve"));
         }
         wrong
+    }
+
+    /// What is wrong with where browsers find the console.
+    fn odd_url(&self) -> Option<(&str, &'static str)> {
+        let url = self.console.as_ref().and_then(|console| console.url.as_deref());
+        let told = "it is https:// with a host and perhaps a port, and nothing behind";
+        url.filter(|url| !is_origin(url)).map(|url| (url, told))
     }
 
     /// Every address that is listened on.

@@ -45,6 +45,9 @@ impl Config {
         if let Some(console) = &mut self.console {
             places.push((ChangedFile, &mut console.users));
             files.extend([&mut console.tls.certificate, &mut console.tls.key]);
+            if let Some(openid) = &mut console.openid {
+                files.extend([&mut openid.client_secret, &mut openid.authority]);
+            }
         }
         for exchange in &mut self.exchange {
             places.push((ChangedFolder, &mut exchange.folder));

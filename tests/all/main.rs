@@ -48,6 +48,7 @@ mod matching;
 mod memory;
 mod model;
 mod notices;
+mod openid;
 mod operate;
 mod package;
 mod platforms;

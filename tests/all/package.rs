@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use kangqiao_conformance::{https, stream};
 use serde_json::json;
 
+use crate::rig::message::Resident;
 use crate::rig::{AGENT, PATIENCE, ROOT, at, call, free_port, skipped};
 
 fn there(program: &str) -> bool {
@@ -24,7 +25,10 @@ fn hindrance() -> Option<&'static str> {
                    mount -t overlay o -o lowerdir=/,upperdir=$d/u,workdir=$d/w $d/r";
     let mounts = || Command::new("unshare").args(["-m", "sh", "-c", overlay]).output();
     match () {
-        () if ["dpkg-deb", "dpkg-shlibdeps", "strip", "unshare"].iter().any(|one| missing(&one)) => {
+        () if ["dpkg-deb", "dpkg-shlibdeps", "strip", "unshare"]
+            .iter()
+            .any(|one| missing(&one)) =>
+        {
             Some("no dpkg-dev")
         }
         () if !mounts().is_ok_and(|output| output.status.success()) => {
@@ -48,7 +52,7 @@ fn asks(certs: &Path, port: u16) -> u16 {
     let tls = stream::tls(&certs.join("ca.pem"), Some((&own[0], &own[1]))).unwrap();
     let mut link = https::Link::connect(&at(port), Some(&tls)).unwrap();
     let question = json!({
-        "identifier": { "kind": "citizen-id", "value": crate::rig::message::Resident::new().citizen },
+        "identifier": { "kind": "citizen-id", "value": Resident::new().citizen },
         "purpose": "emergency-card",
         "evidence": { "call": call() },
     });
@@ -111,8 +115,8 @@ fn the_package_installs_starts_answers_and_leaves_the_ledger_when_purged() {
     }
     assert!(!status.contains("Uid:\t0"), "not root");
     // Certificates lie where only the namespace sees them.
-    let certs = format!("/proc/{pid}/root/etc/kangqiao/certs");
-    assert_eq!(asks(Path::new(&certs), ports[1]), 200);
+    let certs = Path::new("/proc").join(&pid).join("root").join("etc/kangqiao/certs");
+    assert_eq!(asks(&certs, ports[1]), 200);
 
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     let text = until("stopped");

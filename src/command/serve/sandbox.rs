@@ -62,6 +62,8 @@ pub fn bounds(config: &Config) -> Bounds {
     let urls = config.upstream.iter().map(|one| Some(&one.url));
     let urls = urls.chain(config.subscription.iter().map(|one| one.url.as_ref()));
     let urls = urls.chain(config.witness.iter().map(|one| Some(&one.url)));
+    let openid = config.console.as_ref().and_then(|console| console.openid.as_ref());
+    let urls = urls.chain([openid.map(|openid| &openid.issuer)]);
     let port = |url: &String| Url::parse(url).ok()?.port_or_known_default();
     bounds.connects.extend(urls.flatten().filter_map(port));
     bounds.connects.extend(config.audit_sink.iter().map(|sink| sink.port));

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::doors::doors;
 use super::keys::master;
-use super::neighbours::neighbours;
+use super::neighbours::{fetch, neighbours};
 use super::policies::{self, keep};
 use super::reload::Reloader;
 use crate::audit::{Edge, Sealer, SigningKey, Signs};
@@ -92,20 +92,7 @@ pub async fn start_within(
         let begun = gateway.begin(began.before.as_deref(), began.widened).await;
         begun.map_err(|error| Failure::during("ledger", error))?;
     }
-    let console_tls = config.console.as_ref().map(|console| {
-        let tls = ReloadableTls::without_clients(console.tls.clone());
-        tls.map_err(|error| Failure::during("console", error))
-    });
-    let reloader = Reloader {
-        file: config.file.clone(),
-        gateway: Arc::clone(&gateway),
-        tls: mutual,
-        console_tls: console_tls.transpose()?,
-        widening: config.policy_widening,
-        master_key: config.master_key.clone(),
-        bounds,
-        turn: Mutex::default(),
-    };
+    let reloader = reloader(config, (&gateway, mutual), bounds)?;
     let mut running = Running {
         reloader: Arc::new(reloader),
         gateway,
@@ -141,6 +128,28 @@ pub async fn start_within(
     running.listeners.push(tokio::spawn(rekeying));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
+}
+
+/// What a reload swaps, and where it reads.
+fn reloader(
+    config: &Config,
+    (gateway, tls): (&Arc<Gateway>, Arc<ReloadableTls>),
+    bounds: Option<sandbox::Bounds>,
+) -> Result<Reloader, Failure> {
+    let console_tls = config.console.as_ref().map(|console| {
+        let tls = ReloadableTls::without_clients(console.tls.clone());
+        tls.map_err(|error| Failure::during("console", error))
+    });
+    Ok(Reloader {
+        file: config.file.clone(),
+        gateway: Arc::clone(gateway),
+        tls,
+        console_tls: console_tls.transpose()?,
+        widening: config.policy_widening,
+        master_key: config.master_key.clone(),
+        bounds,
+        turn: Mutex::default(),
+    })
 }
 
 /// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
@@ -293,7 +302,8 @@ impl Running {
         });
         let (gateway, past) = (Arc::clone(&self.gateway), self.reloader.of_past());
         let sight = Arc::new(Sights { gateway, enforce, past });
-        let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
+        let fetch = settings.openid.as_ref().map(|openid| fetch(openid)).transpose()?;
+        let console = Console::new(settings.clone(), sight, fetch).map_err(|e| during(&e))?;
         if console.is_empty() {
             tracing::warn!("the console has no user: kangqiao user invite makes a link for one");
         }

@@ -25,6 +25,8 @@ use crate::vocabulary::Fault;
 /// The prefix makes browsers insist on `Secure`, `Path=/` and no `Domain` (RFC 6265bis 4.1.3).
 pub(super) const SESSION: &str = "__Host-kangqiao-session";
 pub(super) const DOOR: &str = "__Host-kangqiao-door";
+/// Of a browser that is away at the provider.
+pub(super) const PROVIDER: &str = "__Host-kangqiao-provider";
 const LANGUAGE: &str = "__Host-kangqiao-language";
 
 /// Nothing is loaded but our own style and icon; nothing runs; nothing frames us.
@@ -71,6 +73,7 @@ pub(super) struct Visit {
     pub(super) address: IpAddr,
     pub(super) session_cookie: Option<String>,
     pub(super) door_cookie: Option<String>,
+    pub(super) provider_cookie: Option<String>,
     session: Option<Session>,
     here: String,
 }
@@ -101,6 +104,7 @@ impl Visit {
                 .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()),
             session_cookie,
             door_cookie: cookie(DOOR),
+            provider_cookie: cookie(PROVIDER),
             session,
             here: here(request),
         }

@@ -289,8 +289,8 @@ fn tie(door: &str, token: &str, secret: &Secret) -> String {
 }
 
 fn gone(visit: &Visit) -> HttpResponse {
-    let message = InviteText::of(visit.t.lang).gone;
-    show(&MessagePage { f: visit.frame(None), message }, StatusCode::GONE)
+    let v = InviteText::of(visit.t.lang);
+    show(&MessagePage { f: visit.frame(None), message: v.gone }, StatusCode::GONE)
 }
 
 /// A QR code: its side in squares, and the dark ones as one path of SVG.

@@ -12,6 +12,7 @@ mod guard;
 mod invitation;
 pub mod invite;
 mod ledger;
+pub mod openid;
 mod overview;
 mod pages;
 mod policies;
@@ -30,7 +31,7 @@ pub mod view;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 
 use guard::{Problem, Visit};
 use invitation::Invitations;
+use openid::{Fetch, OpenId};
 pub use serve::serve;
 use session::{Session, Sessions};
 use throttle::{Admission, Key, Throttle};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub tls: tls::Settings,
     /// `https://` and the host and port by which browsers reach it, for links. Default `listen`.
     pub url: Option<String>,
+    /// Sign-in by a provider of the house besides, OpenID Connect. Default none.
+    pub openid: Option<openid::Settings>,
     /// File written by `kangqiao user` and by opened invitations. Default `users.toml`.
     pub users: PathBuf,
     /// Minutes for which the link of an invitation is good. Default 60.
@@ -96,6 +100,7 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
             tls: tls::Settings::default(),
             url: None,
+            openid: None,
             users: "users.toml".into(),
             invitation_minutes: 60,
             idle_minutes: 15,
@@ -121,6 +126,7 @@ struct Inner {
     clock: Clock,
     users: ArcSwap<Users>,
     users_seen: Mutex<Option<FileMark>>,
+    openid: Option<OpenId>,
     sessions: Mutex<Sessions>,
     invitations: Mutex<Invitations>,
     throttle: Mutex<Throttle>,
@@ -137,12 +143,16 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 type FileMark = (SystemTime, u64);
 
 impl Console {
-    /// A console over a gateway.
+    /// A console over a gateway, with the way to its provider if it has one.
     ///
     /// # Errors
-    /// [`UsersError`] if the users file is there and cannot be used.
-    pub fn new(settings: Settings, sight: Arc<dyn Sight>) -> Result<Self, UsersError> {
-        Self::with_clock(settings, sight, Arc::new(unix_seconds))
+    /// [`UsersError`] if the users file is there and cannot be used, or the provider's secret.
+    pub fn new(
+        settings: Settings,
+        sight: Arc<dyn Sight>,
+        fetch: Option<Fetch>,
+    ) -> Result<Self, UsersError> {
+        Self::with_clock(settings, (sight, fetch), Arc::new(unix_seconds))
     }
 
     /// A console with its own clock, unix seconds.
@@ -151,11 +161,14 @@ impl Console {
     /// As [`new`](Self::new).
     pub fn with_clock(
         settings: Settings,
-        sight: Arc<dyn Sight>,
+        (sight, fetch): (Arc<dyn Sight>, Option<Fetch>),
         clock: Clock,
     ) -> Result<Self, UsersError> {
+        let users_seen = Mutex::new(mark(&settings.users));
         let users = Users::read(&settings.users)?;
         users::prepare();
+        let openid = settings.openid.as_ref().zip(fetch);
+        let openid = openid.map(|(openid, fetch)| OpenId::new(openid, fetch)).transpose()?;
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| UsersError::Random)?;
         let sessions = session::Limits {
@@ -173,7 +186,8 @@ impl Console {
             sight,
             clock,
             users: ArcSwap::from_pointee(users),
-            users_seen: Mutex::new(None),
+            users_seen,
+            openid,
             sessions: Mutex::new(Sessions::new(sessions)),
             invitations: Mutex::default(),
             throttle: Mutex::new(Throttle::new(throttle)),
@@ -212,8 +226,7 @@ impl Console {
     /// The users as the file has them now; a broken file leaves the ones before.
     fn users(&self) -> Arc<Users> {
         let file = &self.0.settings.users;
-        let metadata = std::fs::metadata(file).ok();
-        let mark = metadata.and_then(|found| Some((found.modified().ok()?, found.len())));
+        let mark = mark(file);
         let mut seen = lock(&self.0.users_seen);
         if *seen != mark {
             *seen = mark;
@@ -225,11 +238,19 @@ impl Console {
         self.0.users.load_full()
     }
 
-    /// The session of a cookie, while the user's line in the file is what it was at sign-in.
+    fn openid(&self) -> Option<&OpenId> {
+        self.0.openid.as_ref()
+    }
+
+    /// The session of a cookie, while the user's line in the file is what it was at sign-in; of
+    /// somebody the provider vouched for, while the same provider is believed.
     fn session(&self, cookie: &str) -> Option<Session> {
         let session = lock(&self.0.sessions).find(cookie, self.now())?;
-        let unchanged =
-            self.users().find(&session.user).is_some_and(|user| user.stamp() == session.stamp);
+        let stamp = match users::is_name(&session.user) {
+            true => self.users().find(&session.user).map(users::User::stamp),
+            false => self.openid().map(OpenId::stamp),
+        };
+        let unchanged = stamp == Some(session.stamp);
         if !unchanged {
             self.close(cookie);
         }
@@ -318,6 +339,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/", web::get().to(sign::start))
             .route("/sign-in", web::get().to(sign::door))
             .route("/sign-in", web::post().to(sign::enter))
+            .route("/sign-in/provider", web::get().to(openid::leave))
+            .route("/sign-in/provider/back", web::get().to(openid::back))
             .route("/sign-out", web::post().to(sign::leave))
             .route("/invitation/{token}", web::get().to(invite::open))
             .route("/invitation/{token}", web::post().to(invite::accept))
@@ -362,6 +385,11 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
 
 async fn missing(visit: Visit) -> HttpResponse {
     visit.answer(Err(Problem::NotFound))
+}
+
+fn mark(file: &Path) -> Option<FileMark> {
+    let found = std::fs::metadata(file).ok()?;
+    Some((found.modified().ok()?, found.len()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,6 +11,7 @@ use super::text::Text;
 use super::text::confined::ConfinedText;
 use super::text::doubt::DoubtText;
 use super::text::invite::InviteText;
+use super::text::openid::OpenIdText;
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
@@ -149,6 +150,8 @@ impl Frame {
 #[template(path = "sign_in.html")]
 pub(super) struct SignInPage {
     pub(super) f: Frame,
+    /// The texts of a provider, if there is one.
+    pub(super) o: Option<&'static OpenIdText>,
     pub(super) form_token: String,
     pub(super) wrong: Option<String>,
 }

@@ -9,6 +9,7 @@ mod fake_review;
 mod fake_ticket;
 mod fake_trace;
 mod invite;
+mod openid;
 mod policies;
 mod review;
 mod ticket;
@@ -39,7 +40,6 @@ const PLACES: &[&str] = &[
     "/ledger/tickets",
     "/ledger/doubts",
     "/ledger/doubts?of=bulk&skip=50",
-    "/ledger/invite",
     "/invitation/0",
     "/trace",
     "/trace/message/4",

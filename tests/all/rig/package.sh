@@ -21,13 +21,13 @@ inside stat -c '%n %U %G %a' /var/lib/kangqiao /etc/kangqiao/keys /etc/kangqiao/
 inside dpkg --verify kangqiao && echo "STEP verified"
 
 # What README.Debian says, but for the name and the service manager, which is not in here.
-sed -n '/^For a first try/,/^Everything/p' "$root/usr/share/doc/kangqiao/README.Debian" |
+sed -n '/For a first try:/,/^Everything/p' "$root/usr/share/doc/kangqiao/README.Debian" |
     sed -n 's/^  //p' | sed '/systemctl/,$d' |
     sed 's/"$(hostname -f)"/localhost --ip 127.0.0.1/' >"$root/run/first"
 sed -i -e "s/0.0.0.0:2576/127.0.0.1:$mllps/" -e "s/0.0.0.0:8443/127.0.0.1:$https/" \
     -e "s/127.0.0.1:8444/127.0.0.1:$console/" -e "s/127.0.0.1:9464/127.0.0.1:$operation/" \
     -e '1i sandbox = "required"' "$root/etc/kangqiao/kangqiao.toml"
-inside sh -eux /run/first
+[ -s "$root/run/first" ] && inside sh -eux /run/first
 inside sh -c 'cd /etc/kangqiao && kangqiao certs --dir certs issue --name hotline-12349-agent'
 cp -R "$root/etc/kangqiao/certs" "$room/certs"
 

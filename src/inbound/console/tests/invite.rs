@@ -160,6 +160,7 @@ async fn an_auditor_is_invited_by_an_auditor_and_nobody_else_invites_at_the_cons
         assert_eq!(page.status, status, "{name}");
         assert_eq!(page.body.contains("/invitation/"), status == 200, "{name}");
     }
+    house.later(30);
     let mut auditor = house.signed_in("lin").await;
     let token = auditor.visit("/ledger").await.form_token();
     for (token, name, status) in
