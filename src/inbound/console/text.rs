@@ -491,7 +491,7 @@ mod tests {
             }
         }
         for (name, rows, here) in TABLES {
-            for (key, _, _) in rows {
+            for (key, _, _) in *rows {
                 let by_template = used.contains(&format!("{name}.{key}"));
                 assert!(by_template || here.contains(&format!("self.{key}")), "{key}");
             }

@@ -87,6 +87,6 @@ mod tests {
     fn the_challenge_is_that_of_the_standard() {
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned();
         let pending = Pending { nonce: String::new(), verifier, ends: 0 };
-        assert_eq!(pending.challenge(), "E9Melhoa2OwvFrEMTJHCHaO1uW8WAGKm5vWCkqCAdeo");
+        assert_eq!(pending.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
     }
 }

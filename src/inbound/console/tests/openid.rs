@@ -116,7 +116,7 @@ impl Idp {
             Signed::ByAnother => (Algorithm::ES256, self.keys[1].clone()),
             Signed::ByTheSecret => {
                 let secret = b"a secret: of + the client";
-                (Algorithm::HS256, EncodingKey::from_secret(secret))
+                (Algorithm::HS256, EncodingKey::from_secret(secret).unwrap())
             }
             Signed::NotAtAll => {
                 let parts = [json!({ "alg": "none", "kid": "1" }), claims];
