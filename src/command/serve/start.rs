@@ -268,9 +268,9 @@ impl Running {
 
     fn open_operator(&mut self, config: &Config, console: Option<Console>) -> Result<(), Failure> {
         let (gateway, reloader) = (Arc::clone(&self.gateway), Arc::clone(&self.reloader));
-        let door: operator::Door = Arc::new(move |order, user| match order {
-            Order::Invite { name, role } => Box::pin(invite(console.clone(), (name, role), user)),
-            order => Box::pin(carry(Arc::clone(&gateway), Arc::clone(&reloader), (order, user))),
+        let door: operator::Door = Arc::new(move |order, user| {
+            let rooms = (Arc::clone(&gateway), Arc::clone(&reloader), console.clone());
+            Box::pin(carry(rooms, (order, user)))
         });
         let server = operator::serve(&config.socket(), door);
         self.run(server.map_err(|error| Failure::during("operator", error))?);
@@ -364,8 +364,7 @@ async fn invite(
 
 /// Carries out what an operator orders.
 async fn carry(
-    gateway: Arc<Gateway>,
-    reloader: Arc<Reloader>,
+    (gateway, reloader, console): (Arc<Gateway>, Arc<Reloader>, Option<Console>),
     (order, user): (Order, u32),
 ) -> operator::Outcome {
     let done = match order {
@@ -397,7 +396,7 @@ async fn carry(
             return told.map_err(|failure| failure.0);
         }
         Order::Hold { about } => gateway.holds(about, user).await,
-        Order::Invite { .. } => return Err("the console invites".to_owned()),
+        Order::Invite { name, role } => return invite(console, (name, role), user).await,
         Order::Identity { about } => match serde_json::from_value(about) {
             Ok(order) => gateway.identity(order, user).await,
             Err(error) => return Err(error.to_string()),
