@@ -2,9 +2,13 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help demo test bench bench-identity bench-ledger bench-privacy fuzz packages torture
+.PHONY: help deb demo test bench bench-identity bench-ledger bench-privacy fuzz packages torture
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
+
+deb: ## a Debian package of the release build, in target/debian
+	$(CARGO) build --release --locked --bin kangqiao
+	@packaging/deb $(TARGET)/release/kangqiao $(TARGET)/debian
 
 demo: ## the whole story with real sockets; stays up until Ctrl-C
 	$(CARGO) build --locked

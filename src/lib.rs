@@ -22,6 +22,7 @@ pub mod store;
 
 pub mod inbound;
 pub mod outbound;
+pub mod sandbox;
 
 pub mod config;
 pub mod flow;

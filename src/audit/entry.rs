@@ -18,6 +18,8 @@ pub const VERSION: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// 账号: somebody was invited to the console, or made the account.
+    Account,
     /// 备份: a copy of the store was taken.
     Backup,
     /// 批量查询: a list of elders was brought to be asked about, or was ended.
@@ -76,7 +78,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 27] = [
+    pub const ALL: [(Self, &'static str, &'static str); 28] = [
+        (Self::Account, "account", "账号"),
         (Self::Backup, "backup", "备份"),
         (Self::Batch, "batch", "批量查询"),
         (Self::BreakGlass, "break-glass", "紧急调阅"),

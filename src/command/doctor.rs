@@ -16,7 +16,9 @@ use super::serve::neighbours;
 use super::{Failure, backup, say};
 use crate::audit::{SigningKey, Signs};
 use crate::config::Config;
+use crate::inbound::console::users::Users;
 use crate::inbound::tls::ReloadableTls;
+use crate::sandbox::{self, Mode};
 use crate::store::room::{Fill, measured};
 use crate::store::{LedgerFile, backup as copies};
 
@@ -72,6 +74,8 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let mut findings = vec![rules(&config)];
     findings.extend(certificates(&config));
     findings.push(gateway(&config));
+    findings.push(walls(&config));
+    findings.extend(console(&config));
     findings.extend(store(&config));
     findings.iter().try_for_each(|finding| tell(finding, args.json))?;
     match findings.iter().filter(|finding| finding.grade == Grade::Bad).count() {
@@ -127,6 +131,28 @@ fn gateway(config: &Config) -> Finding {
         Ok(_) => good("gateway", "runs"),
         Err(_) => warning("gateway", "does not run"),
     }
+}
+
+/// What this kernel can confine; what stands around a gateway that runs is told by its metrics.
+fn walls(config: &Config) -> Finding {
+    let place = "sandbox";
+    let missing = sandbox::offered().missing().join(", ");
+    match config.sandbox {
+        Mode::Off => warning(place, "off: the gateway may do whatever its user may"),
+        _ if missing.is_empty() => good(place, "this kernel can confine the gateway wholly"),
+        Mode::Best => warning(place, format_args!("this kernel cannot confine: {missing}")),
+        Mode::Required => bad(place, format_args!("this kernel cannot confine: {missing}")),
+    }
+}
+
+/// Whether anybody can sign in.
+fn console(config: &Config) -> Option<Finding> {
+    let settings = config.console.as_ref()?;
+    Some(match Users::read(&settings.users).map(|users| users.iter().count()) {
+        Ok(0) => warning("console", "nobody can sign in yet: kangqiao user invite"),
+        Ok(users) => good("console", format_args!("{users} users")),
+        Err(error) => bad("console", error),
+    })
 }
 
 fn store(config: &Config) -> Vec<Finding> {

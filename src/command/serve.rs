@@ -5,20 +5,23 @@ mod keys;
 mod neighbours;
 mod policies;
 mod reload;
+mod sandbox;
 mod sealer;
 mod start;
 
 use std::path::PathBuf;
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Failure;
 use super::check::complain;
 use crate::config::Config;
+use crate::sandbox::Bounds;
 use crate::telemetry;
 pub use neighbours::neighbours;
 pub use reload::Reloader;
-pub use start::{Running, start};
+pub use start::{Running, start, start_within};
 
 /// `kangqiao serve --config kangqiao.toml`
 #[derive(Debug, clap::Args)]
@@ -38,9 +41,12 @@ pub struct Args {
 pub fn run(args: Args) -> Result<(), Failure> {
     telemetry::log();
     telemetry::mask_panics();
+    let config = Config::load(&args.config).map_err(complain)?;
+    // Before the runtime: what has threads already cannot be confined as a whole.
+    let bounds = sandbox::enter(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::during("runtime", error))?;
-    runtime.block_on(serve(args))
+    runtime.block_on(serve(&config, bounds, args.echo))
 }
 
 /// How a process ends whose disk failed to sync: `EX_IOERR` of sysexits.
@@ -79,11 +85,18 @@ impl Signals {
     }
 }
 
-async fn serve(args: Args) -> Result<(), Failure> {
-    let config = Config::load(&args.config).map_err(complain)?;
+/// Tells whoever started the process, if it asked to be told (`Type=notify` of systemd).
+fn tell_system(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(error = %error, "the service manager cannot be told");
+    }
+}
+
+async fn serve(config: &Config, bounds: Option<Bounds>, echo: bool) -> Result<(), Failure> {
     let signals = Signals::new()?;
-    let running = start(&config, args.echo).await?;
+    let running = start_within(config, bounds, echo).await?;
     tracing::info!("ready");
+    tell_system(NotifyState::Ready);
     tokio::select! {
         // The outcome is logged where it is known.
         () = signals.until_stopped(async || drop(running.reloader.reload().await)) => (),
@@ -97,6 +110,7 @@ async fn serve(args: Args) -> Result<(), Failure> {
         }
     }
     tracing::info!("stopping");
+    tell_system(NotifyState::Stopping);
     running.stop().await;
     tracing::info!("stopped");
     Ok(())

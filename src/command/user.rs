@@ -1,15 +1,19 @@
 //! `kangqiao user`: who may sign in to the console.
 //!
-//! Password and secret of the one-time codes are printed once and can only be
-//! replaced, never shown again. The gateway sees a changed file at the next sign-in.
+//! An invitation is the way for people: they choose their own password, and the ledger knows.
+//! `add` is for whoever sets up a site by a script: password and secret of the one-time codes are
+//! printed once and can only be replaced, never shown again. The gateway sees a changed file at
+//! the next sign-in.
 
 use std::path::PathBuf;
 
 use chrono::DateTime;
 
+use super::operate::give;
 use super::{Failure, say};
 use crate::inbound::console::access::{Role, Roles};
 use crate::inbound::console::users::{Enrolment, Users};
+use crate::inbound::operator::Order;
 
 /// `kangqiao user …`
 #[derive(Debug, clap::Args)]
@@ -32,6 +36,19 @@ enum Step {
         #[arg(long, required = true)]
         role: Vec<Role>,
     },
+    /// Have the running gateway make a link, good once and for a short time, by which somebody
+    /// makes his own account
+    Invite {
+        /// The gateway's configuration file
+        #[arg(long, default_value = "kangqiao.toml")]
+        config: PathBuf,
+        /// Name: a-z, 0-9, `.`, `-`, `_`
+        #[arg(long)]
+        name: String,
+        /// What the user may see; an auditor from here only while there is none
+        #[arg(long)]
+        role: Role,
+    },
     /// List the users
     List,
     /// Remove a user and end the user's sessions
@@ -51,32 +68,33 @@ enum Step {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Failure`] if the file cannot be used, or the user is there already or not there.
+/// [`Failure`] if the file cannot be used, the user is there already or not there, or the gateway
+/// invites nobody.
 pub fn run(args: Args) -> Result<(), Failure> {
     let failed = |error| failure(&error);
     let now = chrono::Utc::now().timestamp().unsigned_abs();
-    let mut users = Users::read(&args.users).map_err(failed)?;
-    let told = match args.step {
+    // Written first: what is printed has then become true.
+    match args.step {
         Step::Add { name, role } => {
             let roles = Roles::of(&role).ok_or_else(|| Failure("no role is given".to_owned()))?;
-            Some(users.add(&name, roles, now).map_err(failed)?)
+            let added = Users::change(&args.users, |users| users.add(&name, roles, now));
+            tell(&added.map_err(failed)?)
         }
-        Step::Reset { name } => Some(users.reset(&name, now).map_err(failed)?),
+        Step::Invite { config, name, role } => {
+            let told = give(&config, &Order::Invite { name, role })?;
+            let word = |key: &str| told.get(key).and_then(|word| word.as_str()).unwrap_or_default();
+            say(format_args!("link      {}", word("link")))?;
+            say(format_args!("until     {}; good once, and shown this once", word("until")))
+        }
+        Step::List => say(table(&Users::read(&args.users).map_err(failed)?).trim_end()),
         Step::Remove { name } => {
-            users.remove(&name).map_err(failed)?;
-            None
+            Users::change(&args.users, |users| users.remove(&name)).map_err(failed)
         }
-        Step::List => {
-            say(table(&users).trim_end())?;
-            return Ok(());
+        Step::Reset { name } => {
+            let reset = Users::change(&args.users, |users| users.reset(&name, now));
+            tell(&reset.map_err(failed)?)
         }
-    };
-    // Written first: what is printed has then become true.
-    users.write(&args.users).map_err(failed)?;
-    if let Some(told) = told {
-        tell(&told)?;
     }
-    Ok(())
 }
 
 fn tell(told: &Enrolment) -> Result<(), Failure> {

@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod keys;
+pub mod places;
 pub mod witness;
 
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::outbound::{SinkSettings, SubscriptionSettings, WitnessSettings};
 use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source};
-use crate::{audit, outbound, store, wire};
+use crate::{audit, outbound, sandbox, store, wire};
 
 /// `kangqiao.toml`. Paths are relative to the folder the file is in.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +34,10 @@ pub struct Config {
     /// Folder of departments, purposes and policies. Default `policies`.
     #[serde(default = "default_policies")]
     pub policies: PathBuf,
+    /// Whether the process is confined to the folders and ports named here: as far as the kernel
+    /// can (`best`), wholly or not at all started (`required`), or not (`off`). Default `best`.
+    #[serde(default)]
+    pub sandbox: sandbox::Mode,
     /// Who may widen what the policies in force disclose: `two-people` of the console, or
     /// `one-person` who may reload. Read at the start. Default `two-people`.
     #[serde(default)]
@@ -191,6 +196,12 @@ const fn default_connections() -> usize {
     1024
 }
 
+/// Whether it is `https://` with a host and perhaps a port.
+fn is_origin(url: &str) -> bool {
+    let place = |sign: char| sign.is_ascii_alphanumeric() || ".-:[]".contains(sign);
+    url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && rest.chars().all(place))
+}
+
 impl Config {
     /// 运维接口, the socket operators give orders by: in the store's folder.
     #[must_use]
@@ -276,7 +287,10 @@ impl Config {
                 complain(key, "a limit of zero lets nothing through");
             }
         }
-        self.keeping().into_iter().for_each(|(key, message)| complain(key, message));
+        self.keeping()
+            .into_iter()
+            .chain(self.odd_url())
+            .for_each(|(key, message)| complain(key, message));
         if let Some(operation) =
             self.operation.as_ref().filter(|port| !port.address.ip().is_loopback())
         {
@@ -298,8 +312,16 @@ impl Config {
         wrong
     }
 
+    /// What is wrong with where browsers find the console.
+    fn odd_url(&self) -> Option<(&str, &'static str)> {
+        let url = self.console.as_ref().and_then(|console| console.url.as_deref());
+        let told = "it is https:// with a host and perhaps a port, and nothing behind";
+        url.filter(|url| !is_origin(url)).map(|url| (url, told))
+    }
+
     /// Every address that is listened on.
-    fn doors(&self) -> Vec<SocketAddr> {
+    #[must_use]
+    pub fn doors(&self) -> Vec<SocketAddr> {
         let mllp = self.mllp.iter().map(|door| door.address);
         let operation = self.operation.iter().map(|door| door.address);
         let console = self.console.iter().map(|door| door.listen);
@@ -328,44 +350,5 @@ impl Config {
         }
         limits.extend(self.exchange.iter().map(|one| ("units_max", one.units_max)));
         limits
-    }
-
-    fn relocate(&mut self, folder: &Path) {
-        let mut paths = vec![
-            &mut self.store.folder,
-            &mut self.mappings,
-            &mut self.policies,
-            &mut self.master_key,
-        ];
-        let ledger = &mut self.ledger;
-        paths.push(&mut ledger.key);
-        paths.extend(ledger.people.iter_mut().chain(&mut ledger.font).chain(&mut ledger.sm2_key));
-        paths.extend([&mut self.tls.certificate, &mut self.tls.key]);
-        paths.extend([&mut self.clients.authorities, &mut self.clients.revocations]);
-        if let Some(console) = &mut self.console {
-            paths.extend([&mut console.users, &mut console.tls.certificate, &mut console.tls.key]);
-        }
-        for exchange in &mut self.exchange {
-            paths.push(&mut exchange.folder);
-        }
-        let databases = self.table.iter_mut().map(|table| &mut table.database);
-        let databases = databases.chain(self.inquiry_table.iter_mut().map(|t| &mut t.database));
-        for database in databases {
-            paths.extend(database.password.iter_mut().chain(&mut database.authority));
-        }
-        let upstreams = self.upstream.iter_mut().map(|upstream| &mut upstream.tls);
-        let told = self.subscription.iter_mut().filter_map(|one| one.tls.as_mut());
-        let mut witnesses = Vec::new();
-        for witness in &mut self.witness {
-            paths.push(&mut witness.public_key);
-            witnesses.push(&mut witness.tls);
-        }
-        let sinks = self.audit_sink.iter_mut().map(|sink| &mut sink.tls);
-        for files in upstreams.chain(told).chain(witnesses).chain(sinks) {
-            paths.extend([&mut files.authority, &mut files.certificate, &mut files.key]);
-        }
-        for path in paths {
-            *path = folder.join(&*path);
-        }
     }
 }

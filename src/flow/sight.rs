@@ -11,10 +11,11 @@ use super::{Gateway, Rules, proof};
 use crate::audit::tree::leaf;
 use crate::audit::{Bundle, Checkpoint, Entry, Kind, Question, Receipt, Reference, VerifyingKey};
 use crate::identity::{PersonId, Pseudonym, Token};
-use crate::inbound::console::view::{self, Seen, Sight, Whose};
+use crate::inbound::console::view::{self, Door, Seen, Sight, Whose};
 use crate::inbound::tls::ExpiryKind;
 use crate::outbound::witness::Stand;
 use crate::outbound::{CircuitState, Reading, Subscriber, Upstream, Witness};
+use crate::sandbox::{self, Walls};
 use crate::store::room::{Fill, Room};
 use crate::store::trace::{Line, Wanted};
 use crate::store::{LedgerSearch, Standing, State};
@@ -76,8 +77,12 @@ impl Sight for Sights {
 
     fn record<'a>(&'a self, occasion: &'a view::Occasion) -> Seen<'a, ()> {
         async move {
-            let subject = format!("{} {}", occasion.user, occasion.what.as_str());
-            self.gateway.record(Kind::SignIn, &subject).await.map_err(|error| error.fault())
+            let kind = match occasion.what {
+                Door::Enrolled(_) | Door::Invited(_) => Kind::Account,
+                Door::Locked | Door::Refused | Door::SignedIn | Door::SignedOut => Kind::SignIn,
+            };
+            let subject = occasion.to_string();
+            self.gateway.record(kind, &subject).await.map_err(|error| error.fault())
         }
         .boxed()
     }
@@ -109,6 +114,7 @@ impl Gateway {
             senders: counts.iter().map(sender).collect(),
             quarantine: held.rows.iter().filter_map(quarantined).collect(),
             room: room(self.store.room()),
+            confined: confined(sandbox::standing()),
             queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
             upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),
             subscriptions: self.subscription_rows(at_ms).await?,
@@ -339,6 +345,10 @@ fn room(found: Room) -> view::Room {
         Fill::Reserve => view::Fill::Reserve,
     };
     view::Room { used: found.used, left: found.left, fill }
+}
+
+fn confined(walls: Walls) -> view::Confined {
+    view::Confined { files: walls.files, ports: walls.ports, calls: walls.calls }
 }
 
 pub(super) fn line(rules: &Rules, number: u64, entry: &Entry) -> view::LedgerRow {

@@ -15,6 +15,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::console::access::Role;
 use super::console::view::trace::MessageQuery;
 use crate::identity::Pseudonym;
 use crate::vocabulary::{Department, Identifier, Subscription};
@@ -54,6 +55,13 @@ pub enum Order {
     Identity {
         /// What is asked or said.
         about: Value,
+    },
+    /// 邀请: somebody shall make his own account of the console.
+    Invite {
+        /// The name of the account.
+        name: String,
+        /// Its role.
+        role: Role,
     },
     /// 密钥: how keys at rest stand, and which shall give way to new ones.
     Keys {

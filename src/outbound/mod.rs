@@ -6,6 +6,7 @@
 
 pub mod circuit;
 pub mod line;
+pub mod provider;
 pub mod sink;
 pub mod subscriber;
 pub mod table;

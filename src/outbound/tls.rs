@@ -1,6 +1,6 @@
 //! Mutual TLS towards an upstream: its authority alone is trusted, and we show a certificate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -43,10 +43,7 @@ impl TlsFiles {
     /// # Errors
     /// [`TlsError`] naming the file.
     pub fn load(&self) -> Result<ClientConfig, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for root in certificates(&self.authority)? {
-            roots.add(root).map_err(|error| failure(&self.authority, error))?;
-        }
+        let roots = roots(&self.authority)?;
         let chain = certificates(&self.certificate)?;
         let key = PrivateKeyDer::from_pem_file(&self.key);
         let key = key.map_err(|error| failure(&self.key, error))?;
@@ -59,7 +56,19 @@ impl TlsFiles {
     }
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The authorities of a file.
+///
+/// # Errors
+/// [`TlsError`] naming it.
+pub fn roots(authority: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(authority)? {
+        roots.add(root).map_err(|error| failure(authority, error))?;
+    }
+    Ok(roots)
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     let certificates: Vec<_> = read.map_err(|error| failure(path, error))?;
     if certificates.is_empty() {
@@ -68,6 +77,6 @@ fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError
     Ok(certificates)
 }
 
-fn failure(path: &std::path::Path, reason: impl std::fmt::Display) -> TlsError {
+fn failure(path: &Path, reason: impl std::fmt::Display) -> TlsError {
     TlsError::File { file: path.display().to_string(), reason: reason.to_string() }
 }

@@ -7,6 +7,7 @@ use fantoccini::Client;
 use serde_json::{Value, json};
 
 use crate::console::{Driver, Enrolled, enrol, shows, sign_in};
+use crate::invite::link;
 use crate::rig::message::{Message, Resident};
 use crate::rig::{AGENT, CLERK, Rig, at, skipped};
 
@@ -101,6 +102,9 @@ async fn no_page_has_anything_serious_in_light_or_dark_or_either_language() {
             assert_eq!(browser.execute(asked, Vec::new()).await.unwrap(), dark);
             let found = judged(&browser, &axe).await;
             assert!(found.is_empty(), "/sign-in: {found:#?}");
+            browser.goto(&link(&rig, &format!("new-{name}"), "operator")).await.unwrap();
+            let found = judged(&browser, &axe).await;
+            assert!(found.is_empty(), "/invitation: {found:#?}");
             sign_in(&browser, &rig, &name, &user).await;
             shows(&browser, "").await;
             walk(&rig, &browser, (&axe, pages)).await;

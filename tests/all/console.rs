@@ -70,7 +70,7 @@ impl Drop for Driver {
 
 /// RFC 6238 with SHA-1, six digits, thirty seconds: written here a second time, so that
 /// the console's own is compared with something.
-fn one_time_code(secret: &str, seconds: u64) -> String {
+pub fn one_time_code(secret: &str, seconds: u64) -> String {
     let mut bits = String::new();
     for letter in secret.bytes() {
         let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == letter);
@@ -104,6 +104,14 @@ pub struct Enrolled {
 impl Enrolled {
     /// A connection to the console that has signed in, and its cookies.
     pub fn signed_in(&self, rig: &Rig, name: &str) -> (https::Link, String) {
+        let (link, entered) = self.enter(rig, name);
+        assert_eq!(entered.status, 303, "{}", String::from_utf8_lossy(&entered.body));
+        let cookies = cookies(&entered);
+        (link, cookies)
+    }
+
+    /// What the console says to whoever wants in, and the connection.
+    pub fn enter(&self, rig: &Rig, name: &str) -> (https::Link, https::Reply) {
         let mut link = https::Link::connect(&at(rig.ports.console), Some(&rig.tls(""))).unwrap();
         let door = link.get("/sign-in").unwrap();
         let page = String::from_utf8_lossy(&door.body).into_owned();
@@ -121,9 +129,7 @@ impl Enrolled {
             form.len()
         );
         let entered = link.ask(head.as_bytes()).unwrap();
-        assert_eq!(entered.status, 303, "{}", String::from_utf8_lossy(&entered.body));
-        let cookies = cookies(&entered);
-        (link, cookies)
+        (link, entered)
     }
 }
 

@@ -18,6 +18,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[mllp.limits]", "src/inbound/mllp.rs", "Settings"),
     ("[https]", "src/config/mod.rs", "Https"),
     ("[console]", "src/inbound/console/mod.rs", "Settings"),
+    ("[console.openid]", "src/inbound/console/openid/mod.rs", "Settings"),
     ("[operation]", "src/config/mod.rs", "Operation"),
     ("[[sender]]", "src/config/mod.rs", "Sender"),
     ("[[exchange]]", "src/inbound/exchange.rs", "Settings"),

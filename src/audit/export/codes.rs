@@ -29,9 +29,12 @@ pub const fn event(kind: Kind) -> Option<Code> {
         | Kind::Review
         | Kind::Unmerge => ("110110", "Patient Record"),
         Kind::Location | Kind::Refusal => ("110112", "Query"),
-        Kind::BreakGlass | Kind::Keys | Kind::Policy | Kind::Reload | Kind::Witness => {
-            ("110113", "Security Alert")
-        }
+        Kind::Account
+        | Kind::BreakGlass
+        | Kind::Keys
+        | Kind::Policy
+        | Kind::Reload
+        | Kind::Witness => ("110113", "Security Alert"),
         Kind::SignIn => ("110114", "User Authentication"),
         Kind::Batch | Kind::Enrolment | Kind::Hold | Kind::Retention => return None,
     })
@@ -48,6 +51,7 @@ pub fn event_kind(entry: &Entry) -> Option<Code> {
         Kind::BreakGlass if entry.department.is_some() => ("110127", "Emergency Override Started"),
         Kind::Keys | Kind::Policy => ("110129", "Security Configuration"),
         Kind::Reload => ("110131", "Software Configuration"),
+        Kind::Account => ("110137", "User Security Attributes Changed"),
         _ => return None,
     })
 }
@@ -65,7 +69,7 @@ pub const fn action(kind: Kind) -> &'static str {
         | Kind::Refusal
         | Kind::Review => "R",
         Kind::Erase | Kind::Retention => "D",
-        Kind::Consent => "C",
+        Kind::Account | Kind::Consent => "C",
         Kind::Hold
         | Kind::Identity
         | Kind::Keys

@@ -68,6 +68,7 @@ fn sign_ins_emergencies_and_keys_have_their_own_codes() {
         (of(Kind::SignIn, "lin locked"), "110122", "4"),
         (of(Kind::SignIn, "lin signed-out"), "110123", "0"),
         (of(Kind::Keys, "x"), "110129", "0"),
+        (of(Kind::Account, "lin invited as auditor by uid 0"), "110137", "0"),
         (of(Kind::Start, "0.1.0"), "110120", "0"),
         (message(0, &Entry { kind: Kind::BreakGlass, ..disclosure() }).unwrap(), "110127", "0"),
     ] {

@@ -7,6 +7,8 @@ use crate::audit::{Signs, VerifyingKey};
 use crate::command::Failure;
 use crate::config::Config;
 use crate::flow::Neighbours;
+use crate::inbound::console::openid::{self, Asked, Fetch};
+use crate::outbound::provider::Provider;
 use crate::outbound::{
     Sink, SinkSettings, Subscriber, SubscriptionSettings, Upstream, Witness, WitnessSettings,
 };
@@ -69,6 +71,27 @@ fn sinks(config: &Config) -> Result<Vec<Arc<Sink>>, Failure> {
         Sink::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
     };
     config.audit_sink.iter().map(client).collect()
+}
+
+/// The way to the provider of the console's sign-ins.
+///
+/// # Errors
+/// [`Failure`] if its authorities cannot be used.
+pub fn fetch(settings: &openid::Settings) -> Result<Fetch, Failure> {
+    let provider = Provider::new(&settings.authority);
+    let provider = provider.map_err(|error| Failure::caused("console.openid", &error))?;
+    Ok(Arc::new(move |asked| {
+        let provider = provider.clone();
+        Box::pin(async move {
+            match asked {
+                Asked::Get(url) => provider.get(&url).await,
+                Asked::Post { url, form, basic } => {
+                    let basic = basic.as_ref().map(|(name, secret)| (&**name, &***secret));
+                    provider.post(&url, &form, basic).await
+                }
+            }
+        })
+    }))
 }
 
 /// The clients of all witnesses.

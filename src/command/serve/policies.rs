@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::reload::Reloader;
+use super::sandbox;
 use crate::command::Failure;
 use crate::command::compile::{Compiled, Seen, compile_files, folder_files};
 use crate::command::policy::line;
@@ -166,9 +167,12 @@ impl Reloader {
         from: From,
     ) -> Result<(Config, Compiled), Failure> {
         let file = self.file.clone();
+        let bounds = self.bounds.clone();
         let mut known = std::mem::take(seen);
         let read = tokio::task::spawn_blocking(move || {
             let read = Config::load(&file).map_err(listed).and_then(|config| {
+                let held = bounds.map_or(Ok(()), |bounds| bounds.hold(&sandbox::bounds(&config)));
+                held.map_err(|outside| Failure(format!("{outside}: it needs a restart")))?;
                 let files = files(&config, from)?;
                 let compiled = compile_files(&config, files, &mut known).map_err(listed)?;
                 Ok((config, compiled))

@@ -17,6 +17,7 @@ use crate::flow::policies::Adoption;
 use crate::flow::trace::Past;
 use crate::flow::{Gateway, Rules};
 use crate::inbound::tls::ReloadableTls;
+use crate::sandbox::Bounds;
 use crate::store::packs::Packs;
 
 /// What a reload swaps, and where it reads.
@@ -33,6 +34,8 @@ pub struct Reloader {
     pub widening: Widening,
     /// File of the master key; as it was at the start.
     pub master_key: PathBuf,
+    /// What the process was confined to at the start, if it was.
+    pub bounds: Option<Bounds>,
     /// One reload at a time, with what was compiled last.
     pub turn: Mutex<Seen>,
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::doors::doors;
 use super::keys::master;
-use super::neighbours::neighbours;
+use super::neighbours::{fetch, neighbours};
 use super::policies::{self, keep};
 use super::reload::Reloader;
 use super::sealer::sealer;
@@ -27,11 +27,13 @@ use crate::flow::doubts::Watching;
 use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
+use crate::inbound::console::access::{Host, Role};
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Notices, Order, Policies};
 use crate::inbound::tls::ReloadableTls;
 use crate::inbound::{exchange, mllp, operation, tls};
+use crate::sandbox;
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
@@ -54,11 +56,23 @@ pub struct Running {
     servers: Vec<ServerHandle>,
 }
 
-/// Starts everything a configuration names.
+/// Starts everything a configuration names, in a process that is not confined.
 ///
 /// # Errors
 /// [`Failure`] naming what cannot be used; nothing is left running.
 pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
+    start_within(config, None, echo).await
+}
+
+/// Starts everything a configuration names; a reload stays within these bounds.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within(
+    config: &Config,
+    bounds: Option<sandbox::Bounds>,
+    echo: bool,
+) -> Result<Running, Failure> {
     tls::install_provider();
     let mutual = ReloadableTls::mutual(config.tls.clone(), config.clients.clone());
     let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
@@ -78,19 +92,7 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         let begun = gateway.begin(began.before.as_deref(), began.widened).await;
         begun.map_err(|error| Failure::during("ledger", error))?;
     }
-    let console_tls = config.console.as_ref().map(|console| {
-        let tls = ReloadableTls::without_clients(console.tls.clone());
-        tls.map_err(|error| Failure::during("console", error))
-    });
-    let reloader = Reloader {
-        file: config.file.clone(),
-        gateway: Arc::clone(&gateway),
-        tls: mutual,
-        console_tls: console_tls.transpose()?,
-        widening: config.policy_widening,
-        master_key: config.master_key.clone(),
-        turn: Mutex::default(),
-    };
+    let reloader = reloader(config, (&gateway, mutual), bounds)?;
     let mut running = Running {
         reloader: Arc::new(reloader),
         gateway,
@@ -100,10 +102,11 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
         servers: Vec::new(),
     };
     running.open_operation(config)?;
-    running.open_operator(config)?;
+    let console = running.console(config)?;
+    running.open_operator(config, console.clone())?;
     running.open_mllp(config)?;
     running.open_https(config, echo)?;
-    running.open_console(config)?;
+    running.open_console(config, console)?;
     running.open_exchanges(config);
     let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
     running.listeners.push(tokio::spawn(verifying));
@@ -125,6 +128,28 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(rekeying));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
+}
+
+/// What a reload swaps, and where it reads.
+fn reloader(
+    config: &Config,
+    (gateway, tls): (&Arc<Gateway>, Arc<ReloadableTls>),
+    bounds: Option<sandbox::Bounds>,
+) -> Result<Reloader, Failure> {
+    let console_tls = config.console.as_ref().map(|console| {
+        let tls = ReloadableTls::without_clients(console.tls.clone());
+        tls.map_err(|error| Failure::during("console", error))
+    });
+    Ok(Reloader {
+        file: config.file.clone(),
+        gateway: Arc::clone(gateway),
+        tls,
+        console_tls: console_tls.transpose()?,
+        widening: config.policy_widening,
+        master_key: config.master_key.clone(),
+        bounds,
+        turn: Mutex::default(),
+    })
 }
 
 /// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
@@ -224,10 +249,11 @@ impl Running {
         Ok(())
     }
 
-    fn open_operator(&mut self, config: &Config) -> Result<(), Failure> {
+    fn open_operator(&mut self, config: &Config, console: Option<Console>) -> Result<(), Failure> {
         let (gateway, reloader) = (Arc::clone(&self.gateway), Arc::clone(&self.reloader));
         let door: operator::Door = Arc::new(move |order, user| {
-            Box::pin(carry(Arc::clone(&gateway), Arc::clone(&reloader), (order, user)))
+            let rooms = (Arc::clone(&gateway), Arc::clone(&reloader), console.clone());
+            Box::pin(carry(rooms, (order, user)))
         });
         let server = operator::serve(&config.socket(), door);
         self.run(server.map_err(|error| Failure::during("operator", error))?);
@@ -242,14 +268,14 @@ impl Running {
             metrics: Arc::new(move || handle.render()),
             ready: Arc::new(move || ready.load(Ordering::SeqCst) && gateway.store.is_ready()),
         };
+        super::sandbox::show();
         let server = operation::serve(bind(operation.address)?, gauges);
         self.run(server.map_err(|error| Failure::during("operation", error))?);
         Ok(())
     }
 
-    fn open_console(&mut self, config: &Config) -> Result<(), Failure> {
-        let Some(tls) = &self.reloader.console_tls else { return Ok(()) };
-        let Some(settings) = &config.console else { return Ok(()) };
+    fn console(&self, config: &Config) -> Result<Option<Console>, Failure> {
+        let Some(settings) = &config.console else { return Ok(None) };
         let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
         let reloader = Arc::clone(&self.reloader);
         let enforce: Enforce = Arc::new(move |by: String| {
@@ -259,7 +285,20 @@ impl Running {
         });
         let (gateway, past) = (Arc::clone(&self.gateway), self.reloader.of_past());
         let sight = Arc::new(Sights { gateway, enforce, past });
-        let console = Console::new(settings.clone(), sight).map_err(|e| during(&e))?;
+        let fetch = settings.openid.as_ref().map(|openid| fetch(openid)).transpose()?;
+        let console = Console::new(settings.clone(), sight, fetch).map_err(|e| during(&e))?;
+        if console.is_empty() {
+            tracing::warn!("the console has no user: kangqiao user invite makes a link for one");
+        }
+        Ok(Some(console))
+    }
+
+    fn open_console(&mut self, config: &Config, console: Option<Console>) -> Result<(), Failure> {
+        let Some((console, tls)) = console.zip(self.reloader.console_tls.as_ref()) else {
+            return Ok(());
+        };
+        let Some(settings) = &config.console else { return Ok(()) };
+        let during = |error: &dyn std::fmt::Display| Failure::during("console", error);
         let shown = tls.server_config().map_err(|error| during(&error))?;
         let server = console::serve(bind(settings.listen)?, shown, console);
         self.run(server.map_err(|error| during(&error))?);
@@ -294,10 +333,21 @@ impl Running {
     }
 }
 
+/// Makes the link by which somebody makes his own account.
+async fn invite(
+    console: Option<Console>,
+    (name, role): (String, Role),
+    user: u32,
+) -> operator::Outcome {
+    let console = console.ok_or("there is no [console]")?;
+    let host = (Host::Machine, format!("uid {user}"));
+    let invited = console.invite((&name, role), host).await.map_err(|error| error.to_string())?;
+    Ok(serde_json::json!({ "link": invited.link, "until": invited.until() }))
+}
+
 /// Carries out what an operator orders.
 async fn carry(
-    gateway: Arc<Gateway>,
-    reloader: Arc<Reloader>,
+    (gateway, reloader, console): (Arc<Gateway>, Arc<Reloader>, Option<Console>),
     (order, user): (Order, u32),
 ) -> operator::Outcome {
     let done = match order {
@@ -330,6 +380,7 @@ async fn carry(
             return told.map_err(|failure| failure.0);
         }
         Order::Hold { about } => gateway.holds(about, user).await,
+        Order::Invite { name, role } => return invite(console, (name, role), user).await,
         Order::Identity { about } => match serde_json::from_value(about) {
             Ok(order) => gateway.identity(order, user).await,
             Err(error) => return Err(error.to_string()),

@@ -77,6 +77,30 @@ impl Role {
     }
 }
 
+/// Who makes an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// Whoever may give orders to the gateway on its machine.
+    Machine,
+    /// A user of the console.
+    User(Roles),
+}
+
+impl Role {
+    /// Whether a host may invite somebody as this, `held` already by others or not.
+    ///
+    /// Whoever judges is not chosen by whom he judges: the first auditor is invited from the
+    /// machine, the next ones by an auditor. And where two people are needed nobody makes his own
+    /// second: policy administrators and reviewers invite nobody.
+    #[must_use]
+    pub fn may_be_invited(self, by: Host, held: bool) -> bool {
+        match by {
+            Host::Machine => self != Self::Auditor || !held,
+            Host::User(roles) => self == Self::Auditor && roles.has(Self::Auditor),
+        }
+    }
+}
+
 /// What one user is: a role, or several that somebody gave on purpose.
 ///
 /// Shape in the users file: `role = "auditor"`, or `role = ["auditor", "reviewer"]`.
@@ -93,7 +117,13 @@ impl Roles {
 
     /// Each of them, in the order of their names.
     pub fn each(self) -> impl Iterator<Item = Role> {
-        Role::ALL.into_iter().filter(move |role| self.0 & role.bit() != 0)
+        Role::ALL.into_iter().filter(move |role| self.has(*role))
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(self, role: Role) -> bool {
+        self.0 & role.bit() != 0
     }
 
     /// Whether any of them may see an area.
@@ -173,6 +203,20 @@ mod tests {
             let roles = Roles::of(roles).unwrap();
             for area in [Ledger, Overview, Policies, Review, Trace] {
                 assert_eq!(roles.may_see(area), seen.contains(&area), "{roles}: {area:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_makes_his_own_judge_or_his_own_second() {
+        let user = |role: Role| Host::User(role.into());
+        for invited in Role::ALL {
+            assert!(invited.may_be_invited(Host::Machine, false), "the first {invited:?}");
+            let next = invited != Role::Auditor;
+            assert_eq!(invited.may_be_invited(Host::Machine, true), next, "{invited:?}");
+            for host in Role::ALL {
+                let may = (host, invited) == (Role::Auditor, Role::Auditor);
+                assert_eq!(invited.may_be_invited(user(host), true), may, "{host:?} {invited:?}");
             }
         }
     }

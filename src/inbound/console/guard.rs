@@ -15,7 +15,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use super::Console;
 use super::access::Area;
 use super::pages::{Frame, MessagePage, Signed, show};
-use super::session::Session;
+use super::session::{self, Session};
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::{Lang, Text};
@@ -25,6 +25,8 @@ use crate::vocabulary::Fault;
 /// The prefix makes browsers insist on `Secure`, `Path=/` and no `Domain` (RFC 6265bis 4.1.3).
 pub(super) const SESSION: &str = "__Host-kangqiao-session";
 pub(super) const DOOR: &str = "__Host-kangqiao-door";
+/// Of a browser that is away at the provider.
+pub(super) const PROVIDER: &str = "__Host-kangqiao-provider";
 const LANGUAGE: &str = "__Host-kangqiao-language";
 
 /// Nothing is loaded but our own style and icon; nothing runs; nothing frames us.
@@ -71,6 +73,7 @@ pub(super) struct Visit {
     pub(super) address: IpAddr,
     pub(super) session_cookie: Option<String>,
     pub(super) door_cookie: Option<String>,
+    pub(super) provider_cookie: Option<String>,
     session: Option<Session>,
     here: String,
 }
@@ -101,6 +104,7 @@ impl Visit {
                 .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip()),
             session_cookie,
             door_cookie: cookie(DOOR),
+            provider_cookie: cookie(PROVIDER),
             session,
             here: here(request),
         }
@@ -117,6 +121,13 @@ impl Visit {
 
     pub(super) fn session(&self) -> Option<&Session> {
         self.session.as_ref()
+    }
+
+    /// What ties a form to this browser before anybody is signed in: the same cookie for every
+    /// tab, or the form of an earlier one would be refused.
+    pub(super) fn door(&self) -> Result<String, Problem> {
+        let kept = self.door_cookie.clone().filter(|door| door.len() == session::RANDOM_CHARS);
+        kept.map_or_else(session::random, Ok).map_err(|_| Fault::Unavailable.into())
     }
 
     /// Refuses a form that was not made for this session.
@@ -247,6 +258,7 @@ fn here(request: &HttpRequest) -> String {
     if request.method() != Method::GET {
         let place = match request.path() {
             "/sign-in" => "/sign-in",
+            path if path.starts_with("/invitation/") => path,
             path if path.starts_with("/policies/") => "/policies/proposal",
             path if path.starts_with("/trace/") => "/trace",
             path if path.starts_with("/review/") => "/review",

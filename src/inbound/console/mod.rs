@@ -9,7 +9,10 @@ mod assets;
 pub mod code;
 mod doubt;
 mod guard;
+mod invitation;
+pub mod invite;
 mod ledger;
+pub mod openid;
 mod overview;
 mod pages;
 mod policies;
@@ -28,7 +31,7 @@ pub mod view;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,6 +44,8 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use guard::{Problem, Visit};
+use invitation::Invitations;
+use openid::{Fetch, OpenId};
 pub use serve::serve;
 use session::{Session, Sessions};
 use throttle::{Admission, Key, Throttle};
@@ -61,8 +66,14 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The certificate it shows.
     pub tls: tls::Settings,
-    /// File written by `kangqiao user`. Default `users.toml`.
+    /// `https://` and the host and port by which browsers reach it, for links. Default `listen`.
+    pub url: Option<String>,
+    /// Sign-in by a provider of the house besides, OpenID Connect. Default none.
+    pub openid: Option<openid::Settings>,
+    /// File written by `kangqiao user` and by opened invitations. Default `users.toml`.
     pub users: PathBuf,
+    /// Minutes for which the link of an invitation is good. Default 60.
+    pub invitation_minutes: u32,
     /// Minutes without a request after which a session ends. Default 15.
     pub idle_minutes: u32,
     /// Hours after sign-in when a session ends. Default 8.
@@ -88,7 +99,10 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
             tls: tls::Settings::default(),
+            url: None,
+            openid: None,
             users: "users.toml".into(),
+            invitation_minutes: 60,
             idle_minutes: 15,
             absolute_hours: 8,
             sessions_max: 256,
@@ -112,7 +126,9 @@ struct Inner {
     clock: Clock,
     users: ArcSwap<Users>,
     users_seen: Mutex<Option<FileMark>>,
+    openid: Option<OpenId>,
     sessions: Mutex<Sessions>,
+    invitations: Mutex<Invitations>,
     throttle: Mutex<Throttle>,
     /// Last code taken of each user, by step; names come from the users file alone.
     steps: Mutex<HashMap<String, u64>>,
@@ -127,12 +143,16 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 type FileMark = (SystemTime, u64);
 
 impl Console {
-    /// A console over a gateway.
+    /// A console over a gateway, with the way to its provider if it has one.
     ///
     /// # Errors
-    /// [`UsersError`] if the users file is there and cannot be used.
-    pub fn new(settings: Settings, sight: Arc<dyn Sight>) -> Result<Self, UsersError> {
-        Self::with_clock(settings, sight, Arc::new(unix_seconds))
+    /// [`UsersError`] if the users file is there and cannot be used, or the provider's secret.
+    pub fn new(
+        settings: Settings,
+        sight: Arc<dyn Sight>,
+        fetch: Option<Fetch>,
+    ) -> Result<Self, UsersError> {
+        Self::with_clock(settings, (sight, fetch), Arc::new(unix_seconds))
     }
 
     /// A console with its own clock, unix seconds.
@@ -141,11 +161,14 @@ impl Console {
     /// As [`new`](Self::new).
     pub fn with_clock(
         settings: Settings,
-        sight: Arc<dyn Sight>,
+        (sight, fetch): (Arc<dyn Sight>, Option<Fetch>),
         clock: Clock,
     ) -> Result<Self, UsersError> {
+        let users_seen = Mutex::new(mark(&settings.users));
         let users = Users::read(&settings.users)?;
         users::prepare();
+        let openid = settings.openid.as_ref().zip(fetch);
+        let openid = openid.map(|(openid, fetch)| OpenId::new(openid, fetch)).transpose()?;
         let mut key = [0; 32];
         aws_lc_rs::rand::fill(&mut key).map_err(|_| UsersError::Random)?;
         let sessions = session::Limits {
@@ -163,8 +186,10 @@ impl Console {
             sight,
             clock,
             users: ArcSwap::from_pointee(users),
-            users_seen: Mutex::new(None),
+            users_seen,
+            openid,
             sessions: Mutex::new(Sessions::new(sessions)),
+            invitations: Mutex::default(),
             throttle: Mutex::new(Throttle::new(throttle)),
             steps: Mutex::new(HashMap::new()),
             door_key: hmac::Key::new(hmac::HMAC_SHA256, &key),
@@ -184,6 +209,16 @@ impl Console {
         FixedOffset::east_opt(seconds).or(utc).unwrap_or_else(|| chrono::Offset::fix(&chrono::Utc))
     }
 
+    fn now(&self) -> i64 {
+        (self.0.clock)()
+    }
+
+    /// Where browsers reach it, without a slash at the end.
+    fn url(&self) -> String {
+        let Settings { url, listen, .. } = &self.0.settings;
+        url.clone().unwrap_or_else(|| format!("https://{listen}"))
+    }
+
     fn hsts_seconds(&self) -> u32 {
         self.0.settings.hsts_seconds
     }
@@ -191,8 +226,7 @@ impl Console {
     /// The users as the file has them now; a broken file leaves the ones before.
     fn users(&self) -> Arc<Users> {
         let file = &self.0.settings.users;
-        let metadata = std::fs::metadata(file).ok();
-        let mark = metadata.and_then(|found| Some((found.modified().ok()?, found.len())));
+        let mark = mark(file);
         let mut seen = lock(&self.0.users_seen);
         if *seen != mark {
             *seen = mark;
@@ -204,11 +238,19 @@ impl Console {
         self.0.users.load_full()
     }
 
-    /// The session of a cookie, while the user's line in the file is what it was at sign-in.
+    fn openid(&self) -> Option<&OpenId> {
+        self.0.openid.as_ref()
+    }
+
+    /// The session of a cookie, while the user's line in the file is what it was at sign-in; of
+    /// somebody the provider vouched for, while the same provider is believed.
     fn session(&self, cookie: &str) -> Option<Session> {
-        let session = lock(&self.0.sessions).find(cookie, (self.0.clock)())?;
-        let unchanged =
-            self.users().find(&session.user).is_some_and(|user| user.stamp() == session.stamp);
+        let session = lock(&self.0.sessions).find(cookie, self.now())?;
+        let stamp = match users::is_name(&session.user) {
+            true => self.users().find(&session.user).map(users::User::stamp),
+            false => self.openid().map(OpenId::stamp),
+        };
+        let unchanged = stamp == Some(session.stamp);
         if !unchanged {
             self.close(cookie);
         }
@@ -217,7 +259,7 @@ impl Console {
 
     fn open(&self, proven: &Proven) -> Option<String> {
         let who = (proven.roles, proven.stamp);
-        lock(&self.0.sessions).open(&proven.name, who, (self.0.clock)()).ok()
+        lock(&self.0.sessions).open(&proven.name, who, self.now()).ok()
     }
 
     fn close(&self, cookie: &str) {
@@ -225,7 +267,7 @@ impl Console {
     }
 
     fn admit(&self, keys: &[Key]) -> Admission {
-        lock(&self.0.throttle).admit(keys, (self.0.clock)())
+        lock(&self.0.throttle).admit(keys, self.now())
     }
 
     fn forgive(&self, keys: &[Key]) {
@@ -235,7 +277,7 @@ impl Console {
     /// Checks password and code off the worker's thread, and takes the code.
     async fn verify(&self, attempt: Attempt) -> Option<Proven> {
         let _turn = self.0.hashing.acquire().await.ok()?;
-        let (users, now) = (self.users(), (self.0.clock)().unsigned_abs());
+        let (users, now) = (self.users(), self.now().unsigned_abs());
         let proven = web::block(move || users.verify(&attempt, now)).await.ok()??;
         self.take_code(&proven).then_some(proven)
     }
@@ -257,7 +299,7 @@ impl Console {
             return;
         }
         let what = if admission == Admission::Last { Door::Locked } else { Door::Refused };
-        let (console, occasion) = (self.clone(), Occasion { user: name.to_owned(), what });
+        let (console, occasion) = (self.clone(), Occasion::of(name, what));
         actix_web::rt::spawn(async move {
             if let Err(fault) = console.sight().record(&occasion).await {
                 tracing::warn!(fault = fault.row().name, "a refused sign-in is not in the ledger");
@@ -297,7 +339,11 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/", web::get().to(sign::start))
             .route("/sign-in", web::get().to(sign::door))
             .route("/sign-in", web::post().to(sign::enter))
+            .route("/sign-in/provider", web::get().to(openid::leave))
+            .route("/sign-in/provider/back", web::get().to(openid::back))
             .route("/sign-out", web::post().to(sign::leave))
+            .route("/invitation/{token}", web::get().to(invite::open))
+            .route("/invitation/{token}", web::post().to(invite::accept))
             .route("/overview", web::get().to(overview::overview))
             .route("/ledger", web::get().to(ledger::begin))
             .route("/ledger/latest", web::get().to(ledger::latest))
@@ -310,6 +356,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
             .route("/ledger/entry/{number}/proof", web::get().to(ledger::proof))
+            .route("/ledger/invite", web::get().to(ledger::again))
+            .route("/ledger/invite", web::post().to(invite::invite))
             .route("/ledger/doubts", web::get().to(doubt::list))
             .route("/ledger/tickets", web::get().to(ticket::list))
             .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))
@@ -337,6 +385,11 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
 
 async fn missing(visit: Visit) -> HttpResponse {
     visit.answer(Err(Problem::NotFound))
+}
+
+fn mark(file: &Path) -> Option<FileMark> {
+    let found = std::fs::metadata(file).ok()?;
+    Some((found.modified().ok()?, found.len()))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

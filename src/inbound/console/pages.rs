@@ -8,7 +8,10 @@ use chrono::{DateTime, FixedOffset};
 
 use super::access::{Area, Roles};
 use super::text::Text;
+use super::text::confined::ConfinedText;
 use super::text::doubt::DoubtText;
+use super::text::invite::InviteText;
+use super::text::openid::OpenIdText;
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
@@ -147,6 +150,8 @@ impl Frame {
 #[template(path = "sign_in.html")]
 pub(super) struct SignInPage {
     pub(super) f: Frame,
+    /// The texts of a provider, if there is one.
+    pub(super) o: Option<&'static OpenIdText>,
     pub(super) form_token: String,
     pub(super) wrong: Option<String>,
 }
@@ -167,6 +172,7 @@ pub(super) struct SearchPage {
     pub(super) f: Frame,
     pub(super) w: &'static TicketText,
     pub(super) d: &'static DoubtText,
+    pub(super) v: &'static InviteText,
     pub(super) departments: Vec<Named>,
     pub(super) wrong: Option<&'static str>,
 }
@@ -225,6 +231,25 @@ impl OverviewPage {
             Fill::Filling => ("warn", self.f.t.room_filling),
             Fill::Reserve => ("bad", self.f.t.room_reserve),
         }
+    }
+
+    fn confined(&self) -> (&'static str, &'static str) {
+        let c = ConfinedText::of(self.f.t.lang);
+        match self.walls().iter().filter(|(_, stands)| *stands).count() {
+            0 => ("bad", c.not_at_all),
+            3 => ("good", c.wholly),
+            _ => ("warn", c.partly),
+        }
+    }
+
+    fn walls(&self) -> [(&'static str, bool); 3] {
+        let (c, found) = (ConfinedText::of(self.f.t.lang), self.view.confined);
+        [(c.files, found.files), (c.ports, found.ports), (c.calls, found.calls)]
+    }
+
+    fn walls_title(&self) -> &'static str {
+        let c = ConfinedText::of(self.f.t.lang);
+        c.title
     }
 
     /// In MiB up to ten GiB, then in GiB.

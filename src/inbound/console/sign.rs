@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::guard::{DOOR, Problem, SESSION, Visit, cookie, forgotten, see};
 use super::pages::{SignInPage, show};
-use super::session;
+use super::text::openid::OpenIdText;
 use super::throttle::{Admission, Key};
 use super::users::{Attempt, Proven};
 use super::view::{Door, Occasion};
@@ -57,7 +57,7 @@ pub(super) async fn leave(visit: Visit, form: Form<SignOutForm>) -> HttpResponse
     }
     if let Some(session) = visit.session() {
         // Leaving works even while the ledger does not.
-        let left = Occasion { user: session.user.clone(), what: Door::SignedOut };
+        let left = Occasion::of(&session.user, Door::SignedOut);
         if let Err(fault) = visit.console.sight().record(&left).await {
             tracing::warn!(fault = fault.row().name, "a sign-out is not in the ledger");
         }
@@ -97,16 +97,25 @@ async fn try_enter(visit: &Visit, form: SignInForm) -> Result<HttpResponse, Prob
     }
 }
 
-/// In the ledger first, then in the table: a sign-in nobody can find later is none.
-async fn welcome(visit: &Visit, proven: &Proven) -> Result<HttpResponse, Problem> {
+/// A session for whoever was right, and on to the start.
+pub(super) async fn welcome(visit: &Visit, proven: &Proven) -> Result<HttpResponse, Problem> {
+    open(visit, proven, (None, see("/overview"))).await
+}
+
+/// In the ledger first, then in the table: a sign-in nobody can find later is none. The session
+/// leaves with the response.
+pub(super) async fn open(
+    visit: &Visit,
+    proven: &Proven,
+    (by, mut response): (Option<&str>, HttpResponse),
+) -> Result<HttpResponse, Problem> {
     let console = &visit.console;
-    let occasion = Occasion { user: proven.name.clone(), what: Door::SignedIn };
-    console.sight().record(&occasion).await?;
+    let (user, by) = (proven.name.clone(), by.map(str::to_owned));
+    console.sight().record(&Occasion { user, what: Door::SignedIn, by }).await?;
     if let Some(old) = &visit.session_cookie {
         console.close(old);
     }
     let value = console.open(proven).ok_or(Fault::Unavailable)?;
-    let mut response = see("/overview");
     response.add_cookie(&cookie(SESSION, &value)).map_err(|_| Fault::Internal)?;
     response.add_cookie(&forgotten(DOOR)).map_err(|_| Fault::Internal)?;
     Ok(response)
@@ -118,11 +127,10 @@ fn door_page(
     wrong: Option<String>,
     status: StatusCode,
 ) -> Result<HttpResponse, Problem> {
-    // The same cookie for every tab, or the form of an earlier one would be refused.
-    let kept = visit.door_cookie.clone().filter(|door| door.len() == session::RANDOM_CHARS);
-    let door = kept.map_or_else(session::random, Ok).map_err(|_| Fault::Unavailable)?;
+    let door = visit.door()?;
     let form_token = visit.console.door_token(&door);
-    let page = SignInPage { f: visit.frame(None), form_token, wrong };
+    let o = visit.console.openid().map(|_| OpenIdText::of(visit.t.lang));
+    let page = SignInPage { f: visit.frame(None), o, form_token, wrong };
     let mut response = show(&page, status);
     response.add_cookie(&cookie(DOOR, &door)).map_err(|_| Fault::Internal)?;
     Ok(response)

@@ -8,6 +8,8 @@ mod fake_policies;
 mod fake_review;
 mod fake_ticket;
 mod fake_trace;
+mod invite;
+mod openid;
 mod policies;
 mod review;
 mod ticket;
@@ -38,6 +40,7 @@ const PLACES: &[&str] = &[
     "/ledger/tickets",
     "/ledger/doubts",
     "/ledger/doubts?of=bulk&skip=50",
+    "/invitation/0",
     "/trace",
     "/trace/message/4",
     "/trace/message/999",
@@ -230,6 +233,7 @@ async fn every_sum_and_every_fact_of_the_overview_is_shown() {
         "regional-arr",
         "未送达",
         "待送 1,204 条",
+        "部分隔离",
     ] {
         assert!(page.body.contains(text), "{text}");
     }

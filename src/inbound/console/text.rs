@@ -90,7 +90,10 @@ macro_rules! texts {
     };
 }
 
+pub mod confined;
 pub mod doubt;
+pub mod invite;
+pub mod openid;
 pub mod policies;
 pub mod review;
 pub mod ticket;
@@ -133,8 +136,8 @@ texts! { Text with lang:
         "每次登录和每次台账查询都会记入台账。"
         "Every sign-in and every ledger query is itself written to the ledger.";
     account_note
-        "账号由管理员用 kangqiao user add 建立，没有默认密码。"
-        "Accounts are made with kangqiao user add. There is no default password.";
+        "账号由受邀人凭一次性链接建立，没有默认密码；链接用 kangqiao user invite 生成。"
+        "Accounts are made by one-time links (kangqiao user invite). There is no default password.";
 
     as_of "截至" "As of";
     refresh "刷新" "Refresh";
@@ -321,6 +324,7 @@ texts! { Text with lang:
     tier_pseudonym "假名" "pseudonym";
     tier_existence "仅知存在" "existence only";
     tier_withheld "隐去" "withheld";
+    kind_account "账号" "account";
     kind_disclosure "披露" "disclosure";
     kind_erase "抹除" "erasure";
     kind_export "导出" "export";
@@ -419,6 +423,7 @@ impl Text {
     #[must_use]
     pub fn kind_of<'a>(&self, kind: &'a str) -> &'a str {
         match kind {
+            "account" => self.kind_account,
             "disclosure" => self.kind_disclosure,
             "erase" => self.kind_erase,
             "export" => self.kind_export,
@@ -446,10 +451,23 @@ impl Text {
 mod tests {
     use super::*;
 
+    /// What a template calls a table, its rows, and its file.
+    type Table =
+        (&'static str, &'static [(&'static str, &'static str, &'static str)], &'static str);
+    const TABLES: &[Table] = &[
+        ("t", ROWS, include_str!("text.rs")),
+        ("p", policies::ROWS, include_str!("text/policies.rs")),
+        ("r", review::ROWS, include_str!("text/review.rs")),
+        ("c", confined::ROWS, include_str!("text/confined.rs")),
+        ("o", openid::ROWS, include_str!("text/openid.rs")),
+        ("v", invite::ROWS, include_str!("text/invite.rs")),
+        ("w", ticket::ROWS, include_str!("text/ticket.rs")),
+        ("m", trace::ROWS, include_str!("text/trace.rs")),
+    ];
+
     #[test]
     fn no_text_is_missing_in_either_language() {
-        let rest = [doubt::ROWS, review::ROWS, policies::ROWS, ticket::ROWS, trace::ROWS].concat();
-        for (key, zh, en) in ROWS.iter().chain(&rest) {
+        for (key, zh, en) in TABLES.iter().flat_map(|(_, rows, _)| *rows).chain(doubt::ROWS) {
             assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
             assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
             let chinese = zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
@@ -462,12 +480,9 @@ mod tests {
     #[test]
     fn no_text_is_left_over() {
         let mut used = String::new();
-        for folder in [
-            "console",
-            "src/inbound/console",
-            "src/inbound/console/policies",
-            "src/inbound/console/review",
-        ] {
+        let folders = ["", "/openid", "/policies", "/review"];
+        let folders = folders.map(|below| format!("src/inbound/console{below}"));
+        for folder in folders.iter().map(String::as_str).chain(["console"]) {
             for file in std::fs::read_dir(folder).unwrap() {
                 let path = file.unwrap().path();
                 if path.is_file() && !path.ends_with("text.rs") {
@@ -475,15 +490,8 @@ mod tests {
                 }
             }
         }
-        let tables = [
-            ("t", ROWS, include_str!("text.rs")),
-            ("p", policies::ROWS, include_str!("text/policies.rs")),
-            ("r", review::ROWS, include_str!("text/review.rs")),
-            ("w", ticket::ROWS, include_str!("text/ticket.rs")),
-            ("m", trace::ROWS, include_str!("text/trace.rs")),
-        ];
-        for (name, rows, here) in tables {
-            for (key, _, _) in rows {
+        for (name, rows, here) in TABLES {
+            for (key, _, _) in *rows {
                 let by_template = used.contains(&format!("{name}.{key}"));
                 assert!(by_template || here.contains(&format!("self.{key}")), "{key}");
             }

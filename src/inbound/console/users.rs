@@ -1,4 +1,5 @@
-//! Who may sign in: a file that only `kangqiao user` writes and only its owner reads.
+//! Who may sign in: a file that `kangqiao user` and opened invitations write and only its owner
+//! reads.
 //!
 //! Shape: TOML, one `[[user]]` a person with `name`, `role`, `password` (an argon2id
 //! hash), `code` (the secret of the one-time codes) and `added` (unix seconds).
@@ -20,6 +21,10 @@ use super::code::{Secret, base32};
 
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const ISSUER: &str = "Kangqiao";
+/// Characters of a password somebody chose: long enough to be no word, short enough to hash.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 12..=128;
+/// How many of its characters differ at least.
+const PASSWORD_DIFFERENT_MIN: usize = 6;
 
 /// Why the users file cannot be used. Names the file, never its content.
 #[derive(Debug, thiserror::Error)]
@@ -144,16 +149,39 @@ impl User {
         let groups: Vec<String> = letters.chunks(5).map(|group| group.iter().collect()).collect();
         let password = groups.join("-");
         let secret = Secret::draw().map_err(|_| UsersError::Random)?;
-        let hash: argon2::PasswordHash =
-            Argon2::default().hash_password(password.as_bytes()).map_err(|_| UsersError::Random)?;
-        let code = secret.disclose();
-        let uri = format!(
-            "otpauth://totp/{ISSUER}:{name}?secret={code}&issuer={ISSUER}&digits=6&period=30"
-        );
-        let name = name.to_owned();
-        let user = Self { name, role, added: now, password: hash.to_string(), code };
+        let user = Self::with(name, role, (&password, &secret), now)?;
+        let uri = link(name, &secret);
         Ok((user, Enrolment { password, secret, uri }))
     }
+
+    fn with(
+        name: &str,
+        role: Roles,
+        (password, secret): (&str, &Secret),
+        now: u64,
+    ) -> Result<Self, UsersError> {
+        let hash: argon2::PasswordHash =
+            Argon2::default().hash_password(password.as_bytes()).map_err(|_| UsersError::Random)?;
+        let (name, password, code) = (name.to_owned(), hash.to_string(), secret.disclose());
+        Ok(Self { name, role, added: now, password, code })
+    }
+}
+
+/// A secret for an authenticator application.
+#[must_use]
+pub fn link(name: &str, secret: &Secret) -> String {
+    let code = secret.disclose();
+    format!("otpauth://totp/{ISSUER}:{name}?secret={code}&issuer={ISSUER}&digits=6&period=30")
+}
+
+/// Whether a password somebody chose is one: long, not one letter again and again, and not the
+/// name. Nothing is demanded of its kinds of characters, which only makes passwords alike.
+#[must_use]
+pub fn is_password(password: &str, name: &str) -> bool {
+    let different: std::collections::BTreeSet<char> = password.chars().collect();
+    PASSWORD_CHARS.contains(&password.chars().count())
+        && different.len() >= PASSWORD_DIFFERENT_MIN
+        && !(name.len() >= 4 && password.to_lowercase().contains(name))
 }
 
 impl Users {
@@ -162,19 +190,14 @@ impl Users {
     /// # Errors
     /// [`UsersError`] if others may read it, or it is not a users file.
     pub fn read(file: &Path) -> Result<Self, UsersError> {
-        let failed = |source| UsersError::File { file: file.to_owned(), source };
-        let open = match File::open(file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        let text = match private_text(file) {
+            Err(UsersError::File { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
                 return Ok(Self::default());
             }
-            other => other.map_err(failed)?,
+            other => other?,
         };
-        let metadata = open.metadata().map_err(failed)?;
-        if !is_private(&metadata) {
-            return Err(UsersError::Open(file.to_owned()));
-        }
-        let mut text = String::new();
-        open.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
         Self::parse(&text).map_err(|line| UsersError::Shape { file: file.to_owned(), line })
     }
 
@@ -195,12 +218,32 @@ impl Users {
         let _ = fs::remove_file(&beside);
         let mut open = options.open(&beside).map_err(failed)?;
         open.write_all(
-            b"# Console users. Written by `kangqiao user`, readable by its owner alone.\n",
+            b"# Console users. Written by kangqiao alone, readable by its owner alone.\n",
         )
         .and_then(|()| open.write_all(text.as_bytes()))
         .and_then(|()| open.sync_all())
         .and_then(|()| fs::rename(&beside, file))
         .map_err(failed)
+    }
+
+    /// Reads the file, changes it and writes it, one after the other: of two who change it at
+    /// once neither loses what he did.
+    ///
+    /// # Errors
+    /// [`UsersError`] of the file or of the change; then nothing is written.
+    pub fn change<T>(
+        file: &Path,
+        change: impl FnOnce(&mut Self) -> Result<T, UsersError>,
+    ) -> Result<T, UsersError> {
+        let failed = |source| UsersError::File { file: file.to_owned(), source };
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // The folder is locked, since the file is another one after each change.
+        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        folder.lock().map_err(failed)?;
+        let mut users = Self::read(file)?;
+        let told = change(&mut users)?;
+        users.write(file)?;
+        Ok(told)
     }
 
     /// Everybody, by name.
@@ -224,15 +267,45 @@ impl Users {
         roles: impl Into<Roles>,
         now: u64,
     ) -> Result<Enrolment, UsersError> {
-        if self.0.contains_key(name) {
-            return Err(UsersError::Exists);
-        }
-        if !is_name(name) {
-            return Err(UsersError::Name);
-        }
+        self.free(name)?;
         let (user, enrolment) = User::enrol(name, roles.into(), now)?;
         self.0.insert(name.to_owned(), user);
         Ok(enrolment)
+    }
+
+    /// Adds a user with a password and secret of the user's own.
+    ///
+    /// # Errors
+    /// [`UsersError::Exists`], [`UsersError::Name`].
+    pub fn add_with(
+        &mut self,
+        name: &str,
+        role: Role,
+        own: (&str, &Secret),
+        now: u64,
+    ) -> Result<(), UsersError> {
+        self.free(name)?;
+        let user = User::with(name, role.into(), own, now)?;
+        self.0.insert(name.to_owned(), user);
+        Ok(())
+    }
+
+    /// Whether a name is one, and nobody's yet.
+    ///
+    /// # Errors
+    /// [`UsersError::Exists`], [`UsersError::Name`].
+    pub fn free(&self, name: &str) -> Result<(), UsersError> {
+        match (is_name(name), self.0.contains_key(name)) {
+            (false, _) => Err(UsersError::Name),
+            (true, true) => Err(UsersError::Exists),
+            (true, false) => Ok(()),
+        }
+    }
+
+    /// Whether anybody is that.
+    #[must_use]
+    pub fn hold(&self, role: Role) -> bool {
+        self.iter().any(|user| user.role.has(role))
     }
 
     /// Gives a user a fresh password and secret; sessions of the old ones end.
@@ -294,7 +367,24 @@ impl Users {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// What a file says that its owner alone may read.
+///
+/// # Errors
+/// [`UsersError`] if others may read it, or it cannot be read.
+pub fn private_text(file: &Path) -> Result<String, UsersError> {
+    let failed = |source| UsersError::File { file: file.to_owned(), source };
+    let open = File::open(file).map_err(failed)?;
+    if !is_private(&open.metadata().map_err(failed)?) {
+        return Err(UsersError::Open(file.to_owned()));
+    }
+    let mut text = String::new();
+    open.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+/// Whether it is a name of the users file; one of a provider never is.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
     (1..=32).contains(&name.len()) && name.bytes().all(allowed)
@@ -311,83 +401,4 @@ fn is_private(_metadata: &fs::Metadata) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn attempt(name: &str, password: &str, code: &str) -> Attempt {
-        Attempt { name: name.to_owned(), password: password.to_owned(), code: code.to_owned() }
-    }
-
-    #[test]
-    fn a_password_and_a_code_open_and_one_of_them_does_not() {
-        let mut users = Users::default();
-        let told = users.add("lin", Role::Auditor, 0).unwrap();
-        let code = told.secret.code(1_000);
-        let proven = users.verify(&attempt("lin", &told.password, &code), 1_000).unwrap();
-        assert_eq!((proven.roles, proven.step), (Role::Auditor.into(), 33));
-        for (name, password, code) in [
-            ("lin", told.password.as_str(), "000000"),
-            ("lin", "", code.as_str()),
-            ("lin", "wrong", &code),
-            ("wen", &told.password, &code),
-            ("", "", ""),
-            ("nobody", "", ""),
-        ] {
-            assert_eq!(users.verify(&attempt(name, password, code), 1_000), None);
-        }
-    }
-
-    #[test]
-    fn the_file_is_private_holds_no_password_and_reads_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("users.toml");
-        assert_eq!(Users::read(&file).unwrap().iter().count(), 0);
-        let mut users = Users::default();
-        let told = users.add("lin", Role::Operator, 5).unwrap();
-        users.write(&file).unwrap();
-        let text = fs::read_to_string(&file).unwrap();
-        assert!(!text.contains(&told.password) && text.contains("$argon2id$"));
-        let read = Users::read(&file).unwrap();
-        assert_eq!(read.find("lin").unwrap().stamp(), users.find("lin").unwrap().stamp());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-            assert!(matches!(Users::read(&file), Err(UsersError::Open(_))));
-        }
-    }
-
-    #[test]
-    fn a_reset_changes_password_secret_and_stamp() {
-        let mut users = Users::default();
-        let old = users.add("lin", Role::Auditor, 0).unwrap();
-        let stamp = users.find("lin").unwrap().stamp();
-        let fresh = users.reset("lin", 1).unwrap();
-        assert_ne!(old.password, fresh.password);
-        assert_ne!(stamp, users.find("lin").unwrap().stamp());
-        assert!(users.verify(&attempt("lin", &old.password, &old.secret.code(0)), 0).is_none());
-        assert!(matches!(users.reset("wen", 1), Err(UsersError::Unknown)));
-        assert!(matches!(users.add("lin", Role::Auditor, 0), Err(UsersError::Exists)));
-        users.remove("lin").unwrap();
-        assert!(matches!(users.remove("lin"), Err(UsersError::Unknown)));
-    }
-
-    #[test]
-    fn a_name_nobody_can_type_wrongly_is_demanded() {
-        let mut users = Users::default();
-        for name in ["", "Lin", "林", "a b", "a:b", &"x".repeat(33)] {
-            assert!(matches!(users.add(name, Role::Auditor, 0), Err(UsersError::Name)));
-        }
-    }
-
-    #[test]
-    fn a_broken_file_is_named_by_its_line() {
-        for (text, line) in [
-            ("user = 1", 1),
-            ("[[user]]\nname = \"lin\"\nrole = \"root\"", 3),
-            ("[[user]]\nname=\"lin\"\nrole=\"auditor\"\nadded=1\npassword=\"x\"\ncode=\"y\"", 0),
-        ] {
-            assert_eq!(Users::parse(text).err(), Some(line));
-        }
-    }
-}
+mod tests;

@@ -14,13 +14,16 @@ pub mod review;
 pub mod ticket;
 pub mod trace;
 
+use std::fmt;
+
 use futures_util::future::BoxFuture;
 pub use overview::{
-    Cache, Checkpoint, ExpiryRow, Fill, Ledger, Overview, QuarantineRow, Queue, Room, SenderRow,
-    SinkRow, SubscriptionRow, UpstreamRow, UpstreamState, Verified, WitnessRow, WitnessState,
+    Cache, Checkpoint, Confined, ExpiryRow, Fill, Ledger, Overview, QuarantineRow, Queue, Room,
+    SenderRow, SinkRow, SubscriptionRow, UpstreamRow, UpstreamState, Verified, WitnessRow,
+    WitnessState,
 };
 
-use super::access::Roles;
+use super::access::{Role, Roles};
 use crate::vocabulary::{Fault, Identifier, Tier};
 
 /// An answer that may wait for the store, or say in the words of the fault table why not.
@@ -54,7 +57,7 @@ pub trait Sight:
     /// it yet.
     fn proof<'a>(&'a self, asker: &'a Asker, number: u64) -> Seen<'a, Option<Vec<u8>>>;
 
-    /// Appends a sign-in, a refused one, a lock or a sign-out to the ledger.
+    /// Appends what happened at the door to the ledger: a sign-in, an invitation and so on.
     fn record<'a>(&'a self, occasion: &'a Occasion) -> Seen<'a, ()>;
 }
 
@@ -70,15 +73,45 @@ pub struct Asker {
 /// Something that happened at the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occasion {
-    /// A name from the users file; a name nobody has is never written down.
+    /// A name from the users file or an invitation; a name nobody has is never written down.
     pub user: String,
     /// What happened.
     pub what: Door,
+    /// Through whom, where it was not the user alone.
+    pub by: Option<String>,
+}
+
+impl Occasion {
+    /// What a user did alone.
+    #[must_use]
+    pub fn of(user: &str, what: Door) -> Self {
+        Self { user: user.to_owned(), what, by: None }
+    }
+}
+
+/// The words in the ledger.
+impl fmt::Display for Occasion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, what, by } = self;
+        match what {
+            Door::Enrolled(role) => write!(f, "{user} enrolled as {}", role.as_str())?,
+            Door::Invited(role) => write!(f, "{user} invited as {}", role.as_str())?,
+            Door::Locked => write!(f, "{user} locked")?,
+            Door::Refused => write!(f, "{user} refused")?,
+            Door::SignedIn => write!(f, "{user} signed-in")?,
+            Door::SignedOut => write!(f, "{user} signed-out")?,
+        }
+        by.as_ref().map_or(Ok(()), |by| write!(f, " by {by}"))
+    }
 }
 
 /// What happened at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
+    /// A link was used: there is an account more.
+    Enrolled(Role),
+    /// A link was made.
+    Invited(Role),
     /// Too many failures; further attempts wait.
     Locked,
     /// Wrong password or code.
@@ -87,19 +120,6 @@ pub enum Door {
     SignedIn,
     /// Signed out.
     SignedOut,
-}
-
-impl Door {
-    /// The word in the ledger.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Locked => "locked",
-            Self::Refused => "refused",
-            Self::SignedIn => "signed-in",
-            Self::SignedOut => "signed-out",
-        }
-    }
 }
 
 /// What to look for in the ledger.

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["wire", "identity"],
     &["translate", "policy"],
     &["registry", "audit", "store"],
-    &["inbound", "outbound"],
+    &["inbound", "outbound", "sandbox"],
     &["config", "flow", "telemetry"],
     &["command"],
     &["lib", "main"],

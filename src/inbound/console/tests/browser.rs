@@ -1,7 +1,8 @@
 //! A browser small enough to see through, and the house it knocks at.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -10,6 +11,7 @@ use actix_web::{App, HttpServer};
 use super::fake::Fake;
 use crate::command::certs::{Authority, Request, Usage};
 use crate::inbound::console::access::{Role, Roles};
+use crate::inbound::console::openid::{self, Fetch};
 use crate::inbound::console::users::{Enrolment, Users};
 use crate::inbound::console::view::Door;
 use crate::inbound::console::{Console, Settings, configure};
@@ -20,6 +22,7 @@ use crate::inbound::tls::{self, ReloadableTls};
 /// is auditor and reviewer.
 pub struct House {
     pub fake: Arc<Fake>,
+    pub console: Console,
     dir: tempfile::TempDir,
     clock: Arc<AtomicI64>,
     told: BTreeMap<&'static str, Enrolment>,
@@ -28,6 +31,11 @@ pub struct House {
 
 impl House {
     pub async fn open() -> Self {
+        Self::open_by(None).await
+    }
+
+    /// The same, with a provider that is reached by this way.
+    pub async fn open_by(fetch: Option<Fetch>) -> Self {
         tls::install_provider();
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::at(dir.path());
@@ -50,16 +58,19 @@ impl House {
         }
         users.write(&dir.path().join("users.toml")).unwrap();
         let (fake, clock) = (Arc::new(Fake::default()), Arc::new(AtomicI64::new(1_795_248_000)));
-        let settings = Settings { users: dir.path().join("users.toml"), ..Settings::default() };
+        let openid = fetch.as_ref().map(|_| believed(dir.path()));
+        let users = dir.path().join("users.toml");
+        let settings = Settings { users, openid, ..Settings::default() };
         let hand = clock.clone();
         let time = Arc::new(move || hand.load(Ordering::Relaxed));
-        let console = Console::with_clock(settings, fake.clone(), time).unwrap();
+        let console = Console::with_clock(settings, (fake.clone(), fetch), time).unwrap();
+        let served = console.clone();
         let tls = ReloadableTls::without_clients(tls::Settings {
             certificate: dir.path().join("gateway.pem"),
             key: dir.path().join("gateway.key"),
         });
         let server = HttpServer::new(move || {
-            let console = console.clone();
+            let console = served.clone();
             App::new().configure(move |config| configure(config, console))
         })
         .workers(1)
@@ -68,7 +79,7 @@ impl House {
         .unwrap();
         let address = format!("https://localhost:{}", server.addrs()[0].port());
         actix_web::rt::spawn(server.run());
-        Self { fake, dir, clock, told, address }
+        Self { fake, console, dir, clock, told, address }
     }
 
     pub fn browser(&self) -> Browser {
@@ -94,7 +105,11 @@ impl House {
     }
 
     pub fn code(&self, name: &str) -> String {
-        self.told[name].secret.code(self.clock.load(Ordering::Relaxed).unsigned_abs())
+        self.told[name].secret.code(self.now())
+    }
+
+    pub fn now(&self) -> u64 {
+        self.clock.load(Ordering::Relaxed).unsigned_abs()
     }
 
     pub fn later(&self, seconds: i64) {
@@ -124,6 +139,25 @@ impl House {
             let _ = self.browser().visit("/assets/icon.svg").await;
         }
         panic!("{} of {count} records", self.recorded().len());
+    }
+}
+
+/// A provider that is believed.
+fn believed(folder: &Path) -> openid::Settings {
+    let client_secret = folder.join("client.secret");
+    std::fs::write(&client_secret, "a secret: of + the client\n").unwrap();
+    std::fs::set_permissions(&client_secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    openid::Settings {
+        issuer: "https://idp.example/realm".to_owned(),
+        name: None,
+        client_id: "kangqiao".to_owned(),
+        client_secret,
+        authority: folder.join("ca.pem"),
+        claim: "groups".to_owned(),
+        roles: [("kq-auditors", Role::Auditor), ("kq-operators", Role::Operator)]
+            .map(|(word, role)| (word.to_owned(), role))
+            .into(),
+        scopes: vec!["groups".to_owned()],
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Overview {
     pub queue: Queue,
     /// How full the store is.
     pub room: Room,
+    /// What the kernel keeps the process from.
+    pub confined: Confined,
     /// Upstream systems.
     pub upstreams: Vec<UpstreamRow>,
     /// Who is told of events.
@@ -75,6 +77,17 @@ pub struct Queue {
     pub waiting: u64,
     /// How many may wait before sockets are no longer read.
     pub capacity: u64,
+}
+
+/// What the kernel keeps the process from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Confined {
+    /// Files outside of its folders.
+    pub files: bool,
+    /// Ports but its own and its neighbours'.
+    pub ports: bool,
+    /// Programs, and calls it never makes.
+    pub calls: bool,
 }
 
 /// How full the store is: of its disk or of its own limit, whichever has less room.
