@@ -23,6 +23,7 @@ use crate::audit::Entry;
 use crate::outbound::{CircuitState, LineError, Parcel, Said, Subscriber};
 use crate::policy::{self, Admission, EventRow, Evidence, IDENTITY, Release};
 use crate::registry::answer::AnswerMeta;
+use crate::registry::notice::hl7::Addressed;
 use crate::registry::notice::{self, Head};
 use crate::store::outbox::{Due, Ended, Wish};
 use crate::store::{Standing, StoreError};
@@ -265,7 +266,11 @@ impl Gateway {
         let records = gathered.records();
         let scope = admission.towards(&records, turn.at_ms / 1000);
         let scope = scope.about(self.pseudonym(&resident));
-        let release = policy::decide(&scope, Some(&event.tells), &records, &self.keys);
+        let tells = match settings.mllp {
+            Some(_) => notice::hl7::tells(&turn.rules.pack, event),
+            None => event.tells.clone(),
+        };
+        let release = policy::decide(&scope, Some(&tells), &records, &self.keys);
         if release.released().len() == 0 && event.id != IDENTITY {
             return Ok(Err(why::WITHHELD));
         }
@@ -288,7 +293,17 @@ impl Gateway {
             reference: &enrolled.reference,
             same_as: same_as.as_deref(),
         };
-        let body = written(&head, &release, turn, (&entry, &gathered.reports()));
+        let body = match &settings.mllp {
+            Some(mllp) => {
+                let application = mllp.application.as_deref().unwrap_or(settings.name.as_str());
+                let authority = mllp.authority.as_deref().unwrap_or(settings.department.as_str());
+                let to = Addressed { application, authority };
+                let (pack, answered_at) = (&turn.rules.pack, turn.at_ms / 1000);
+                notice::hl7::write((pack, event), &head, &release, (&to, answered_at))
+            }
+            None => Some(written(&head, &release, turn, (&entry, &gathered.reports()))),
+        };
+        let Some(body) = body else { return Ok(Err(why::WITHHELD)) };
         Ok(Ok(Told { entry, reference: enrolled.reference.clone(), body }))
     }
 

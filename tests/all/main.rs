@@ -47,6 +47,7 @@ mod matching;
 mod memory;
 mod model;
 mod notices;
+mod notices_ways;
 mod operate;
 mod platforms;
 mod policy;

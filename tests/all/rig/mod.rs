@@ -1,6 +1,7 @@
 //! A gateway of one's own for a test: the real binary, real sockets, real TLS, a folder that goes.
 
 pub mod database;
+pub mod foreign;
 pub mod message;
 pub mod person;
 pub mod receiver;

@@ -139,9 +139,9 @@ async fn nobody_there_is_no_connection() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let receiver = Receiver::new(&settings(&address), &limits(), None).unwrap();
-    let sent =
-        tokio::time::timeout(Duration::from_secs(30), receiver.bring(&parcel(1, 1, "MSH|^~\\&|")));
-    assert_eq!(sent.await.unwrap(), Err(LineError::Unreachable));
+    let first = parcel(1, 1, "MSH|^~\\&|");
+    let sent = tokio::time::timeout(Duration::from_secs(30), receiver.bring(&first)).await;
+    assert_eq!(sent.unwrap(), Err(LineError::Unreachable));
 }
 
 #[test]
