@@ -55,9 +55,8 @@ fn elders(rig: &Rig, references: &[&str]) -> Vec<Resident> {
 /// Waits until so many notices are in that state of the outbox, and so many wait.
 fn stands(rig: &Rig, (dead, waiting): (u64, u64)) {
     until("the outbox stands as it should", || {
-        let count = |state: u8| {
-            rig.stored(&format!("SELECT count(*) FROM outbox WHERE state = {state}"))
-        };
+        let count =
+            |state: u8| rig.stored(&format!("SELECT count(*) FROM outbox WHERE state = {state}"));
         ((count(2), count(0)) == (dead, waiting)).then_some(())
     });
 }
@@ -108,7 +107,8 @@ fn a_folder_that_is_back_has_every_notice_as_one_file() {
     assert!(told.len() == 2 && told.values().all(|ids| ids.len() == 3), "{told:?}");
     let ledger = rig.ledger(&["export"]);
     for ((name, bytes), notice) in found.iter().zip(&notices) {
-        let number: u64 = notice["id"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        let number: u64 =
+            notice["id"].as_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
         assert_eq!(*name, format!("{PAYMENTS}-{number:012}.json"));
         assert!(ledger.contains(&digest(bytes)), "{name} is not in the ledger");
         let sent = String::from_utf8_lossy(bytes);
@@ -160,8 +160,7 @@ fn a_notice_is_a_row_once_and_one_the_table_refuses_holds_up_its_elder_alone() {
     stands(&rig, (0, 0));
 
     let rows = server.run("SELECT notice FROM kq_notice ORDER BY ledger_entry");
-    let notices: Vec<Value> =
-        rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let notices: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
     let told = in_order(&notices);
     assert!(told.len() == 2 && told.values().all(|ids| ids.len() == 2), "{told:?}");
     let ledger = rig.ledger(&["export"]);
@@ -188,11 +187,8 @@ fn a_notice_is_an_hl7_message_that_a_foreign_receiver_reads() {
         return;
     }
     let port = free_port();
-    let rig = Rig::prepare(&subscription(
-        "living-check",
-        "\"death\", \"identity\"",
-        &by_mllp(port),
-    ));
+    let rig =
+        Rig::prepare(&subscription("living-check", "\"death\", \"identity\"", &by_mllp(port)));
     let receiver = Foreign::start(&rig.path().join("certs"), "platform", (port, &[]));
     rig.resume();
     let elders = elders(&rig, &["JT|0001"]);
@@ -231,8 +227,10 @@ fn a_notice_is_an_hl7_message_that_a_foreign_receiver_reads() {
         let taken = receiver.taken();
         (taken.len() >= 3).then_some(taken)
     });
-    let lists: BTreeSet<String> =
-        taken[1..].iter().map(|one| field(one["raw"].as_str().unwrap().as_bytes(), "PID-3")).collect();
+    let lists: BTreeSet<String> = taken[1..]
+        .iter()
+        .map(|one| field(one["raw"].as_str().unwrap().as_bytes(), "PID-3"))
+        .collect();
     let (own, card) = ("JT\\F\\0001^^^MZJ", "CARD^^^MZJ");
     assert!(lists.contains(&format!("{own}~{card}")), "{lists:?}");
     assert!(lists.contains(&format!("{card}~{own}")), "{lists:?}");
@@ -264,7 +262,8 @@ fn an_acknowledgement_counts_for_the_message_it_names_and_for_no_other() {
     // Of the dead one's elder the next waits, of the other two both.
     stands(&rig, (1, 5));
     for reference in ["POISON", "ASTRAY", "ERROR"] {
-        let ids: BTreeSet<String> = came(reference).iter().map(|one| one["id"].to_string()).collect();
+        let ids: BTreeSet<String> =
+            came(reference).iter().map(|one| one["id"].to_string()).collect();
         assert_eq!(ids.len(), 1, "{reference}: a notice left before the one before it had ended");
     }
     let metrics = text(&rig.operation("/metrics").unwrap());
@@ -325,9 +324,8 @@ fn a_receiver_of_messages_that_was_killed_has_everything_in_order_after_a_restar
 #[test]
 fn a_way_that_leads_nowhere_stops_the_start() {
     let database = "database = { host = \"db.example\", name = \"front\", user = \"kangqiao\" }";
-    let exchange = format!(
-        "[[exchange]]\nname = \"city\"\nsender = \"{TLS_SENDER}\"\nfolder = \"in\"\n"
-    );
+    let exchange =
+        format!("[[exchange]]\nname = \"city\"\nsender = \"{TLS_SENDER}\"\nfolder = \"in\"\n");
     let check = |purpose: &str, (events, way): (&str, &str), expect: &str| {
         let rig = Rig::prepare(&format!("{}\n{exchange}", subscription(purpose, events, way)));
         let config = rig.config().display().to_string();
@@ -341,7 +339,12 @@ fn a_way_that_leads_nowhere_stops_the_start() {
         assert!(!check(purpose, (event, way), expect), "{way}");
     };
     let plain = |address: &str| format!("mllp = {{ address = \"{address}\" }}");
-    refuses(death, "\"death\"", "folder = \"a\"\nurl = \"https://a:1/\"", "url and tls go together");
+    refuses(
+        death,
+        "\"death\"",
+        "folder = \"a\"\nurl = \"https://a:1/\"",
+        "url and tls go together",
+    );
     let both = format!("folder = \"a\"\n{}", plain("127.0.0.1:1"));
     refuses(death, "\"death\"", &both, "one way is enough");
     refuses(death, "\"death\"", "", "go together");
