@@ -55,6 +55,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
             "提示 note         {purpose} asks {upstream}, which has no [[upstream]]"
         ))?;
     }
+    for (subscription, to) in config.told() {
+        say(format_args!("通知去向 notices   {subscription}: {to}"))?;
+    }
     say("配置正确 configuration is sound")?;
     say(format_args!("数据元 elements   {elements}"))?;
     say(format_args!("映射版本 mappings {mappings}"))?;

@@ -10,6 +10,7 @@ use crate::flow::Rules;
 use crate::identity::{Bindings, Peer, Standing};
 use crate::outbound;
 use crate::policy::{Evidence, PolicySet};
+use crate::registry::notice::hl7::unfit;
 use crate::registry::{self, platform};
 use crate::store::policies::InForce;
 use crate::translate::Pack;
@@ -143,6 +144,10 @@ impl Compiled {
             let event = event.ok_or_else(|| format!("subscription {name}: no event {id}"))?;
             if !event.is_open_to(admission.terms()) {
                 return Err(format!("subscription {name}: {purpose} opens nothing of event {id}"));
+            }
+            let unfit = settings.mllp.as_ref().and_then(|_| unfit(&self.pack, event, &admission));
+            if let Some(why) = unfit {
+                return Err(format!("subscription {name}: {why}"));
             }
         }
         Ok(())

@@ -16,9 +16,10 @@ use serde::Deserialize;
 use crate::identity::linkage::Fingerprint;
 use crate::inbound::{batch, console, exchange, mllp, tls};
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
+use crate::outbound::way::To;
 use crate::outbound::{SinkSettings, SubscriptionSettings, WitnessSettings};
 use crate::vocabulary::catalogue::parse_toml;
-use crate::vocabulary::{Diagnostic, Source};
+use crate::vocabulary::{Diagnostic, Source, Subscription};
 use crate::{audit, outbound, sandbox, store, wire};
 
 /// `kangqiao.toml`. Paths are relative to the folder the file is in.
@@ -266,9 +267,12 @@ impl Config {
             if self.subscription.iter().take(index).any(|before| before.name == one.name) {
                 complain(one.name.as_str(), "two subscriptions cannot have one name");
             }
-            let (events, url) = (!one.events.is_empty(), one.url.is_some());
-            if events != url || url != one.tls.is_some() {
-                complain(one.name.as_str(), "events, url and tls go together; a list has none");
+            match one.to() {
+                Err(message) => complain(one.name.as_str(), message),
+                Ok(to) if to.and_then(To::folder).is_some_and(|to| self.takes_from(to)) => {
+                    complain(one.name.as_str(), "files of notices would be taken by an exchange");
+                }
+                Ok(_) => (),
             }
         }
         for (index, sink) in self.audit_sink.iter().enumerate() {
@@ -297,6 +301,16 @@ impl Config {
             complain(&operation.address.to_string(), "metrics are served on loopback only");
         }
         faults
+    }
+
+    /// Whether files are taken from a folder.
+    fn takes_from(&self, folder: &Path) -> bool {
+        self.exchange.iter().any(|one| one.folder == folder)
+    }
+
+    /// 通知去向, where notices go: every address that is connected to, every folder written to.
+    pub fn told(&self) -> impl Iterator<Item = (Subscription, To<'_>)> {
+        self.subscription.iter().filter_map(|one| Some((one.name, one.to().ok()??)))
     }
 
     /// What is wrong with how long and how much is kept, each with its key.

@@ -16,6 +16,8 @@ pub enum Place {
     File,
     /// A folder it reads.
     Folder,
+    /// A folder of somebody else's, in which it writes and which it never makes.
+    TheirFolder,
 }
 
 impl Config {
@@ -28,7 +30,7 @@ impl Config {
 
     /// Every file and folder named here.
     pub fn places(&mut self) -> Vec<(Place, &mut PathBuf)> {
-        use Place::{ChangedFile, ChangedFolder, File, Folder};
+        use Place::{ChangedFile, ChangedFolder, File, Folder, TheirFolder};
         let mut places = vec![
             (ChangedFolder, &mut self.store.folder),
             (Folder, &mut self.mappings),
@@ -59,14 +61,18 @@ impl Config {
             files.extend(database.password.iter_mut().chain(&mut database.authority));
         }
         let upstreams = self.upstream.iter_mut().map(|upstream| &mut upstream.tls);
-        let told = self.subscription.iter_mut().filter_map(|one| one.tls.as_mut());
+        for subscription in &mut self.subscription {
+            let (theirs, named) = subscription.paths();
+            places.extend(theirs.map(|folder| (TheirFolder, folder)));
+            files.extend(named);
+        }
         let mut witnesses = Vec::new();
         for witness in &mut self.witness {
             files.push(&mut witness.public_key);
             witnesses.push(&mut witness.tls);
         }
         let sinks = self.audit_sink.iter_mut().map(|sink| &mut sink.tls);
-        for tls in upstreams.chain(told).chain(witnesses).chain(sinks) {
+        for tls in upstreams.chain(witnesses).chain(sinks) {
             files.extend([&mut tls.authority, &mut tls.certificate, &mut tls.key]);
         }
         places.extend(files.into_iter().map(|file| (File, file)));

@@ -20,10 +20,10 @@ use super::Gateway;
 use super::gather::Resident;
 use super::question::Turn;
 use crate::audit::Entry;
-use crate::outbound::subscriber::Parcel;
-use crate::outbound::{CircuitState, LineError, Subscriber};
+use crate::outbound::{CircuitState, LineError, Parcel, Said, Subscriber};
 use crate::policy::{self, Admission, EventRow, Evidence, IDENTITY, Release};
 use crate::registry::answer::AnswerMeta;
+use crate::registry::notice::hl7::Addressed;
 use crate::registry::notice::{self, Head};
 use crate::store::outbox::{Due, Ended, Wish};
 use crate::store::{Standing, StoreError};
@@ -64,6 +64,7 @@ struct Busy {
 /// What one notice is about, decided and written.
 struct Told {
     entry: Entry,
+    reference: String,
     body: Vec<u8>,
 }
 
@@ -229,11 +230,18 @@ impl Gateway {
         };
         let appended = self.append(&told.entry.with_answer(&told.body)).await;
         let Ok(entry) = appended else { return held(Fault::Unavailable.row().name) };
-        let parcel = Parcel { id: id(settings.name, due.number), body: told.body, entry };
-        match subscriber.send(parcel, now_ms).await {
-            Ok(()) => Ended::Delivered,
-            Err(error) => failed(subscriber, due, error, (self.clock)()),
-        }
+        let parcel = Parcel {
+            subscription: settings.name,
+            number: due.number,
+            id: id(settings.name, due.number),
+            event: due.event,
+            happened_at: due.at_ms / 1000,
+            reference: told.reference,
+            body: told.body,
+            entry,
+        };
+        let said = subscriber.send(parcel, now_ms).await;
+        ended(subscriber, due, said, (self.clock)())
     }
 
     /// What a notice tells now, and its entry; the inner error says why there is nothing to tell.
@@ -260,7 +268,11 @@ impl Gateway {
         let records = gathered.records();
         let scope = admission.towards(&records, turn.at_ms / 1000);
         let scope = scope.about(self.pseudonym(&resident));
-        let release = policy::decide(&scope, Some(&event.tells), &records, &self.keys);
+        let tells = match settings.mllp {
+            Some(_) => notice::hl7::tells(&turn.rules.pack, event),
+            None => event.tells.clone(),
+        };
+        let release = policy::decide(&scope, Some(&tells), &records, &self.keys);
         if release.released().len() == 0 && event.id != IDENTITY {
             return Ok(Err(why::WITHHELD));
         }
@@ -283,8 +295,18 @@ impl Gateway {
             reference: &enrolled.reference,
             same_as: same_as.as_deref(),
         };
-        let body = written(&head, &release, turn, (&entry, &gathered.reports()));
-        Ok(Ok(Told { entry, body }))
+        let body = match &settings.mllp {
+            Some(mllp) => {
+                let application = mllp.application.as_deref().unwrap_or(settings.name.as_str());
+                let authority = mllp.authority.as_deref().unwrap_or(settings.department.as_str());
+                let to = Addressed { application, authority };
+                let (pack, answered_at) = (&turn.rules.pack, turn.at_ms / 1000);
+                notice::hl7::write((pack, event), &head, &release, (&to, answered_at))
+            }
+            None => Some(written(&head, &release, turn, (&entry, &gathered.reports()))),
+        };
+        let Some(body) = body else { return Ok(Err(why::WITHHELD)) };
+        Ok(Ok(Told { entry, reference: enrolled.reference.clone(), body }))
     }
 
     /// As whom a subscription is told, if it still may be.
@@ -331,16 +353,17 @@ fn written(
     notice::write(head, release, &meta)
 }
 
-/// What a try that failed means for the notice.
-fn failed(subscriber: &Subscriber, due: &Due, error: LineError, now_ms: i64) -> Ended {
+/// What became of a notice by what the receiver said, or did not say.
+fn ended(subscriber: &Subscriber, due: &Due, said: Result<Said, LineError>, now_ms: i64) -> Ended {
     let settings = subscriber.settings();
-    let answered = match error {
-        // It understood, and does not want it: trying again would change nothing.
-        LineError::Status(400 | 406 | 409 | 410 | 413 | 415 | 422) => {
-            return Ended::Dead(why::REFUSED);
+    let answered = match said {
+        Ok(Said::Taken) => return Ended::Delivered,
+        Ok(Said::Refused) => return Ended::Dead(why::REFUSED),
+        Ok(Said::NotNow | Said::NotThis) => true,
+        Err(error) => {
+            unanswered(settings.name, due, error);
+            false
         }
-        LineError::Status(_) => true,
-        _ => false,
     };
     let tries = due.tries + i64::from(answered);
     if tries >= settings.tries_max {
@@ -352,6 +375,20 @@ fn failed(subscriber: &Subscriber, due: &Due, error: LineError, now_ms: i64) -> 
     let [chance] = chance;
     let why = if answered { why::FAILED } else { why::UNREACHABLE };
     Ended::Again { next_ms: now_ms + subscriber.wait_ms(tries, chance), why, answered }
+}
+
+/// Counts a notice that is on its way without anybody knowing whether it came. What is answered
+/// later is nobody's.
+fn unanswered(subscription: Subscription, due: &Due, error: LineError) {
+    let why = match error {
+        LineError::Astray => "other-id",
+        LineError::Timeout => "timeout",
+        _ => return,
+    };
+    let name = subscription.to_string();
+    counter!("kangqiao_notices_unanswered_total", "subscription" => name, "why" => why)
+        .increment(1);
+    tracing::warn!(%subscription, notice.number = due.number, why, "a notice has no answer");
 }
 
 /// The number of a notice, the same at every try.

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::line::{LineError, SetUpError};
+use super::gate::{LineError, SetUpError};
 use super::tls::TlsFiles;
 
 /// Longest rest between two attempts.

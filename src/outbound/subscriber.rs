@@ -1,21 +1,22 @@
-//! 订阅方, one department that is told of events: a line, and what it wishes to hear. One without
-//! a line is told nothing: it is a list of elders a department may ask about at once.
+//! 订阅方, one department that is told of events: a way to it, and what it wishes to hear. One
+//! without a way is told nothing: it is a list of elders a department may ask about at once.
+
+use std::path::PathBuf;
 
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 
 use super::circuit::Reading;
-use super::line::{Limits, Line, LineError, SetUpError};
+use super::gate::{Gate, Limits, LineError, SetUpError};
 use super::tls::TlsFiles;
+use super::way::{Parcel, Said, To, Way, mllp, table};
 use crate::vocabulary::{Department, Event, Purpose, Role, Subscription};
 
-/// Media type of notices.
-const JSON: &str = "application/json";
 /// A try is never put off for longer than this, whatever the settings say; milliseconds.
 const WAIT_MS_MAX: i64 = 86_400_000;
 
-/// Settings of one subscription. The first four have no default; without `events`, `url` and `tls`
-/// it is a list alone.
+/// Settings of one subscription. The first four have no default. It is told one way: by `url` and
+/// `tls`, `folder`, `mllp` or `table`; without `events` and any of them it is a list alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSettings {
@@ -32,8 +33,14 @@ pub struct SubscriptionSettings {
     pub events: Vec<Event>,
     /// Where notices are posted: `https://host:port/path`.
     pub url: Option<String>,
-    /// Certificates and key.
+    /// Certificates and key for the url.
     pub tls: Option<TlsFiles>,
+    /// The folder notices are put in, a file for each.
+    pub folder: Option<PathBuf>,
+    /// The receiver of HL7 v2 messages notices are sent to.
+    pub mllp: Option<mllp::Settings>,
+    /// The table notices are written to, a row for each.
+    pub table: Option<table::Settings>,
     /// How long one notice may take in all, in milliseconds. Default 10000.
     #[serde(default = "default::timeout_ms")]
     pub timeout_ms: u64,
@@ -82,42 +89,70 @@ mod default {
     }
 }
 
-/// A notice on its way: its stable number, its bytes, and where the ledger says so.
-pub struct Parcel {
-    /// The same at every try, so that the receiver can tell a repeat.
-    pub id: String,
-    /// What is told.
-    pub body: Vec<u8>,
-    /// Number of the ledger entry, and the signed checkpoint that covers it.
-    pub entry: (u64, String),
+impl SubscriptionSettings {
+    /// Where it is told; `None` if it is a list alone.
+    ///
+    /// # Errors
+    /// What does not go together.
+    pub fn to(&self) -> Result<Option<To<'_>>, &'static str> {
+        if self.url.is_some() != self.tls.is_some() {
+            return Err("url and tls go together");
+        }
+        let https = self.url.as_deref().map(To::Https);
+        let folder = self.folder.as_deref().map(To::Folder);
+        let mllp = self.mllp.as_ref().map(To::Mllp);
+        let table = self.table.as_ref().map(To::Table);
+        let mut ways = [https, folder, mllp, table].into_iter().flatten();
+        match (ways.next(), ways.next(), self.events.is_empty()) {
+            (_, Some(_), _) => Err("one way is enough: url, folder, mllp or table"),
+            (to, None, list) if to.is_none() == list => Ok(to),
+            _ => Err("events and a way (url, folder, mllp, table) go together; a list has none"),
+        }
+    }
+
+    /// The certificates of its way, if it has any.
+    #[must_use]
+    pub fn certificates(&self) -> Option<&TlsFiles> {
+        self.tls.as_ref().or_else(|| self.mllp.as_ref()?.tls.as_ref())
+    }
+
+    /// The folder it is told in, if it is one, and every file it names.
+    pub fn paths(&mut self) -> (Option<&mut PathBuf>, Vec<&mut PathBuf>) {
+        let mllp = self.mllp.as_mut().and_then(|mllp| mllp.tls.as_mut());
+        let mut files = Vec::new();
+        for tls in self.tls.iter_mut().chain(mllp) {
+            files.extend([&mut tls.authority, &mut tls.certificate, &mut tls.key]);
+        }
+        if let Some(table) = &mut self.table {
+            files.extend(table.database.password.iter_mut().chain(&mut table.database.authority));
+        }
+        (self.folder.as_mut(), files)
+    }
 }
 
 /// The client of one subscription. Files that changed make a new one.
 #[derive(Debug)]
 pub struct Subscriber {
     settings: SubscriptionSettings,
-    line: Option<Line>,
+    way: Option<(Gate, Way)>,
 }
 
 impl Subscriber {
-    /// Somebody who is told nothing.
-    #[must_use]
-    pub const fn list(settings: SubscriptionSettings) -> Self {
-        Self { settings, line: None }
-    }
-
-    /// Prepares the client; nothing is sent.
+    /// Prepares the way, with the [certificates](SubscriptionSettings::certificates) it has;
+    /// nothing is sent.
     ///
     /// # Errors
-    /// [`SetUpError`] if the settings make no client.
+    /// [`SetUpError`] if the settings make no way.
     pub fn new(
         settings: SubscriptionSettings,
-        (url, tls): (&str, ClientConfig),
+        tls: Option<ClientConfig>,
     ) -> Result<Self, SetUpError> {
+        // What does not go together `Config::load` has refused.
+        let Ok(Some(to)) = settings.to() else { return Ok(Self { settings, way: None }) };
         let limits = Limits {
             timeout_ms: settings.timeout_ms,
             connect_timeout_ms: settings.timeout_ms,
-            // Whatever a receiver answers beside its status is not read further.
+            // Whatever a receiver answers beside its verdict is not read further.
             reply_bytes_max: 65_536,
             in_flight_max: settings.in_flight_max,
             failures_max: settings.failures_max,
@@ -128,8 +163,8 @@ impl Subscriber {
                 return Err(SetUpError::Limit(key));
             }
         }
-        let line = Some(Line::new((url, ""), limits, tls)?);
-        Ok(Self { settings, line })
+        let way = Some((Gate::new(limits)?, Way::new(to, &limits, tls)?));
+        Ok(Self { settings, way })
     }
 
     /// What was configured.
@@ -138,16 +173,16 @@ impl Subscriber {
         &self.settings
     }
 
-    /// The state of its line now, for the overview; `None` if it has none.
+    /// The state of its way now, for the overview; `None` if it has none.
     #[must_use]
     pub fn reading(&self, now_ms: i64) -> Option<Reading> {
-        self.line.as_ref().map(|line| line.reading(now_ms))
+        self.way.as_ref().map(|(gate, _)| gate.reading(now_ms))
     }
 
     /// Whether the receiver is left alone now.
     #[must_use]
     pub fn rests(&self, now_ms: i64) -> bool {
-        self.line.as_ref().is_none_or(|line| line.rests(now_ms))
+        self.way.as_ref().is_none_or(|(gate, _)| gate.rests(now_ms))
     }
 
     /// How long to wait after so many tries, with a share of it by chance (0 to 255), so that
@@ -161,23 +196,14 @@ impl Subscriber {
         whole / 2 + whole / 2 * i64::from(chance) / 255
     }
 
-    /// Sends one notice; any status of success takes it over.
+    /// Sends one notice, and says what the receiver said of it.
     ///
     /// # Errors
-    /// [`LineError`].
-    pub async fn send(&self, parcel: Parcel, now_ms: i64) -> Result<(), LineError> {
-        let Parcel { id, body, entry: (number, checkpoint) } = parcel;
-        let headers = [
-            ("Idempotency-Key", id),
-            ("kangqiao-ledger-entry", number.to_string()),
-            ("kangqiao-checkpoint", checkpoint),
-        ];
+    /// [`LineError`] if it said nothing.
+    pub async fn send(&self, parcel: Parcel, now_ms: i64) -> Result<Said, LineError> {
         // Nothing is due to who is told nothing.
-        let Some(line) = &self.line else { return Ok(()) };
-        match line.post((JSON, body), &headers, now_ms).await {
-            // It took the notice, and talks about it too much.
-            Ok(_) | Err(LineError::TooLarge) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let Some((gate, way)) = &self.way else { return Ok(Said::Taken) };
+        let is_down = |said: &Said| *said == Said::NotNow;
+        gate.pass(way.bring(parcel), (is_down, now_ms)).await
     }
 }

@@ -19,6 +19,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::tls::is_this_machine;
 use settings::Database;
 
 /// Columns the gateway writes, in every table it reads.
@@ -99,7 +100,7 @@ impl Database {
             config.password(password.trim_end());
         }
         let Some(authority) = &self.authority else {
-            if !["127.0.0.1", "::1", "localhost"].contains(&self.host.as_str()) {
+            if !is_this_machine(&self.host) {
                 return Err(TableError::Plain);
             }
             let (client, connection) = config.connect(NoTls).await?;
@@ -129,6 +130,34 @@ fn trust(authority: &Path) -> Result<ClientConfig, TableError> {
 }
 
 impl Link {
+    /// Whether the server can still be asked by it, as far as is known.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        !self.0.is_closed()
+    }
+
+    /// Writes a row, unless one with the same value in the first column is there.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub async fn insert_once(
+        &self,
+        (table, columns): (&str, &[&str]),
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<(), TableError> {
+        let (key, table) = (columns.first().map(|key| quoted(key)), quoted(table));
+        let names: Vec<_> = columns.iter().map(|name| quoted(name)).collect();
+        let places: Vec<_> = (1..=columns.len()).map(|at| format!("${at}")).collect();
+        let statement = format!(
+            "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT ({}) DO NOTHING",
+            names.join(", "),
+            places.join(", "),
+            key.unwrap_or_default()
+        );
+        self.0.execute(&statement, values).await?;
+        Ok(())
+    }
+
     /// Rows nobody looked at yet, in the order of their numbers, at most `most`.
     ///
     /// # Errors

@@ -276,7 +276,7 @@ async fn an_upstream_that_is_back_is_asked_again() {
     let server = serve(&authority, &authority, GOOD).await;
     let upstream = client(server.address, &authority, &authority, |_| ());
     for _ in 0..2 {
-        upstream.line.circuit.enter(0).unwrap().failed(0);
+        upstream.line.gate.circuit.enter(0).unwrap().failed(0);
     }
     assert_eq!(ask(&upstream, 999).await, Err(LineError::Open(Refused)));
     assert_eq!(ask(&upstream, 1_000).await, Ok(b"{}".to_vec()));
@@ -294,7 +294,7 @@ async fn no_more_questions_are_on_their_way_than_may_be() {
         settings.timeout_ms = 150;
     };
     let upstream = client(server.address, &authority, &authority, slow);
-    let place = upstream.line.in_flight.acquire().await.unwrap();
+    let place = upstream.line.gate.in_flight.acquire().await.unwrap();
     assert_eq!(ask(&upstream, 0).await, Err(LineError::Busy));
     assert_eq!(server.asked.load(Ordering::SeqCst), 0);
     assert_eq!(upstream.reading(0).failures_in_row, 0);

@@ -56,6 +56,11 @@ impl TlsFiles {
     }
 }
 
+/// Whether a host is this machine: nobody listens on the way there, so TLS may be left out.
+pub(super) fn is_this_machine(host: &str) -> bool {
+    ["127.0.0.1", "::1", "localhost"].contains(&host)
+}
+
 /// The authorities of a file.
 ///
 /// # Errors

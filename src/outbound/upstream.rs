@@ -6,7 +6,8 @@ use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 
 use super::circuit::Reading;
-use super::line::{Limits, Line, LineError, SetUpError};
+use super::gate::{Limits, LineError, SetUpError};
+use super::line::Line;
 use super::tls::TlsFiles;
 use crate::policy::Release;
 use crate::registry::{self, Registry};

@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 
-use super::line::{Limits, Line, LineError, SetUpError};
+use super::gate::{Limits, LineError, SetUpError};
+use super::line::Line;
 use super::tls::TlsFiles;
 use crate::audit::VerifyingKey;
 use crate::audit::checkpoint::number;

@@ -26,6 +26,8 @@ pub struct EventRow {
     pub datasets: Vec<Dataset>,
     /// What a notice of it may tell, within the purpose of the subscription.
     pub tells: Vec<ElementId>,
+    /// The HL7 v2 message it is told by, as `ADT^A31`; none if there is no honest one.
+    pub hl7v2: Option<String>,
 }
 
 impl EventRow {
@@ -58,6 +60,7 @@ struct Row {
     en: String,
     datasets: Vec<Dataset>,
     tells: Vec<Spanned<String>>,
+    hl7v2: Option<String>,
 }
 
 impl Events {
@@ -84,7 +87,7 @@ impl Events {
                 page.fault(start, "every event but identity has datasets, and elements it tells");
             }
             let title = Bilingual { zh: row.zh, en: row.en };
-            let made = EventRow { id, title, datasets: row.datasets, tells };
+            let made = EventRow { id, title, datasets: row.datasets, tells, hl7v2: row.hl7v2 };
             if found.0.insert(id, made).is_some() {
                 page.fault(start, format!("event {id} stands twice"));
             }

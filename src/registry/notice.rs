@@ -9,6 +9,8 @@
 //! A notice speaks of an elder by the department's own reference, never by an identifier, and
 //! holds the answer that the same department would get for the same purpose.
 
+pub mod hl7;
+
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 

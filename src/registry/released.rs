@@ -11,7 +11,7 @@ use crate::vocabulary::{
 };
 
 /// 机构内患者标识, of every institution.
-const LOCAL: ElementId = ElementId::fixed("MZ.id.local");
+pub(super) const LOCAL: ElementId = ElementId::fixed("MZ.id.local");
 /// What one word of the person on who may see what stands in.
 const SAID: GroupName = GroupName::fixed("privacy-consent");
 /// What the single facts of a record stand in.

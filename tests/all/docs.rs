@@ -28,6 +28,8 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[[upstream]]", "src/outbound/upstream.rs", "Settings"),
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),
+    ("[subscription.mllp]", "src/outbound/way/mllp.rs", "Settings"),
+    ("[subscription.table]", "src/outbound/way/table.rs", "Settings"),
     ("[[witness]]", "src/outbound/witness.rs", "WitnessSettings"),
     ("[[audit_sink]]", "src/outbound/sink.rs", "SinkSettings"),
     ("[batch]", "src/inbound/batch.rs", "Settings"),

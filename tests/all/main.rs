@@ -49,6 +49,7 @@ mod matching;
 mod memory;
 mod model;
 mod notices;
+mod notices_ways;
 mod openid;
 mod operate;
 mod package;

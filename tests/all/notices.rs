@@ -96,7 +96,8 @@ open_ms = 100
     )
 }
 
-fn enrolment(citizen: &str, reference: &str) -> Value {
+/// A request that enrols an elder under a reference.
+pub fn enrolment(citizen: &str, reference: &str) -> Value {
     let identifier = json!({ "kind": "citizen-id", "value": citizen });
     let elder = json!({ "identifier": identifier, "reference": reference });
     json!({ "subscription": PAYMENTS, "enrol": [elder] })

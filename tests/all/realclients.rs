@@ -8,7 +8,7 @@ use crate::rig::message::{Message, Resident, field, unique};
 use crate::rig::{ROOT, Rig, skipped};
 
 /// The environment `scripts/clients` makes.
-fn environment() -> Option<PathBuf> {
+pub fn environment() -> Option<PathBuf> {
     let folder = match std::env::var_os("KANGQIAO_CLIENTS") {
         Some(folder) => PathBuf::from(folder),
         None => PathBuf::from(env!("CARGO_BIN_EXE_kangqiao")).parent()?.parent()?.join("clients"),

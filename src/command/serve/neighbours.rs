@@ -10,7 +10,8 @@ use crate::flow::Neighbours;
 use crate::inbound::console::openid::{self, Asked, Fetch};
 use crate::outbound::provider::Provider;
 use crate::outbound::{
-    Sink, SinkSettings, Subscriber, SubscriptionSettings, Upstream, Witness, WitnessSettings,
+    Sink, SinkSettings, Subscriber, SubscriptionSettings, TlsFiles, Upstream, Witness,
+    WitnessSettings,
 };
 
 /// All of them.
@@ -50,13 +51,9 @@ fn subscribers(config: &Config) -> Result<Vec<Arc<Subscriber>>, Failure> {
         let during = |error: &dyn std::error::Error| {
             Failure::caused(&format!("subscription {}", settings.name), error)
         };
-        // One has both or neither: `Config::load` saw to it.
-        let Some((url, files)) = settings.url.as_ref().zip(settings.tls.as_ref()) else {
-            return Ok(Arc::new(Subscriber::list(settings.clone())));
-        };
-        let tls = files.load().map_err(|error| during(&error))?;
-        let made = Subscriber::new(settings.clone(), (url, tls));
-        made.map(Arc::new).map_err(|error| during(&error))
+        let tls = settings.certificates().map(TlsFiles::load).transpose();
+        let tls = tls.map_err(|error| during(&error))?;
+        Subscriber::new(settings.clone(), tls).map(Arc::new).map_err(|error| during(&error))
     };
     config.subscription.iter().map(client).collect()
 }

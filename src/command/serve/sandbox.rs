@@ -53,19 +53,20 @@ pub fn bounds(config: &Config) -> Bounds {
     for (place, path) in config.places() {
         match place {
             Place::ChangedFile => bounds.change_file(path),
-            Place::ChangedFolder => bounds.change(path),
+            Place::ChangedFolder | Place::TheirFolder => bounds.change(path),
             Place::File => bounds.read_file(path),
             Place::Folder => bounds.read(path),
         }
     }
     bounds.listens.extend(config.doors().iter().map(|door| door.port()));
     let urls = config.upstream.iter().map(|one| Some(&one.url));
-    let urls = urls.chain(config.subscription.iter().map(|one| one.url.as_ref()));
     let urls = urls.chain(config.witness.iter().map(|one| Some(&one.url)));
     let openid = config.console.as_ref().and_then(|console| console.openid.as_ref());
     let urls = urls.chain([openid.map(|openid| &openid.issuer)]);
     let port = |url: &String| Url::parse(url).ok()?.port_or_known_default();
     bounds.connects.extend(urls.flatten().filter_map(port));
+    let told = config.told().filter_map(|(_, to)| to.address());
+    bounds.connects.extend(told.filter_map(|to| to.rsplit_once(':')?.1.parse::<u16>().ok()));
     bounds.connects.extend(config.audit_sink.iter().map(|sink| sink.port));
     bounds.connects.extend(config.table.iter().map(|table| table.database.port));
     bounds.connects.extend(config.inquiry_table.iter().map(|table| table.database.port));
@@ -78,7 +79,7 @@ fn make_folders(config: &Config) -> Result<(), Failure> {
     let own = config.places().into_iter().filter_map(|(place, path)| match place {
         Place::ChangedFile => path.parent().map(Path::to_owned),
         Place::ChangedFolder => Some(path.clone()),
-        Place::File | Place::Folder => None,
+        Place::File | Place::Folder | Place::TheirFolder => None,
     });
     let unmade = own.filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
     unmade.into_iter().try_for_each(|folder| {

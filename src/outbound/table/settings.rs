@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::{Department, Role, Source};
 
@@ -68,7 +68,7 @@ const fn default_rows() -> u32 {
 }
 
 /// Where a database is and who reads it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// Host name, as its certificate has it.

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 
 use super::segment::{Slot, Written, fill};
+use crate::translate::path::segment_id;
 use crate::translate::plan::{EventKey, EventPlan, EventSegment, SegmentPlan};
 use crate::translate::{Claim, Pack};
-use crate::vocabulary::{Date, Group, Record};
+use crate::vocabulary::{Date, ElementId, Group, Record};
 use crate::wire::Charset;
 use crate::wire::hl7v2::Separators;
 
 /// What the header of a fresh message says beside its event.
 #[derive(Debug, Clone, Default)]
 pub struct Envelope {
+    /// MSH-9, as `ADT^A31`; left out, the event that has most room for the record.
+    pub event: Option<String>,
     /// MSH-3 and MSH-4.
     pub sending: (String, String),
     /// MSH-5 and MSH-6.
@@ -34,7 +37,10 @@ const COUNTED: &[&[u8; 3]] = &[
 
 /// Writes the message, or nothing where no event has room for the record.
 pub(super) fn write(pack: &Pack, record: &Record, envelope: &Envelope) -> Option<Vec<u8>> {
-    let (key, event) = event(pack, record)?;
+    let (key, event) = match &envelope.event {
+        Some(name) => named(pack, name)?,
+        None => event(pack, record)?,
+    };
     let mut writer = Writer { pack, record, event, lines: Vec::new(), counts: BTreeMap::new() };
     writer.header(key, envelope);
     writer.event_type(key);
@@ -45,6 +51,20 @@ pub(super) fn write(pack: &Pack, record: &Record, envelope: &Envelope) -> Option
         }
     }
     Some(writer.lines.concat().into_bytes())
+}
+
+/// The event of that name, as `ADT^A31`.
+pub(super) fn named<'p>(pack: &'p Pack, name: &str) -> Option<(EventKey, &'p EventPlan)> {
+    let (kind, trigger) = name.split_once('^')?;
+    let key = (segment_id(kind)?, segment_id(trigger)?);
+    pack.hl7.events.get(&key).map(|event| (key, event.as_ref()))
+}
+
+/// Whether an event has a place for single facts of an element, which is none for identifiers.
+pub(super) fn has_place(event: &EventPlan, element: ElementId) -> bool {
+    let top = event.segments.iter().filter(|listed| listed.plan.group.is_none());
+    let mut rows = top.flat_map(|listed| listed.plan.fields.iter().flat_map(|field| &field.rows));
+    rows.any(|row| row.writes(element) && !row.is_identifier())
 }
 
 /// The first event file of the record's dataset; without one, the file whose segments have
@@ -92,7 +112,7 @@ fn filled(event: &EventPlan, record: &Record) -> bool {
     groups.all(|name| record.groups.iter().any(|group| group.name == name))
 }
 
-fn has_row(plan: &SegmentPlan, element: crate::vocabulary::ElementId) -> bool {
+fn has_row(plan: &SegmentPlan, element: ElementId) -> bool {
     plan.fields.iter().flat_map(|field| &field.rows).any(|row| row.writes(element))
 }
 
@@ -124,7 +144,7 @@ impl<'a> Writer<'a> {
             fill(self.pack, plan, top, &mut written);
         }
         let (kind, trigger) = self.key(key, &written);
-        let Envelope { sending, receiving, at, control_id } = envelope;
+        let Envelope { sending, receiving, at, control_id, .. } = envelope;
         for (field, text) in
             [(3, &sending.0), (4, &sending.1), (5, &receiving.0), (6, &receiving.1)]
         {
@@ -160,7 +180,7 @@ impl<'a> Writer<'a> {
     /// The event the record itself names, if it is one of the same file; else the file's first.
     fn key(&self, key: EventKey, header: &Written) -> (String, String) {
         let named = |component| header.text(Slot { component, ..Slot::field(9) }).to_owned();
-        let own = crate::translate::path::segment_id(&named(2)).map(|trigger| (key.0, trigger));
+        let own = segment_id(&named(2)).map(|trigger| (key.0, trigger));
         let same = |own: &EventKey| {
             let plan = self.pack.hl7.events.get(own);
             plan.is_some_and(|plan| std::ptr::eq(plan.as_ref(), self.event))

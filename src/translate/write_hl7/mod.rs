@@ -16,7 +16,7 @@ pub use fresh::Envelope;
 pub(super) use parts::expand;
 
 use super::Pack;
-use crate::vocabulary::{Group, IdentifierKind, Record};
+use crate::vocabulary::{ElementId, Group, IdentifierKind, Record};
 use crate::wire::hl7v2::Separators;
 use segment::{Slot, Written};
 
@@ -54,6 +54,14 @@ impl Pack {
     pub fn hl7_leaves(&self, id: [u8; 3], record: &Record) -> Vec<(String, String)> {
         let written = self.filled(id, record).unwrap_or_default();
         written.named(&String::from_utf8_lossy(&id))
+    }
+
+    /// Whether a new message of an event (`ADT^A31`) has a place for single facts of an element;
+    /// `None` if no file has that event. Identifiers have no place here: whose they are is said
+    /// by whoever writes them.
+    #[must_use]
+    pub fn hl7_tells(&self, event: &str, element: ElementId) -> Option<bool> {
+        fresh::named(self, event).map(|(_, plan)| fresh::has_place(plan, element))
     }
 
     /// Which kind of identifier a type code (HL7 table 0203) names.

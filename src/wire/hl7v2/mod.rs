@@ -5,6 +5,7 @@
 //! 億 or 東 is `|`.
 
 pub mod ack;
+pub mod answered;
 pub mod batch;
 mod decoded;
 mod err;

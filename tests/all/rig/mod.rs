@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod faults;
+pub mod foreign;
 pub mod message;
 pub mod person;
 pub mod receiver;
