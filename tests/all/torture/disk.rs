@@ -54,7 +54,7 @@ impl Manner {
     pub const ALL: [Self; 5] = [Self::All, Self::Early, Self::None, Self::Some, Self::Torn];
 }
 
-/// What of a run is passed over, as if the disk or the gateway had not done it: what must be noticed.
+/// What of a run is passed over, as if disk or gateway had not done it: what must be noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deaf {
     /// Nothing.
