@@ -1,7 +1,7 @@
 //! Whether an upstream is worth asking: after failures in a row it is left alone for a while.
 //!
-//! Time is handed in, in milliseconds. A clock that was put back ends a pause: the upstream is asked
-//! once, which does no harm, where it might else rest for hours.
+//! Time is handed in, in milliseconds. A clock that was put back ends a pause: the upstream is
+//! asked once, which does no harm, where it might else rest for hours.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

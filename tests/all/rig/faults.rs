@@ -1,4 +1,5 @@
-//! The layer of faults beneath the real binary, from this side: `tests/faults/faults.c` is the other.
+//! The layer of faults beneath the real binary, from this side; the other is
+//! `tests/faults/faults.c`.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;

@@ -54,7 +54,7 @@ impl Manner {
     pub const ALL: [Self; 5] = [Self::All, Self::Early, Self::None, Self::Some, Self::Torn];
 }
 
-/// What of a run is passed over, as if the disk or the gateway had not done it: what must be noticed.
+/// What of a run is passed over, as if disk or gateway had not done it: what must be noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deaf {
     /// Nothing.
@@ -98,10 +98,11 @@ enum Node {
     Folder,
 }
 
-/// What a sync is about, and how much of it was there when it began.
-enum Syncing<'r> {
-    File(usize, usize),
-    Folder(&'r Path, usize),
+/// What a sync is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target<'r> {
+    File(usize),
+    Folder(&'r Path),
 }
 
 /// Everything below the root, as the record tells it up to some step.
@@ -113,7 +114,8 @@ pub struct Disk<'r> {
     nodes: HashMap<u64, (Node, &'r Path)>,
     names: BTreeMap<PathBuf, Node>,
     loose: BTreeMap<PathBuf, Vec<Naming<'r>>>,
-    syncing: HashMap<u64, Syncing<'r>>,
+    /// Syncs under way, and how much of what is loose was there when they began.
+    syncing: HashMap<u64, (Target<'r>, usize)>,
 }
 
 impl<'r> Disk<'r> {
@@ -167,62 +169,43 @@ impl<'r> Disk<'r> {
 
     fn begin(&mut self, node: u64, token: u64) {
         let Some((node, path)) = self.nodes.get(&node) else { return };
-        let (is_deaf, syncing) = match *node {
+        let (target, count, deaf) = match *node {
             Node::File(file) => {
-                let ends = |end| path.to_string_lossy().ends_with(end);
-                let deaf = matches!(self.deaf, Deaf::To(end) if ends(end));
-                (deaf, Syncing::File(file, self.files[file].loose.len()))
+                let deaf =
+                    matches!(self.deaf, Deaf::To(end) if path.to_string_lossy().ends_with(end));
+                (Target::File(file), self.files[file].loose.len(), deaf)
             }
             Node::Folder => {
                 let count = self.loose.get(*path).map_or(0, Vec::len);
-                (self.deaf == Deaf::ToFolders, Syncing::Folder(path, count))
+                (Target::Folder(path), count, self.deaf == Deaf::ToFolders)
             }
         };
-        if !is_deaf {
-            self.syncing.insert(token, syncing);
+        if !deaf {
+            self.syncing.insert(token, (target, count));
         }
     }
 
     fn settle(&mut self, token: u64) {
-        match self.syncing.remove(&token) {
-            Some(Syncing::File(file, count)) => {
+        let Some((target, count)) = self.syncing.remove(&token) else { return };
+        match target {
+            Target::File(file) => {
                 let Contents { durable, loose } = &mut self.files[file];
-                // Another sync that began earlier may have ended meanwhile.
-                for one in loose.drain(..count.min(loose.len())).filter(|one| !one.forgotten) {
+                for one in loose.drain(..count).filter(|one| !one.forgotten) {
                     apply(durable, &one.what, |_| true);
                 }
-                self.shrink(file, count);
             }
-            Some(Syncing::Folder(path, count)) => {
-                let Some(loose) = self.loose.get_mut(path) else { return };
-                let settled: Vec<_> = loose.drain(..count.min(loose.len())).collect();
-                settled.iter().for_each(|naming| rename(&mut self.names, naming));
-                let gone = settled.len();
-                for other in self.syncing.values_mut() {
-                    if let Syncing::Folder(same, count) = other
-                        && *same == path
-                    {
-                        *count = count.saturating_sub(gone);
-                    }
-                }
-            }
-            None => (),
-        }
-    }
-
-    /// Syncs that are under way count from what is left.
-    fn shrink(&mut self, settled: usize, gone: usize) {
-        for other in self.syncing.values_mut() {
-            if let Syncing::File(file, count) = other
-                && *file == settled
-            {
-                *count = count.saturating_sub(gone);
+            Target::Folder(path) => {
+                let loose = self.loose.entry(path.to_owned()).or_default();
+                loose.drain(..count).for_each(|naming| rename(&mut self.names, &naming));
             }
         }
+        // Those under way count from what is left.
+        let same = self.syncing.values_mut().filter(|(other, _)| *other == target);
+        same.for_each(|(_, left)| *left = left.saturating_sub(count));
     }
 
     fn forget(&mut self, token: u64) {
-        let Some(Syncing::File(file, count)) = self.syncing.remove(&token) else { return };
+        let Some((Target::File(file), count)) = self.syncing.remove(&token) else { return };
         for one in self.files[file].loose.iter_mut().take(count) {
             // A change of the length alone is the file system's own, and is not lost so.
             one.forgotten |= matches!(one.what, Bytes::At(..)) && self.dice.of(3) > 0;
