@@ -49,8 +49,8 @@ impl Signers {
         Ok(note)
     }
 
-    /// Whether the key by SM2 signs at all, by arithmetic nobody has audited: once a start, since to
-    /// check a signature takes three times as long as to make it.
+    /// Whether the key by SM2 signs at all, by arithmetic nobody has audited: once a start, since
+    /// to check a signature takes three times as long as to make it.
     fn try_sm2(&self) -> Result<(), SealError> {
         let tried = |sm2: &SigningKey| sm2.public().verifies(TRIAL, &sm2.sign(TRIAL));
         let holds = self.sm2.as_ref().is_none_or(tried);
