@@ -125,7 +125,7 @@ fn the_package_installs_starts_answers_and_leaves_the_ledger_when_purged() {
     for kept in ["/etc/kangqiao/keys/master.key", "/var/lib/kangqiao/data/kangqiao.db"] {
         assert!(left.contains(kept), "{kept}: {left}");
     }
-    assert!(!left.contains("kangqiao.toml") && !left.contains("policies/"), "{left}");
+    assert!(!left.contains("kangqiao.toml") && !left.contains("/etc/kangqiao/policies"), "{left}");
     until("gone");
     assert!(child.wait().unwrap().success());
 }

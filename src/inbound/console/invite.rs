@@ -121,7 +121,7 @@ impl Console {
         let (name, role, step) = (invitation.name.clone(), invitation.role, own.step);
         let add = move || {
             Users::change(&file, |users| {
-                users.add_with(&name, role, (&own.password, &own.secret), now)?;
+                users.add_with((&name, role), (&own.password, &own.secret), now)?;
                 let user = users.find(&name).ok_or(UsersError::Unknown)?;
                 Ok(Proven { name: name.clone(), roles: user.role, stamp: user.stamp(), step })
             })

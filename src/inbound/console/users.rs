@@ -279,8 +279,7 @@ impl Users {
     /// [`UsersError::Exists`], [`UsersError::Name`].
     pub fn add_with(
         &mut self,
-        name: &str,
-        role: Role,
+        (name, role): (&str, Role),
         own: (&str, &Secret),
         now: u64,
     ) -> Result<(), UsersError> {

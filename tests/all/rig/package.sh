@@ -46,7 +46,7 @@ trap 'kill -9 $gateway 2>/dev/null || true' EXIT
 echo "STEP started $gateway"
 read -r _
 inside kangqiao user invite --config /etc/kangqiao/kangqiao.toml --name lin --role auditor
-inside runuser -u kangqiao -- kangqiao ledger --config /etc/kangqiao/kangqiao.toml verify
+inside runuser -u kangqiao -- kangqiao ledger verify --config /etc/kangqiao/kangqiao.toml
 kill "$gateway" && wait "$gateway"
 echo "STEP stopped"
 umount "$root/etc/kangqiao/keys" "$root/etc"

@@ -28,12 +28,15 @@ enum Signed {
     NotAtAll,
 }
 
+/// What becomes of true claims.
+type Lie = Box<dyn Fn(&mut Value) + Send>;
+
 /// A provider, and how it lies.
 struct Idp {
     keys: [EncodingKey; 2],
     /// What the browser brought.
     asked: Mutex<Vec<(String, String)>>,
-    spoil: Mutex<Box<dyn Fn(&mut Value) + Send>>,
+    spoil: Mutex<Lie>,
     signed: Mutex<Signed>,
     metadata: Mutex<Value>,
 }
@@ -197,7 +200,7 @@ async fn a_session_by_a_provider_ends_when_idle_like_any_other() {
 }
 
 /// A lie about one claim.
-fn lie(claim: &'static str, value: Value) -> Box<dyn Fn(&mut Value) + Send> {
+fn lie(claim: &'static str, value: Value) -> Lie {
     Box::new(move |claims| {
         if value.is_null() {
             claims.as_object_mut().unwrap().remove(claim);

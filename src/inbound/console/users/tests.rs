@@ -71,7 +71,7 @@ fn of_many_changes_at_once_none_is_lost() {
             scope.spawn(move || {
                 let name = format!("u{number}");
                 let add =
-                    |users: &mut Users| users.add_with(&name, Role::Reviewer, (own.0, &own.1), 0);
+                    |users: &mut Users| users.add_with((&name, Role::Reviewer), (own.0, &own.1), 0);
                 Users::change(file, add).unwrap();
                 assert!(matches!(Users::change(file, add), Err(UsersError::Exists)));
             });
