@@ -172,7 +172,7 @@ fn a_notice_is_a_row_once_and_one_the_table_refuses_holds_up_its_elder_alone() {
          event <> notice::json->>'event' OR reference <> notice::json->>'reference' OR \
          subscription <> notice::json->>'subscription' OR \
          happened_at <> (notice::json->>'happened_at')::timestamptz OR \
-         position('kangqiao-ledger' IN checkpoint) <> 1",
+         length(checkpoint) < 40",
     );
     assert_eq!(wrong, "0", "{rows}");
     let (done, said) = rig.order(&["notices", "rewind", PAYMENTS, "--since", "2026-01-01"]);
@@ -193,6 +193,11 @@ fn a_notice_is_an_hl7_message_that_a_foreign_receiver_reads() {
     rig.resume();
     let elders = elders(&rig, &["JT|0001"]);
     let elder = &elders[0];
+    let admitted = |message: &Message| {
+        let reply = rig.mllp().exchange(&message.bytes()).unwrap();
+        assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+    };
+    admitted(&Message::new("A01", elder));
     dies(&rig, &elder.citizen, 2);
     stands(&rig, (0, 0));
     let told = &receiver.taken()[0];
@@ -221,8 +226,7 @@ fn a_notice_is_an_hl7_message_that_a_foreign_receiver_reads() {
     let mut message = Message::new("A01", elder);
     let numbers = format!("{}~{card}^^^CARD^HC", elder.identifiers());
     message.segments[1] = message.segments[1].replace(&elder.identifiers(), &numbers);
-    let reply = rig.mllp().exchange(&message.bytes()).unwrap();
-    assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+    admitted(&message);
     let taken = until("both are told", || {
         let taken = receiver.taken();
         (taken.len() >= 3).then_some(taken)
@@ -326,10 +330,12 @@ fn a_way_that_leads_nowhere_stops_the_start() {
     let database = "database = { host = \"db.example\", name = \"front\", user = \"kangqiao\" }";
     let exchange =
         format!("[[exchange]]\nname = \"city\"\nsender = \"{TLS_SENDER}\"\nfolder = \"in\"\n");
+    let rig = Rig::prepare("# the way");
+    let config = std::fs::read_to_string(rig.config()).unwrap();
     let check = |purpose: &str, (events, way): (&str, &str), expect: &str| {
-        let rig = Rig::prepare(&format!("{}\n{exchange}", subscription(purpose, events, way)));
-        let config = rig.config().display().to_string();
-        let output = rig.run(&["check", "--config", &config]);
+        let more = format!("{}\n{exchange}", subscription(purpose, events, way));
+        std::fs::write(rig.config(), config.replacen("# the way", &more, 1)).unwrap();
+        let output = rig.run(&["check", "--config", &rig.config().display().to_string()]);
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(said.contains(expect), "{said}");
         output.status.success()

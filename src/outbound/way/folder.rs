@@ -1,7 +1,7 @@
 //! A folder of the subscriber, a file for each notice: there whole and durable, or not at all.
 //!
 //! A repeat replaces the file of its own name, so a notice is there once however often it is
-//! written. Names sort in the order of the notices. One that begins with a dot is still being
+//! written. Names sort as numbers do. One that begins with a dot is still being
 //! written, or was left by a kill.
 
 use std::fs::{self, File, OpenOptions, Permissions};
