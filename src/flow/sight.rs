@@ -421,6 +421,6 @@ fn expiry(expiry: crate::inbound::tls::Expiry) -> view::ExpiryRow {
     view::ExpiryRow { subject, used_for: used_for.to_owned(), not_after }
 }
 
-fn wide(count: usize) -> u64 {
+pub(super) fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

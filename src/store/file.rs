@@ -30,9 +30,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_13.sql"),
     include_str!("schema_14.sql"),
     include_str!("schema_15.sql"),
+    include_str!("schema_16.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 15;
+const SCHEMA: i64 = 16;
 /// SQLite's page, in bytes.
 pub(super) const PAGE_BYTES: u64 = 4096;
 

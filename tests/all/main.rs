@@ -57,6 +57,7 @@ mod readme;
 mod realclients;
 mod references;
 mod reload;
+mod rerun;
 mod retention;
 mod review;
 mod rig;

@@ -121,6 +121,8 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
     running.listeners.push(tokio::spawn(rotating));
     let retiring = Arc::clone(&running.gateway).keep_retiring(running.stopping.clone());
     running.listeners.push(tokio::spawn(retiring));
+    let rerunning = Arc::clone(&running.gateway).keep_rerunning(running.stopping.clone());
+    running.listeners.push(tokio::spawn(rerunning));
     let rekeying = Arc::clone(&running.gateway).keep_rekeying(running.stopping.clone());
     running.listeners.push(tokio::spawn(rekeying));
     running.ready.store(true, Ordering::SeqCst);
@@ -360,10 +362,14 @@ async fn carry(
                 gateway.decide_notices(Verdict::Rewind(subscription, since_ms), user).await
             }
         },
-        Order::Replay { numbers, mappings, accept_overlay } => {
+        Order::Rehearse { like } => {
+            let found = gateway.rehearse(&format!("uid {user}"), *like).await;
+            found.and_then(|found| serde_json::to_value(found).map_err(|_| Fault::Internal))
+        }
+        Order::Replay { numbers, like, mappings, accept_overlay } => {
             let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
             let guard = if accept_overlay { Guard::Pass } else { Guard::Hold };
-            gateway.replay(numbers, (past, guard), user).await
+            gateway.replay((numbers, *like), (past, guard), user).await
         }
         Order::Trace { about } => {
             let told = trace(&gateway, &reloader, (about, user)).await;

@@ -10,6 +10,7 @@ use super::access::Area;
 use super::guard::{Problem, Visit, see};
 use super::pages::{EntriesPage, EntryPage, Of, SearchPage, show};
 use super::text::doubt::DoubtText;
+use super::text::hold::HoldText;
 use super::text::ticket::TicketText;
 use super::view::history::History;
 use super::view::{EntryKey, Query, Whose};
@@ -144,8 +145,9 @@ async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpRe
     let departments = visit.console.sight().departments().await?;
     let f = visit.frame(Some(Area::Ledger));
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let (w, d) = (TicketText::of(visit.t.lang), DoubtText::of(visit.t.lang));
-    Ok(show(&SearchPage { f, w, d, departments, wrong }, status))
+    let lang = visit.t.lang;
+    let (w, d, h) = (TicketText::of(lang), DoubtText::of(lang), HoldText::of(lang));
+    Ok(show(&SearchPage { f, w, d, h, departments, wrong }, status))
 }
 
 async fn department_page(visit: &Visit, asked: PageQuery) -> Result<HttpResponse, Problem> {

@@ -9,10 +9,12 @@ mod assets;
 pub mod code;
 mod doubt;
 mod guard;
+mod hold;
 mod ledger;
 mod overview;
 mod pages;
 mod policies;
+mod rerun;
 mod review;
 mod serve;
 mod session;
@@ -311,6 +313,9 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
             .route("/ledger/entry/{number}/proof", web::get().to(ledger::proof))
             .route("/ledger/doubts", web::get().to(doubt::list))
+            .route("/ledger/holds", web::get().to(hold::list))
+            .route("/ledger/holds", web::post().to(hold::place))
+            .route("/ledger/holds/{number}", web::post().to(hold::judge))
             .route("/ledger/tickets", web::get().to(ticket::list))
             .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))
             .route("/review", web::get().to(review::queue))
@@ -324,6 +329,12 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/trace/search", web::post().to(trace::search))
             .route("/trace/message/{number}", web::get().to(trace::message))
             .route("/trace/quarantine", web::get().to(trace::quarantine))
+            .route("/trace/replays", web::get().to(rerun::list))
+            .route("/trace/replays", web::post().to(rerun::propose))
+            .route("/trace/replays/preview", web::get().to(trace::again))
+            .route("/trace/replays/preview", web::post().to(rerun::preview))
+            .route("/trace/replays/{number}", web::get().to(rerun::one))
+            .route("/trace/replays/{number}", web::post().to(rerun::judge))
             .route("/policies", web::get().to(policies::matrix))
             .route("/policies/cells", web::get().to(policies::sheet))
             .route("/policies/why", web::get().to(policies::why))

@@ -9,6 +9,7 @@ use chrono::{DateTime, FixedOffset};
 use super::access::{Area, Roles};
 use super::text::Text;
 use super::text::doubt::DoubtText;
+use super::text::hold::HoldText;
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::ticket::TicketText;
@@ -53,6 +54,10 @@ impl Frame {
 
     pub(super) fn at_trace(&self) -> bool {
         self.area == Some(Area::Trace)
+    }
+
+    pub(super) fn sees_replay(&self) -> bool {
+        self.sees(Area::Replay)
     }
 
     pub(super) fn sees_policies(&self) -> bool {
@@ -167,6 +172,7 @@ pub(super) struct SearchPage {
     pub(super) f: Frame,
     pub(super) w: &'static TicketText,
     pub(super) d: &'static DoubtText,
+    pub(super) h: &'static HoldText,
     pub(super) departments: Vec<Named>,
     pub(super) wrong: Option<&'static str>,
 }

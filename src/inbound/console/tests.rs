@@ -4,11 +4,15 @@ mod browser;
 mod doubt;
 mod fake;
 mod fake_doubt;
+mod fake_hold;
 mod fake_policies;
+mod fake_rerun;
 mod fake_review;
 mod fake_ticket;
 mod fake_trace;
+mod hold;
 mod policies;
+mod rerun;
 mod review;
 mod ticket;
 mod trace;
@@ -36,12 +40,16 @@ const PLACES: &[&str] = &[
     "/ledger/department?name=subsidy",
     "/ledger/department?name=nobody",
     "/ledger/tickets",
+    "/ledger/holds",
     "/ledger/doubts",
     "/ledger/doubts?of=bulk&skip=50",
     "/trace",
     "/trace/message/4",
     "/trace/message/999",
     "/trace/quarantine",
+    "/trace/replays",
+    "/trace/replays/471",
+    "/trace/replays/preview",
     "/ledger/entry/1",
     "/ledger/entry/2",
     "/ledger/entry/999",

@@ -12,6 +12,7 @@ use super::access::Area;
 use super::guard::{Problem, Visit, see};
 use super::ledger::identifier;
 use super::pages::{Frame, show};
+use super::text::rerun::RerunText;
 use super::text::trace::TraceText;
 use super::view::trace::{Journey, MessagePage, MessageQuery, Pile, Told, Wanted, Whom};
 use crate::store::State;
@@ -49,6 +50,7 @@ pub(super) struct SearchForm {
 struct BeginPage {
     f: Frame,
     m: &'static TraceText,
+    b: &'static RerunText,
     senders: Vec<String>,
     wrong: Option<&'static str>,
 }
@@ -58,6 +60,7 @@ struct BeginPage {
 struct FoundPage {
     f: Frame,
     m: &'static TraceText,
+    b: &'static RerunText,
     page: MessagePage,
     /// What was asked, without whom it was about: how the next page is asked for.
     asked: SearchForm,
@@ -76,6 +79,7 @@ struct JourneyPage {
 struct PilesPage {
     f: Frame,
     m: &'static TraceText,
+    b: &'static RerunText,
     piles: Vec<Pile>,
 }
 
@@ -111,9 +115,9 @@ pub(super) async fn quarantine(visit: Visit) -> HttpResponse {
 async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpResponse, Problem> {
     visit.asker(Area::Trace)?;
     let senders = visit.console.sight().senders().await?;
-    let (f, m) = (visit.frame(Some(Area::Trace)), TraceText::of(visit.t.lang));
+    let (f, m, b) = texts(visit);
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(show(&BeginPage { f, m, senders, wrong }, status))
+    Ok(show(&BeginPage { f, m, b, senders, wrong }, status))
 }
 
 async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Problem> {
@@ -129,7 +133,7 @@ async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Pro
         Err(wrong) => return begin_page(visit, Some(wrong)).await,
     };
     let page = visit.console.sight().messages(&asker, &query).await?;
-    let f = visit.frame(Some(Area::Trace));
+    let (f, m, b) = texts(visit);
     let entries = page.entries.iter().flatten().take(ENTRIES_MAX).map(ToString::to_string);
     let asked = SearchForm {
         // As the journal has it: a number of a resident does not come back.
@@ -137,7 +141,7 @@ async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Pro
         entries: entries.collect::<Vec<_>>().join(","),
         ..form
     };
-    Ok(show(&FoundPage { f, m, page, asked }, StatusCode::OK))
+    Ok(show(&FoundPage { f, m, b, page, asked }, StatusCode::OK))
 }
 
 async fn journey_page(visit: &Visit, number: u64) -> Result<HttpResponse, Problem> {
@@ -150,11 +154,36 @@ async fn journey_page(visit: &Visit, number: u64) -> Result<HttpResponse, Proble
 async fn piles_page(visit: &Visit) -> Result<HttpResponse, Problem> {
     let asker = visit.asker(Area::Trace)?;
     let piles = visit.console.sight().piles(&asker).await?;
-    let (f, m) = (visit.frame(Some(Area::Trace)), TraceText::of(visit.t.lang));
-    Ok(show(&PilesPage { f, m, piles }, StatusCode::OK))
+    let (f, m, b) = texts(visit);
+    Ok(show(&PilesPage { f, m, b, piles }, StatusCode::OK))
 }
 
 impl SearchForm {
+    /// Which messages a form of this session means; none that names somebody or one message.
+    pub(super) fn wanted(&self, visit: &Visit) -> Result<Wanted, Problem> {
+        visit.own_form(&self.form_token)?;
+        let query = self.query(visit, TraceText::of(visit.t.lang)).map_err(Problem::Unchanged)?;
+        match (query.person, &query.wanted.control_id) {
+            (None, None) => Ok(query.wanted),
+            _ => Err(Problem::Form),
+        }
+    }
+
+    /// What was asked, without whom it was about, as hidden fields of the next question.
+    pub(super) fn fields(&self) -> [(&'static str, &str); 9] {
+        [
+            ("control_id", &self.control_id),
+            ("sender", &self.sender),
+            ("state", &self.state),
+            ("form", &self.form),
+            ("since", &self.since),
+            ("until", &self.until),
+            ("fault", &self.fault),
+            ("place", &self.place),
+            ("entries", &self.entries),
+        ]
+    }
+
     /// What is looked for, or what of it cannot be read.
     fn query(&self, visit: &Visit, m: &'static TraceText) -> Result<MessageQuery, &'static str> {
         let word = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -192,6 +221,11 @@ impl SearchForm {
     }
 }
 
+fn texts(visit: &Visit) -> (Frame, &'static TraceText, &'static RerunText) {
+    let lang = visit.t.lang;
+    (visit.frame(Some(Area::Trace)), TraceText::of(lang), RerunText::of(lang))
+}
+
 /// The word of a closed list.
 fn named<T: serde::de::DeserializeOwned>(text: String) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(text)).ok()
@@ -222,7 +256,7 @@ impl BeginPage {
 
 impl Frame {
     /// What became of a message, in words.
-    fn state(&self, state: &State) -> &'static str {
+    pub(super) fn state(&self, state: &State) -> &'static str {
         match state {
             State::Kept => self.t.kept,
             State::Quarantined => self.t.quarantined,
@@ -239,7 +273,7 @@ impl Frame {
         }
     }
 
-    fn place(&self, at: &Option<String>) -> String {
+    pub(super) fn place(&self, at: &Option<String>) -> String {
         at.clone().unwrap_or_else(|| self.t.dash.to_owned())
     }
 }
@@ -261,20 +295,11 @@ impl FoundPage {
         all.into_iter().map(String::as_str).filter(|word| !word.is_empty()).collect()
     }
 
-    /// The same, as hidden fields of the next question.
-    fn fields(&self) -> [(&'static str, &str); 9] {
-        let asked = &self.asked;
-        [
-            ("control_id", &asked.control_id),
-            ("sender", &asked.sender),
-            ("state", &asked.state),
-            ("form", &asked.form),
-            ("since", &asked.since),
-            ("until", &asked.until),
-            ("fault", &asked.fault),
-            ("place", &asked.place),
-            ("entries", &asked.entries),
-        ]
+    /// Whether it can be asked what would become of these if they were tried again.
+    fn may_be_tried(&self) -> bool {
+        let may_wait = ["", State::Quarantined.as_str()].contains(&self.asked.state.as_str());
+        let of_nobody = self.asked.entries.is_empty() && self.asked.control_id.is_empty();
+        self.f.sees(Area::Replay) && may_wait && of_nobody
     }
 }
 

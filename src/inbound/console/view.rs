@@ -3,13 +3,15 @@
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
-//! is shown of tickets: [`ticket`]; of what he is to look at: [`doubt`]; what he may hand to a
-//! person: [`history`]; what becomes of messages: [`trace`].
+//! is shown of tickets: [`ticket`]; of holds: [`hold`]; of what he is to look at: [`doubt`]; what he may hand to a
+//! person: [`history`]; what becomes of messages: [`trace`], and of many tried again: [`rerun`].
 
 pub mod doubt;
 pub mod history;
+pub mod hold;
 pub mod overview;
 pub mod policies;
+pub mod rerun;
 pub mod review;
 pub mod ticket;
 pub mod trace;
@@ -33,8 +35,10 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 pub trait Sight:
     doubt::Noticing
     + history::Accounting
+    + hold::Holding
     + review::Reviewing
     + policies::Policing
+    + rerun::Rerunning
     + ticket::Inspecting
     + trace::Tracing
 {

@@ -12,6 +12,7 @@ mod outbox;
 mod persons;
 mod policies;
 mod rekey;
+mod rerun;
 mod rotation;
 mod trace;
 
@@ -173,7 +174,8 @@ async fn keep(store: &Store, text: &str, identifiers: Vec<Indexed>) -> Kept {
 
 /// What is tried again under the guard of the mappings.
 fn retrial(guard: Guard) -> Retrial {
-    Retrial { guard, mappings: "test".to_owned(), at_ms: 1_795_000_000_000, entry: 0 }
+    let (mappings, at_ms) = ("test".to_owned(), 1_795_000_000_000);
+    Retrial { guard, mappings, at_ms, entry: 0, rerun: None }
 }
 
 fn row(text: &str, person: Option<&str>, department: Option<&str>) -> LedgerRow {

@@ -104,7 +104,7 @@ async fn a_trace_tells_every_outcome_in_order_and_by_which_mappings() {
     assert_eq!(first.outcomes[0].mappings.as_deref(), Some("test"));
     for (proposed, entry) in [(refuse(), 3), (apply("one", vec![local(1)]), 4)] {
         let (guard, mappings) = (Guard::Hold, "later".to_owned());
-        let retrial = Retrial { guard, mappings, at_ms: 1_795_000_100_000, entry };
+        let retrial = Retrial { guard, mappings, at_ms: 1_795_000_100_000, entry, rerun: None };
         store.set_outcome(number, proposed, retrial).await.unwrap();
     }
     let traced = store.traced(number).await.unwrap().unwrap();

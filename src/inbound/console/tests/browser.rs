@@ -15,7 +15,7 @@ use crate::inbound::console::view::Door;
 use crate::inbound::console::{Console, Settings, configure};
 use crate::inbound::tls::{self, ReloadableTls};
 
-/// A console on a port of its own, with the auditor `lin`, the operator `wen`, the
+/// A console on a port of its own, with the auditor `lin`, the operators `wen` and `wu`, the
 /// policy administrators `pan` and `ping`, the reviewers `rui` and `rong`, and `both`, who
 /// is auditor and reviewer.
 pub struct House {
@@ -40,6 +40,7 @@ impl House {
         for (name, roles) in [
             ("lin", &[Role::Auditor][..]),
             ("wen", &[Role::Operator]),
+            ("wu", &[Role::Operator]),
             ("pan", &[Role::PolicyAdministrator]),
             ("ping", &[Role::PolicyAdministrator]),
             ("rui", &[Role::Reviewer]),

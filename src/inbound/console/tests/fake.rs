@@ -23,6 +23,10 @@ pub struct Fake {
     pub accepted: Mutex<Vec<String>>,
     /// What somebody has said of the message that is held.
     pub voiced: Mutex<Option<(Opinion, String)>>,
+    /// Who wants that the first hold ends.
+    pub lifting: Mutex<Option<String>>,
+    /// What was proposed to be tried again.
+    pub rerun: Mutex<Option<rerun::RerunView>>,
 }
 
 impl Fake {

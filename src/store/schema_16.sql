@@ -1,0 +1,28 @@
+-- Schema 16. What two people at the console decide: many quarantined messages tried again, how far
+-- that is, and what its commit has counted.
+CREATE TABLE rerun (
+    number      INTEGER PRIMARY KEY,
+    wanted      TEXT NOT NULL,
+    last        INTEGER NOT NULL,
+    preview     TEXT NOT NULL,
+    mappings    TEXT NOT NULL,
+    proposed_by TEXT NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    stage       INTEGER NOT NULL,
+    approved_by TEXT,
+    ended_by    TEXT,
+    ended_ms    INTEGER,
+    next        INTEGER NOT NULL,
+    kept        INTEGER NOT NULL,
+    held        INTEGER NOT NULL,
+    refused     INTEGER NOT NULL,
+    failed      INTEGER NOT NULL
+) STRICT;
+
+-- Which hold somebody wants to end: a second person has to want it too.
+CREATE TABLE lifting (
+    number      INTEGER PRIMARY KEY,
+    proposed_by TEXT NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    reason      TEXT NOT NULL
+) STRICT;
