@@ -36,6 +36,8 @@ mod retention;
 mod review;
 mod rotation;
 mod rules;
+mod saved;
+mod search;
 pub mod seek;
 pub mod services;
 mod several;

@@ -33,16 +33,18 @@ pub struct Reload {
 /// `kangqiao replay NUMBER…`, `--all`, or whatever the messages are like
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[command(group(clap::ArgGroup::new("which").required(true).args(["numbers", "all", "like"])))]
+#[command(group(
+    clap::ArgGroup::new("which").required(true).multiple(true).args(["numbers", "all"]).args(LIKE)
+))]
 #[command(group(clap::ArgGroup::new("like").multiple(true).args(LIKE)))]
 pub struct Replay {
     #[command(flatten)]
     place: Where,
     /// Journal numbers, as the console shows them
-    #[arg(value_name = "NUMBER")]
+    #[arg(value_name = "NUMBER", conflicts_with_all = ["all", "like"])]
     numbers: Vec<u64>,
     /// Every quarantined message
-    #[arg(long)]
+    #[arg(long, conflicts_with = "like")]
     all: bool,
     #[command(flatten)]
     like: Like,

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Store;
 use super::arrival::{LedgerRow, State};
+use super::console::OfConsole;
 use super::error::StoreError;
 use super::ledger::{bound, limited};
 use super::review::Proposal;
@@ -176,7 +177,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn propose_rerun(&self, draft: Draft, row: LedgerRow) -> Result<u64, StoreError> {
-        match self.write(Request::Rerun(Box::new(OfRerun::Propose(draft, row)))).await? {
+        match self
+            .write(Request::Console(Box::new(OfConsole::Rerun(OfRerun::Propose(draft, row)))))
+            .await?
+        {
             Answer::Appended(appended) => Ok(appended.number),
             _ => Err(StoreError::Damaged),
         }
@@ -194,7 +198,7 @@ impl Store {
         row: LedgerRow,
     ) -> Result<Proposal, StoreError> {
         let judged = OfRerun::Judge(number, stage, by, at_ms, row);
-        match self.write(Request::Rerun(Box::new(judged))).await? {
+        match self.write(Request::Console(Box::new(OfConsole::Rerun(judged)))).await? {
             Answer::Proposed(proposal) => Ok(proposal),
             _ => Err(StoreError::Damaged),
         }
@@ -205,7 +209,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn pass_in_rerun(&self, number: u64, message: u64) -> Result<(), StoreError> {
-        self.write(Request::Rerun(Box::new(OfRerun::Pass(number, message)))).await.map(drop)
+        self.write(Request::Console(Box::new(OfConsole::Rerun(OfRerun::Pass(number, message)))))
+            .await
+            .map(drop)
     }
 
     /// A rerun has ended. `row` tells of it.
@@ -219,7 +225,7 @@ impl Store {
         row: LedgerRow,
     ) -> Result<(), StoreError> {
         let ended = OfRerun::End(number, stage, at_ms, row);
-        self.write(Request::Rerun(Box::new(ended))).await.map(drop)
+        self.write(Request::Console(Box::new(OfConsole::Rerun(ended)))).await.map(drop)
     }
 
     /// Reruns, the newest first, at most `limit`.

@@ -26,3 +26,14 @@ CREATE TABLE lifting (
     at_ms       INTEGER NOT NULL,
     reason      TEXT NOT NULL
 ) STRICT;
+
+-- Searches that a user of the console has saved: who, on which page, and its fields as JSON. Nothing
+-- in it names a person.
+CREATE TABLE saved_search (
+    owner  TEXT NOT NULL,
+    page   TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    fields TEXT NOT NULL,
+    at_ms  INTEGER NOT NULL,
+    PRIMARY KEY (owner, page, name)
+) STRICT, WITHOUT ROWID;

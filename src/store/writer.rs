@@ -18,6 +18,7 @@ use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
 use super::batch::Deed;
 use super::condition::Conditions;
+use super::console::OfConsole;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
@@ -29,7 +30,6 @@ use super::place::Moves;
 use super::policies::{InForce, Judgement, Waiting};
 use super::recent::Recent;
 use super::rekey::{KeyDeed, Step};
-use super::rerun::OfRerun;
 use super::retention::OfRetention;
 use super::review::Proposal;
 use super::room::Gauge;
@@ -99,8 +99,8 @@ pub enum Request {
     Keys(Box<KeyDeed>),
     /// Bring the next generation of the tokens' key into force.
     Rotate { at_ms: i64 },
-    /// Something about many messages tried again.
-    Rerun(Box<OfRerun>),
+    /// Something that users of the console decide or keep.
+    Console(Box<OfConsole>),
     /// Something about how long entries are kept.
     Retention(Box<OfRetention>),
     /// Keep something of the ledger's tree.
@@ -368,7 +368,7 @@ impl Writer {
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Batch(deed) => self.batch(deed),
-            Request::Rerun(what) => self.rerun(what),
+            Request::Console(what) => self.console(what),
             Request::Retention(what) => self.retain(what),
             Request::Tree(kept) => self.keep_of_tree(kept).map(|()| Answer::Done),
             Request::Decide(verdict) => self.decide_notices(verdict),

@@ -20,7 +20,7 @@ const PAGES: [(&str, &[&str]); 4] = [
             "/ledger/latest",
             "/ledger/entry/1",
             "/ledger/entry/999999",
-            "/ledger/department?name=hotline-12349",
+            "/ledger/department?name=hotline-12349&kind=disclosure",
             "/ledger/tickets",
             "/ledger/holds",
             "/ledger/doubts",

@@ -16,6 +16,7 @@ mod pages;
 mod policies;
 mod rerun;
 mod review;
+mod saved;
 mod serve;
 mod session;
 mod sign;
@@ -316,6 +317,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/holds", web::get().to(hold::list))
             .route("/ledger/holds", web::post().to(hold::place))
             .route("/ledger/holds/{number}", web::post().to(hold::judge))
+            .route("/ledger/saved", web::get().to(ledger::again))
+            .route("/ledger/saved", web::post().to(saved::of_ledger))
             .route("/ledger/tickets", web::get().to(ticket::list))
             .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))
             .route("/review", web::get().to(review::queue))
@@ -329,6 +332,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/trace/search", web::post().to(trace::search))
             .route("/trace/message/{number}", web::get().to(trace::message))
             .route("/trace/quarantine", web::get().to(trace::quarantine))
+            .route("/trace/saved", web::get().to(trace::again))
+            .route("/trace/saved", web::post().to(saved::of_trace))
             .route("/trace/replays", web::get().to(rerun::list))
             .route("/trace/replays", web::post().to(rerun::propose))
             .route("/trace/replays/preview", web::get().to(trace::again))

@@ -7,16 +7,22 @@ use askama::Template;
 use chrono::{DateTime, FixedOffset};
 
 use super::access::{Area, Roles};
+use super::ledger::TermsForm;
+use super::saved::Shelved;
 use super::text::Text;
 use super::text::doubt::DoubtText;
 use super::text::hold::HoldText;
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
+use super::text::saved::SavedText;
 use super::text::ticket::TicketText;
+use super::text::trace::TraceText;
+use super::view::saved::Shelf;
 use super::view::{
     EntryView, Fill, LedgerPage, Named, Overview, SenderRow, SinkRow, UpstreamState, Verified,
     WitnessState,
 };
+use crate::audit::Kind;
 use crate::vocabulary::{IdentifierKind, Position};
 
 /// What every page shows around its content.
@@ -173,8 +179,16 @@ pub(super) struct SearchPage {
     pub(super) w: &'static TicketText,
     pub(super) d: &'static DoubtText,
     pub(super) h: &'static HoldText,
+    pub(super) m: &'static TraceText,
+    pub(super) saved: Shelved,
     pub(super) departments: Vec<Named>,
     pub(super) wrong: Option<&'static str>,
+}
+
+impl SearchPage {
+    fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        Kind::ALL.iter().map(|(_, name, _)| *name)
+    }
 }
 
 /// Entries of the ledger.
@@ -182,6 +196,8 @@ pub(super) struct SearchPage {
 #[template(path = "entries.html")]
 pub(super) struct EntriesPage {
     pub(super) f: Frame,
+    pub(super) v: &'static SavedText,
+    pub(super) shelf: Shelf,
     pub(super) title: &'static str,
     pub(super) of: Of,
     pub(super) page: LedgerPage,
@@ -190,8 +206,9 @@ pub(super) struct EntriesPage {
 /// Whose entries a page shows, and so how to ask for more.
 pub(super) enum Of {
     All,
-    Department(Named),
     Person,
+    /// Those of what was asked, told in words.
+    Terms(TermsForm, Vec<String>),
 }
 
 /// One entry.

@@ -8,12 +8,14 @@ mod fake_hold;
 mod fake_policies;
 mod fake_rerun;
 mod fake_review;
+mod fake_saved;
 mod fake_ticket;
 mod fake_trace;
 mod hold;
 mod policies;
 mod rerun;
 mod review;
+mod saved;
 mod ticket;
 mod trace;
 

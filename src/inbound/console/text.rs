@@ -96,6 +96,7 @@ pub mod hold;
 pub mod policies;
 pub mod rerun;
 pub mod review;
+pub mod saved;
 pub mod ticket;
 pub mod trace;
 
@@ -253,10 +254,6 @@ texts! { Text with lang:
         "标识符未通过校验，请核对后重新输入。"
         "The identifier fails its own check. Compare it and type it again.";
     search "查询" "Search";
-    department_search "此部门查看了什么" "What this department read";
-    department_lead
-        "按时间倒序列出一个部门得到和被拒绝的全部内容。"
-        "All that one department was given or refused, newest first.";
     department "部门" "Department";
     receipt_search "按回执查条目" "The entry of a receipt";
     receipt_lead "每份应答都带有回执号，对应一条台账。" "Every answer carries a receipt that leads to one entry.";
@@ -265,7 +262,6 @@ texts! { Text with lang:
     latest_lead "不限人员和部门。" "Of everybody.";
     show_latest "查看最新条目" "Show the newest entries";
     person_title "个人视图" "A person";
-    department_title "部门视图" "A department";
     entries_caption "台账条目，新的在前" "Ledger entries, newest first";
     no_entries "没有条目。" "No entries.";
     older "更早的条目" "Older entries";

@@ -7,12 +7,13 @@ type Table = (&'static str, &'static [(&'static str, &'static str, &'static str)
 
 const TABLES: &[Table] = &[
     ("b", rerun::ROWS, include_str!("text/rerun.rs")),
-    ("d", doubt::ROWS, include_str!("text/doubt.rs")),
     ("h", hold::ROWS, include_str!("text/hold.rs")),
     ("m", trace::ROWS, include_str!("text/trace.rs")),
     ("p", policies::ROWS, include_str!("text/policies.rs")),
     ("r", review::ROWS, include_str!("text/review.rs")),
     ("t", ROWS, include_str!("text.rs")),
+    ("v", saved::ROWS, include_str!("text/saved.rs")),
+    ("w", doubt::ROWS, include_str!("text/doubt.rs")),
     ("w", ticket::ROWS, include_str!("text/ticket.rs")),
 ];
 

@@ -3,7 +3,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Form as Posted, Path};
+use actix_web::web::{Form as Posted, Path, Query as Asked};
 use askama::Template;
 use chrono::NaiveDateTime;
 use serde::Deserialize;
@@ -12,8 +12,11 @@ use super::access::Area;
 use super::guard::{Problem, Visit, see};
 use super::ledger::identifier;
 use super::pages::{Frame, show};
+use super::saved::Shelved;
 use super::text::rerun::RerunText;
+use super::text::saved::SavedText;
 use super::text::trace::TraceText;
+use super::view::saved::Shelf;
 use super::view::trace::{Journey, MessagePage, MessageQuery, Pile, Told, Wanted, Whom};
 use crate::store::State;
 use crate::store::history::What;
@@ -45,12 +48,19 @@ pub(super) struct SearchForm {
     form_token: String,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SaidQuery {
+    said: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "trace.html")]
 struct BeginPage {
     f: Frame,
     m: &'static TraceText,
     b: &'static RerunText,
+    saved: Shelved,
     senders: Vec<String>,
     wrong: Option<&'static str>,
 }
@@ -61,6 +71,8 @@ struct FoundPage {
     f: Frame,
     m: &'static TraceText,
     b: &'static RerunText,
+    v: &'static SavedText,
+    shelf: Shelf,
     page: MessagePage,
     /// What was asked, without whom it was about: how the next page is asked for.
     asked: SearchForm,
@@ -84,8 +96,8 @@ struct PilesPage {
 }
 
 /// Where a trace begins. Shows no message, so it is not recorded.
-pub(super) async fn begin(visit: Visit) -> HttpResponse {
-    let page = begin_page(&visit, None).await;
+pub(super) async fn begin(visit: Visit, asked: Asked<SaidQuery>) -> HttpResponse {
+    let page = begin_page(&visit, (None, asked.said.as_deref())).await;
     visit.answer(page)
 }
 
@@ -112,12 +124,16 @@ pub(super) async fn quarantine(visit: Visit) -> HttpResponse {
     visit.answer(page)
 }
 
-async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpResponse, Problem> {
+async fn begin_page(
+    visit: &Visit,
+    (wrong, said): (Option<&'static str>, Option<&str>),
+) -> Result<HttpResponse, Problem> {
     visit.asker(Area::Trace)?;
+    let saved = Shelved::of(visit, Shelf::Trace, said).await?;
     let senders = visit.console.sight().senders().await?;
     let (f, m, b) = texts(visit);
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(show(&BeginPage { f, m, b, senders, wrong }, status))
+    Ok(show(&BeginPage { f, m, b, saved, senders, wrong }, status))
 }
 
 async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Problem> {
@@ -130,10 +146,11 @@ async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Pro
     }
     let query = match form.query(visit, m) {
         Ok(query) => query,
-        Err(wrong) => return begin_page(visit, Some(wrong)).await,
+        Err(wrong) => return begin_page(visit, (Some(wrong), None)).await,
     };
     let page = visit.console.sight().messages(&asker, &query).await?;
     let (f, m, b) = texts(visit);
+    let (v, shelf) = (SavedText::of(visit.t.lang), Shelf::Trace);
     let entries = page.entries.iter().flatten().take(ENTRIES_MAX).map(ToString::to_string);
     let asked = SearchForm {
         // As the journal has it: a number of a resident does not come back.
@@ -141,7 +158,7 @@ async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Pro
         entries: entries.collect::<Vec<_>>().join(","),
         ..form
     };
-    Ok(show(&FoundPage { f, m, b, page, asked }, StatusCode::OK))
+    Ok(show(&FoundPage { f, m, b, v, shelf, page, asked }, StatusCode::OK))
 }
 
 async fn journey_page(visit: &Visit, number: u64) -> Result<HttpResponse, Problem> {
@@ -159,6 +176,12 @@ async fn piles_page(visit: &Visit) -> Result<HttpResponse, Problem> {
 }
 
 impl SearchForm {
+    /// Whether it asks for something there is.
+    pub(super) fn can_be_run(&self, visit: &Visit) -> bool {
+        let asked = self.query(visit, TraceText::of(visit.t.lang));
+        asked.is_ok_and(|asked| asked.wanted != Wanted { limit: ROWS_MAX, ..Wanted::default() })
+    }
+
     /// Which messages a form of this session means; none that names somebody or one message.
     pub(super) fn wanted(&self, visit: &Visit) -> Result<Wanted, Problem> {
         visit.own_form(&self.form_token)?;
@@ -232,7 +255,7 @@ fn named<T: serde::de::DeserializeOwned>(text: String) -> Option<T> {
 }
 
 /// A time as browsers send it, where the console is.
-fn moment(text: &str, visit: &Visit) -> Option<i64> {
+pub(super) fn moment(text: &str, visit: &Visit) -> Option<i64> {
     let shapes = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let read = |shape| NaiveDateTime::parse_from_str(text, shape).ok();
     let local = shapes.into_iter().find_map(read)?;
@@ -298,8 +321,12 @@ impl FoundPage {
     /// Whether it can be asked what would become of these if they were tried again.
     fn may_be_tried(&self) -> bool {
         let may_wait = ["", State::Quarantined.as_str()].contains(&self.asked.state.as_str());
-        let of_nobody = self.asked.entries.is_empty() && self.asked.control_id.is_empty();
-        self.f.sees(Area::Replay) && may_wait && of_nobody
+        self.f.sees(Area::Replay) && may_wait && self.names_nobody()
+    }
+
+    /// Whether it can be kept under a name.
+    fn names_nobody(&self) -> bool {
+        self.asked.entries.is_empty() && self.asked.control_id.is_empty()
     }
 }
 

@@ -13,6 +13,7 @@ pub mod overview;
 pub mod policies;
 pub mod rerun;
 pub mod review;
+pub mod saved;
 pub mod ticket;
 pub mod trace;
 
@@ -23,6 +24,7 @@ pub use overview::{
 };
 
 use super::access::Roles;
+use crate::audit::Kind;
 use crate::vocabulary::{Fault, Identifier, Tier};
 
 /// An answer that may wait for the store, or say in the words of the fault table why not.
@@ -37,6 +39,7 @@ pub trait Sight:
     + history::Accounting
     + hold::Holding
     + review::Reviewing
+    + saved::Saving
     + policies::Policing
     + rerun::Rerunning
     + ticket::Inspecting
@@ -111,10 +114,23 @@ impl Door {
 pub struct Query {
     /// Whose entries.
     pub whose: Whose,
+    /// Which of them.
+    pub terms: Terms,
     /// Only entries with a lower number: the next page.
     pub before: Option<u64>,
     /// How many entries at most.
     pub limit: usize,
+}
+
+/// Which entries; what is `None` matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What happened.
+    pub kind: Option<Kind>,
+    /// Not before this time, unix milliseconds.
+    pub since_ms: Option<i64>,
+    /// Before this time, unix milliseconds.
+    pub until_ms: Option<i64>,
 }
 
 /// Whose entries to show.
@@ -160,6 +176,8 @@ pub struct LedgerPage {
     pub known: Vec<String>,
     /// Ask again with this as `before` for older entries; `None` at the end.
     pub older: Option<u64>,
+    /// Whether it goes on because enough was looked at, and not because the page is full.
+    pub tired: bool,
 }
 
 /// One line of a ledger page.

@@ -25,6 +25,8 @@ pub struct Fake {
     pub voiced: Mutex<Option<(Opinion, String)>>,
     /// Who wants that the first hold ends.
     pub lifting: Mutex<Option<String>>,
+    /// Who has saved which searches where.
+    pub saved: Mutex<Vec<(String, saved::Shelf, saved::SavedSearch)>>,
     /// What was proposed to be tried again.
     pub rerun: Mutex<Option<rerun::RerunView>>,
 }
@@ -111,7 +113,7 @@ impl Sight for Fake {
             let top = query.before.unwrap_or(90);
             let rows: Vec<_> = (0..top).rev().take(12).map(row).collect();
             let older = rows.last().map(|row| row.number).filter(|number| *number > 0);
-            Ok(LedgerPage { rows, known, older })
+            Ok(LedgerPage { rows, known, older, tired: false })
         })
     }
 
