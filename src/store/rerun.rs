@@ -137,7 +137,7 @@ pub enum OfRerun {
     /// A message of it cannot be tried.
     Pass(u64, u64),
     /// It waits from now on.
-    Propose(Draft, LedgerRow),
+    Propose(Box<Draft>, LedgerRow),
 }
 
 impl Store {
@@ -178,7 +178,10 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn propose_rerun(&self, draft: Draft, row: LedgerRow) -> Result<u64, StoreError> {
         match self
-            .write(Request::Console(Box::new(OfConsole::Rerun(OfRerun::Propose(draft, row)))))
+            .write(Request::Console(Box::new(OfConsole::Rerun(OfRerun::Propose(
+                Box::new(draft),
+                row,
+            )))))
             .await?
         {
             Answer::Appended(appended) => Ok(appended.number),
@@ -325,7 +328,7 @@ impl Writer {
                 let wanted =
                     serde_json::to_string(&draft.wanted).map_err(|_| StoreError::Damaged)?;
                 let appended = self.append(row)?;
-                let Draft { wanted: _, last, preview, mappings, by, at_ms } = draft;
+                let Draft { wanted: _, last, preview, mappings, by, at_ms } = &**draft;
                 self.connection
                     .prepare_cached(
                         "INSERT INTO rerun VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, NULL, NULL, \

@@ -27,6 +27,7 @@ mod console;
 mod corpus;
 mod crash;
 mod demo;
+mod desk;
 mod docs;
 mod documents;
 mod doubts;

@@ -1,11 +1,11 @@
 //! Messages tried again many at a time: foretold, wanted by two people at the console, done in the
 //! order of the journal, across a restart.
 
-use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
 
-use crate::console::{Driver, Enrolled, enrol, shows, sign_in, tab_to, type_in};
+use crate::console::{Driver, Enrolled, enrol, shows, sign_in};
 use crate::notices::Site;
+use crate::review::{pictured, presses};
 use crate::rig::message::{Message, Resident, field};
 use crate::rig::{PLAIN_SENDER, Rig, at, skipped, until};
 use crate::trace::Pages;
@@ -130,11 +130,6 @@ fn one_that_is_stopped_or_outdated_leaves_the_rest_alone() {
     assert!(told.contains("stopped: 0 kept") && told.contains("mappings changed"), "{told}");
 }
 
-async fn press(browser: &Client, id: &str) {
-    tab_to(browser, id).await;
-    type_in(browser, &Key::Enter.to_string()).await;
-}
-
 async fn signed_in(driver: &Driver, rig: &Rig, name: &str, user: &Enrolled) -> Client {
     let browser = driver.browser().await;
     sign_in(&browser, rig, name, user).await;
@@ -157,22 +152,25 @@ async fn two_operators_try_a_pile_again_by_keyboard_and_an_elders_notice_leaves(
     let (one, other) = (enrol(rig, "wen", "operator"), enrol(rig, "wu", "operator"));
     let browser = signed_in(&driver, rig, "wen", &one).await;
     browser.goto(&format!("https://{}/trace/quarantine", at(rig.ports.console))).await.unwrap();
-    press(&browser, "try-2").await;
+    pictured(&browser, "quarantine").await;
+    presses(&browser, "try-2").await;
     shows(&browser, "试算结果").await;
+    pictured(&browser, "preview").await;
     let page = browser.source().await.unwrap();
     assert!(!page.contains(&elder.citizen) && !page.contains(&elder.local));
     shows(&browser, "long-stay").await;
     assert_eq!(rig.stored("SELECT count(*) FROM outbox"), 0, "a preview sends nothing");
-    press(&browser, "propose").await;
+    presses(&browser, "propose").await;
     shows(&browser, "等候批准").await;
     let path = format!("https://{}/trace/replays/{}", at(rig.ports.console), newest(rig));
     let second = signed_in(&driver, rig, "wu", &other).await;
     second.goto(&path).await.unwrap();
-    press(&second, "approve").await;
+    presses(&second, "approve").await;
     shows(&second, "已记入台账").await;
     comes_to(rig, DONE);
     browser.goto(&path).await.unwrap();
     shows(&browser, "已完成").await;
+    pictured(&browser, "rerun").await;
     let tried = browser.find(Locator::Css("#tried")).await.unwrap().text().await.unwrap();
     let figures: Vec<_> = tried.lines().filter(|line| line.starts_with(char::is_numeric)).collect();
     assert_eq!(figures, ["2 / 2", "1", "1", "0"]);

@@ -193,9 +193,7 @@ fn at_the_console_one_auditor_keeps_and_two_let_go() {
     assert_eq!(second.post(&path, "decision=lift").status, 303);
     assert_eq!((holds(), rig.stored("SELECT count(*) FROM lifting")), (3, 0));
     let told = rig.ledger(&["search", "--citizen-id", &resident.citizen, "--kind", "hold"]);
-    let told: Vec<_> = told.lines().collect();
-    assert_eq!(told.len(), 5, "{told:#?}");
-    assert!(!told.concat().contains(&resident.citizen));
+    assert!(told.contains("共 5 条") && !told.contains(&resident.citizen), "{told}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use fantoccini::{Client, Locator};
 use kangqiao_conformance::https::{Link, Reply};
+use kangqiao_conformance::stream::Tls;
 use serde_json::Value;
 
 use crate::console::{Driver, Enrolled, enrol, shows, sign_in};
@@ -32,7 +33,7 @@ fn found(rig: &Rig, words: &[&str]) -> Vec<u64> {
 
 /// Pages of the console as one user sees them.
 pub struct Pages {
-    link: Link,
+    tls: Tls,
     cookies: String,
     host: String,
 }
@@ -40,8 +41,14 @@ pub struct Pages {
 impl Pages {
     /// Those of somebody who has signed in.
     pub fn of(rig: &Rig, name: &str, enrolled: &Enrolled) -> Self {
-        let (link, cookies) = enrolled.signed_in(rig, name);
-        Self { link, cookies, host: at(rig.ports.console) }
+        let (_, cookies) = enrolled.signed_in(rig, name);
+        Self { tls: rig.tls(""), cookies, host: at(rig.ports.console) }
+    }
+
+    /// Over a connection of its own: an idle one is closed while a test does something else.
+    fn ask(&self, request: &str) -> Reply {
+        let mut link = Link::connect(&self.host, Some(&self.tls)).unwrap();
+        link.ask(request.as_bytes()).unwrap()
     }
 
     /// A page.
@@ -50,7 +57,7 @@ impl Pages {
             "GET {path} HTTP/1.1\r\nhost: {}\r\ncookie: {}\r\n\r\n",
             self.host, self.cookies
         );
-        let reply = self.link.ask(head.as_bytes()).unwrap();
+        let reply = self.ask(&head);
         assert_eq!(reply.status, 200, "{path}");
         String::from_utf8(reply.body).unwrap()
     }
@@ -75,7 +82,7 @@ impl Pages {
             self.cookies,
             form.len()
         );
-        self.link.ask(head.as_bytes()).unwrap()
+        self.ask(&head)
     }
 }
 

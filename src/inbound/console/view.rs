@@ -3,8 +3,9 @@
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
-//! is shown of tickets: [`ticket`]; of holds: [`hold`]; of what he is to look at: [`doubt`]; what he may hand to a
-//! person: [`history`]; what becomes of messages: [`trace`], and of many tried again: [`rerun`].
+//! is shown of tickets: [`ticket`]; of holds: [`hold`]; of what he is to look at: [`doubt`]; what
+//! he may hand to a person: [`history`]; what becomes of messages: [`trace`], and of many tried
+//! again: [`rerun`].
 
 pub mod doubt;
 pub mod history;
