@@ -28,6 +28,7 @@ pub mod policies;
 pub mod policing;
 pub mod proof;
 pub mod published;
+mod pulse;
 mod query;
 mod question;
 mod rekey;
@@ -129,6 +130,8 @@ pub struct Gateway {
     pub doubts: doubts::Watching,
     /// Held while a return is made.
     pub making: statistics::Making,
+    /// What went through it in the last day.
+    pub pulse: pulse::Pulse,
     /// The font a site has chosen for what is printed.
     pub font: Option<std::path::PathBuf>,
     /// Milliseconds since 1970.

@@ -104,6 +104,7 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mappings: rules.pack.version().to_owned(),
             policy: rules.policies.version().to_owned(),
+            beats: self.beats().await.map_err(|error| error.fault())?,
             senders: counts.iter().map(sender).collect(),
             quarantine: held.rows.iter().filter_map(quarantined).collect(),
             room: room(self.store.room()),

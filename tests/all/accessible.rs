@@ -82,6 +82,13 @@ async fn judged(browser: &Client, axe: &str) -> Vec<String> {
     violations.filter(serious).map(told).collect()
 }
 
+/// Nothing serious on the page a browser shows, where there is axe.
+pub async fn sound(browser: &Client) {
+    let Some(axe) = axe() else { return skipped("no axe") };
+    let found = judged(browser, &axe).await;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 async fn walk(rig: &Rig, browser: &Client, (axe, pages): (&str, &[&str])) {
     for page in pages {
         for language in ["zh", "en"] {

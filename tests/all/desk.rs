@@ -5,6 +5,7 @@ use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
 use serde_json::json;
 
+use crate::accessible::sound;
 use crate::console::{Driver, Enrolled, enrol, shows, sign_in, tab_to, type_in};
 use crate::review::{pictured, presses};
 use crate::rig::message::{Message, Resident};
@@ -55,10 +56,12 @@ async fn an_auditor_keeps_a_search_runs_it_and_deletes_it_by_keyboard() {
     tab_to(&browser, "title").await;
     type_in(&browser, "被拒绝的").await;
     pictured(&browser, "entries").await;
+    sound(&browser).await;
     presses(&browser, "save").await;
     shows(&browser, "已保存，已记入台账").await;
     shows(&browser, "被拒绝的").await;
     pictured(&browser, "ledger").await;
+    sound(&browser).await;
     presses(&browser, "run-1").await;
     shows(&browser, "符合条件的条目").await;
     goes(&browser, &rig, "/ledger").await;
@@ -97,6 +100,7 @@ async fn one_auditor_holds_and_two_let_go_by_keyboard() {
     goes(&second, &rig, "/ledger/holds").await;
     shows(&second, "lin 提出解除").await;
     pictured(&second, "holds").await;
+    sound(&second).await;
     presses(&second, &format!("agree-{number}")).await;
     shows(&second, "已解除，已记入台账").await;
     assert_eq!(rig.stored("SELECT count(*) FROM preserved"), 0);

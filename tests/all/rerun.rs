@@ -3,6 +3,7 @@
 
 use fantoccini::{Client, Locator};
 
+use crate::accessible::sound;
 use crate::console::{Driver, Enrolled, enrol, shows, sign_in};
 use crate::notices::Site;
 use crate::review::{pictured, presses};
@@ -156,6 +157,7 @@ async fn two_operators_try_a_pile_again_by_keyboard_and_an_elders_notice_leaves(
     presses(&browser, "try-2").await;
     shows(&browser, "试算结果").await;
     pictured(&browser, "preview").await;
+    sound(&browser).await;
     let page = browser.source().await.unwrap();
     assert!(!page.contains(&elder.citizen) && !page.contains(&elder.local));
     shows(&browser, "long-stay").await;
@@ -171,6 +173,7 @@ async fn two_operators_try_a_pile_again_by_keyboard_and_an_elders_notice_leaves(
     browser.goto(&path).await.unwrap();
     shows(&browser, "已完成").await;
     pictured(&browser, "rerun").await;
+    sound(&browser).await;
     let tried = browser.find(Locator::Css("#tried")).await.unwrap().text().await.unwrap();
     let figures: Vec<_> = tried.lines().filter(|line| line.starts_with(char::is_numeric)).collect();
     assert_eq!(figures, ["2 / 2", "1", "1", "0"]);

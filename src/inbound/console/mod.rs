@@ -1,8 +1,9 @@
 //! 控制台, the console: pages for operators and auditors, written on the server.
 //!
-//! No script, no framework, nothing loaded from elsewhere. It sees the gateway only
-//! through [`Sight`]; it knows no store and no flow. An identifier typed by an auditor
-//! travels in the body of a form and nowhere else.
+//! Every page works without script; two that show how things stand bring themselves anew with
+//! htmx and draw their tables with uPlot. Nothing is loaded from elsewhere. It sees the gateway
+//! only through [`Sight`]; it knows no store and no flow. An identifier typed by an auditor travels
+//! in the body of a form and nowhere else.
 
 pub mod access;
 mod assets;
@@ -45,7 +46,7 @@ use tokio::sync::Semaphore;
 
 use guard::{Problem, Visit};
 pub use serve::serve;
-use session::{Session, Sessions};
+use session::{Came, Session, Sessions};
 use throttle::{Admission, Key, Throttle};
 use users::{Attempt, Proven, Users, UsersError};
 use view::{Door, Occasion, Sight};
@@ -208,8 +209,8 @@ impl Console {
     }
 
     /// The session of a cookie, while the user's line in the file is what it was at sign-in.
-    fn session(&self, cookie: &str) -> Option<Session> {
-        let session = lock(&self.0.sessions).find(cookie, (self.0.clock)())?;
+    fn session(&self, cookie: &str, came: Came) -> Option<Session> {
+        let session = lock(&self.0.sessions).find(cookie, came, (self.0.clock)())?;
         let unchanged =
             self.users().find(&session.user).is_some_and(|user| user.stamp() == session.stamp);
         if !unchanged {
@@ -345,8 +346,7 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/policies/why", web::get().to(policies::why))
             .route("/policies/proposal", web::get().to(policies::proposal))
             .route("/policies/proposal", web::post().to(policies::judge))
-            .route("/assets/style.css", web::get().to(assets::style))
-            .route("/assets/icon.svg", web::get().to(assets::icon))
+            .route("/assets/{name}", web::get().to(assets::asset))
             .default_service(web::to(missing)),
     );
 }

@@ -17,6 +17,7 @@ use super::text::review::ReviewText;
 use super::text::saved::SavedText;
 use super::text::ticket::TicketText;
 use super::text::trace::TraceText;
+use super::view::pulse::Counted;
 use super::view::saved::Shelf;
 use super::view::{
     EntryView, Fill, LedgerPage, Named, Overview, SenderRow, SinkRow, UpstreamState, Verified,
@@ -169,6 +170,16 @@ pub(super) struct OverviewPage {
     pub(super) f: Frame,
     pub(super) view: Overview,
     pub(super) total: SenderRow,
+    /// Whether it stays as it is, and does not bring itself anew.
+    pub(super) still: bool,
+}
+
+/// Counts of the last day, as lines and as a table.
+struct Chart {
+    id: &'static str,
+    title: &'static str,
+    names: Vec<String>,
+    rows: Vec<(i64, Vec<u64>)>,
 }
 
 /// Where a search of the ledger begins.
@@ -228,6 +239,25 @@ pub(super) struct MessagePage {
 }
 
 impl OverviewPage {
+    fn charts(&self) -> [Chart; 3] {
+        let t = self.f.t;
+        let all = [
+            ("flow", t.chart_flow, Counted::Sender),
+            ("left", t.chart_left, Counted::Ledger),
+            ("notices", t.chart_notices, Counted::Subscription),
+        ];
+        all.map(|(id, title, of)| {
+            let beats = &self.view.beats;
+            let names = beats.of(of);
+            let rows = beats.beats.iter().map(|beat| (beat.at_ms, beat.row(of, &names))).collect();
+            let shown = |name: &String| match of {
+                Counted::Ledger => t.kind_of(name).to_owned(),
+                Counted::Sender | Counted::Subscription => name.clone(),
+            };
+            Chart { id, title, rows, names: names.iter().map(shown).collect() }
+        })
+    }
+
     /// A part of a whole in thousandths, for drawing.
     fn permille(&self, part: &u64, whole: &u64) -> u64 {
         part.saturating_mul(1000).checked_div(*whole).unwrap_or_default().min(1000)

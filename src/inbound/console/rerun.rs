@@ -172,6 +172,11 @@ impl RerunPage {
         self.view.stage == Stage::Waits && self.f.sees(Area::Replay)
     }
 
+    /// Whether it changes while somebody looks.
+    fn moves(&self) -> bool {
+        matches!(self.view.stage, Stage::Runs | Stage::Stopping)
+    }
+
     fn runs(&self) -> bool {
         self.view.stage == Stage::Runs && self.f.sees(Area::Replay)
     }

@@ -234,6 +234,14 @@ texts! { Text with lang:
         "见证方签署过另一份台账：本台账曾被回退或改动，请立即上报"
         "has signed another ledger: this one was put back or changed; report this now";
 
+    live_off "暂停自动更新" "Stop bringing it anew";
+    live_on "自动更新" "Bring it anew by itself";
+    chart_flow "近一日收到的报文，按发送方，每半小时" "Messages of the last day by sender, per half hour";
+    chart_left "近一日的披露、拒绝与投递，每半小时" "Left or refused in the last day, per half hour";
+    chart_notices "近一日送达的通知，按订阅，每半小时" "Notices delivered in the last day, per half hour";
+    chart_table "数据表（自启动以来，最多一日）" "The numbers, since the start, a day at most";
+    chart_empty "启动以来没有。" "None since the start.";
+
     ledger_lead "谁、为何、查看了谁的哪些数据元。" "Who saw which elements of whom, and for what.";
     recorded "您的每次查询都会以您的用户名记入台账。" "Each of your queries is written to the ledger under your name.";
     person_search "谁查看过此人" "Who saw this person";

@@ -12,6 +12,7 @@ pub mod history;
 pub mod hold;
 pub mod overview;
 pub mod policies;
+pub mod pulse;
 pub mod rerun;
 pub mod review;
 pub mod saved;

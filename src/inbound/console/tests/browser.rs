@@ -151,6 +151,12 @@ impl Browser {
         self.send(request).await
     }
 
+    /// A page as htmx asks for it.
+    pub async fn poll(&mut self, place: &str) -> Page {
+        let request = self.client.get(format!("{}{place}", self.address));
+        self.send(request.header("hx-request", "true")).await
+    }
+
     pub async fn post(&mut self, place: &str, fields: &[(&str, &str)]) -> Page {
         let pairs = fields.iter().map(|(name, value)| format!("{name}={}", escaped(value)));
         let body = pairs.collect::<Vec<_>>().join("&");
