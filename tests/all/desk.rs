@@ -1,4 +1,5 @@
-//! An auditor's work at the console in a real Chromium: a search that is kept, a hold that two let go.
+//! An auditor's work at the console in a real Chromium: a search that is kept, a hold that two let
+//! go.
 
 use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
