@@ -22,7 +22,7 @@ async fn goes(browser: &Client, rig: &Rig, place: &str) {
     browser.goto(&format!("https://{}{place}", at(rig.ports.console))).await.unwrap();
 }
 
-/// A driver that types one key after the other never leaves a field of date and time, where a person
+/// A driver that types one key after the other never leaves a field of date and time, as a person
 /// does; so what stands behind one is clicked.
 async fn clicks(browser: &Client, id: &str) {
     browser.find(Locator::Id(id)).await.unwrap().click().await.unwrap();
