@@ -16,6 +16,7 @@ mod exchange;
 mod fhir;
 mod gather;
 mod history;
+mod holds;
 pub mod identity;
 mod inspect;
 mod intake;
@@ -27,13 +28,17 @@ pub mod policies;
 pub mod policing;
 pub mod proof;
 pub mod published;
+mod pulse;
 mod query;
 mod question;
 mod rekey;
+mod rerun;
 mod retention;
 mod review;
 mod rotation;
 mod rules;
+mod saved;
+mod search;
 pub mod seek;
 pub mod services;
 mod several;
@@ -125,6 +130,8 @@ pub struct Gateway {
     pub doubts: doubts::Watching,
     /// Held while a return is made.
     pub making: statistics::Making,
+    /// What went through it in the last day.
+    pub pulse: pulse::Pulse,
     /// The font a site has chosen for what is printed.
     pub font: Option<std::path::PathBuf>,
     /// Milliseconds since 1970.

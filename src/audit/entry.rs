@@ -60,7 +60,8 @@ pub enum Kind {
     Refusal,
     /// 重新加载: mappings, policies or certificates changed.
     Reload,
-    /// 重放: a quarantined message was tried again.
+    /// 重放: a quarantined message was tried again, or somebody previewed, proposed, approved or
+    /// ended that for many.
     Replay,
     /// 到期: the time of entries is over, and what they said is gone.
     Retention,

@@ -3,11 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use serde_json::Value;
+
 use super::check::complain;
 use super::compile::compile;
 use super::identifier::Named;
 use super::operate::{give, print};
+use super::trace::{text, time};
+use super::{Failure, say};
 use crate::config::Config;
 use crate::inbound::operator::{Holds, Order};
 use crate::vocabulary::Department;
@@ -52,7 +55,11 @@ enum What {
         why: Why,
     },
     /// 保全清单 Which holds there are
-    List,
+    List {
+        /// As JSON, a line for each
+        #[arg(long)]
+        json: bool,
+    },
     /// 按人保全 Keeps every entry about a person, whoever is found to be the same as well
     Person {
         #[command(flatten)]
@@ -85,11 +92,56 @@ pub fn run(args: Args) -> Result<(), Failure> {
             Holds::Place { identifier: None, department: None, reason }
         }
         What::Lift { number, why: Why { reason } } => Holds::Lift { number, reason },
-        What::List => Holds::List,
+        What::List { json } => return list(&args.config, json),
         What::Person { who, why: Why { reason } } => {
             let identifier = Some(who.identifier()?);
             Holds::Place { identifier, department: None, reason }
         }
     };
-    print(&give(&args.config, &Order::Hold { about })?)
+    let told = give(&args.config, &Order::Hold { about })?;
+    match told.get("lifted").and_then(Value::as_u64) {
+        Some(number) => say(format!("已解除 lifted: {number}")),
+        None if told.get("stands") == Some(&Value::Bool(true)) => {
+            say(format!("已有同一保全 stands already:  {}", line(&told)))
+        }
+        None => say(format!("已保全 placed:  {}", line(&told))),
+    }
+}
+
+fn list(config: &Path, json: bool) -> Result<(), Failure> {
+    let told = give(config, &Order::Hold { about: Holds::List })?;
+    if json {
+        return print(&told);
+    }
+    let holds = told.as_array().map(Vec::as_slice).unwrap_or_default();
+    if holds.is_empty() {
+        return say("没有保全 no holds");
+    }
+    say(row(["编号 number", "起始 since", "范围 whose entries", "理由 reason"]))?;
+    holds.iter().try_for_each(|hold| say(line(hold)))
+}
+
+/// A hold on one line.
+fn line(hold: &Value) -> String {
+    let whose = match (text(hold, "person"), text(hold, "department")) {
+        (person, _) if !person.is_empty() => format!("人员 person {person}"),
+        (_, department) if !department.is_empty() => format!("部门 department {department}"),
+        _ => "全部 everything".to_owned(),
+    };
+    let mut reason = text(hold, "reason");
+    let lifting = text(hold, "lifting_by");
+    if !lifting.is_empty() {
+        reason += &format!("  待第二人解除 waits to be lifted by a second ({lifting})");
+    }
+    row([&text(hold, "number"), &time(hold, "since_ms"), &whose, &reason])
+}
+
+/// Columns as wide as what mostly stands in them; a Chinese character is as wide as two letters.
+fn row(words: [&str; 4]) -> String {
+    let widths = [12, 22, 50, 0];
+    let padded = words.into_iter().zip(widths).map(|(word, width)| {
+        let wide = word.chars().filter(|sign| !sign.is_ascii()).count();
+        format!("{word:<0$}", usize::saturating_sub(width, wide))
+    });
+    padded.collect::<Vec<_>>().join("").trim_end().to_owned()
 }

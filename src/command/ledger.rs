@@ -35,6 +35,10 @@ use place::{Place, Where};
 use prove::{CheckProof, Prove};
 pub use reading::Reading;
 
+/// What reads the file beside the gateway asks nobody, so nobody can enter that it was asked.
+const UNENTERED: &str = "本次查询直接读取文件，不记入台账；控制台的查询都记入 \
+    read from the file, so no entry says so; what is asked at the console is entered";
+
 /// 台账 Verify, search or export the ledger.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -220,7 +224,19 @@ impl Search {
         }
         // Columns are as wide as their widest cell, so a table is whole before it is shown.
         let rows: Vec<_> = with_found(&place, &question, |found| Ok(found.collect()))?;
-        table::print(&rows, out).map_err(written)
+        table::print(&rows, out).map_err(written)?;
+        // A department that was given up may still have entries, so this is a warning alone.
+        if rows.is_empty()
+            && let Some(name) = &self.filter.department
+            && let Some(known) = self.place.departments_without(name)
+        {
+            let known = known.join(", ");
+            eprintln!(
+                "{name}: 策略中没有此部门 the policies have no such department, only {known}"
+            );
+        }
+        eprintln!("{UNENTERED}");
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::check::complain;
 use super::identifier::Named;
+use super::trace::{LIKE, Like};
 use super::{Failure, say};
 use crate::config::Config;
 use crate::inbound::operator::Order;
@@ -29,25 +30,33 @@ pub struct Reload {
     place: Where,
 }
 
-/// `kangqiao replay NUMBER…` or `--all`
+/// `kangqiao replay NUMBER…`, `--all`, or whatever the messages are like
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-#[command(group(clap::ArgGroup::new("which").required(true).args(["numbers", "all"])))]
+#[command(group(
+    clap::ArgGroup::new("which").required(true).multiple(true).args(["numbers", "all"]).args(LIKE)
+))]
+#[command(group(clap::ArgGroup::new("like").multiple(true).args(LIKE)))]
 pub struct Replay {
     #[command(flatten)]
     place: Where,
     /// Journal numbers, as the console shows them
-    #[arg(value_name = "NUMBER")]
+    #[arg(value_name = "NUMBER", conflicts_with_all = ["all", "like"])]
     numbers: Vec<u64>,
     /// Every quarantined message
-    #[arg(long)]
+    #[arg(long, conflicts_with = "like")]
     all: bool,
+    #[command(flatten)]
+    like: Like,
+    /// What would become of them; nothing is kept
+    #[arg(long, conflicts_with_all = ["numbers", "mappings", "accept_overlay"])]
+    preview: bool,
     /// Version of a mapping pack that served before, instead of today's
     #[arg(long, value_name = "VERSION")]
     mappings: Option<String>,
     /// The new name and birth date or sex are right: a message held as identity-overlay may
     /// replace what its number stood for
-    #[arg(long, requires = "numbers", conflicts_with = "all")]
+    #[arg(long, requires = "numbers", conflicts_with_all = ["all", "like"])]
     accept_overlay: bool,
 }
 
@@ -88,8 +97,13 @@ impl Replay {
     /// # Errors
     /// [`Failure`] if the gateway does not carry it out, or a message is still not applied.
     pub fn run(self) -> Result<(), Failure> {
+        let like = Box::new(self.like.wanted()?);
+        if self.preview {
+            return print(&order(&self.place, &Order::Rehearse { like })?);
+        }
         let replay = Order::Replay {
             numbers: self.numbers,
+            like,
             mappings: self.mappings,
             accept_overlay: self.accept_overlay,
         };

@@ -14,13 +14,38 @@ use crate::store::State;
 use crate::translate::Form;
 use crate::vocabulary::{Date, Fault, Source};
 
+/// What messages are like, whosever they are.
+#[derive(Debug, clap::Args)]
+pub struct Like {
+    /// Who sent it
+    #[arg(long)]
+    sender: Option<String>,
+    /// What it is written in, such as hl7v2
+    #[arg(long)]
+    form: Option<String>,
+    /// Why it was not applied, such as table-value
+    #[arg(long)]
+    fault: Option<String>,
+    /// Where, such as PID-8
+    #[arg(long)]
+    place: Option<String>,
+    /// From this day or moment on, ISO 8601
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Until just before this day or moment
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+/// The names of its options.
+pub const LIKE: [&str; 6] = ["sender", "form", "fault", "place", "since", "until"];
+
 /// `kangqiao trace --number …`, `--quarantine`, or whatever is known of the message
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("identifier").args(NUMBERS)))]
 #[command(group(
-    clap::ArgGroup::new("known").multiple(true).args([
-        "control_id", "sender", "state", "form", "fault", "since", "until",
-        "citizen_id", "card", "record", "local",
+    clap::ArgGroup::new("known").multiple(true).args(LIKE).args([
+        "control_id", "state", "citizen_id", "card", "record", "local",
     ])
 ))]
 pub struct Args {
@@ -33,24 +58,11 @@ pub struct Args {
     /// The sender's number of it (MSH-10)
     #[arg(long)]
     control_id: Option<String>,
-    /// Who sent it
-    #[arg(long)]
-    sender: Option<String>,
     /// What became of it: kept, quarantined or refused
     #[arg(long)]
     state: Option<String>,
-    /// What it is written in, such as hl7v2
-    #[arg(long)]
-    form: Option<String>,
-    /// Why it was not applied, such as table-value
-    #[arg(long)]
-    fault: Option<String>,
-    /// From this day or moment on, ISO 8601
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Until just before this day or moment
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    like: Like,
     #[command(flatten)]
     who: Number,
     /// Only messages with a lower number: the next page
@@ -96,40 +108,54 @@ pub fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
+impl Like {
+    /// What the options say of messages.
+    ///
+    /// # Errors
+    /// [`Failure`] that names the option which cannot be read.
+    pub fn wanted(&self) -> Result<Wanted, Failure> {
+        let form = |name: &String| {
+            let known = || Form::ALL.iter().map(|form| form.name()).collect();
+            Form::parse(name).ok_or_else(|| unknown("form", known()))
+        };
+        let fault = |name: &String| {
+            serde_json::from_value::<Fault>(Value::String(name.clone()))
+                .map_err(|_| Failure(format!("--fault: there is no fault {name}")))
+        };
+        let source =
+            |name: &String| Source::parse(name).map_err(|error| Failure::during("--sender", error));
+        let time = |option: &'static str| {
+            move |text: &String| moment(text).map_err(|error| Failure::during(option, error))
+        };
+        Ok(Wanted {
+            source: self.sender.as_ref().map(source).transpose()?,
+            since_ms: self.since.as_ref().map(time("--since")).transpose()?,
+            until_ms: self.until.as_ref().map(time("--until")).transpose()?,
+            form: self.form.as_ref().map(form).transpose()?,
+            fault: self.fault.as_ref().map(fault).transpose()?,
+            place: self.place.clone(),
+            ..Wanted::default()
+        })
+    }
+}
+
+fn unknown(option: &str, known: Vec<&str>) -> Failure {
+    Failure(format!("--{option}: there are {}", known.join(", ")))
+}
+
 /// What the options say of the message.
 fn query(args: &Args) -> Result<MessageQuery, Failure> {
-    let unknown = |option: &str, known: Vec<&str>| {
-        Failure(format!("--{option}: there are {}", known.join(", ")))
-    };
     let state = |name: &String| {
         let all = [State::Kept, State::Quarantined, State::Refused];
         let found = all.into_iter().find(|state| state.as_str() == name);
         found.ok_or_else(|| unknown("state", all.map(State::as_str).to_vec()))
     };
-    let form = |name: &String| {
-        let known = || Form::ALL.iter().map(|form| form.name()).collect();
-        Form::parse(name).ok_or_else(|| unknown("form", known()))
-    };
-    let fault = |name: &String| {
-        serde_json::from_value::<Fault>(Value::String(name.clone()))
-            .map_err(|_| Failure(format!("--fault: there is no fault {name}")))
-    };
-    let source =
-        |name: &String| Source::parse(name).map_err(|error| Failure::during("--sender", error));
-    let time = |option: &'static str| {
-        move |text: &String| moment(text).map_err(|error| Failure::during(option, error))
-    };
     let wanted = Wanted {
         control_id: args.control_id.clone(),
-        source: args.sender.as_ref().map(source).transpose()?,
-        since_ms: args.since.as_ref().map(time("--since")).transpose()?,
-        until_ms: args.until.as_ref().map(time("--until")).transpose()?,
         state: args.state.as_ref().map(state).transpose()?,
-        form: args.form.as_ref().map(form).transpose()?,
-        fault: args.fault.as_ref().map(fault).transpose()?,
         before: args.before,
         limit: args.limit.into(),
-        ..Wanted::default()
+        ..args.like.wanted()?
     };
     Ok(MessageQuery { wanted, person: args.who.identifier()?.map(Whom::Identifier) })
 }
@@ -229,7 +255,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 /// A word or number; nothing of what is not there.
-fn text(value: &Value, key: &str) -> String {
+pub fn text(value: &Value, key: &str) -> String {
     match value.get(key) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -237,7 +263,8 @@ fn text(value: &Value, key: &str) -> String {
     }
 }
 
-fn time(value: &Value, key: &str) -> String {
+/// A moment in milliseconds since 1970, as people read it.
+pub fn time(value: &Value, key: &str) -> String {
     let at_ms = value.get(key).and_then(Value::as_i64);
     at_ms.map(|at_ms| Date::from_timestamp(at_ms / 1000).to_iso()).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ use super::history::HISTORY;
 use super::{Gateway, Rules, ledger};
 use crate::audit::{Kind, Reference};
 use crate::identity::{PersonId, Pseudonym, Subject, Token};
+use crate::store::trace::Wanted;
 use crate::store::{Guard, Reason, Retrial, State, StoreError};
 use crate::translate::Translation;
 use crate::vocabulary::{Fault, Identifier};
@@ -25,21 +26,22 @@ impl Gateway {
     /// The first fault that stops the work; what was done before stays done.
     pub async fn replay(
         &self,
-        numbers: Vec<u64>,
+        (numbers, like): (Vec<u64>, Wanted),
         (past, guard): (Option<Arc<Rules>>, Guard),
         user: u32,
     ) -> Result<Value, Fault> {
         let numbers = match numbers.is_empty() {
             false => numbers,
             true => {
-                let held = self.store.held(State::Quarantined, 0, REPLAYS_MAX).await;
-                let held = held.map_err(|error| error.fault())?;
-                held.into_iter().map(|held| held.number).collect()
+                let held = self.store.held_like(like, (0, u64::MAX), REPLAYS_MAX).await;
+                held.map_err(|error| error.fault())?
             }
         };
         let mut outcomes = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let outcome = match self.replay_one(number, (past.as_ref(), guard), user).await {
+            let rules = past.clone().unwrap_or_else(|| self.rules.load_full());
+            let by = (format!("uid {user}"), None);
+            let outcome = match self.replay_one(number, (&rules, guard), by).await {
                 Ok((state, reason)) => json!({
                     "number": number,
                     "state": state.as_str(),
@@ -58,11 +60,12 @@ impl Gateway {
         Ok(Value::Array(outcomes))
     }
 
-    async fn replay_one(
+    /// Tries one again in somebody's name, perhaps as part of a rerun.
+    pub(super) async fn replay_one(
         &self,
         number: u64,
-        (past, guard): (Option<&Arc<Rules>>, Guard),
-        user: u32,
+        (rules, guard): (&Arc<Rules>, Guard),
+        (by, rerun): (String, Option<u64>),
     ) -> Result<(State, Option<Reason>), StoreError> {
         let held = self.store.replay(number).await?.ok_or(StoreError::Unknown)?;
         match held.state {
@@ -72,11 +75,14 @@ impl Gateway {
             // read again, it might pass for a whole message of somebody's.
             State::Refused => return Ok((State::Refused, None)),
         }
-        let rules = past.map_or_else(|| self.rules.load_full(), Arc::clone);
-        let proposed = self.reread(&rules, (held.source, held.form), &held.raw);
-        let entry = self.enter(Kind::Replay, &format!("message {number}"), (user, None)).await?;
+        let proposed = self.reread(rules, (held.source, held.form), &held.raw);
+        let subject = match rerun {
+            None => format!("message {number}"),
+            Some(rerun) => format!("message {number}, rerun {rerun}"),
+        };
+        let entry = self.enter(Kind::Replay, &subject, (&by, None)).await?;
         let mappings = rules.pack.version().to_owned();
-        let retrial = Retrial { guard, mappings, at_ms: (self.clock)(), entry };
+        let retrial = Retrial { guard, mappings, at_ms: (self.clock)(), entry, rerun };
         let kept = self.store.set_outcome(number, proposed, retrial).await?;
         kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
         Ok((kept.state, kept.reason))
@@ -97,7 +103,8 @@ impl Gateway {
         let held = held.ok_or(Fault::NumberUnknown)?;
         let rules = past.unwrap_or_else(|| self.rules.load_full());
         let subject = format!("preview of message {number}");
-        self.enter(Kind::Replay, &subject, (user, None)).await.map_err(|error| error.fault())?;
+        let by = format!("uid {user}");
+        self.enter(Kind::Replay, &subject, (&by, None)).await.map_err(|error| error.fault())?;
         let read = rules.pack.read((held.form, held.source), &held.raw, &self.limits);
         let mappings = rules.pack.version();
         Ok(match read {
@@ -122,7 +129,8 @@ impl Gateway {
         let token = self.token(identifier)?;
         let merged = self.store.merged(token).await.map_err(|error| error.fault())?;
         let person = merged.ok_or(Fault::NotMerged)?;
-        self.enter(Kind::Unmerge, "order", (user, Some(person))).await.map_err(|e| e.fault())?;
+        let by = format!("uid {user}");
+        self.enter(Kind::Unmerge, "order", (&by, Some(person))).await.map_err(|e| e.fault())?;
         let touched = self.store.unmerge(person, (self.clock)()).await;
         self.touched(touched)
     }
@@ -132,7 +140,8 @@ impl Gateway {
     /// # Errors
     /// [`Fault::Unavailable`] if it cannot be written.
     pub async fn enter_backup(&self, user: u32) -> Result<Value, Fault> {
-        self.enter(Kind::Backup, "order", (user, None)).await.map_err(|error| error.fault())?;
+        let by = format!("uid {user}");
+        self.enter(Kind::Backup, "order", (&by, None)).await.map_err(|error| error.fault())?;
         Ok(json!({ "entered": true }))
     }
 
@@ -144,7 +153,8 @@ impl Gateway {
         let token = self.token(identifier)?;
         let found = self.store.person(&[token]).await.map_err(|error| error.fault())?;
         let person = found.ok_or(Fault::IdentityMissing)?;
-        self.enter(Kind::Erase, "order", (user, Some(person))).await.map_err(|e| e.fault())?;
+        let by = format!("uid {user}");
+        self.enter(Kind::Erase, "order", (&by, Some(person))).await.map_err(|e| e.fault())?;
         // Once they are unlinked nobody can say which copies of upstream records were theirs.
         let known = self.store.known_as(token).await.map_err(|error| error.fault())?;
         known.1.into_iter().for_each(|token| self.cache.invalidate(Subject::Token(token)));
@@ -192,14 +202,14 @@ impl Gateway {
     }
 
     /// Enters an order before it is carried out; the number of the entry.
-    async fn enter(
+    pub(super) async fn enter(
         &self,
         kind: Kind,
         subject: &str,
-        (user, person): (u32, Option<PersonId>),
+        (by, person): (&str, Option<PersonId>),
     ) -> Result<u64, StoreError> {
         let mut entry = self.event(kind, subject);
-        entry.asker = Some(Reference::new(&format!("uid {user}")));
+        entry.asker = Some(Reference::new(by));
         entry.person = person.map(|person| self.keys.pseudonym(person));
         self.store.append_order(ledger::row(&entry)).await
     }

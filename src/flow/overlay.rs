@@ -57,7 +57,7 @@ impl Gateway {
             Ok(Proposal::Waits) => Ok(Judged::Waits),
             Ok(Proposal::Done(_)) => {
                 let (guard, mappings) = (Guard::Pass, rules.pack.version().to_owned());
-                let retrial = Retrial { guard, mappings, at_ms, entry };
+                let retrial = Retrial { guard, mappings, at_ms, entry, rerun: None };
                 self.settle_held(number, (opinion, proposed), retrial).await
             }
             Err(StoreError::Settled) => Ok(Judged::Settled),

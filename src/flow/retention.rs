@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::rotation::pause;
@@ -14,12 +13,11 @@ use super::{Gateway, ledger};
 use crate::audit::retention::joined;
 use crate::audit::tile;
 use crate::audit::tree::leaf;
-use crate::audit::{Entry, Kind, Reference, Span};
+use crate::audit::{Entry, Kind, Span};
 use crate::identity::Pseudonym;
-use crate::inbound::operator::Holds;
-use crate::store::retention::{Preserved, Retiring};
+use crate::store::retention::Retiring;
 use crate::store::{LedgerView, StoreError};
-use crate::vocabulary::{Department, Fault, Identifier};
+use crate::vocabulary::{Department, Fault};
 
 /// Rows of hashes that go in one commit, so that no message waits long for its own.
 const ROWS_AT_ONCE: usize = 8;
@@ -99,81 +97,6 @@ impl Gateway {
             }
         }
         Ok(preserving)
-    }
-
-    /// What an operator asks or orders of entries beyond their time.
-    ///
-    /// # Errors
-    /// [`Fault::IdentityMissing`] if nobody has the identifier, [`Fault::EntryUnknown`] if there
-    /// is no such hold, [`Fault::RequiredMissing`] without a reason.
-    pub async fn holds(&self, about: Holds, user: u32) -> Result<Value, Fault> {
-        match about {
-            Holds::Lift { number, reason } => self.lift(number, &reason, user).await,
-            Holds::List => {
-                let holds = self.store.preserved().await.map_err(|error| error.fault())?;
-                Ok(Value::Array(holds.iter().map(|hold| self.shown_hold(hold)).collect()))
-            }
-            Holds::Place { identifier, department, reason } => {
-                self.place((identifier, department), &reason, user).await
-            }
-        }
-    }
-
-    async fn place(
-        &self,
-        (identifier, department): (Option<Identifier>, Option<Department>),
-        reason: &str,
-        user: u32,
-    ) -> Result<Value, Fault> {
-        let mut person = None;
-        if let Some(identifier) = identifier {
-            let token = self.keys.token(&identifier).map_err(|_| Fault::IdentifierInvalid)?;
-            let found = self.store.person(&[token]).await.map_err(|error| error.fault())?;
-            person = Some(found.ok_or(Fault::IdentityMissing)?);
-        }
-        let whose = match (person, department) {
-            (Some(_), _) => "placed: a person".to_owned(),
-            (None, Some(department)) => format!("placed: department {department}"),
-            (None, None) => "placed: everything".to_owned(),
-        };
-        let mut entry = self.holding(&whose, reason, user)?;
-        entry.person = person.map(|person| self.keys.pseudonym(person));
-        let reason = entry.reason.as_ref().map_or("", Reference::as_str).to_owned();
-        let at_ms = entry.at_ms;
-        let mut hold = Preserved { number: 0, at_ms, person, department, reason };
-        let placed = self.store.preserve(hold.clone(), ledger::row(&entry)).await;
-        hold.number = placed.map_err(|error| error.fault())?;
-        Ok(self.shown_hold(&hold))
-    }
-
-    async fn lift(&self, number: u64, reason: &str, user: u32) -> Result<Value, Fault> {
-        let mut entry = self.holding(&format!("lifted: {number}"), reason, user)?;
-        let holds = self.store.preserved().await.map_err(|error| error.fault())?;
-        let hold = holds.iter().find(|hold| hold.number == number).ok_or(Fault::EntryUnknown)?;
-        entry.person = hold.person.map(|person| self.keys.pseudonym(person));
-        match self.store.release(number, ledger::row(&entry)).await {
-            Ok(()) => Ok(json!({ "lifted": number })),
-            Err(StoreError::Unknown) => Err(Fault::EntryUnknown),
-            Err(error) => Err(error.fault()),
-        }
-    }
-
-    /// The entry of an order.
-    fn holding(&self, subject: &str, reason: &str, user: u32) -> Result<Entry, Fault> {
-        if reason.trim().is_empty() {
-            return Err(Fault::RequiredMissing);
-        }
-        let mut entry = self.event(Kind::Hold, subject);
-        entry.asker = Some(Reference::new(&format!("uid {user}")));
-        entry.reason = Some(Reference::new(reason.trim()));
-        Ok(entry)
-    }
-
-    fn shown_hold(&self, hold: &Preserved) -> Value {
-        let Preserved { number, at_ms, person, department, reason } = hold;
-        let person = person.map(|person| self.keys.pseudonym(person).0);
-        json!({ "number": number, "since_ms": at_ms, "person": person,
-                "department": department, "reason": reason })
     }
 }
 

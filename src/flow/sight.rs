@@ -18,13 +18,11 @@ use crate::outbound::{CircuitState, Reading, Subscriber, Upstream, Witness};
 use crate::sandbox::{self, Walls};
 use crate::store::room::{Fill, Room};
 use crate::store::trace::{Line, Wanted};
-use crate::store::{LedgerSearch, Standing, State};
-use crate::vocabulary::{Department, ElementId, Fault, Identifier};
+use crate::store::{Standing, State};
+use crate::vocabulary::{ElementId, Fault};
 
 /// Quarantined messages shown.
 const HELD_MAX: usize = 50;
-/// Entries on one page at most.
-const ROWS_MAX: usize = 200;
 
 /// The gateway as its console sees it, and what it needs of whoever starts it.
 pub struct Sights {
@@ -111,6 +109,7 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mappings: rules.pack.version().to_owned(),
             policy: rules.policies.version().to_owned(),
+            beats: self.beats().await.map_err(|error| error.fault())?,
             senders: counts.iter().map(sender).collect(),
             quarantine: held.rows.iter().filter_map(quarantined).collect(),
             room: room(self.store.room()),
@@ -172,68 +171,6 @@ impl Gateway {
         entry.asker = Some(Reference::new(user));
         entry.person = person;
         self.append(&entry).await.map(drop).map_err(|error| error.fault())
-    }
-
-    async fn search(
-        &self,
-        asker: &view::Asker,
-        query: &view::Query,
-    ) -> Result<view::LedgerPage, Fault> {
-        let (department, persons) = match &query.whose {
-            Whose::All => (None, Vec::new()),
-            Whose::Department(name) => (Department::parse(name).ok(), Vec::new()),
-            Whose::Person(identifier) => (None, self.known_as(identifier).await?),
-            Whose::Known(known) => (None, known.iter().cloned().map(Pseudonym).collect()),
-        };
-        let subject = match (&query.whose, department) {
-            (Whose::All, _) => "ledger".to_owned(),
-            (Whose::Department(_), Some(department)) => format!("department {department}"),
-            (Whose::Department(_), None) => return Ok(view::LedgerPage::default()),
-            (Whose::Person(_) | Whose::Known(_), _) => "person".to_owned(),
-        };
-        self.asked(&asker.user, &subject, persons.first().cloned()).await?;
-        let limit = query.limit.clamp(1, ROWS_MAX);
-        let whom = match persons.is_empty() {
-            true => vec![None],
-            false => persons.iter().cloned().map(Some).collect(),
-        };
-        let mut found = Vec::new();
-        for person in whom {
-            let search = LedgerSearch { person, department, before: query.before, limit };
-            found.extend(self.store.search(search).await.map_err(|error| error.fault())?);
-        }
-        found.sort_by_key(|entry| std::cmp::Reverse(entry.number));
-        found.dedup_by_key(|entry| entry.number);
-        let more = found.len() >= limit;
-        found.truncate(limit);
-        let older = found.last().filter(|_| more).map(|stored| stored.number);
-        let rules = self.rules.load_full();
-        // The store's columns are not signed; what an entry says is.
-        let asked = Question { department, persons, ..Question::default() };
-        let entries = found.iter().filter_map(|stored| {
-            let entry = Entry::from_bytes(&stored.bytes).ok()?;
-            asked.matches(&entry).then(|| line(&rules, stored.number, &entry))
-        });
-        let rows = entries.collect();
-        let known = asked.persons.into_iter().map(|known| known.0).collect();
-        Ok(view::LedgerPage { rows, known, older })
-    }
-
-    /// Every pseudonym under which entries may name a person.
-    pub(super) async fn known_as(&self, identifier: &Identifier) -> Result<Vec<Pseudonym>, Fault> {
-        let token = self.keys.token(identifier).map_err(|_| Fault::IdentifierInvalid)?;
-        let known = self.store.known_as(token).await.map_err(|error| error.fault())?;
-        Ok(self.pseudonyms(known))
-    }
-
-    /// What stands in the ledger for persons and for identifiers.
-    pub(super) fn pseudonyms(
-        &self,
-        (persons, tokens): (Vec<PersonId>, Vec<Token>),
-    ) -> Vec<Pseudonym> {
-        let persons = persons.into_iter().map(|person| self.keys.pseudonym(person));
-        let tokens = tokens.iter().map(|token| self.keys.pseudonym_of_token(token));
-        persons.chain(tokens).collect()
     }
 
     async fn proof_file(&self, asker: &view::Asker, number: u64) -> Result<Option<Vec<u8>>, Fault> {
@@ -431,6 +368,6 @@ fn expiry(expiry: crate::inbound::tls::Expiry) -> view::ExpiryRow {
     view::ExpiryRow { subject, used_for: used_for.to_owned(), not_after }
 }
 
-fn wide(count: usize) -> u64 {
+pub(super) fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -278,7 +278,7 @@ impl Gateway {
 
 /// What the ledger says was looked for, as far as its line is long, the most telling first; who it
 /// was about stands beside it.
-fn subject(wanted: &Wanted) -> String {
+pub(super) fn subject(wanted: &Wanted) -> String {
     let day = |at_ms: i64| Date::from_timestamp(at_ms / 1000).to_iso();
     let told = [
         wanted.source.map(|source| format!("of {source}")),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::console::access::Role;
-use super::console::view::trace::MessageQuery;
+use super::console::view::trace::{MessageQuery, Wanted};
 use crate::identity::Pseudonym;
 use crate::vocabulary::{Department, Identifier, Subscription};
 
@@ -87,10 +87,18 @@ pub enum Order {
     },
     /// 重新加载: read configuration, certificates, mappings and policies again.
     Reload,
-    /// 重放: try quarantined messages again; all of them if none is named.
+    /// 试算: what quarantined messages would become; nothing is kept.
+    Rehearse {
+        /// Which.
+        like: Box<Wanted>,
+    },
+    /// 重放: try quarantined messages again; all that are like that if none is named.
     Replay {
         /// Journal numbers.
         numbers: Vec<u64>,
+        /// Like what.
+        #[serde(default)]
+        like: Box<Wanted>,
         /// Version of the mapping pack; today's if none is named.
         #[serde(default)]
         mappings: Option<String>,

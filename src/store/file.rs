@@ -31,9 +31,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_13.sql"),
     include_str!("schema_14.sql"),
     include_str!("schema_15.sql"),
+    include_str!("schema_16.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 15;
+const SCHEMA: i64 = 16;
 
 /// The database of a folder that is held against other processes while this lives.
 #[derive(Debug)]

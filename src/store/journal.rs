@@ -70,6 +70,8 @@ pub struct Retrial {
     pub at_ms: i64,
     /// The entry of the ledger that says so.
     pub entry: u64,
+    /// The rerun it is part of.
+    pub rerun: Option<u64>,
 }
 
 /// What one commit adds to the counts of a source.
@@ -289,6 +291,9 @@ impl Writer {
             ))?;
         let sql = "DELETE FROM opinion WHERE number = ?1";
         self.connection.prepare_cached(sql)?.execute([number])?;
+        if let Some(rerun) = retrial.rerun {
+            self.count_rerun(rerun, number, settled.state)?;
+        }
         let tally = self.tally(source);
         tally.move_to(before, -1);
         tally.move_to(settled.state, 1);

@@ -6,6 +6,7 @@ use super::Store;
 use super::arrival::LedgerRow;
 use super::error::StoreError;
 use super::ledger::{self, bound};
+use super::review::Proposal;
 use super::sql::{self, Connection};
 use super::writer::{Answer, Request, Stop, Writer};
 use crate::identity::{PersonId, Token};
@@ -33,16 +34,35 @@ pub struct Preserved {
     pub department: Option<Department>,
     /// Why.
     pub reason: String,
+    /// Who wants it to end.
+    pub lifting: Option<Lifting>,
+}
+
+/// What one person says of a hold that is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifting {
+    /// Who.
+    pub by: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Why.
+    pub reason: String,
 }
 
 /// What is done about retention.
 pub enum OfRetention {
+    /// Nobody wants any more that it ends.
+    KeepUp(u64, LedgerRow),
+    /// A second person wants that it ends.
+    Lift(u64, String, LedgerRow),
     /// Nothing more is preserved by that number.
     Release(u64, LedgerRow),
     /// Entries are kept beyond their time.
     Preserve(Preserved, LedgerRow),
     /// Entries go.
     Retire(Retiring, Vec<LedgerRow>),
+    /// Somebody wants that it ends.
+    WantLift(u64, Lifting, LedgerRow),
 }
 
 impl Store {
@@ -92,6 +112,51 @@ impl Store {
         self.write(Request::Retention(Box::new(request))).await.map(drop)
     }
 
+    /// Somebody wants that what a number preserves ends. `row` tells of it, unless it was wanted
+    /// before.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is none, [`StoreError::Settled`] if another wants it
+    /// already, [`StoreError::Unavailable`].
+    pub async fn want_lift(
+        &self,
+        number: u64,
+        lifting: Lifting,
+        row: LedgerRow,
+    ) -> Result<Proposal, StoreError> {
+        self.lifted(OfRetention::WantLift(number, lifting, row)).await
+    }
+
+    /// A second person wants it too, and it ends. `row` tells of it, unless he was the first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if there is none, [`StoreError::Settled`] if nobody has wanted it,
+    /// [`StoreError::Unavailable`].
+    pub async fn lift(
+        &self,
+        number: u64,
+        by: String,
+        row: LedgerRow,
+    ) -> Result<Proposal, StoreError> {
+        self.lifted(OfRetention::Lift(number, by, row)).await
+    }
+
+    async fn lifted(&self, request: OfRetention) -> Result<Proposal, StoreError> {
+        match self.write(Request::Retention(Box::new(request))).await? {
+            Answer::Proposed(proposal) => Ok(proposal),
+            _ => Err(StoreError::Damaged),
+        }
+    }
+
+    /// Nobody wants any more that it ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if nobody did, [`StoreError::Unavailable`].
+    pub async fn keep_up(&self, number: u64, row: LedgerRow) -> Result<(), StoreError> {
+        let request = OfRetention::KeepUp(number, row);
+        self.write(Request::Retention(Box::new(request))).await.map(drop)
+    }
+
     /// Everybody who is one with a person, and every identifier of theirs.
     ///
     /// # Errors
@@ -107,27 +172,87 @@ impl Store {
 impl Writer {
     pub(super) fn retain(&mut self, what: &OfRetention) -> Result<Answer, Stop> {
         match what {
+            OfRetention::KeepUp(number, row) => {
+                if self.forget_lifting(*number)? == 0 {
+                    return Err(StoreError::Unknown.into());
+                }
+                self.append(row).map(|_| Answer::Done)
+            }
+            OfRetention::Lift(number, by, row) => {
+                self.lift_for_second(*number, by, row).map(Answer::Proposed)
+            }
             OfRetention::Preserve(what, row) => {
                 let appended = self.append(row)?;
                 self.keep_preserved(what, appended.number)?;
                 Ok(Answer::Appended(appended))
             }
-            OfRetention::Release(number, row) => {
-                let sql = "DELETE FROM preserved WHERE number = ?1";
-                if self.connection.prepare_cached(sql)?.changed([bound(*number)])? == 0 {
-                    return Err(StoreError::Unknown.into());
-                }
-                self.append(row).map(|_| Answer::Done)
-            }
+            OfRetention::Release(number, row) => self.release(*number, row).map(|()| Answer::Done),
             OfRetention::Retire(going, rows) => {
                 rows.iter().try_for_each(|row| self.append(row).map(drop))?;
                 self.retire(going).map(|()| Answer::Done)
             }
+            OfRetention::WantLift(number, lifting, row) => {
+                self.want_lift(*number, lifting, row).map(Answer::Proposed)
+            }
         }
     }
 
+    fn release(&mut self, number: u64, row: &LedgerRow) -> Result<(), Stop> {
+        self.forget_lifting(number)?;
+        let sql = "DELETE FROM preserved WHERE number = ?1";
+        if self.connection.prepare_cached(sql)?.changed([bound(number)])? == 0 {
+            return Err(StoreError::Unknown.into());
+        }
+        self.append(row).map(drop)
+    }
+
+    fn lift_for_second(
+        &mut self,
+        number: u64,
+        by: &str,
+        row: &LedgerRow,
+    ) -> Result<Proposal, Stop> {
+        match self.lifting(number)? {
+            Some(first) if first.by == by => Ok(Proposal::Own),
+            Some(_) => self.release(number, row).map(|()| Proposal::Done(Vec::new())),
+            None => Err(StoreError::Settled.into()),
+        }
+    }
+
+    /// Who wants that a hold ends.
+    fn lifting(&self, number: u64) -> Result<Option<Lifting>, Stop> {
+        let holds = preserved(&self.connection)?;
+        let hold = holds.into_iter().find(|hold| hold.number == number);
+        Ok(hold.ok_or(StoreError::Unknown)?.lifting)
+    }
+
+    fn want_lift(
+        &mut self,
+        number: u64,
+        lifting: &Lifting,
+        row: &LedgerRow,
+    ) -> Result<Proposal, Stop> {
+        match self.lifting(number)? {
+            Some(first) if first.by == lifting.by => Ok(Proposal::Own),
+            Some(_) => Err(StoreError::Settled.into()),
+            None => {
+                let Lifting { by, at_ms, reason } = lifting;
+                self.connection
+                    .prepare_cached("INSERT INTO lifting VALUES (?1, ?2, ?3, ?4)")?
+                    .execute((bound(number), by, at_ms, reason))?;
+                self.append(row)?;
+                Ok(Proposal::Waits)
+            }
+        }
+    }
+
+    fn forget_lifting(&self, number: u64) -> sql::Result<usize> {
+        let sql = "DELETE FROM lifting WHERE number = ?1";
+        self.connection.prepare_cached(sql)?.changed([bound(number)])
+    }
+
     fn keep_preserved(&self, what: &Preserved, number: u64) -> Result<(), Stop> {
-        let Preserved { number: _, at_ms, person, department, reason } = what;
+        let Preserved { number: _, at_ms, person, department, reason, lifting: _ } = what;
         let department = department.as_ref().map(Department::as_str);
         self.connection
             .prepare_cached("INSERT INTO preserved VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -169,7 +294,9 @@ fn retired(connection: &Connection) -> sql::Result<Vec<(u64, u64)>> {
 }
 
 fn preserved(connection: &Connection) -> sql::Result<Vec<Preserved>> {
-    let sql = "SELECT number, at_ms, person, department, reason FROM preserved ORDER BY number";
+    let sql = "SELECT preserved.number, preserved.at_ms, person, department, preserved.reason, \
+        proposed_by, lifting.at_ms, lifting.reason \
+        FROM preserved LEFT JOIN lifting USING (number) ORDER BY number";
     let mut select = connection.prepare_cached(sql)?;
     let rows = select.query_map([], |row| {
         let department: Option<String> = row.get(3)?;
@@ -179,6 +306,10 @@ fn preserved(connection: &Connection) -> sql::Result<Vec<Preserved>> {
             person: row.get::<Option<i64>>(2)?.map(PersonId),
             department: department.and_then(|name| Department::parse(&name).ok()),
             reason: row.get(4)?,
+            lifting: match row.get(5)? {
+                Some(by) => Some(Lifting { by, at_ms: row.get(6)?, reason: row.get(7)? }),
+                None => None,
+            },
         })
     })?;
     rows.collect()

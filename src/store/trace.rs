@@ -185,7 +185,7 @@ impl Writer {
 }
 
 /// What [`line`] reads.
-const COLUMNS: &str = "journal.number, journal.source, journal.control_id, \
+pub(super) const COLUMNS: &str = "journal.number, journal.source, journal.control_id, \
     journal.received_at_ms, journal.form, journal.state, journal.fault, journal.at";
 
 /// Named, for the number alone would have every row of the sender looked at.
@@ -276,7 +276,7 @@ impl Wanted {
             || self.state.is_some_and(|state| state != State::Kept)
     }
 
-    fn fits(&self, line: &Line) -> bool {
+    pub(super) fn fits(&self, line: &Line) -> bool {
         let place = || line.position.as_ref().and_then(Position::place_in_any);
         self.source.is_none_or(|source| source.as_str() == line.source)
             && self.control_id.as_ref().is_none_or(|id| *id == line.control_id)
@@ -307,7 +307,7 @@ fn number_at(connection: &Connection, at_ms: i64) -> sql::Result<i64> {
     Ok(low)
 }
 
-fn line(row: &Row<'_>) -> sql::Result<Line> {
+pub(super) fn line(row: &Row<'_>) -> sql::Result<Line> {
     let form: Option<String> = row.get(4)?;
     let reason = read_reason(row.get(6)?, row.get(7)?);
     let at = reason.as_ref().and_then(|reason| reason.at.clone());
@@ -410,7 +410,7 @@ fn same_number(connection: &Connection, line: &Line) -> sql::Result<Vec<u64>> {
     select.query_map(own, |row| row.get::<i64>(0).map(i64::cast_unsigned))?.collect()
 }
 
-fn noticed(connection: &Connection, number: i64) -> sql::Result<Vec<Noticed>> {
+pub(super) fn noticed(connection: &Connection, number: i64) -> sql::Result<Vec<Noticed>> {
     let mut select = connection.prepare_cached(
         "SELECT number, subscription, event, state, tries, why, ended_ms FROM outbox \
          WHERE journal = ?1 ORDER BY number",

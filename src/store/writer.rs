@@ -17,6 +17,7 @@ use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
 use super::batch::Deed;
 use super::condition::Conditions;
+use super::console::OfConsole;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
@@ -99,6 +100,8 @@ pub enum Request {
     Keys(Box<KeyDeed>),
     /// Bring the next generation of the tokens' key into force.
     Rotate { at_ms: i64 },
+    /// Something that users of the console decide or keep.
+    Console(Box<OfConsole>),
     /// Something about how long entries are kept.
     Retention(Box<OfRetention>),
     /// Keep something of the ledger's tree.
@@ -287,7 +290,8 @@ impl Writer {
         let outcomes = match self.together(batch) {
             Ok(outcomes) => outcomes,
             Err(Failed::Request) if batch.len() > 1 => {
-                batch.chunks(1).flat_map(|one| self.alone(one)).collect()
+                let alone = |one: &[Job]| self.together(one).unwrap_or_else(|_| unavailable(1));
+                batch.chunks(1).flat_map(alone).collect()
             }
             Err(_) => unavailable(batch.len()),
         };
@@ -295,10 +299,6 @@ impl Writer {
             // Nobody waits any more: a repeat will find what was stored.
             let _ = job.answer.send(outcome);
         }
-    }
-
-    fn alone(&mut self, one: &[Job]) -> Vec<Result<Answer, StoreError>> {
-        self.together(one).unwrap_or_else(|_| unavailable(one.len()))
     }
 
     /// One transaction. A panic inside it is one more way to fail.
@@ -374,6 +374,7 @@ impl Writer {
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Batch(deed) => self.batch(deed),
+            Request::Console(what) => self.console(what),
             Request::Retention(what) => self.retain(what),
             Request::Tree(kept) => self.keep_of_tree(kept).map(|()| Answer::Done),
             Request::Decide(verdict) => self.decide_notices(verdict),
@@ -452,7 +453,7 @@ impl Writer {
 
     /// Drops everything remembered and reads the numbers again: after a rollback the
     /// file alone is right.
-    fn forget(&mut self) -> Result<(), StoreError> {
+    pub(super) fn forget(&mut self) -> Result<(), StoreError> {
         self.tokens.clear();
         self.persons.clear();
         self.tallies.clear();

@@ -21,15 +21,26 @@ const PAGES: [(&str, &[&str]); 4] = [
             "/ledger/latest",
             "/ledger/entry/1",
             "/ledger/entry/999999",
-            "/ledger/department?name=hotline-12349",
+            "/ledger/department?name=hotline-12349&kind=disclosure",
             "/ledger/tickets",
+            "/ledger/holds",
             "/ledger/doubts",
             "/trace",
             "/trace/message/1",
             "/trace/quarantine",
+            "/trace/replays",
         ],
     ),
-    ("operator", &["/overview", "/trace/message/2", "/trace/quarantine", "/ledger"]),
+    (
+        "operator",
+        &[
+            "/overview",
+            "/trace/message/2",
+            "/trace/quarantine",
+            "/trace/replays/preview",
+            "/ledger",
+        ],
+    ),
     (
         "policy-administrator",
         &["/policies", "/policies/cells", "/policies/why", "/policies/proposal"],
@@ -70,6 +81,13 @@ async fn judged(browser: &Client, axe: &str) -> Vec<String> {
     let serious = |one: &&Value| ["serious", "critical"].contains(&one["impact"].as_str().unwrap());
     let told = |one: &Value| format!("{} {}: {}", one["id"], one["impact"], one["nodes"]);
     violations.filter(serious).map(told).collect()
+}
+
+/// Nothing serious on the page a browser shows, where there is axe.
+pub async fn sound(browser: &Client) {
+    let Some(axe) = axe() else { return skipped("no axe") };
+    let found = judged(browser, &axe).await;
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 async fn walk(rig: &Rig, browser: &Client, (axe, pages): (&str, &[&str])) {

@@ -264,6 +264,48 @@ async fn an_operator_sees_no_ledger_and_a_wrong_code_opens_nothing() {
     browser.close().await.unwrap();
 }
 
+/// What a script of the test finds.
+async fn told(browser: &Client, script: &str) -> serde_json::Value {
+    browser.execute(&format!("return {script}"), Vec::new()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_shows_what_came_without_being_loaded_again() {
+    let Some(driver) = Driver::start() else {
+        return skipped("no chromium with chromedriver");
+    };
+    let rig = Rig::start();
+    let operator = enrol(&rig, "wei", "operator");
+    let browser = driver.browser().await;
+    sign_in(&browser, &rig, "wei", &operator).await;
+    browser.wait().for_element(Locator::Css(".equation")).await.unwrap();
+    browser.execute("window.mark = 'the same page'", Vec::new()).await.unwrap();
+    assert_eq!(told(&browser, "htmx.config.allowEval").await, false);
+    let received = |count: usize| {
+        let path = format!("//*[@class='received'][contains(., '{count}')]");
+        async {
+            let path = path;
+            let found = browser.wait().at_most(Duration::from_secs(60));
+            found.for_element(Locator::XPath(&path)).await.unwrap();
+        }
+    };
+    rig.mllp().exchange(&Message::new("A01", &Resident::new()).bytes()).unwrap();
+    received(1).await;
+    let drawn = "document.querySelectorAll('#chart-flow .uplot canvas').length";
+    assert_eq!(told(&browser, drawn).await, 1);
+    let count = "document.querySelector('#table-flow td').dataset.count";
+    assert_eq!(told(&browser, count).await, "1");
+    browser.execute("document.getElementById('table-flow').open = true", Vec::new()).await.unwrap();
+    rig.mllp().exchange(&Message::new("A01", &Resident::new()).bytes()).unwrap();
+    received(2).await;
+    assert_eq!(told(&browser, "document.getElementById('table-flow').open").await, true);
+    assert_eq!(told(&browser, drawn).await, 1, "it is drawn once");
+    assert_eq!(told(&browser, "window.mark").await, "the same page");
+    crate::review::pictured(&browser, "live").await;
+    crate::accessible::sound(&browser).await;
+    browser.close().await.unwrap();
+}
+
 #[test]
 fn the_console_is_strict_about_what_a_browser_may_do() {
     let rig = Rig::shared();

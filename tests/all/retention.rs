@@ -9,8 +9,10 @@ use kangqiao::store::{LedgerRow, Store};
 use kangqiao::vocabulary::Department;
 use serde_json::Value;
 
+use crate::console::enrol;
 use crate::rig::message::{Message, Resident};
 use crate::rig::{Rig, until};
+use crate::trace::Pages;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -129,18 +131,69 @@ fn what_is_preserved_stays_until_it_is_not() {
     assert!(!done && text.contains("identity-missing"), "{text}");
     let (done, text) = person(&resident);
     assert!(done && text.contains("JC-2026-7") && !text.contains(&resident.citizen), "{text}");
+    let (done, text) = person(&resident);
+    assert!(done && text.contains("stands already"), "{text}");
+    let other = ["hold", "person", "--citizen-id", &resident.citizen, "--reason", "JC-2026-9"];
+    let (done, text) = rig.order(&other);
+    assert!(done && text.contains("placed"), "another case holds him as well: {text}");
     let (done, text) = rig.order(&[&["hold", "department", "nobody"], &reason[..]].concat());
     assert!(!done && text.contains("no such department"), "{text}");
-    let (done, listed) = rig.order(&["hold", "list"]);
+    let (done, table) = rig.order(&["hold", "list"]);
+    assert_eq!((done, table.lines().count()), (true, 3), "{table}");
+    for word in ["since", "人员 person", "JC-2026-7", "JC-2026-9", "20"] {
+        assert!(table.contains(word) && !table.contains('{'), "{word}: {table}");
+    }
+    let (done, listed) = rig.order(&["hold", "list", "--json"]);
+    let listed = listed.lines().next().unwrap_or_default();
     assert!(done && listed.contains("JC-2026-7"), "{listed}");
     let (done, text) = rig.order(&[&["hold", "lift", "999999"], &reason[..]].concat());
     assert!(!done && text.contains("entry-unknown"), "{text}");
-    let hold: Value = serde_json::from_str(&listed).unwrap();
+    let hold: Value = serde_json::from_str(listed).unwrap();
     let number = hold["number"].to_string();
     let (done, text) = rig.order(&[&["hold", "lift", &number], &reason[..]].concat());
     assert!(done, "{text}");
     let told = rig.ledger(&["search", "--citizen-id", &resident.citizen, "--kind", "hold"]);
     assert!(told.contains("placed") && told.contains("lifted"), "{told}");
+}
+
+#[test]
+fn at_the_console_one_auditor_keeps_and_two_let_go() {
+    let rig = Rig::start();
+    let resident = Resident::new();
+    rig.mllp().exchange(&Message::new("A01", &resident).bytes()).unwrap();
+    let (one, other) = (enrol(&rig, "lin", "auditor"), enrol(&rig, "mei", "auditor"));
+    let (mut first, mut second) = (Pages::of(&rig, "lin", &one), Pages::of(&rig, "mei", &other));
+    let holds = || rig.stored("SELECT count(*) FROM preserved");
+    let wish = format!("whose=person&kind=citizen-id&value={}&reason=JC-1", resident.citizen);
+    for (form, count) in [
+        (wish.as_str(), 1),
+        (wish.as_str(), 1),
+        ("whose=department&department=hotline-12349&reason=JC-1", 2),
+        ("whose=everything&reason=JC-1", 3),
+        ("whose=everything&reason=JC-1", 3),
+        ("whose=everything&reason=JC-2", 4),
+    ] {
+        assert_eq!(first.post("/ledger/holds", form).status, 303, "{form}");
+        assert_eq!(holds(), count, "{form}");
+    }
+    let nobody = wish.replace(&resident.citizen, &Resident::new().citizen);
+    assert_eq!(first.post("/ledger/holds", &nobody).status, 409);
+    let page = first.see("/ledger/holds");
+    assert!(page.contains("JC-1") && !page.contains(&resident.citizen));
+    let number = rig.stored("SELECT min(number) FROM preserved");
+    let path = format!("/ledger/holds/{number}");
+    assert_eq!(first.post(&path, "decision=lift&reason=closed").status, 303);
+    assert_eq!(first.post(&path, "decision=lift").status, 409);
+    assert_eq!(second.post(&path, "decision=keep").status, 303);
+    assert_eq!(second.post(&path, "decision=keep").status, 409);
+    assert_eq!(first.post(&path, "decision=lift&reason=closed").status, 303);
+    let (done, table) = rig.order(&["hold", "list"]);
+    assert!(done && table.contains("a second (lin)"), "{table}");
+    assert_eq!(holds(), 4);
+    assert_eq!(second.post(&path, "decision=lift").status, 303);
+    assert_eq!((holds(), rig.stored("SELECT count(*) FROM lifting")), (3, 0));
+    let told = rig.ledger(&["search", "--citizen-id", &resident.citizen, "--kind", "hold"]);
+    assert!(told.contains("共 5 条") && !told.contains(&resident.citizen), "{told}");
 }
 
 #[test]

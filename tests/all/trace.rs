@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use fantoccini::{Client, Locator};
+use kangqiao_conformance::https::{Link, Reply};
+use kangqiao_conformance::stream::Tls;
 use serde_json::Value;
 
 use crate::console::{Driver, Enrolled, enrol, shows, sign_in};
@@ -30,44 +32,57 @@ fn found(rig: &Rig, words: &[&str]) -> Vec<u64> {
 }
 
 /// Pages of the console as one user sees them.
-struct Pages {
-    link: kangqiao_conformance::https::Link,
+pub struct Pages {
+    tls: Tls,
     cookies: String,
     host: String,
 }
 
 impl Pages {
-    fn of(rig: &Rig, name: &str, enrolled: &Enrolled) -> Self {
-        let (link, cookies) = enrolled.signed_in(rig, name);
-        Self { link, cookies, host: at(rig.ports.console) }
+    /// Those of somebody who has signed in.
+    pub fn of(rig: &Rig, name: &str, enrolled: &Enrolled) -> Self {
+        let (_, cookies) = enrolled.signed_in(rig, name);
+        Self { tls: rig.tls(""), cookies, host: at(rig.ports.console) }
     }
 
-    fn see(&mut self, path: &str) -> String {
+    /// Over a connection of its own: an idle one is closed while a test does something else.
+    fn ask(&self, request: &str) -> Reply {
+        let mut link = Link::connect(&self.host, Some(&self.tls)).unwrap();
+        link.ask(request.as_bytes()).unwrap()
+    }
+
+    /// A page.
+    pub fn see(&mut self, path: &str) -> String {
         let head = format!(
             "GET {path} HTTP/1.1\r\nhost: {}\r\ncookie: {}\r\n\r\n",
             self.host, self.cookies
         );
-        let reply = self.link.ask(head.as_bytes()).unwrap();
+        let reply = self.ask(&head);
         assert_eq!(reply.status, 200, "{path}");
         String::from_utf8(reply.body).unwrap()
     }
 
     /// What is found by a search, or the next page of it.
     fn search(&mut self, fields: &str) -> String {
-        let begin = self.see("/trace");
+        let reply = self.post("/trace/search", fields);
+        assert_eq!(reply.status, 200, "{fields}");
+        String::from_utf8(reply.body).unwrap()
+    }
+
+    /// What a form is answered with; its token is added.
+    pub fn post(&mut self, path: &str, fields: &str) -> Reply {
+        let begin = self.see("/overview");
         let token = begin.split_once("name=\"form_token\" value=\"").unwrap().1;
         let form = format!("form_token={}&{fields}", token.split('"').next().unwrap());
         let head = format!(
-            "POST /trace/search HTTP/1.1\r\nhost: {}\r\ncookie: {}\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncookie: {}\r\n\
              sec-fetch-site: same-origin\r\n\
              content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
             self.host,
             self.cookies,
             form.len()
         );
-        let reply = self.link.ask(head.as_bytes()).unwrap();
-        assert_eq!(reply.status, 200, "{fields}");
-        String::from_utf8(reply.body).unwrap()
+        self.ask(&head)
     }
 }
 

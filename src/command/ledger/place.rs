@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::command::Failure;
+use crate::command::compile::compile;
 use crate::config::Config;
 
 /// The options that say where.
@@ -48,6 +49,16 @@ impl Where {
             Failure(lines.join("\n"))
         })?;
         Ok(Place::of(&config))
+    }
+}
+
+impl Where {
+    /// The departments of the policies, where a configuration names them and one is not of them.
+    pub fn departments_without(&self, name: &str) -> Option<Vec<String>> {
+        let compiled = compile(&Config::load(self.config.as_ref()?).ok()?).ok()?;
+        let known = compiled.policies.departments().iter().map(|row| row.name.to_string());
+        let known: Vec<_> = known.collect();
+        (!known.iter().any(|known| known == name)).then_some(known)
     }
 }
 

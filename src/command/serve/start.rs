@@ -108,24 +108,17 @@ pub async fn start_within(
     running.open_https(config, echo)?;
     running.open_console(config, console)?;
     running.open_exchanges(config);
-    let verifying = Arc::clone(&running.gateway).keep_verifying(running.stopping.clone());
-    running.listeners.push(tokio::spawn(verifying));
-    let witnessing = Arc::clone(&running.gateway).keep_witnessed(running.stopping.clone());
-    running.listeners.push(tokio::spawn(witnessing));
-    let sending = Arc::clone(&running.gateway).keep_sending(running.stopping.clone());
-    running.listeners.push(tokio::spawn(sending));
-    let counting = Arc::clone(&running.gateway).keep_counting(running.stopping.clone());
-    running.listeners.push(tokio::spawn(counting));
-    let delivering = Arc::clone(&running.gateway).keep_delivering(running.stopping.clone());
-    running.listeners.push(tokio::spawn(delivering));
-    let checking = Arc::clone(&running.gateway).keep_checking(running.stopping.clone());
-    running.listeners.push(tokio::spawn(checking));
-    let rotating = Arc::clone(&running.gateway).keep_rotating(running.stopping.clone());
-    running.listeners.push(tokio::spawn(rotating));
-    let retiring = Arc::clone(&running.gateway).keep_retiring(running.stopping.clone());
-    running.listeners.push(tokio::spawn(retiring));
-    let rekeying = Arc::clone(&running.gateway).keep_rekeying(running.stopping.clone());
-    running.listeners.push(tokio::spawn(rekeying));
+    running.keep(Gateway::keep_verifying);
+    running.keep(Gateway::keep_witnessed);
+    running.keep(Gateway::keep_sending);
+    running.keep(Gateway::keep_counting);
+    running.keep(Gateway::keep_delivering);
+    running.keep(Gateway::keep_checking);
+    running.keep(Gateway::keep_rotating);
+    running.keep(Gateway::keep_retiring);
+    running.keep(Gateway::keep_rerunning);
+    running.keep(Gateway::keep_rekeying);
+    running.keep(Gateway::keep_pulse);
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }
@@ -186,6 +179,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         doubts: Watching::new(config.store.folder.clone(), config.ledger.people.clone())
             .map_err(|error| Failure::during("ledger.people", error))?,
         making: Default::default(),
+        pulse: Default::default(),
         font: config.ledger.font.clone(),
         clock: now_ms,
     };
@@ -209,6 +203,15 @@ impl Running {
             // A listener that panicked has been reported; there is nothing left to wait for.
             let _ = listener.await;
         }
+    }
+
+    /// What goes on in the background until the gateway stops.
+    fn keep<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        going: impl FnOnce(Arc<Gateway>, CancellationToken) -> F,
+    ) {
+        let going = going(Arc::clone(&self.gateway), self.stopping.clone());
+        self.listeners.push(tokio::spawn(going));
     }
 
     fn open_mllp(&mut self, config: &Config) -> Result<(), Failure> {
@@ -395,10 +398,14 @@ async fn carry(
                 gateway.decide_notices(Verdict::Rewind(subscription, since_ms), user).await
             }
         },
-        Order::Replay { numbers, mappings, accept_overlay } => {
+        Order::Rehearse { like } => {
+            let found = gateway.rehearse(&format!("uid {user}"), *like).await;
+            found.and_then(|found| serde_json::to_value(found).map_err(|_| Fault::Internal))
+        }
+        Order::Replay { numbers, like, mappings, accept_overlay } => {
             let past = reloader.past(mappings).await.map_err(|failure| failure.0)?;
             let guard = if accept_overlay { Guard::Pass } else { Guard::Hold };
-            gateway.replay(numbers, (past, guard), user).await
+            gateway.replay((numbers, *like), (past, guard), user).await
         }
         Order::Trace { about } => {
             let told = trace(&gateway, &reloader, (about, user)).await;

@@ -28,6 +28,8 @@ pub enum Area {
     Overview,
     /// 策略, who sees what, and what waits to be accepted.
     Policies,
+    /// 批量重放, messages tried again: to order it, for it may be watched by whoever traces.
+    Replay,
     /// 身份审核, who may be one person.
     Review,
     /// 报文追踪, what became of messages.
@@ -41,6 +43,7 @@ const ACCESS: &[(Area, &[Role])] = &[
     (Area::Ledger, &[Role::Auditor]),
     (Area::Overview, &Role::ALL),
     (Area::Policies, &[Role::PolicyAdministrator]),
+    (Area::Replay, &[Role::Operator]),
     (Area::Review, &[Role::Reviewer]),
     (Area::Trace, &[Role::Auditor, Role::Operator]),
 ];
@@ -192,16 +195,16 @@ mod tests {
 
     #[test]
     fn each_role_sees_its_own_and_nothing_else() {
-        use Area::{Ledger, Overview, Policies, Review, Trace};
+        use Area::{Ledger, Overview, Policies, Replay, Review, Trace};
         for (roles, seen) in [
             (&[Role::Auditor][..], &[Ledger, Overview, Trace][..]),
-            (&[Role::Operator], &[Overview, Trace]),
+            (&[Role::Operator], &[Overview, Replay, Trace]),
             (&[Role::PolicyAdministrator], &[Overview, Policies]),
             (&[Role::Reviewer], &[Overview, Review]),
             (&[Role::Auditor, Role::Reviewer], &[Ledger, Overview, Review, Trace]),
         ] {
             let roles = Roles::of(roles).unwrap();
-            for area in [Ledger, Overview, Policies, Review, Trace] {
+            for area in [Ledger, Overview, Policies, Replay, Review, Trace] {
                 assert_eq!(roles.may_see(area), seen.contains(&area), "{roles}: {area:?}");
             }
         }

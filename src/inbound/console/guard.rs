@@ -15,7 +15,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use super::Console;
 use super::access::Area;
 use super::pages::{Frame, MessagePage, Signed, show};
-use super::session::{self, Session};
+use super::session::{self, Came, Session};
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
 use super::text::{Lang, Text};
@@ -31,6 +31,11 @@ const LANGUAGE: &str = "__Host-kangqiao-language";
 
 /// Nothing is loaded but our own style and icon; nothing runs; nothing frames us.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// On a page that brings itself anew, our own scripts run and ask us; nothing is evaluated.
+const LIVE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
+    script-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 static HEADERS: [(HeaderName, &str); 7] = [
@@ -75,6 +80,7 @@ pub(super) struct Visit {
     pub(super) door_cookie: Option<String>,
     pub(super) provider_cookie: Option<String>,
     session: Option<Session>,
+    came: Came,
     here: String,
 }
 
@@ -95,7 +101,8 @@ impl Visit {
         let chosen = chosen(request.query_string());
         let kept = cookie(LANGUAGE).and_then(|code| Lang::parse(&code));
         let session_cookie = cookie(SESSION);
-        let session = session_cookie.as_deref().and_then(|cookie| console.session(cookie));
+        let came = came(request.headers());
+        let session = session_cookie.as_deref().and_then(|cookie| console.session(cookie, came));
         Self {
             console: console.clone(),
             t: chosen.or(kept).unwrap_or_default().text(),
@@ -106,6 +113,7 @@ impl Visit {
             door_cookie: cookie(DOOR),
             provider_cookie: cookie(PROVIDER),
             session,
+            came,
             here: here(request),
         }
     }
@@ -159,6 +167,11 @@ impl Visit {
     pub(super) fn answer(&self, page: Result<HttpResponse, Problem>) -> HttpResponse {
         let (status, message) = match page {
             Ok(response) => return response,
+            // A script follows an answer that leads elsewhere, and would put that into the page.
+            Err(Problem::SignIn) if self.came == Came::ByItself => {
+                let there = ("hx-redirect", "/sign-in");
+                return HttpResponse::Unauthorized().insert_header(there).finish();
+            }
             Err(Problem::SignIn) => return see("/sign-in"),
             Err(Problem::Fault(fault)) => {
                 let status = StatusCode::from_u16(fault.row().http_status);
@@ -182,6 +195,7 @@ pub(super) async fn pass(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let foreign = request.method() == Method::POST && is_foreign(request.headers());
     let chosen = chosen(request.query_string());
+    let live = is_live(request.path());
     let hsts = request.app_data::<Console>().map_or(0, Console::hsts_seconds);
     let mut response = if foreign {
         let (request, _) = request.into_parts();
@@ -200,6 +214,10 @@ pub(super) async fn pass(
     let headers = response.headers_mut();
     for (name, value) in &HEADERS {
         headers.insert(name.clone(), HeaderValue::from_static(value));
+    }
+    if live {
+        let policy = HeaderValue::from_static(LIVE_POLICY);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -247,6 +265,19 @@ pub(super) fn odd_form(request: &HttpRequest) -> HttpResponse {
 fn is_foreign(headers: &header::HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     site.is_some_and(|site| site != b"same-origin" && site != b"none")
+}
+
+/// Pages that bring themselves anew.
+fn is_live(path: &str) -> bool {
+    path == "/overview" || path.starts_with("/trace/replays/")
+}
+
+/// htmx says that it asks.
+fn came(headers: &header::HeaderMap) -> Came {
+    match headers.contains_key("hx-request") {
+        true => Came::ByItself,
+        false => Came::ByHand,
+    }
 }
 
 fn chosen(query: &str) -> Option<Lang> {

@@ -9,12 +9,18 @@ use serde::Deserialize;
 use super::access::Area;
 use super::guard::{Problem, Visit, see};
 use super::pages::{EntriesPage, EntryPage, Of, SearchPage, show};
+use super::saved::Shelved;
 use super::text::doubt::DoubtText;
+use super::text::hold::HoldText;
 use super::text::invite::InviteText;
+use super::text::saved::SavedText;
 use super::text::ticket::TicketText;
+use super::text::trace::TraceText;
+use super::trace::moment;
 use super::view::history::History;
-use super::view::{EntryKey, Query, Whose};
-use crate::audit::history;
+use super::view::saved::Shelf;
+use super::view::{EntryKey, Named, Query, Terms, Whose};
+use crate::audit::{Kind, history};
 use crate::identity::Pseudonym;
 use crate::vocabulary::{Identifier, IdentifierKind};
 
@@ -24,7 +30,19 @@ const RECEIPT_BYTES_MAX: usize = 64;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct PageQuery {
+    before: Option<u64>,
+    said: Option<String>,
+}
+
+/// Which entries, as an address says it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct TermsForm {
+    /// Of which department.
     name: String,
+    kind: String,
+    since: String,
+    until: String,
     before: Option<u64>,
 }
 
@@ -55,20 +73,20 @@ pub(super) struct ReceiptForm {
 }
 
 /// Where a search begins. Shows nothing of the ledger, so it is not recorded.
-pub(super) async fn begin(visit: Visit) -> HttpResponse {
-    let page = begin_page(&visit, None).await;
+pub(super) async fn begin(visit: Visit, asked: Asked<PageQuery>) -> HttpResponse {
+    let page = begin_page(&visit, (None, asked.said.as_deref())).await;
     visit.answer(page)
 }
 
 /// The newest entries of all.
 pub(super) async fn latest(visit: Visit, asked: Asked<PageQuery>) -> HttpResponse {
-    let page = entries(&visit, Whose::All, Of::All, asked.before).await;
+    let page = entries(&visit, (Whose::All, Terms::default()), Of::All, asked.before).await;
     visit.answer(page)
 }
 
-/// What one department read.
-pub(super) async fn department(visit: Visit, asked: Asked<PageQuery>) -> HttpResponse {
-    let page = department_page(&visit, asked.into_inner()).await;
+/// What one department read, or what else entries say.
+pub(super) async fn department(visit: Visit, asked: Asked<TermsForm>) -> HttpResponse {
+    let page = terms_page(&visit, asked.into_inner()).await;
     visit.answer(page)
 }
 
@@ -140,23 +158,76 @@ async fn history_file(visit: &Visit, wish: HistoryForm) -> Result<HttpResponse, 
     Ok(response.insert_header((header::CONTENT_DISPOSITION, name)).body(file))
 }
 
-async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpResponse, Problem> {
+async fn begin_page(
+    visit: &Visit,
+    (wrong, said): (Option<&'static str>, Option<&str>),
+) -> Result<HttpResponse, Problem> {
     visit.asker(Area::Ledger)?;
+    let saved = Shelved::of(visit, Shelf::Ledger, said).await?;
     let departments = visit.console.sight().departments().await?;
     let f = visit.frame(Some(Area::Ledger));
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let lang = visit.t.lang;
-    let (w, d, v) = (TicketText::of(lang), DoubtText::of(lang), InviteText::of(lang));
-    Ok(show(&SearchPage { f, w, d, v, departments, wrong }, status))
+    let (w, d, h) = (TicketText::of(lang), DoubtText::of(lang), HoldText::of(lang));
+    let (v, m) = (InviteText::of(lang), TraceText::of(lang));
+    Ok(show(&SearchPage { f, w, d, h, v, m, saved, departments, wrong }, status))
 }
 
-async fn department_page(visit: &Visit, asked: PageQuery) -> Result<HttpResponse, Problem> {
+async fn terms_page(visit: &Visit, asked: TermsForm) -> Result<HttpResponse, Problem> {
     visit.asker(Area::Ledger)?;
-    let departments = visit.console.sight().departments().await?;
-    let known = departments.into_iter().find(|department| department.id == asked.name);
-    let department = known.ok_or(Problem::NotFound)?;
-    let whose = Whose::Department(department.id.clone());
-    entries(visit, whose, Of::Department(department), asked.before).await
+    let department = asked.department(visit).await?;
+    let Some(terms) = asked.terms(visit) else {
+        let wrong = TraceText::of(visit.t.lang).wrong_time;
+        return begin_page(visit, (Some(wrong), None)).await;
+    };
+    let frame = visit.frame(None);
+    let words = [
+        department.as_ref().map(|department| visit.t.name(department).to_owned()),
+        terms.kind.map(|kind| visit.t.kind_of(kind.as_str()).to_owned()),
+        terms.since_ms.map(|at_ms| format!("≥ {}", frame.time(&at_ms))),
+        terms.until_ms.map(|at_ms| format!("< {}", frame.time(&at_ms))),
+    ];
+    let words = words.into_iter().flatten().collect();
+    let whose = department.map_or(Whose::All, |department| Whose::Department(department.id));
+    let before = asked.before;
+    entries(visit, (whose, terms), Of::Terms(asked, words), before).await
+}
+
+impl TermsForm {
+    /// The same, as fields.
+    pub(super) fn fields(&self) -> [(&'static str, &str); 4] {
+        [("name", &self.name), ("kind", &self.kind), ("since", &self.since), ("until", &self.until)]
+    }
+
+    /// Whether it asks for something there is.
+    pub(super) async fn can_be_run(&self, visit: &Visit) -> Result<bool, Problem> {
+        let asks = self.fields().iter().any(|(_, value)| !value.is_empty());
+        let department = self.department(visit).await;
+        Ok(asks && department.is_ok() && self.terms(visit).is_some())
+    }
+
+    /// The department, if one is named.
+    async fn department(&self, visit: &Visit) -> Result<Option<Named>, Problem> {
+        if self.name.is_empty() {
+            return Ok(None);
+        }
+        let departments = visit.console.sight().departments().await?;
+        let known = departments.into_iter().find(|department| department.id == self.name);
+        known.map(Some).ok_or(Problem::NotFound)
+    }
+
+    /// The rest; `None` if it cannot be read.
+    fn terms(&self, visit: &Visit) -> Option<Terms> {
+        let time = |text: &str| match text.trim() {
+            "" => Some(None),
+            text => moment(text, visit).map(Some),
+        };
+        let kind = match self.kind.as_str() {
+            "" => None,
+            kind => Some(Kind::parse(kind)?),
+        };
+        Some(Terms { kind, since_ms: time(&self.since)?, until_ms: time(&self.until)? })
+    }
 }
 
 async fn person_page(visit: &Visit, form: PersonForm) -> Result<HttpResponse, Problem> {
@@ -164,27 +235,28 @@ async fn person_page(visit: &Visit, form: PersonForm) -> Result<HttpResponse, Pr
     visit.own_form(&form.form_token)?;
     let before = form.before;
     match whose(form) {
-        Some(whose) => entries(visit, whose, Of::Person, before).await,
-        None => begin_page(visit, Some(visit.t.identifier_wrong)).await,
+        Some(whose) => entries(visit, (whose, Terms::default()), Of::Person, before).await,
+        None => begin_page(visit, (Some(visit.t.identifier_wrong), None)).await,
     }
 }
 
 async fn entries(
     visit: &Visit,
-    whose: Whose,
+    (whose, terms): (Whose, Terms),
     of: Of,
     before: Option<u64>,
 ) -> Result<HttpResponse, Problem> {
     let asker = visit.asker(Area::Ledger)?;
-    let query = Query { whose, before, limit: ROWS_MAX };
+    let query = Query { whose, terms, before, limit: ROWS_MAX };
     let page = visit.console.sight().search(&asker, &query).await?;
+    let (v, shelf) = (SavedText::of(visit.t.lang), Shelf::Ledger);
     let title = match of {
         Of::All => visit.t.latest,
-        Of::Department(_) => visit.t.department_title,
         Of::Person => visit.t.person_title,
+        Of::Terms(..) => v.terms_found,
     };
     let f = visit.frame(Some(Area::Ledger));
-    Ok(show(&EntriesPage { f, title, of, page }, StatusCode::OK))
+    Ok(show(&EntriesPage { f, v, shelf, title, of, page }, StatusCode::OK))
 }
 
 async fn entry_page(visit: &Visit, key: Option<EntryKey>) -> Result<HttpResponse, Problem> {

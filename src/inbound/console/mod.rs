@@ -1,14 +1,16 @@
 //! 控制台, the console: pages for operators and auditors, written on the server.
 //!
-//! No script, no framework, nothing loaded from elsewhere. It sees the gateway only
-//! through [`Sight`]; it knows no store and no flow. An identifier typed by an auditor
-//! travels in the body of a form and nowhere else.
+//! Every page works without script; two that show how things stand bring themselves anew with
+//! htmx and draw their tables with uPlot. Nothing is loaded from elsewhere. It sees the gateway
+//! only through [`Sight`]; it knows no store and no flow. An identifier typed by an auditor travels
+//! in the body of a form and nowhere else.
 
 pub mod access;
 mod assets;
 pub mod code;
 mod doubt;
 mod guard;
+mod hold;
 mod invitation;
 pub mod invite;
 mod ledger;
@@ -16,7 +18,9 @@ pub mod openid;
 mod overview;
 mod pages;
 mod policies;
+mod rerun;
 mod review;
+mod saved;
 mod serve;
 mod session;
 mod sign;
@@ -47,7 +51,7 @@ use guard::{Problem, Visit};
 use invitation::Invitations;
 use openid::{Fetch, OpenId};
 pub use serve::serve;
-use session::{Session, Sessions};
+use session::{Came, Session, Sessions};
 use throttle::{Admission, Key, Throttle};
 use users::{Attempt, Proven, Users, UsersError};
 use view::{Door, Occasion, Sight};
@@ -244,8 +248,8 @@ impl Console {
 
     /// The session of a cookie, while the user's line in the file is what it was at sign-in; of
     /// somebody the provider vouched for, while the same provider is believed.
-    fn session(&self, cookie: &str) -> Option<Session> {
-        let session = lock(&self.0.sessions).find(cookie, self.now())?;
+    fn session(&self, cookie: &str, came: Came) -> Option<Session> {
+        let session = lock(&self.0.sessions).find(cookie, came, self.now())?;
         let stamp = match users::is_name(&session.user) {
             true => self.users().find(&session.user).map(users::User::stamp),
             false => self.openid().map(OpenId::stamp),
@@ -359,6 +363,11 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/invite", web::get().to(ledger::again))
             .route("/ledger/invite", web::post().to(invite::invite))
             .route("/ledger/doubts", web::get().to(doubt::list))
+            .route("/ledger/holds", web::get().to(hold::list))
+            .route("/ledger/holds", web::post().to(hold::place))
+            .route("/ledger/holds/{number}", web::post().to(hold::judge))
+            .route("/ledger/saved", web::get().to(ledger::again))
+            .route("/ledger/saved", web::post().to(saved::of_ledger))
             .route("/ledger/tickets", web::get().to(ticket::list))
             .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))
             .route("/review", web::get().to(review::queue))
@@ -372,13 +381,20 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/trace/search", web::post().to(trace::search))
             .route("/trace/message/{number}", web::get().to(trace::message))
             .route("/trace/quarantine", web::get().to(trace::quarantine))
+            .route("/trace/saved", web::get().to(trace::again))
+            .route("/trace/saved", web::post().to(saved::of_trace))
+            .route("/trace/replays", web::get().to(rerun::list))
+            .route("/trace/replays", web::post().to(rerun::propose))
+            .route("/trace/replays/preview", web::get().to(trace::again))
+            .route("/trace/replays/preview", web::post().to(rerun::preview))
+            .route("/trace/replays/{number}", web::get().to(rerun::one))
+            .route("/trace/replays/{number}", web::post().to(rerun::judge))
             .route("/policies", web::get().to(policies::matrix))
             .route("/policies/cells", web::get().to(policies::sheet))
             .route("/policies/why", web::get().to(policies::why))
             .route("/policies/proposal", web::get().to(policies::proposal))
             .route("/policies/proposal", web::post().to(policies::judge))
-            .route("/assets/style.css", web::get().to(assets::style))
-            .route("/assets/icon.svg", web::get().to(assets::icon))
+            .route("/assets/{name}", web::get().to(assets::asset))
             .default_service(web::to(missing)),
     );
 }

@@ -7,18 +7,26 @@ use askama::Template;
 use chrono::{DateTime, FixedOffset};
 
 use super::access::{Area, Roles};
+use super::ledger::TermsForm;
+use super::saved::Shelved;
 use super::text::Text;
 use super::text::confined::ConfinedText;
 use super::text::doubt::DoubtText;
+use super::text::hold::HoldText;
 use super::text::invite::InviteText;
 use super::text::openid::OpenIdText;
 use super::text::policies::PolicyText;
 use super::text::review::ReviewText;
+use super::text::saved::SavedText;
 use super::text::ticket::TicketText;
+use super::text::trace::TraceText;
+use super::view::pulse::Counted;
+use super::view::saved::Shelf;
 use super::view::{
     EntryView, Fill, LedgerPage, Named, Overview, SenderRow, SinkRow, UpstreamState, Verified,
     WitnessState,
 };
+use crate::audit::Kind;
 use crate::vocabulary::{IdentifierKind, Position};
 
 /// What every page shows around its content.
@@ -56,6 +64,10 @@ impl Frame {
 
     pub(super) fn at_trace(&self) -> bool {
         self.area == Some(Area::Trace)
+    }
+
+    pub(super) fn sees_replay(&self) -> bool {
+        self.sees(Area::Replay)
     }
 
     pub(super) fn sees_policies(&self) -> bool {
@@ -163,6 +175,16 @@ pub(super) struct OverviewPage {
     pub(super) f: Frame,
     pub(super) view: Overview,
     pub(super) total: SenderRow,
+    /// Whether it stays as it is, and does not bring itself anew.
+    pub(super) still: bool,
+}
+
+/// Counts of the last day, as lines and as a table.
+struct Chart {
+    id: &'static str,
+    title: &'static str,
+    names: Vec<String>,
+    rows: Vec<(i64, Vec<u64>)>,
 }
 
 /// Where a search of the ledger begins.
@@ -173,8 +195,17 @@ pub(super) struct SearchPage {
     pub(super) w: &'static TicketText,
     pub(super) d: &'static DoubtText,
     pub(super) v: &'static InviteText,
+    pub(super) h: &'static HoldText,
+    pub(super) m: &'static TraceText,
+    pub(super) saved: Shelved,
     pub(super) departments: Vec<Named>,
     pub(super) wrong: Option<&'static str>,
+}
+
+impl SearchPage {
+    fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        Kind::ALL.iter().map(|(_, name, _)| *name)
+    }
 }
 
 /// Entries of the ledger.
@@ -182,6 +213,8 @@ pub(super) struct SearchPage {
 #[template(path = "entries.html")]
 pub(super) struct EntriesPage {
     pub(super) f: Frame,
+    pub(super) v: &'static SavedText,
+    pub(super) shelf: Shelf,
     pub(super) title: &'static str,
     pub(super) of: Of,
     pub(super) page: LedgerPage,
@@ -190,8 +223,9 @@ pub(super) struct EntriesPage {
 /// Whose entries a page shows, and so how to ask for more.
 pub(super) enum Of {
     All,
-    Department(Named),
     Person,
+    /// Those of what was asked, told in words.
+    Terms(TermsForm, Vec<String>),
 }
 
 /// One entry.
@@ -211,6 +245,25 @@ pub(super) struct MessagePage {
 }
 
 impl OverviewPage {
+    fn charts(&self) -> [Chart; 3] {
+        let t = self.f.t;
+        let all = [
+            ("flow", t.chart_flow, Counted::Sender),
+            ("left", t.chart_left, Counted::Ledger),
+            ("notices", t.chart_notices, Counted::Subscription),
+        ];
+        all.map(|(id, title, of)| {
+            let beats = &self.view.beats;
+            let names = beats.of(of);
+            let rows = beats.beats.iter().map(|beat| (beat.at_ms, beat.row(of, &names))).collect();
+            let shown = |name: &String| match of {
+                Counted::Ledger => t.kind_of(name).to_owned(),
+                Counted::Sender | Counted::Subscription => name.clone(),
+            };
+            Chart { id, title, rows, names: names.iter().map(shown).collect() }
+        })
+    }
+
     /// A part of a whole in thousandths, for drawing.
     fn permille(&self, part: &u64, whole: &u64) -> u64 {
         part.saturating_mul(1000).checked_div(*whole).unwrap_or_default().min(1000)

@@ -76,15 +76,17 @@ impl Sessions {
         Ok(cookie)
     }
 
-    /// The session of a cookie, if it is alive; it is used now.
-    pub fn find(&mut self, cookie: &str, now: i64) -> Option<Session> {
+    /// The session of a cookie, if it is alive; it is used now, where somebody is there.
+    pub fn find(&mut self, cookie: &str, came: Came, now: i64) -> Option<Session> {
         let limits = self.limits;
         let session = self.by_digest.get_mut(&digest(cookie))?;
         if !alive(session, &limits, now) {
             self.close(cookie);
             return None;
         }
-        session.seen = session.seen.max(now);
+        if came == Came::ByHand {
+            session.seen = session.seen.max(now);
+        }
         Some(session.clone())
     }
 
@@ -92,6 +94,15 @@ impl Sessions {
     pub fn close(&mut self, cookie: &str) {
         self.by_digest.remove(&digest(cookie));
     }
+}
+
+/// How a request came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// Somebody did something.
+    ByHand,
+    /// A page that shows how things stand asked anew: that keeps no session open.
+    ByItself,
 }
 
 /// 32 random bytes in hexadecimal digits.
@@ -126,24 +137,36 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_asks_by_itself_keeps_no_session_open() {
+        let mut sessions = Sessions::new(LIMITS);
+        let cookie = open(&mut sessions, "lin", 0);
+        for (now, open) in [(4, true), (9, true), (10, false)] {
+            assert_eq!(sessions.find(&cookie, Came::ByItself, now).is_some(), open, "{now}");
+        }
+    }
+
+    #[test]
     fn a_session_ends_when_idle_and_after_its_time_even_in_use() {
         let mut sessions = Sessions::new(LIMITS);
         let cookie = open(&mut sessions, "lin", 0);
         assert_eq!(cookie.len(), 64);
         for (now, alive) in [(9, true), (18, true), (24, true), (25, false), (1, false)] {
-            assert_eq!(sessions.find(&cookie, now).is_some(), alive, "{now}");
+            assert_eq!(sessions.find(&cookie, Came::ByHand, now).is_some(), alive, "{now}");
         }
         let idle = open(&mut sessions, "lin", 0);
-        assert!(sessions.find(&idle, 10).is_none());
+        assert!(sessions.find(&idle, Came::ByHand, 10).is_none());
     }
 
     #[test]
     fn a_closed_or_invented_cookie_is_nobody() {
         let mut sessions = Sessions::new(LIMITS);
         let cookie = open(&mut sessions, "lin", 0);
-        assert!(sessions.find("", 0).is_none() && sessions.find(&cookie[1..], 0).is_none());
+        assert!(
+            sessions.find("", Came::ByHand, 0).is_none()
+                && sessions.find(&cookie[1..], Came::ByHand, 0).is_none()
+        );
         sessions.close(&cookie);
-        assert!(sessions.find(&cookie, 0).is_none());
+        assert!(sessions.find(&cookie, Came::ByHand, 0).is_none());
     }
 
     #[test]
@@ -152,10 +175,10 @@ mod tests {
         let first = open(&mut sessions, "a", 0);
         let second = open(&mut sessions, "b", 1);
         open(&mut sessions, "c", 2);
-        assert!(sessions.find(&first, 3).is_some());
+        assert!(sessions.find(&first, Came::ByHand, 3).is_some());
         open(&mut sessions, "d", 4);
         assert_eq!(sessions.by_digest.len(), LIMITS.sessions_max);
-        assert!(sessions.find(&first, 5).is_some());
-        assert!(sessions.find(&second, 5).is_none());
+        assert!(sessions.find(&first, Came::ByHand, 5).is_some());
+        assert!(sessions.find(&second, Came::ByHand, 5).is_none());
     }
 }

@@ -4,14 +4,20 @@ mod browser;
 mod doubt;
 mod fake;
 mod fake_doubt;
+mod fake_hold;
 mod fake_policies;
+mod fake_rerun;
 mod fake_review;
+mod fake_saved;
 mod fake_ticket;
 mod fake_trace;
+mod hold;
 mod invite;
 mod openid;
 mod policies;
+mod rerun;
 mod review;
+mod saved;
 mod ticket;
 mod trace;
 
@@ -38,6 +44,7 @@ const PLACES: &[&str] = &[
     "/ledger/department?name=subsidy",
     "/ledger/department?name=nobody",
     "/ledger/tickets",
+    "/ledger/holds",
     "/ledger/doubts",
     "/ledger/doubts?of=bulk&skip=50",
     "/invitation/0",
@@ -45,6 +52,9 @@ const PLACES: &[&str] = &[
     "/trace/message/4",
     "/trace/message/999",
     "/trace/quarantine",
+    "/trace/replays",
+    "/trace/replays/471",
+    "/trace/replays/preview",
     "/ledger/entry/1",
     "/ledger/entry/2",
     "/ledger/entry/999",
@@ -53,7 +63,7 @@ const PLACES: &[&str] = &[
 ];
 
 #[actix_web::test]
-async fn every_answer_carries_the_security_headers_and_no_page_a_script() {
+async fn every_answer_carries_the_security_headers_and_no_page_a_script_of_its_own() {
     let house = House::open().await;
     let mut auditor = house.signed_in("lin").await;
     for browser in [&mut house.browser(), &mut auditor] {
@@ -72,11 +82,41 @@ async fn every_answer_carries_the_security_headers_and_no_page_a_script() {
                 assert!(page.header(name).contains(part), "{place}: {name}");
             }
             assert!(!page.header("content-security-policy").contains("unsafe"));
+            let runs = page.header("content-security-policy").contains("script-src 'self'");
+            assert!(runs || !page.body.contains("<script"), "{place}");
+            assert!(!runs || ["/overview", "/trace/replays/"].iter().any(|p| place.contains(p)));
+            let body = page.body.replace("<script src=\"/assets/", "");
             for word in ["<script", " style=", " onclick", "javascript:", "http-equiv", "//cdn"] {
-                assert!(!page.body.contains(word), "{place}: {word}");
+                assert!(!body.contains(word), "{place}: {word}");
             }
         }
     }
+}
+
+#[actix_web::test]
+async fn the_overview_brings_itself_anew_unless_it_is_told_to_stay_and_keeps_nobody_signed_in() {
+    let house = House::open().await;
+    let mut browser = house.signed_in("wen").await;
+    let page = browser.visit("/overview").await;
+    for text in ["hx-get=\"/overview\"", "allowEval\":false", "data-count=\"1204\"", "1,204"] {
+        assert!(page.body.contains(text), "{text}");
+    }
+    for script in ["htmx.js", "uplot.js", "live.js", "uplot.css"] {
+        let place = page.body.split('"').find(|part| part.contains(script)).unwrap();
+        let asset = browser.visit(place).await;
+        assert_eq!(asset.status, 200, "{place}");
+        assert!(asset.header("cache-control").contains("immutable"));
+    }
+    assert_eq!(browser.visit("/assets/other.js").await.status, 404);
+    let still = browser.visit("/overview?still=1").await;
+    assert!(!still.body.contains("<script") && !still.body.contains("hx-get"));
+    assert!(still.body.contains("data-count=\"1204\""), "the numbers stand without a script");
+    // Fourteen minutes, and again: nobody has done anything meanwhile.
+    house.later(840);
+    assert_eq!(browser.poll("/overview").await.status, 200);
+    house.later(840);
+    let ended = browser.poll("/overview").await;
+    assert_eq!((ended.status, ended.header("hx-redirect").as_str()), (401, "/sign-in"));
 }
 
 #[actix_web::test]

@@ -4,6 +4,7 @@
 
 use super::access::{Role, Roles};
 use super::view::Named;
+use crate::audit::Kind;
 use crate::vocabulary::{Fault, IdentifierKind, Tier};
 
 /// A language of the console.
@@ -92,10 +93,13 @@ macro_rules! texts {
 
 pub mod confined;
 pub mod doubt;
+pub mod hold;
 pub mod invite;
 pub mod openid;
 pub mod policies;
+pub mod rerun;
 pub mod review;
+pub mod saved;
 pub mod ticket;
 pub mod trace;
 
@@ -233,6 +237,14 @@ texts! { Text with lang:
         "见证方签署过另一份台账：本台账曾被回退或改动，请立即上报"
         "has signed another ledger: this one was put back or changed; report this now";
 
+    live_off "暂停自动更新" "Stop bringing it anew";
+    live_on "自动更新" "Bring it anew by itself";
+    chart_flow "近一日收到的报文，按发送方，每半小时" "Messages of the last day by sender, per half hour";
+    chart_left "近一日的披露、拒绝与投递，每半小时" "Left or refused in the last day, per half hour";
+    chart_notices "近一日送达的通知，按订阅，每半小时" "Notices delivered in the last day, per half hour";
+    chart_table "数据表（自启动以来，最多一日）" "The numbers, since the start, a day at most";
+    chart_empty "启动以来没有。" "None since the start.";
+
     ledger_lead "谁、为何、查看了谁的哪些数据元。" "Who saw which elements of whom, and for what.";
     recorded "您的每次查询都会以您的用户名记入台账。" "Each of your queries is written to the ledger under your name.";
     person_search "谁查看过此人" "Who saw this person";
@@ -253,10 +265,6 @@ texts! { Text with lang:
         "标识符未通过校验，请核对后重新输入。"
         "The identifier fails its own check. Compare it and type it again.";
     search "查询" "Search";
-    department_search "此部门查看了什么" "What this department read";
-    department_lead
-        "按时间倒序列出一个部门得到和被拒绝的全部内容。"
-        "All that one department was given or refused, newest first.";
     department "部门" "Department";
     receipt_search "按回执查条目" "The entry of a receipt";
     receipt_lead "每份应答都带有回执号，对应一条台账。" "Every answer carries a receipt that leads to one entry.";
@@ -265,7 +273,6 @@ texts! { Text with lang:
     latest_lead "不限人员和部门。" "Of everybody.";
     show_latest "查看最新条目" "Show the newest entries";
     person_title "个人视图" "A person";
-    department_title "部门视图" "A department";
     entries_caption "台账条目，新的在前" "Ledger entries, newest first";
     no_entries "没有条目。" "No entries.";
     older "更早的条目" "Older entries";
@@ -442,59 +449,14 @@ impl Text {
             "sign-in" => self.kind_sign_in,
             "start" => self.kind_start,
             "unmerge" => self.kind_unmerge,
-            other => other,
+            other => match self.lang {
+                Lang::En => other,
+                Lang::Zh => Kind::parse(other).map_or(other, |kind| kind.zh()),
+            },
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a template calls a table, its rows, and its file.
-    type Table =
-        (&'static str, &'static [(&'static str, &'static str, &'static str)], &'static str);
-    const TABLES: &[Table] = &[
-        ("t", ROWS, include_str!("text.rs")),
-        ("p", policies::ROWS, include_str!("text/policies.rs")),
-        ("r", review::ROWS, include_str!("text/review.rs")),
-        ("c", confined::ROWS, include_str!("text/confined.rs")),
-        ("o", openid::ROWS, include_str!("text/openid.rs")),
-        ("v", invite::ROWS, include_str!("text/invite.rs")),
-        ("w", ticket::ROWS, include_str!("text/ticket.rs")),
-        ("m", trace::ROWS, include_str!("text/trace.rs")),
-    ];
-
-    #[test]
-    fn no_text_is_missing_in_either_language() {
-        for (key, zh, en) in TABLES.iter().flat_map(|(_, rows, _)| *rows).chain(doubt::ROWS) {
-            assert!(!zh.trim().is_empty() && !en.trim().is_empty(), "{key}");
-            assert_eq!(zh.matches("{}").count(), en.matches("{}").count(), "{key}");
-            let chinese = zh.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
-            assert!(chinese || ["and", "switch", "dash"].contains(key), "{key}");
-            assert!(en.is_ascii() || ["switch", "dash"].contains(key), "{key}");
-        }
-    }
-
-    /// A text no template and no code uses is a text nobody translates again.
-    #[test]
-    fn no_text_is_left_over() {
-        let mut used = String::new();
-        let folders = ["", "/openid", "/policies", "/review"];
-        let folders = folders.map(|below| format!("src/inbound/console{below}"));
-        for folder in folders.iter().map(String::as_str).chain(["console"]) {
-            for file in std::fs::read_dir(folder).unwrap() {
-                let path = file.unwrap().path();
-                if path.is_file() && !path.ends_with("text.rs") {
-                    used += &std::fs::read_to_string(path).unwrap_or_default();
-                }
-            }
-        }
-        for (name, rows, here) in TABLES {
-            for (key, _, _) in *rows {
-                let by_template = used.contains(&format!("{name}.{key}"));
-                assert!(by_template || here.contains(&format!("self.{key}")), "{key}");
-            }
-        }
-    }
-}
+#[path = "text_tests.rs"]
+mod tests;

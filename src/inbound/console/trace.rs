@@ -3,7 +3,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Form as Posted, Path};
+use actix_web::web::{Form as Posted, Path, Query as Asked};
 use askama::Template;
 use chrono::NaiveDateTime;
 use serde::Deserialize;
@@ -12,7 +12,11 @@ use super::access::Area;
 use super::guard::{Problem, Visit, see};
 use super::ledger::identifier;
 use super::pages::{Frame, show};
+use super::saved::Shelved;
+use super::text::rerun::RerunText;
+use super::text::saved::SavedText;
 use super::text::trace::TraceText;
+use super::view::saved::Shelf;
 use super::view::trace::{Journey, MessagePage, MessageQuery, Pile, Told, Wanted, Whom};
 use crate::store::State;
 use crate::store::history::What;
@@ -44,11 +48,19 @@ pub(super) struct SearchForm {
     form_token: String,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SaidQuery {
+    said: Option<String>,
+}
+
 #[derive(Template)]
 #[template(path = "trace.html")]
 struct BeginPage {
     f: Frame,
     m: &'static TraceText,
+    b: &'static RerunText,
+    saved: Shelved,
     senders: Vec<String>,
     wrong: Option<&'static str>,
 }
@@ -58,6 +70,9 @@ struct BeginPage {
 struct FoundPage {
     f: Frame,
     m: &'static TraceText,
+    b: &'static RerunText,
+    v: &'static SavedText,
+    shelf: Shelf,
     page: MessagePage,
     /// What was asked, without whom it was about: how the next page is asked for.
     asked: SearchForm,
@@ -76,12 +91,13 @@ struct JourneyPage {
 struct PilesPage {
     f: Frame,
     m: &'static TraceText,
+    b: &'static RerunText,
     piles: Vec<Pile>,
 }
 
 /// Where a trace begins. Shows no message, so it is not recorded.
-pub(super) async fn begin(visit: Visit) -> HttpResponse {
-    let page = begin_page(&visit, None).await;
+pub(super) async fn begin(visit: Visit, asked: Asked<SaidQuery>) -> HttpResponse {
+    let page = begin_page(&visit, (None, asked.said.as_deref())).await;
     visit.answer(page)
 }
 
@@ -108,12 +124,16 @@ pub(super) async fn quarantine(visit: Visit) -> HttpResponse {
     visit.answer(page)
 }
 
-async fn begin_page(visit: &Visit, wrong: Option<&'static str>) -> Result<HttpResponse, Problem> {
+async fn begin_page(
+    visit: &Visit,
+    (wrong, said): (Option<&'static str>, Option<&str>),
+) -> Result<HttpResponse, Problem> {
     visit.asker(Area::Trace)?;
+    let saved = Shelved::of(visit, Shelf::Trace, said).await?;
     let senders = visit.console.sight().senders().await?;
-    let (f, m) = (visit.frame(Some(Area::Trace)), TraceText::of(visit.t.lang));
+    let (f, m, b) = texts(visit);
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok(show(&BeginPage { f, m, senders, wrong }, status))
+    Ok(show(&BeginPage { f, m, b, saved, senders, wrong }, status))
 }
 
 async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Problem> {
@@ -126,10 +146,11 @@ async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Pro
     }
     let query = match form.query(visit, m) {
         Ok(query) => query,
-        Err(wrong) => return begin_page(visit, Some(wrong)).await,
+        Err(wrong) => return begin_page(visit, (Some(wrong), None)).await,
     };
     let page = visit.console.sight().messages(&asker, &query).await?;
-    let f = visit.frame(Some(Area::Trace));
+    let (f, m, b) = texts(visit);
+    let (v, shelf) = (SavedText::of(visit.t.lang), Shelf::Trace);
     let entries = page.entries.iter().flatten().take(ENTRIES_MAX).map(ToString::to_string);
     let asked = SearchForm {
         // As the journal has it: a number of a resident does not come back.
@@ -137,7 +158,7 @@ async fn found_page(visit: &Visit, form: SearchForm) -> Result<HttpResponse, Pro
         entries: entries.collect::<Vec<_>>().join(","),
         ..form
     };
-    Ok(show(&FoundPage { f, m, page, asked }, StatusCode::OK))
+    Ok(show(&FoundPage { f, m, b, v, shelf, page, asked }, StatusCode::OK))
 }
 
 async fn journey_page(visit: &Visit, number: u64) -> Result<HttpResponse, Problem> {
@@ -150,11 +171,42 @@ async fn journey_page(visit: &Visit, number: u64) -> Result<HttpResponse, Proble
 async fn piles_page(visit: &Visit) -> Result<HttpResponse, Problem> {
     let asker = visit.asker(Area::Trace)?;
     let piles = visit.console.sight().piles(&asker).await?;
-    let (f, m) = (visit.frame(Some(Area::Trace)), TraceText::of(visit.t.lang));
-    Ok(show(&PilesPage { f, m, piles }, StatusCode::OK))
+    let (f, m, b) = texts(visit);
+    Ok(show(&PilesPage { f, m, b, piles }, StatusCode::OK))
 }
 
 impl SearchForm {
+    /// Whether it asks for something there is.
+    pub(super) fn can_be_run(&self, visit: &Visit) -> bool {
+        let asked = self.query(visit, TraceText::of(visit.t.lang));
+        asked.is_ok_and(|asked| asked.wanted != Wanted { limit: ROWS_MAX, ..Wanted::default() })
+    }
+
+    /// Which messages a form of this session means; none that names somebody or one message.
+    pub(super) fn wanted(&self, visit: &Visit) -> Result<Wanted, Problem> {
+        visit.own_form(&self.form_token)?;
+        let query = self.query(visit, TraceText::of(visit.t.lang)).map_err(Problem::Unchanged)?;
+        match (query.person, &query.wanted.control_id) {
+            (None, None) => Ok(query.wanted),
+            _ => Err(Problem::Form),
+        }
+    }
+
+    /// What was asked, without whom it was about, as hidden fields of the next question.
+    pub(super) fn fields(&self) -> [(&'static str, &str); 9] {
+        [
+            ("control_id", &self.control_id),
+            ("sender", &self.sender),
+            ("state", &self.state),
+            ("form", &self.form),
+            ("since", &self.since),
+            ("until", &self.until),
+            ("fault", &self.fault),
+            ("place", &self.place),
+            ("entries", &self.entries),
+        ]
+    }
+
     /// What is looked for, or what of it cannot be read.
     fn query(&self, visit: &Visit, m: &'static TraceText) -> Result<MessageQuery, &'static str> {
         let word = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -192,13 +244,18 @@ impl SearchForm {
     }
 }
 
+fn texts(visit: &Visit) -> (Frame, &'static TraceText, &'static RerunText) {
+    let lang = visit.t.lang;
+    (visit.frame(Some(Area::Trace)), TraceText::of(lang), RerunText::of(lang))
+}
+
 /// The word of a closed list.
 fn named<T: serde::de::DeserializeOwned>(text: String) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(text)).ok()
 }
 
 /// A time as browsers send it, where the console is.
-fn moment(text: &str, visit: &Visit) -> Option<i64> {
+pub(super) fn moment(text: &str, visit: &Visit) -> Option<i64> {
     let shapes = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let read = |shape| NaiveDateTime::parse_from_str(text, shape).ok();
     let local = shapes.into_iter().find_map(read)?;
@@ -222,7 +279,7 @@ impl BeginPage {
 
 impl Frame {
     /// What became of a message, in words.
-    fn state(&self, state: &State) -> &'static str {
+    pub(super) fn state(&self, state: &State) -> &'static str {
         match state {
             State::Kept => self.t.kept,
             State::Quarantined => self.t.quarantined,
@@ -239,7 +296,7 @@ impl Frame {
         }
     }
 
-    fn place(&self, at: &Option<String>) -> String {
+    pub(super) fn place(&self, at: &Option<String>) -> String {
         at.clone().unwrap_or_else(|| self.t.dash.to_owned())
     }
 }
@@ -261,20 +318,15 @@ impl FoundPage {
         all.into_iter().map(String::as_str).filter(|word| !word.is_empty()).collect()
     }
 
-    /// The same, as hidden fields of the next question.
-    fn fields(&self) -> [(&'static str, &str); 9] {
-        let asked = &self.asked;
-        [
-            ("control_id", &asked.control_id),
-            ("sender", &asked.sender),
-            ("state", &asked.state),
-            ("form", &asked.form),
-            ("since", &asked.since),
-            ("until", &asked.until),
-            ("fault", &asked.fault),
-            ("place", &asked.place),
-            ("entries", &asked.entries),
-        ]
+    /// Whether it can be asked what would become of these if they were tried again.
+    fn may_be_tried(&self) -> bool {
+        let may_wait = ["", State::Quarantined.as_str()].contains(&self.asked.state.as_str());
+        self.f.sees(Area::Replay) && may_wait && self.names_nobody()
+    }
+
+    /// Whether it can be kept under a name.
+    fn names_nobody(&self) -> bool {
+        self.asked.entries.is_empty() && self.asked.control_id.is_empty()
     }
 }
 

@@ -3,14 +3,19 @@
 //! Plain values for people's eyes. No identifier, name or other value of a resident
 //! is in any of them: persons are pseudonyms, elements are names, places are positions.
 //! What a reviewer is shown is the one exception, and stands apart: [`review`]. What an auditor
-//! is shown of tickets: [`ticket`]; of what he is to look at: [`doubt`]; what he may hand to a
-//! person: [`history`]; what becomes of messages: [`trace`].
+//! is shown of tickets: [`ticket`]; of holds: [`hold`]; of what he is to look at: [`doubt`]; what
+//! he may hand to a person: [`history`]; what becomes of messages: [`trace`], and of many tried
+//! again: [`rerun`].
 
 pub mod doubt;
 pub mod history;
+pub mod hold;
 pub mod overview;
 pub mod policies;
+pub mod pulse;
+pub mod rerun;
 pub mod review;
+pub mod saved;
 pub mod ticket;
 pub mod trace;
 
@@ -24,6 +29,7 @@ pub use overview::{
 };
 
 use super::access::{Role, Roles};
+use crate::audit::Kind;
 use crate::vocabulary::{Fault, Identifier, Tier};
 
 /// An answer that may wait for the store, or say in the words of the fault table why not.
@@ -36,8 +42,11 @@ pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
 pub trait Sight:
     doubt::Noticing
     + history::Accounting
+    + hold::Holding
     + review::Reviewing
+    + saved::Saving
     + policies::Policing
+    + rerun::Rerunning
     + ticket::Inspecting
     + trace::Tracing
 {
@@ -127,10 +136,23 @@ pub enum Door {
 pub struct Query {
     /// Whose entries.
     pub whose: Whose,
+    /// Which of them.
+    pub terms: Terms,
     /// Only entries with a lower number: the next page.
     pub before: Option<u64>,
     /// How many entries at most.
     pub limit: usize,
+}
+
+/// Which entries; what is `None` matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What happened.
+    pub kind: Option<Kind>,
+    /// Not before this time, unix milliseconds.
+    pub since_ms: Option<i64>,
+    /// Before this time, unix milliseconds.
+    pub until_ms: Option<i64>,
 }
 
 /// Whose entries to show.
@@ -176,6 +198,8 @@ pub struct LedgerPage {
     pub known: Vec<String>,
     /// Ask again with this as `before` for older entries; `None` at the end.
     pub older: Option<u64>,
+    /// Whether it goes on because enough was looked at, and not because the page is full.
+    pub tired: bool,
 }
 
 /// One line of a ledger page.

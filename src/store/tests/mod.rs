@@ -12,7 +12,9 @@ mod outbox;
 mod persons;
 mod policies;
 mod rekey;
+mod rerun;
 mod rotation;
+mod saved;
 mod trace;
 
 use std::path::Path;
@@ -173,7 +175,8 @@ async fn keep(store: &Store, text: &str, identifiers: Vec<Indexed>) -> Kept {
 
 /// What is tried again under the guard of the mappings.
 fn retrial(guard: Guard) -> Retrial {
-    Retrial { guard, mappings: "test".to_owned(), at_ms: 1_795_000_000_000, entry: 0 }
+    let (mappings, at_ms) = ("test".to_owned(), 1_795_000_000_000);
+    Retrial { guard, mappings, at_ms, entry: 0, rerun: None }
 }
 
 fn row(text: &str, person: Option<&str>, department: Option<&str>) -> LedgerRow {
@@ -205,7 +208,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     DROP TABLE tile; DROP TABLE cosignature; DROP TABLE retired; DROP TABLE preserved;
-    DROP TABLE sink;
+    DROP TABLE sink; DROP TABLE rerun; DROP TABLE lifting; DROP TABLE saved_search;
     DROP INDEX journal_source; DROP INDEX journal_why; DROP TABLE outcome;
     ALTER TABLE journal DROP COLUMN entrance; ALTER TABLE journal DROP COLUMN mappings;
     CREATE TABLE old (token BLOB PRIMARY KEY, person INTEGER NOT NULL, kind TEXT NOT NULL,

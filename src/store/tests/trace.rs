@@ -104,7 +104,7 @@ async fn a_trace_tells_every_outcome_in_order_and_by_which_mappings() {
     assert_eq!(first.outcomes[0].mappings.as_deref(), Some("test"));
     for (proposed, entry) in [(refuse(), 3), (apply("one", vec![local(1)]), 4)] {
         let (guard, mappings) = (Guard::Hold, "later".to_owned());
-        let retrial = Retrial { guard, mappings, at_ms: 1_795_000_100_000, entry };
+        let retrial = Retrial { guard, mappings, at_ms: 1_795_000_100_000, entry, rerun: None };
         store.set_outcome(number, proposed, retrial).await.unwrap();
     }
     let traced = store.traced(number).await.unwrap().unwrap();
@@ -238,7 +238,8 @@ async fn rows_of_before_are_traced_without_what_was_not_kept_then() {
     // As the build before left it.
     let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     file.execute_batch(
-        "DROP TABLE sink; DROP INDEX journal_source; DROP INDEX journal_why; \
+        "DROP TABLE sink; DROP TABLE rerun; DROP TABLE lifting; DROP TABLE saved_search; \
+         DROP INDEX journal_source; DROP INDEX journal_why; \
          DROP INDEX outbox_journal; DROP TABLE outcome; ALTER TABLE journal DROP COLUMN entrance; \
          ALTER TABLE journal DROP COLUMN mappings; PRAGMA user_version = 13",
     )

@@ -17,7 +17,7 @@ use crate::inbound::console::view::Door;
 use crate::inbound::console::{Console, Settings, configure};
 use crate::inbound::tls::{self, ReloadableTls};
 
-/// A console on a port of its own, with the auditor `lin`, the operator `wen`, the
+/// A console on a port of its own, with the auditor `lin`, the operators `wen` and `wu`, the
 /// policy administrators `pan` and `ping`, the reviewers `rui` and `rong`, and `both`, who
 /// is auditor and reviewer.
 pub struct House {
@@ -48,6 +48,7 @@ impl House {
         for (name, roles) in [
             ("lin", &[Role::Auditor][..]),
             ("wen", &[Role::Operator]),
+            ("wu", &[Role::Operator]),
             ("pan", &[Role::PolicyAdministrator]),
             ("ping", &[Role::PolicyAdministrator]),
             ("rui", &[Role::Reviewer]),
@@ -182,6 +183,12 @@ impl Browser {
     pub async fn visit(&mut self, place: &str) -> Page {
         let request = self.client.get(format!("{}{place}", self.address));
         self.send(request).await
+    }
+
+    /// A page as htmx asks for it.
+    pub async fn poll(&mut self, place: &str) -> Page {
+        let request = self.client.get(format!("{}{place}", self.address));
+        self.send(request.header("hx-request", "true")).await
     }
 
     pub async fn post(&mut self, place: &str, fields: &[(&str, &str)]) -> Page {

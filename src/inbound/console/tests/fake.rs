@@ -23,6 +23,12 @@ pub struct Fake {
     pub accepted: Mutex<Vec<String>>,
     /// What somebody has said of the message that is held.
     pub voiced: Mutex<Option<(Opinion, String)>>,
+    /// Who wants that the first hold ends.
+    pub lifting: Mutex<Option<String>>,
+    /// Who has saved which searches where.
+    pub saved: Mutex<Vec<(String, saved::Shelf, saved::SavedSearch)>>,
+    /// What was proposed to be tried again.
+    pub rerun: Mutex<Option<rerun::RerunView>>,
 }
 
 impl Fake {
@@ -107,7 +113,7 @@ impl Sight for Fake {
             let top = query.before.unwrap_or(90);
             let rows: Vec<_> = (0..top).rev().take(12).map(row).collect();
             let older = rows.last().map(|row| row.number).filter(|number| *number > 0);
-            Ok(LedgerPage { rows, known, older })
+            Ok(LedgerPage { rows, known, older, tired: false })
         })
     }
 
@@ -240,6 +246,17 @@ fn expiry(subject: &str, used_for: &str, days: i64) -> ExpiryRow {
     }
 }
 
+/// Two half hours.
+fn beats() -> pulse::Beats {
+    use pulse::Counted::{Ledger, Sender, Subscription};
+    let beat = |at_ms, counts: [u64; 3]| {
+        let names = [(Sender, "hospital-a"), (Ledger, "disclosure"), (Subscription, "payments")];
+        let names = names.map(|(of, name)| (of, name.to_owned()));
+        pulse::Beat { at_ms, counts: names.into_iter().zip(counts).collect() }
+    };
+    pulse::Beats { beats: vec![beat(AT - 1_800_000, [1_204, 31, 7]), beat(AT, [377, 0, 1])] }
+}
+
 fn overview() -> Overview {
     let sender = |name: &str, kept, quarantined, refused| SenderRow {
         name: name.to_owned(),
@@ -261,6 +278,7 @@ fn overview() -> Overview {
         version: "0.1.0".to_owned(),
         mappings: "0b7ac31e55d28c90".to_owned(),
         policy: "61c2e8a04be9d1f7".to_owned(),
+        beats: beats(),
         senders: vec![
             sender("hospital-a", 184_220, 1_380, 122),
             sender("hospital-b", 20_418, 7_122, 2_040),

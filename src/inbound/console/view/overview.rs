@@ -1,5 +1,6 @@
 //! How the gateway stands, for the overview: counts and states.
 
+use super::pulse::Beats;
 use super::review;
 use crate::vocabulary::{Fault, Position};
 
@@ -16,6 +17,8 @@ pub struct Overview {
     pub mappings: String,
     /// Version of the policies.
     pub policy: String,
+    /// What went through in the last day.
+    pub beats: Beats,
     /// Messages by sender.
     pub senders: Vec<SenderRow>,
     /// Newest quarantined messages.
