@@ -10,7 +10,7 @@ use super::console::OfConsole;
 use super::error::StoreError;
 use super::ledger::{bound, limited};
 use super::review::Proposal;
-use super::sql::{self, Connection, Optional, Row};
+use super::sql::{Connection, Optional, Row};
 use super::trace::{COLUMNS, Wanted, line};
 use super::writer::{Answer, Request, Stop, Writer};
 
