@@ -60,7 +60,7 @@ fn main() {
     let (store, restart) = open(&key, &data);
     drop(store);
 
-    let reading = Reading::open(&data).unwrap();
+    let reading = Reading::open(&Settings::of(&data)).unwrap();
     let began = Instant::now();
     let report = audit::verify(&public, reading.kept(), reading.checkpoints(), &[]).unwrap();
     let verifying = began.elapsed();
@@ -69,7 +69,7 @@ fn main() {
     let bytes: u64 = reading.entries().map(|(_, bytes)| hashed(&bytes)).sum();
     let hashing = began.elapsed();
 
-    let file = LedgerFile::open(&data).unwrap();
+    let file = LedgerFile::open(&Settings::of(&data)).unwrap();
     let numbers: Vec<u64> = (0..TIMED).map(|n| n * 7919 % entries).collect();
     let bundle = timed(&numbers, |number| {
         file.look(|view| proof::bundle(view, number)).unwrap().unwrap().unwrap().write().len()
@@ -112,7 +112,7 @@ fn main() {
 fn open(key: &Path, data: &Path) -> (Store, Duration) {
     let key = SigningKey::load(key, "ledger", Signs::Checkpoints).unwrap();
     let began = Instant::now();
-    let sealer = match LedgerFile::open(data) {
+    let sealer = match LedgerFile::open(&Settings::of(data)) {
         Ok(file) => file.look(|view| proof::sealer(view, key)).unwrap().unwrap().0,
         Err(_) => audit::Sealer::restore(key, audit::Edge::default(), None).unwrap(),
     };

@@ -137,7 +137,7 @@ impl Verify {
         let place = self.place.find()?;
         let key = self.key(&place)?;
         let held = self.held(&key)?;
-        let reading = Reading::open(&place.data)?;
+        let reading = Reading::open(&place.store)?;
         let bar = bar(reading.size());
         let entries = reading.kept().inspect(|_| bar.inc(1));
         let proven = audit::verify(&key, entries, reading.checkpoints(), &held);
@@ -261,7 +261,7 @@ fn with_found<T>(
     filter: &Filter,
     then: impl FnOnce(&mut dyn Iterator<Item = Found>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let reading = Reading::open(&place.data)?;
+    let reading = Reading::open(&place.store)?;
     let question = filter.question(reading.file(), place)?;
     let bar = bar(reading.size());
     let entries = reading.entries().inspect(|_| bar.inc(1));

@@ -349,6 +349,7 @@ impl Config {
         }
         let databases = self.table.iter_mut().map(|table| &mut table.database);
         let databases = databases.chain(self.inquiry_table.iter_mut().map(|t| &mut t.database));
+        let databases = databases.chain(&mut self.store.postgres);
         for database in databases {
             paths.extend(database.password.iter_mut().chain(&mut database.authority));
         }

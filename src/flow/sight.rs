@@ -108,7 +108,7 @@ impl Gateway {
             policy: rules.policies.version().to_owned(),
             senders: counts.iter().map(sender).collect(),
             quarantine: held.rows.iter().filter_map(quarantined).collect(),
-            room: room(self.store.room()),
+            room: self.store.room().map(room),
             queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
             upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),
             subscriptions: self.subscription_rows(at_ms).await?,

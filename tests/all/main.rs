@@ -61,6 +61,7 @@ mod retention;
 mod review;
 mod rig;
 mod room;
+mod server;
 mod services;
 mod sinks;
 mod statistics;

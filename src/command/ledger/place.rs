@@ -1,9 +1,10 @@
 //! Where a ledger and its keys are: as the gateway's configuration says, or as the auditor does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::command::Failure;
 use crate::config::Config;
+use crate::store::Settings;
 
 /// The options that say where.
 #[derive(Debug, clap::Args)]
@@ -20,8 +21,8 @@ pub struct Where {
 /// What the options lead to.
 #[derive(Debug)]
 pub struct Place {
-    /// Folder of the store.
-    pub data: PathBuf,
+    /// The store, or a copy of one.
+    pub store: Settings,
     /// File of the ledger's public key.
     pub public_key: Option<PathBuf>,
     /// File of the master key.
@@ -34,8 +35,8 @@ impl Where {
     /// Reads the configuration, if one was named.
     pub fn find(&self) -> Result<Place, Failure> {
         let Some(path) = &self.config else {
-            let data = self.data.clone().unwrap_or_default();
-            return Ok(Place { data, public_key: None, master_key: None, people: None });
+            let store = Settings::of(self.data.as_deref().unwrap_or(Path::new("")));
+            return Ok(Place { store, public_key: None, master_key: None, people: None });
         };
         let config = Config::load(path).map_err(|faults| {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
@@ -49,7 +50,7 @@ impl Place {
     /// Where a configuration says.
     pub fn of(config: &Config) -> Self {
         Self {
-            data: config.store.folder.clone(),
+            store: config.store.clone(),
             public_key: Some(config.ledger.public_key()),
             master_key: Some(config.master_key.clone()),
             people: config.ledger.people.clone(),

@@ -132,7 +132,8 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
     let master = master(config)?;
     let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
     // One that was made anew would sign nothing of what is there.
-    let lost = LedgerFile::exists(&config.store.folder) && !config.ledger.key.exists();
+    let lost = LedgerFile::exists(&config.store).map_err(|error| ledger(&error))?
+        && !config.ledger.key.exists();
     if lost {
         let why = "there is a ledger and no key file: put back the one it is signed by";
         return Err(Failure::during(&config.ledger.key.display().to_string(), why));
@@ -180,11 +181,11 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
 /// Continues the ledger where its last checkpoint left it; tiles that are to be kept besides.
 fn sealer(config: &Config, key: SigningKey) -> Result<(Sealer, Vec<Tile>), Failure> {
     let refuse = |error: &dyn std::error::Error| Failure::caused("ledger", error);
-    if !LedgerFile::exists(&config.store.folder) {
+    if !LedgerFile::exists(&config.store).map_err(|error| refuse(&error))? {
         let sealer = Sealer::restore(key, Edge::default(), None);
         return sealer.map(|sealer| (sealer, Vec::new())).map_err(|error| refuse(&error));
     }
-    let file = LedgerFile::open(&config.store.folder).map_err(|error| refuse(&error))?;
+    let file = LedgerFile::open(&config.store).map_err(|error| refuse(&error))?;
     let sealer = file.look(|view| proof::sealer(view, key)).map_err(|error| refuse(&error))?;
     sealer.map_err(|error| refuse(&error))
 }

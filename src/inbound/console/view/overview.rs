@@ -22,8 +22,8 @@ pub struct Overview {
     pub quarantine: Vec<QuarantineRow>,
     /// The way from the sockets to the store.
     pub queue: Queue,
-    /// How full the store is.
-    pub room: Room,
+    /// How full the store is, where that is ours to measure.
+    pub room: Option<Room>,
     /// Upstream systems.
     pub upstreams: Vec<UpstreamRow>,
     /// Who is told of events.
