@@ -81,7 +81,7 @@ fn main() {
     let (store, restart) = open(&key, &data);
     drop(store);
 
-    let reading = Reading::open(&data).unwrap();
+    let reading = Reading::open(&Settings::of(&data)).unwrap();
     let began = Instant::now();
     let report = audit::verify(&public, reading.kept(), reading.checkpoints(), &[]).unwrap();
     let verifying = began.elapsed();
@@ -119,7 +119,7 @@ fn main() {
 
 /// What a command finds in the file, and how long it takes.
 fn looked(data: &Path, entries: u64) -> serde_json::Map<String, serde_json::Value> {
-    let file = LedgerFile::open(data).unwrap();
+    let file = LedgerFile::open(&Settings::of(data)).unwrap();
     let numbers: Vec<u64> = (0..TIMED).map(|n| spread(n, entries)).collect();
     let bundle = timed(&numbers, |number| {
         file.look(|view| proof::bundle(view, number)).unwrap().unwrap().unwrap().write().len()
@@ -159,7 +159,7 @@ fn opened((key, sm2): (&Path, Option<&Path>), data: &Path) -> (Store, Duration) 
     let load = |path| SigningKey::load(path, NAME, Signs::CheckpointsBySm2).unwrap();
     let signers = Signers { own, sm2: sm2.map(load) };
     let began = Instant::now();
-    let sealer = match LedgerFile::open(data) {
+    let sealer = match LedgerFile::open(&Settings::of(data)) {
         Ok(file) => file.look(|view| proof::sealer(view, signers)).unwrap().unwrap().0,
         Err(_) => audit::Sealer::restore(signers, audit::Edge::default(), None).unwrap(),
     };

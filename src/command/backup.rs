@@ -18,7 +18,7 @@ use super::{Failure, say};
 use crate::audit::{self, Signs, VerifyingKeys};
 use crate::config::{Config, keys};
 use crate::inbound::operator::Order;
-use crate::store::{LedgerFile, backup, master_in_force};
+use crate::store::{LedgerFile, Settings, backup, master_in_force};
 
 /// What a backup says of itself, beside its files.
 const LABEL: &str = "backup.json";
@@ -82,7 +82,8 @@ impl Backup {
         if self.to.exists() {
             return Err(Failure(format!("{}: is there already", self.to.display())));
         }
-        if !LedgerFile::exists(&config.store.folder) {
+        on_a_file(&config)?;
+        if !LedgerFile::exists(&config.store).map_err(|error| during(&error))? {
             return Err(Failure(format!("{}: holds no store", config.store.folder.display())));
         }
         let place = self.to.display();
@@ -104,7 +105,7 @@ impl Backup {
         };
         let data = self.to.join(DATA);
         let files = backup::copy(&config.store.folder, &data).map_err(|error| during(&error))?;
-        let (master_key, report) = proven(config, &data)?;
+        let (master_key, report) = proven(config, &Settings::of(&data))?;
         let digests = files.iter().map(|path| Ok((named(path), digest(&data.join(path))?)));
         let label = Label {
             made_at: Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -135,6 +136,7 @@ impl Restore {
     pub fn run(self) -> Result<(), Failure> {
         let config = Config::load(&self.config).map_err(complain)?;
         let during = |error: &dyn std::error::Error| Failure::caused("restore", error);
+        on_a_file(&config)?;
         let folder = &config.store.folder;
         if fs::read_dir(folder).is_ok_and(|mut found| found.next().is_some()) {
             return Err(Failure(format!(
@@ -164,7 +166,7 @@ impl Restore {
             _ => (),
         }
         backup::copy(&data, &part).map_err(|error| during(&error))?;
-        let (_, report) = proven(&config, &part)?;
+        let (_, report) = proven(&config, &Settings::of(&part))?;
         if (report.entries, report.root.to_string()) != (label.entries, label.root.clone()) {
             return Err(Failure("the ledger in it is not the one it says it holds".to_owned()));
         }
@@ -179,16 +181,28 @@ impl Restore {
     }
 }
 
+/// A copy of a server's rows is the server's own business.
+fn on_a_file(config: &Config) -> Result<(), Failure> {
+    match &config.store.postgres {
+        None => Ok(()),
+        Some(_) => Err(Failure(
+            "the rows lie with a PostgreSQL server: copy them with pg_dump or its base backups, \
+             and beside them the store's folder and the keys"
+                .to_owned(),
+        )),
+    }
+}
+
 /// The number of the master key a store or a copy is under, which must be ours, and its ledger,
 /// proven.
 ///
 /// # Errors
 /// [`Failure`] with what is wrong.
-pub fn proven(config: &Config, data: &Path) -> Result<(u64, audit::Report), Failure> {
+pub fn proven(config: &Config, store: &Settings) -> Result<(u64, audit::Report), Failure> {
     let master = keys::read(&config.master_key);
     let master = master.map_err(|error| Failure::caused("master key", &error))?;
     let number =
-        master_in_force(data, &master).map_err(|error| Failure::caused("store", &error))?;
+        master_in_force(store, &master).map_err(|error| Failure::caused("store", &error))?;
     let number = number.ok_or_else(|| {
         let path = config.master_key.display();
         Failure(format!("{path}: the store is under another master key"))
@@ -197,7 +211,7 @@ pub fn proven(config: &Config, data: &Path) -> Result<(u64, audit::Report), Fail
     let sm2 = config.ledger.sm2_public_key();
     let sm2 = sm2.map(|path| public_key(&path, Signs::CheckpointsBySm2)).transpose()?;
     let keys = VerifyingKeys { own: &own, sm2: sm2.as_ref() };
-    let reading = Reading::open(data)?;
+    let reading = Reading::open(store)?;
     let report = audit::verify(keys, reading.kept(), reading.checkpoints(), &[]);
     reading.finish()?;
     let report = report.map_err(|error| Failure::caused("ledger", &error))?;

@@ -162,20 +162,24 @@ fn store(config: &Config) -> Vec<Finding> {
     {
         return vec![bad(place, format_args!("{}: {error}", folder.display()))];
     }
-    if !LedgerFile::exists(folder) {
-        return vec![warning(place, "none yet: the first start makes it")];
+    match LedgerFile::exists(&config.store) {
+        Ok(true) => (),
+        Ok(false) => return vec![warning(place, "none yet: the first start makes it")],
+        Err(error) => return vec![bad(place, error)],
     }
     let mut findings = Vec::new();
     let mode = fs::metadata(folder).map(|found| found.permissions().mode() & 0o777);
     if !mode.as_ref().is_ok_and(|mode| mode & 0o077 == 0) {
         findings.push(bad(place, "others may enter its folder: chmod 700"));
     }
-    findings.push(match copies::check(folder) {
-        Ok(()) => good(place, "the database is whole; sealed rows are not opened"),
+    findings.push(match copies::check(&config.store) {
+        Ok(true) => good(place, "the database is whole; sealed rows are not opened"),
+        Ok(false) => good(place, "the server answers; pg_amcheck says whether it is whole"),
         Err(error) => bad(place, error),
     });
     findings.push(match measured(&config.store) {
-        Ok(room) => {
+        Ok(None) => warning("room", "of the server's disk is watched there: no reserve_bytes"),
+        Ok(Some(room)) => {
             let left = format!("{} MiB left", room.left >> 20);
             match room.state {
                 Fill::Roomy => good("room", left),
@@ -185,7 +189,7 @@ fn store(config: &Config) -> Vec<Finding> {
         }
         Err(error) => bad("room", error),
     });
-    findings.push(match backup::proven(config, folder) {
+    findings.push(match backup::proven(config, &config.store) {
         Ok((key, report)) => {
             good("ledger", format_args!("{} entries, master key {key}", report.entries))
         }
@@ -218,7 +222,7 @@ fn signing(name: &str, (path, signs): (&Path, Signs)) -> Finding {
 /// What the ledger tells of clocks and witnesses.
 fn ledger(config: &Config) -> Vec<Finding> {
     let now_ms = Utc::now().timestamp_millis();
-    let read = LedgerFile::open(&config.store.folder).and_then(|file| {
+    let read = LedgerFile::open(&config.store).and_then(|file| {
         file.look(|view| {
             let newest = view.entries(view.size()?.saturating_sub(1), 1)?;
             Ok((newest.first().map_or(0, |entry| entry.at_ms), view.cosigned()?))

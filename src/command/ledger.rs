@@ -154,7 +154,7 @@ impl Verify {
         let sm2 = sm2.map(|path| public_key(path, Signs::CheckpointsBySm2)).transpose()?;
         let held = self.held(&own)?;
         let keys = VerifyingKeys { own: &own, sm2: sm2.as_ref() };
-        let reading = Reading::open(&place.data)?;
+        let reading = Reading::open(&place.store)?;
         let bar = bar(reading.size());
         let entries = reading.kept().inspect(|_| bar.inc(1));
         let proven = audit::verify(keys, entries, reading.checkpoints(), &held);
@@ -316,7 +316,7 @@ fn with_found<T>(
     question: &Question,
     then: impl FnOnce(&mut dyn Iterator<Item = Found>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let reading = Reading::open(&place.data)?;
+    let reading = Reading::open(&place.store)?;
     let bar = bar(reading.size());
     let entries = reading.entries().inspect(|_| bar.inc(1));
     let mut unreadable = None;

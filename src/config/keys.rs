@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::store::{LedgerFile, master_in_force};
+use crate::store::{LedgerFile, Settings, master_in_force};
 
 /// Why the master key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +109,13 @@ pub fn durable_next(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
 /// # Errors
 /// [`KeyError`] if the file is unreadable, too open, not 32 bytes or not there; it is made
 /// where there is no store yet.
-pub fn of_store(path: &Path, folder: &Path) -> Result<Found, KeyError> {
-    if !LedgerFile::exists(folder) {
+pub fn of_store(path: &Path, store: &Settings) -> Result<Found, KeyError> {
+    // Where nobody can say there may be one: no key is made.
+    if matches!(LedgerFile::exists(store), Ok(false)) {
         return Ok(Found { key: master(path)?, ahead: None });
     }
     // What is wrong with the file of the store is said when it is opened.
-    let number = |key: &[u8; 32]| master_in_force(folder, key).ok().flatten();
+    let number = |key: &[u8; 32]| master_in_force(store, key).ok().flatten();
     let key = path.exists().then(|| read(path)).transpose()?;
     if key.as_ref().is_none_or(|key| number(key).is_none()) && next(path).exists() {
         let key = read(&next(path))?;
@@ -181,7 +182,7 @@ fn sync_folder(path: &Path) -> Result<(), KeyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Settings, Store};
+    use crate::store::Store;
 
     #[test]
     fn a_key_is_made_once_and_stays() {
@@ -197,35 +198,33 @@ mod tests {
     async fn whatever_stops_between_the_commit_and_the_new_names_the_key_in_force_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let (path, data) = (folder.path().join("keys/master.key"), folder.path().join("data"));
-        let open = |key: &[u8; 32]| {
-            let settings = Settings { folder: data.clone(), ..Settings::default() };
-            Store::open(settings, key, Box::new(|_, _| None))
-        };
-        let first = of_store(&path, &data).unwrap();
+        let settings = Settings::of(&data);
+        let open = |key: &[u8; 32]| Store::open(settings.clone(), key, Box::new(|_, _| None));
+        let first = of_store(&path, &settings).unwrap();
         assert!(first.ahead.is_none());
         let store = open(&first.key).unwrap();
         assert!(make_next(&path).unwrap() && !make_next(&path).unwrap());
         let second = durable_next(&path).unwrap();
-        assert_eq!(*of_store(&path, &data).unwrap().key, *first.key, "made is not in force");
+        assert_eq!(*of_store(&path, &settings).unwrap().key, *first.key, "made is not in force");
         store.rotate_master(&second, 1).await.unwrap();
         drop(store);
-        let found = of_store(&path, &data).unwrap();
+        let found = of_store(&path, &settings).unwrap();
         assert_eq!((*found.key, found.ahead), (*second, Some(2)));
 
         // Between the two new names there is no file under the old one.
         let kept = beside(&path, "1");
         fs::rename(&path, &kept).unwrap();
-        assert_eq!(of_store(&path, &data).unwrap().ahead, Some(2));
+        assert_eq!(of_store(&path, &settings).unwrap().ahead, Some(2));
         fs::write(&path, [9; 32]).unwrap();
         assert!(matches!(advance(&path, 2), Err(KeyError::Occupied)), "nothing is overwritten");
         fs::remove_file(&path).unwrap();
         advance(&path, 2).unwrap();
         assert_eq!((*read(&path).unwrap(), *read(&kept).unwrap()), (*second, *first.key));
-        let found = of_store(&path, &data).unwrap();
+        let found = of_store(&path, &settings).unwrap();
         assert!(found.ahead.is_none() && open(&found.key).is_ok());
 
         fs::remove_file(&path).unwrap();
-        assert!(matches!(of_store(&path, &data), Err(KeyError::Missing)));
+        assert!(matches!(of_store(&path, &settings), Err(KeyError::Missing)));
         assert!(!path.exists(), "no key is made for a store that has one");
     }
 }

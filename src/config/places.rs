@@ -57,7 +57,7 @@ impl Config {
         }
         let databases = self.table.iter_mut().map(|table| &mut table.database);
         let databases = databases.chain(self.inquiry_table.iter_mut().map(|t| &mut t.database));
-        for database in databases {
+        for database in databases.chain(&mut self.store.postgres) {
             files.extend(database.password.iter_mut().chain(&mut database.authority));
         }
         let upstreams = self.upstream.iter_mut().map(|upstream| &mut upstream.tls);

@@ -112,7 +112,7 @@ impl Gateway {
             beats: self.beats().await.map_err(|error| error.fault())?,
             senders: counts.iter().map(sender).collect(),
             quarantine: held.rows.iter().filter_map(quarantined).collect(),
-            room: room(self.store.room()),
+            room: self.store.room().map(room),
             confined: confined(sandbox::standing()),
             queue: view::Queue { waiting: wide(waiting), capacity: wide(capacity) },
             upstreams: self.upstreams.load().iter().map(|one| upstream(one, at_ms)).collect(),

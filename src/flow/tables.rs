@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::exchange::{remedy, shown};
 use super::{Asker, Gateway, Question, Unit};
 use crate::audit::Hash;
-use crate::outbound::table::settings::{Database, InquirySettings, TableSettings};
+use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::outbound::table::{Link, Row, Status, Table, TableError};
-use crate::store::Mark;
+use crate::store::{Database, Mark};
 use crate::translate::Form;
 use crate::vocabulary::Entrance;
 
@@ -237,7 +237,7 @@ async fn connected<'l>(
 ) -> Result<&'l mut Link, TableError> {
     match link {
         Some(link) => Ok(link),
-        none => Ok(none.insert(database.connect().await?)),
+        none => Ok(none.insert(Link::to(database).await?)),
     }
 }
 

@@ -6,48 +6,19 @@
 
 pub mod settings;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use serde_json::{Map, Value as Json};
+use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::tls::is_this_machine;
-use settings::Database;
+use crate::store::Database;
+pub use crate::store::ServerError as TableError;
 
 /// Columns the gateway writes, in every table it reads.
 pub const STATUS: [&str; 4] = ["kq_state", "kq_fault", "kq_at", "kq_remedy"];
 /// How long a statement may take on the server.
 const STATEMENT: Duration = Duration::from_secs(30);
-
-/// Why a database cannot be used; never what stood in it.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// The server, the connection or a statement: the SQL state alone is told.
-    #[error("database: {0}")]
-    Database(String),
-    /// A file cannot be read.
-    #[error("{0}: unreadable or not as it should be")]
-    File(PathBuf),
-    /// Without TLS only this machine is connected to.
-    #[error("without an authority only a loopback address is connected to")]
-    Plain,
-}
-
-impl From<tokio_postgres::Error> for TableError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        // A message of the server may quote a row.
-        let state = error.code().map(|state| state.code().to_owned());
-        Self::Database(state.unwrap_or_else(|| "connection".to_owned()))
-    }
-}
 
 /// One row: its number and its own columns, nothing empty.
 pub struct Row {
@@ -84,52 +55,16 @@ pub struct Table {
 /// A connection to a database.
 pub struct Link(Client);
 
-impl Database {
+impl Link {
     /// Connects.
     ///
     /// # Errors
     /// [`TableError`].
-    pub async fn connect(&self) -> Result<Link, TableError> {
-        let mut config = Config::new();
-        config.host(&self.host).port(self.port).dbname(&self.name).user(&self.user);
-        config.application_name("kangqiao").connect_timeout(Duration::from_secs(5));
-        config.options(format!("-c statement_timeout={}", STATEMENT.as_millis()));
-        if let Some(path) = &self.password {
-            let password = std::fs::read_to_string(path);
-            let password = password.map_err(|_| TableError::File(path.clone()))?;
-            config.password(password.trim_end());
-        }
-        let Some(authority) = &self.authority else {
-            if !is_this_machine(&self.host) {
-                return Err(TableError::Plain);
-            }
-            let (client, connection) = config.connect(NoTls).await?;
-            // It ends with the client; what was wrong the next statement says.
-            tokio::spawn(async move { drop(connection.await) });
-            return Ok(Link(client));
-        };
-        config.ssl_mode(tokio_postgres::config::SslMode::Require);
-        let tls = MakeRustlsConnect::new(trust(authority)?);
-        let (client, connection) = config.connect(tls).await?;
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Link(client))
+    pub async fn to(database: &Database) -> Result<Self, TableError> {
+        let options = format!("-c statement_timeout={}", STATEMENT.as_millis());
+        Ok(Self(database.connect(&options).await?))
     }
-}
 
-fn trust(authority: &Path) -> Result<ClientConfig, TableError> {
-    let wrong = || TableError::File(authority.to_owned());
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(authority).map_err(|_| wrong())?;
-    for certificate in certificates {
-        roots.add(certificate.map_err(|_| wrong())?).map_err(|_| wrong())?;
-    }
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().map_err(|_| wrong())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
-impl Link {
     /// Whether the server can still be asked by it, as far as is known.
     #[must_use]
     pub fn stands(&self) -> bool {
@@ -285,6 +220,6 @@ mod tests {
             password: None,
             authority: None,
         };
-        assert!(matches!(database.connect().await, Err(TableError::Plain)));
+        assert!(matches!(Link::to(&database).await, Err(TableError::Plain)));
     }
 }

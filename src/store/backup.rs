@@ -7,7 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
-use super::{file, packs};
+use super::settings::Settings;
+use super::sql::Error;
+use super::{base, file, packs};
 
 /// Copies the database and the versions of mappings and policies that served into a new folder;
 /// the files that are there then, by their paths in it.
@@ -22,7 +24,7 @@ pub fn copy(folder: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let copied = file::database(to);
     let connection = file::reader(&file::database(folder), 4096)?;
     connection.copy_into(&copied)?;
-    check(to)?;
+    check(&Settings::of(to))?;
     let mut files = vec![PathBuf::from(copied.file_name().unwrap_or_default())];
     for kept in packs::FOLDERS {
         let from = folder.join(kept);
@@ -45,13 +47,19 @@ pub fn copy(folder: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(files)
 }
 
-/// Whether a folder's database is whole: every page, and every index with its table.
+/// Whether a store is whole, every page, and every index with its table; `false` if that is for
+/// its server to say.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] if it is not, [`StoreError::Sql`].
-pub fn check(folder: &Path) -> Result<(), StoreError> {
-    let connection = file::reader(&file::database(folder), 4096)?;
-    if connection.is_whole()? { Ok(()) } else { Err(StoreError::Damaged) }
+pub fn check(settings: &Settings) -> Result<bool, StoreError> {
+    let connection = base::reader(settings, 4096)?;
+    match connection.is_whole() {
+        Ok(true) => Ok(true),
+        Ok(false) => Err(StoreError::Damaged),
+        Err(Error::NoFile) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes a file and its name to the disk for good.

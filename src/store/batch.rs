@@ -449,10 +449,10 @@ fn batches(
 ) -> Result<Vec<Batch>, StoreError> {
     let sql = format!(
         "SELECT number, id, department, role, state, at_ms, until_ms, wrapped, asked, \
-         (SELECT coalesce(sum(rows), 0) FROM batch_part WHERE batch = number), \
-         (SELECT coalesce(sum(rows), 0) FROM batch_part \
+         (SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) FROM batch_part WHERE batch = number), \
+         (SELECT CAST(coalesce(sum(rows), 0) AS BIGINT) FROM batch_part \
           WHERE batch = number AND refused IS NOT NULL), \
-         (SELECT coalesce(sum(refused), 0) FROM batch_part WHERE batch = number) \
+         (SELECT CAST(coalesce(sum(refused), 0) AS BIGINT) FROM batch_part WHERE batch = number) \
          FROM batch {whose}"
     );
     let mut select = connection.prepare_cached(&sql)?;

@@ -46,20 +46,18 @@ pub struct StoreFile {
 impl StoreFile {
     /// Makes or checks the folder, takes its lock, makes or checks the schema and the keys.
     pub fn open(settings: &Settings, master: &[u8; 32]) -> Result<(Self, StoreKeys), StoreError> {
-        let folder = &settings.folder;
-        private_folder(folder).map_err(StoreError::Folder)?;
-        let lock = private_file(&folder.join("lock")).map_err(StoreError::Folder)?;
-        lock.try_lock().map_err(|refused| match refused {
-            TryLockError::WouldBlock => StoreError::InUse,
-            TryLockError::Error(cause) => StoreError::Folder(cause),
-        })?;
-        let file = Self { path: database(folder), _lock: lock };
+        let lock = hold(&settings.folder)?;
+        let file = Self { path: database(&settings.folder), _lock: lock };
         // SQLite gives its log files the mode of the database.
         private_file(&file.path).map_err(StoreError::Folder)?;
         let lasts = [folder, &file.path].into_iter().try_for_each(|path| trust::name(path));
         lasts.and_then(|()| trust::refresh(&file.log())).map_err(StoreError::Folder)?;
         let connection = sqlite::open(&file.path)?;
-        prepare(&connection)?;
+        if connection.version()? == 0 {
+            connection.set("page_size", PAGE_BYTES.cast_signed())?;
+            connection.set("journal_mode", "wal")?;
+        }
+        upgrade(&connection)?;
         let keys = master::open(&connection, master)?;
         Ok((file, keys))
     }
@@ -120,35 +118,49 @@ pub fn database(folder: &Path) -> PathBuf {
     folder.join("kangqiao.db")
 }
 
+/// Whether a folder holds a store at all: what a first start left that was stopped before it had
+/// written anything is none.
+pub fn exists(folder: &Path) -> bool {
+    let path = database(folder);
+    // From its first commit on a store has a log; a journal is of the moment before that.
+    let journal = path.with_extension("db-journal");
+    let begun = fs::metadata(journal).is_ok_and(|found| found.len() > 0);
+    let version = || reader(&path, 64).and_then(|reader| Ok(reader.version()?));
+    path.exists() && !begun && !matches!(version(), Ok(0))
+}
+
 /// A connection that can only read; needs neither lock nor key.
 pub fn reader(path: &Path, cache_kib: u32) -> Result<Connection, StoreError> {
     let connection = sqlite::open_to_read(path)?;
     connection.tune(cache_kib)?;
-    let found = connection.version()?;
-    if found > SCHEMA { Err(StoreError::Newer { found, known: SCHEMA }) } else { Ok(connection) }
+    known(&connection)?;
+    Ok(connection)
 }
 
-fn prepare(connection: &Connection) -> Result<(), StoreError> {
+/// The schema of a store, if this build knows it.
+pub fn known(connection: &Connection) -> Result<i64, StoreError> {
     let found = connection.version()?;
-    if found > SCHEMA {
-        return Err(StoreError::Newer { found, known: SCHEMA });
-    }
-    if found == 0 {
-        connection.set("page_size", PAGE_BYTES.cast_signed())?;
-        connection.set("journal_mode", "wal")?;
-    }
-    upgrade(connection, found)
+    if found > SCHEMA { Err(StoreError::Newer { found, known: SCHEMA }) } else { Ok(found) }
 }
 
-/// Takes the steps a file has not taken yet, each with its number in one commit.
-fn upgrade(connection: &Connection, found: i64) -> Result<(), StoreError> {
+/// Takes the steps a store has not taken yet, each with its number in one commit.
+pub fn upgrade(connection: &Connection) -> Result<(), StoreError> {
+    let found = known(connection)?;
     for (version, step) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > found) {
-        let transaction = connection.begin()?;
-        transaction.execute_batch(step)?;
-        transaction.set("user_version", version)?;
-        transaction.commit()?;
+        connection.step(step, version)?;
     }
     Ok(())
+}
+
+/// Makes the folder, and holds it against other processes while its lock lives.
+pub fn hold(folder: &Path) -> Result<File, StoreError> {
+    private_folder(folder).map_err(StoreError::Folder)?;
+    let lock = private_file(&folder.join("lock")).map_err(StoreError::Folder)?;
+    lock.try_lock().map_err(|refused| match refused {
+        TryLockError::WouldBlock => StoreError::InUse,
+        TryLockError::Error(cause) => StoreError::Folder(cause),
+    })?;
+    Ok(lock)
 }
 
 pub fn private_folder(folder: &Path) -> io::Result<()> {

@@ -2,17 +2,16 @@
 //!
 //! What the rows say and what the checkpoints prove is the business of `audit`.
 
-use std::path::Path;
-
 use zeroize::Zeroizing;
 
 use super::arrival::{Appended, Checkpoint, LedgerEntry, LedgerRow};
 use super::error::StoreError;
 use super::generation::Generations;
+use super::settings::Settings;
 use super::sql::{self, Connection, Optional};
 use super::tree::LedgerView;
 use super::writer::{Stop, Writer};
-use super::{file, index, master, rotation};
+use super::{base, index, master, rotation};
 use crate::identity::{PersonId, Pseudonym, Token};
 use crate::vocabulary::Department;
 
@@ -65,27 +64,22 @@ impl Writer {
 pub struct LedgerFile(Connection);
 
 impl LedgerFile {
-    /// Whether a folder holds a store at all: what a first start left that was stopped before it
-    /// had written anything is none.
-    #[must_use]
-    pub fn exists(folder: &Path) -> bool {
-        let path = file::database(folder);
-        // From its first commit on a store has a log; a journal is of the moment before that.
-        let journal = path.with_extension("db-journal");
-        let begun = std::fs::metadata(journal).is_ok_and(|found| found.len() > 0);
-        let version = || file::reader(&path, 64).and_then(|reader| Ok(reader.version()?));
-        path.exists() && !begun && !matches!(version(), Ok(0))
+    /// Whether there is a store at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Sql`] if a server cannot be asked.
+    pub fn exists(settings: &Settings) -> Result<bool, StoreError> {
+        base::exists(settings)
     }
 
-    /// Opens the ledger of a store's folder.
+    /// Opens the ledger of a store.
     ///
     /// # Errors
     /// [`StoreError`] if there is no store or it is of a later version.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let file = file::reader(&file::database(folder), 4096)?;
+    pub fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let file = base::reader(settings, 4096)?;
         // A copy of before tiles were kept has none.
-        let kept = file.prepare_cached("SELECT 1 FROM pragma_table_info('tile')")?.exists([])?;
-        if !kept {
+        if !file.has("tile", "hashes")? {
             file.execute_batch(
                 "CREATE TEMP TABLE tile (level, number, hashes); \
                  CREATE TEMP TABLE cosignature (witness, size, at_ms, lines)",
@@ -127,7 +121,7 @@ impl LedgerFile {
         master: &[u8; 32],
     ) -> Result<(Vec<PersonId>, Vec<Token>), StoreError> {
         let keys = master::read(&self.0, master)?;
-        if !keyed(&self.0)? {
+        if !self.0.has("generation", "sealed")? {
             // A copy of before generations had secrets: there none has one.
             self.0.execute_batch(
                 "CREATE TEMP TABLE IF NOT EXISTS generation AS \
@@ -144,12 +138,6 @@ impl LedgerFile {
     pub fn root(&self, master: &[u8; 32]) -> Result<Zeroizing<[u8; 32]>, StoreError> {
         Ok(Zeroizing::new(*master::read(&self.0, master)?.root()))
     }
-}
-
-/// Whether generations have secrets in a file.
-fn keyed(connection: &Connection) -> sql::Result<bool> {
-    let sql = "SELECT 1 FROM pragma_table_info('generation', 'main') WHERE name = 'sealed'";
-    connection.prepare_cached(sql)?.exists([])
 }
 
 /// What to look for in the ledger; what is `None` matches all.
@@ -247,8 +235,8 @@ fn paged(table: &str) -> String {
         "SELECT ledger.number, ledger.at_ms, ledger.bytes FROM {table} AS found \
          JOIN ledger ON ledger.number = found.number \
          WHERE {key} AND found.number >= ?5 AND found.number < ?3 \
-         AND (?1 IS NULL OR ledger.person = ?1) AND (?2 IS NULL OR ledger.department = ?2) \
-         ORDER BY found.number DESC LIMIT ?4"
+         AND (CAST(?1 AS TEXT) IS NULL OR ledger.person = ?1) \
+         AND (CAST(?2 AS TEXT) IS NULL OR ledger.department = ?2) ORDER BY found.number DESC LIMIT ?4"
     )
 }
 
@@ -318,7 +306,8 @@ mod tests {
 
     #[test]
     fn a_page_far_back_is_sought_and_not_read_through() {
-        let file = Connection::open_in_memory().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = sql::sqlite::open(&folder.path().join("a.db")).unwrap();
         file.execute_batch(include_str!("schema.sql")).unwrap();
         for (table, sought) in [
             ("ledger", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
@@ -326,9 +315,9 @@ mod tests {
             ("ledger_department", "PRIMARY KEY (department=? AND number>? AND number<?)"),
         ] {
             let sql = format!("EXPLAIN QUERY PLAN {}", paged(table));
-            let mut plan = file.prepare(&sql).unwrap();
+            let mut plan = file.prepare_cached(&sql).unwrap();
             let given = ("person", "department", 9, 1, 0);
-            let steps = plan.query_map(given, |row| row.get::<_, String>(3)).unwrap();
+            let steps = plan.query_map(given, |row| row.get::<String>(3)).unwrap();
             let steps: Vec<_> = steps.map(Result::unwrap).collect();
             let each = "SEARCH ledger USING INTEGER PRIMARY KEY (rowid=?)".to_owned();
             assert_eq!(steps, [format!("SEARCH found USING {sought}"), each]);

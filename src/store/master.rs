@@ -9,13 +9,12 @@
 //! there were rotations the root secret is its first master key, and the first wrapping key
 //! follows from it; in every other both are random.
 
-use std::path::Path;
-
 use zeroize::{Zeroize, Zeroizing};
 
+use super::base;
 use super::error::StoreError;
-use super::file;
 use super::seal::{DataKey, Place, StoreKeys, Wrap, random};
+use super::settings::Settings;
 use super::sql::{self, Connection, Optional};
 use crate::identity::index::derive;
 
@@ -181,17 +180,16 @@ pub(super) fn shown(mark: &[u8]) -> String {
     mark.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The number of a master key if it is the one in force in a folder; `None` if it is not, or
-/// the folder has no file that says so.
+/// The number of a master key if it is the one in force in a store; `None` if it is not, or
+/// there is nothing that says so.
 ///
 /// # Errors
 /// [`StoreError::Newer`], [`StoreError::Sql`].
-pub fn in_force(folder: &Path, master: &[u8; 32]) -> Result<Option<u64>, StoreError> {
-    let path = file::database(folder);
-    if !path.exists() {
+pub fn in_force(settings: &Settings, master: &[u8; 32]) -> Result<Option<u64>, StoreError> {
+    if !base::exists(settings)? {
         return Ok(None);
     }
-    let connection = file::reader(&path, 64)?;
+    let connection = base::reader(settings, 64)?;
     if connection.version()? < ROTATES {
         return Ok(None);
     }

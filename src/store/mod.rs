@@ -1,4 +1,5 @@
-//! 存储, the store: journal, persons, records and ledger rows in one SQLite file.
+//! 存储, the store: journal, persons, records and ledger rows, in one SQLite file or with a
+//! PostgreSQL server.
 //!
 //! ```text
 //! keep, append, merge … → queue → one writing thread → one commit for many → answers
@@ -18,6 +19,7 @@ pub mod arrival;
 mod assertion;
 mod backlog;
 pub mod backup;
+mod base;
 pub mod batch;
 pub mod budget;
 pub mod cache;
@@ -93,16 +95,17 @@ pub use rehearsal::Rehearsed;
 pub use rekey::{EndRows, Rekeying, Step};
 pub use rotation::Rotation;
 pub use settings::Settings;
+pub use sql::{Database, ServerError};
 pub use tree::{Cosigned, LedgerView, Tile};
 
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};
-use file::StoreFile;
+use base::Base;
 use journal::{Message, Outcome};
 use read::Readers;
 use room::Gauge;
 use seal::StoreKeys;
-use tide::{Empty, Tide};
+use tide::{Empty, Log, Tide};
 use trust::Trust;
 use writer::{Answer, Job, Request, Shared, Writer};
 
@@ -119,7 +122,7 @@ pub struct Store {
     jobs: Option<mpsc::Sender<Job>>,
     empty: Option<std::sync::mpsc::Sender<Empty>>,
     threads: Vec<JoinHandle<()>>,
-    file: StoreFile,
+    base: Base,
 }
 
 impl Store {
@@ -129,10 +132,10 @@ impl Store {
     /// [`StoreError`] if the folder cannot be used or is in use, the file is of a
     /// later version or under another master key, or the database fails.
     pub fn open(settings: Settings, master: &[u8; 32], seal: Seal) -> Result<Self, StoreError> {
-        let (file, keys) = StoreFile::open(&settings, master)?;
+        let (base, connection, keys) = Base::open(&settings, master)?;
         let keys = Arc::new(keys);
-        let copying = file.checkpointer()?;
-        let gauge = Gauge::new(&settings, (&copying, file.path()));
+        let log = base.log(&settings)?;
+        let gauge = Gauge::new(&settings, log.as_ref().map(Log::measured));
         let shared = Arc::new(Shared {
             turn: Mutex::default(),
             links: AtomicU64::default(),
@@ -145,19 +148,11 @@ impl Store {
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
-        let connection = file.writer(&settings)?;
         let mut writer = Writer::new(connection, Arc::clone(&keys), seal, remembered)?;
         writer.reindex()?;
-        let tide = Tide {
-            connection: copying,
-            shared: Arc::clone(&shared),
-            jobs: jobs.downgrade(),
-            every: Duration::from_millis(settings.checkpoint_ms.max(1)),
-            wal_bytes_max: settings.wal_bytes_max,
-            path: file.path().to_owned(),
-        };
+        let tide = Tide { log, shared: Arc::clone(&shared), jobs: jobs.downgrade() };
         let readers: Result<Vec<_>, _> =
-            (0..settings.readers.max(1)).map(|_| file.reader(&settings)).collect();
+            (0..settings.readers.max(1)).map(|_| base.reader(&settings)).collect();
         let readers = Readers::new(readers?);
         let batch_max = settings.batch_requests_max.max(1);
         let threads = vec![
@@ -166,7 +161,7 @@ impl Store {
         ];
         let tokens = moka::sync::Cache::new(TOKENS_REMEMBERED_MAX);
         let (jobs, empty) = (Some(jobs), Some(empty));
-        Ok(Self { settings, keys, readers, shared, tokens, jobs, empty, threads, file })
+        Ok(Self { settings, keys, readers, shared, tokens, jobs, empty, threads, base })
     }
 
     /// The root secret, from which everything follows that no rotation changes.
@@ -449,7 +444,7 @@ impl Store {
     /// Size of the write-ahead log, in bytes.
     #[must_use]
     pub fn wal_bytes(&self) -> u64 {
-        self.file.wal_bytes()
+        self.base.wal_bytes()
     }
 
     async fn write(&self, request: Request) -> Result<Answer, StoreError> {

@@ -250,10 +250,11 @@ pub fn due(
 pub fn standings(connection: &Connection) -> sql::Result<Vec<Standing>> {
     let mut select = connection.prepare_cached(
         "SELECT name, (SELECT count(*) FROM enrolment WHERE subscription = name), \
-         coalesce(sum(state = 0), 0), min(CASE state WHEN 0 THEN at_ms END), \
-         coalesce(sum(state = 1), 0), coalesce(sum(state = 2), 0), coalesce(sum(state = 3), 0) \
-         FROM (SELECT subscription AS name FROM enrolment UNION SELECT subscription FROM outbox) \
-         LEFT JOIN outbox ON subscription = name GROUP BY name ORDER BY name",
+         count(*) FILTER (WHERE state = 0), min(CASE state WHEN 0 THEN at_ms END), \
+         count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2), \
+         count(*) FILTER (WHERE state = 3) FROM (SELECT subscription AS name FROM enrolment \
+         UNION SELECT subscription FROM outbox) AS named LEFT JOIN outbox \
+         ON subscription = name GROUP BY name ORDER BY name",
     )?;
     let rows = select.query_map([], |row| {
         Ok(Standing {

@@ -120,7 +120,7 @@ pub fn records(
         let mut select = snapshot.prepare_cached(
             "SELECT number, sealed, received_at_ms, word FROM record WHERE number IN \
              (SELECT number FROM \
-             (SELECT number FROM record WHERE person = ?1 ORDER BY number DESC LIMIT ?2) \
+             (SELECT number FROM record WHERE person = ?1 ORDER BY number DESC LIMIT ?2) AS newest \
              UNION SELECT number FROM record WHERE person = ?1 AND word = 1)",
         )?;
         let rows = select.query_map((each.0, limited(limit)), |row| {

@@ -47,7 +47,7 @@ impl Store {
         }
         let ready = |(number, proposed)| Ok((bound(number), Outcome::new(proposed)?));
         let tried: Vec<_> = tried.into_iter().map(ready).collect::<Result<_, StoreError>>()?;
-        let connection = self.file.writer(&self.settings)?;
+        let connection = self.base.rehearser(&self.settings)?;
         let (keys, shared) = (Arc::clone(&self.keys), Arc::clone(&self.shared));
         let rehearsing = tokio::task::spawn_blocking(move || {
             // Nothing is signed: no commit is reached.

@@ -165,7 +165,9 @@ fn rekeying(connection: &Connection) -> Result<Rekeying, StoreError> {
     let snapshot = connection.snapshot()?;
     let left = |persons: bool| -> sql::Result<Option<i64>> {
         snapshot
-            .prepare_cached("SELECT sum(until - after) FROM rekeying WHERE (what = ?1) = ?2")?
+            .prepare_cached(
+                "SELECT CAST(sum(until - after) AS BIGINT) FROM rekeying WHERE (what = ?1) = ?2",
+            )?
             .query_row((PERSONS, persons), |row| row.get(0))
     };
     let (rows, persons) = (left(false)?, left(true)?);

@@ -283,8 +283,8 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
         ..Stats::default()
     };
     let mut select = snapshot.prepare_cached(
-        "SELECT coalesce(source, ''), count(*), sum(merged_into IS NULL AND NOT EXISTS \
-         (SELECT 1 FROM person other WHERE other.merged_into = person.id)) \
+        "SELECT coalesce(source, ''), count(*), count(*) FILTER (WHERE merged_into IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM person other WHERE other.merged_into = person.id)) \
          FROM person WHERE wrapped IS NOT NULL GROUP BY 1 ORDER BY 1",
     )?;
     let rows = select.query_map([], |row| {
@@ -292,9 +292,9 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
     })?;
     stats.sources = rows.collect::<sql::Result<_>>()?;
     let mut select = snapshot.prepare_cached(
-        "SELECT source, sum(entries - 1) FROM (SELECT coalesce(source, '') AS source, \
-         count(*) AS entries FROM person WHERE wrapped IS NOT NULL \
-         GROUP BY 1, coalesce(merged_into, id)) GROUP BY 1 ORDER BY 1",
+        "SELECT source, CAST(sum(entries - 1) AS BIGINT) FROM \
+         (SELECT coalesce(source, '') AS source, count(*) AS entries FROM person WHERE wrapped IS NOT NULL \
+         GROUP BY 1, coalesce(merged_into, id)) AS person GROUP BY 1 ORDER BY 1",
     )?;
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<i64>(1)?.cast_unsigned())))?;
     stats.duplicates = rows.collect::<sql::Result<_>>()?;

@@ -57,15 +57,17 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// Measures for the first time.
-    pub fn new(settings: &Settings, file: (&Connection, &Path)) -> Self {
+    /// Measures for the first time, if there is a file.
+    pub fn new(settings: &Settings, file: Option<(&Connection, &Path)>) -> Self {
         let open = Room { used: 0, left: u64::MAX, state: Fill::Roomy };
         let gauge = Self {
             reserve: settings.reserve_bytes,
             file_bytes_max: settings.file_bytes_max,
             last: Mutex::new(open),
         };
-        gauge.measure(file);
+        if let Some(file) = file {
+            gauge.measure(file);
+        }
         gauge
     }
 
@@ -131,20 +133,24 @@ impl Gauge {
     }
 }
 
-/// How full a store is, beside a gateway or without one.
+/// How full a store is, beside a gateway or without one; `None` with a server, whose disk is not
+/// ours to measure.
 ///
 /// # Errors
 /// [`StoreError`] if there is none that can be read.
-pub fn measured(settings: &Settings) -> Result<Room, StoreError> {
+pub fn measured(settings: &Settings) -> Result<Option<Room>, StoreError> {
+    if settings.postgres.is_some() {
+        return Ok(None);
+    }
     let path = file::database(&settings.folder);
-    Ok(Gauge::new(settings, (&file::reader(&path, 64)?, &path)).room())
+    Ok(Some(Gauge::new(settings, Some((&file::reader(&path, 64)?, &path))).room()))
 }
 
 impl Store {
-    /// How full the store is.
+    /// How full the store is; `None` with a server, whose disk is not ours to measure.
     #[must_use]
-    pub fn room(&self) -> Room {
-        self.shared.gauge.room()
+    pub fn room(&self) -> Option<Room> {
+        self.settings.postgres.is_none().then(|| self.shared.gauge.room())
     }
 
     /// Whether writes can be expected to succeed: there is room, the writer lives, and the last

@@ -1,8 +1,10 @@
 //! What of the store can be configured; every limit has a default.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use super::sql::Database;
 
 /// Settings of the store.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Settings {
     pub records_max: usize,
     /// Persons whose key and identifiers the writer remembers. Default 16384.
     pub persons_remembered_max: usize,
+    /// A PostgreSQL server that holds the rows; left out, a file of the folder does.
+    pub postgres: Option<Database>,
 }
 
 impl Default for Settings {
@@ -58,6 +62,15 @@ impl Default for Settings {
             reserve_bytes: 256 * 1024 * 1024,
             records_max: 1000,
             persons_remembered_max: 16_384,
+            postgres: None,
         }
+    }
+}
+
+impl Settings {
+    /// Those of a file in a folder, such as a copy.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..Self::default() }
     }
 }

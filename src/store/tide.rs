@@ -1,7 +1,7 @@
 //! 归档, the low-priority thread: copies the write-ahead log into the database and asks
 //! the writer to fill the search tables, so that neither stands in the way of a commit.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
@@ -22,15 +22,21 @@ pub type Empty = oneshot::Sender<bool>;
 
 /// The state of the thread.
 pub struct Tide {
-    /// Its own connection.
-    pub connection: Connection,
+    /// The log of a file; a server has its own ways.
+    pub log: Option<Log>,
     /// What it shares with the writer.
     pub shared: Arc<Shared>,
     /// The way to the writer; does not keep it alive.
     pub jobs: mpsc::WeakSender<Job>,
-    /// How often the log is copied.
+}
+
+/// The write-ahead log of a file.
+pub struct Log {
+    /// A connection of its own.
+    pub connection: Connection,
+    /// How often it is copied.
     pub every: Duration,
-    /// Size from which the writer waits until the log starts anew.
+    /// Size from which the writer waits until it starts anew.
     pub wal_bytes_max: u64,
     /// Where the database lies.
     pub path: PathBuf,
@@ -40,10 +46,11 @@ impl Tide {
     /// Works until the store is closed.
     pub fn run(self, orders: &Receiver<Empty>) {
         let mut copied = Instant::now();
+        let every = self.log.as_ref().map_or(PROJECT_EVERY, |log| log.every);
         // Whether somebody asked for an empty log and a reader stood in the way.
         let mut owed = false;
         loop {
-            match orders.recv_timeout(PROJECT_EVERY.min(self.every)) {
+            match orders.recv_timeout(PROJECT_EVERY.min(every)) {
                 Ok(answer) => {
                     owed = !self.empty();
                     let _ = answer.send(!owed);
@@ -52,12 +59,19 @@ impl Tide {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.project();
-            if copied.elapsed() >= self.every {
-                self.copy();
-                self.shared.gauge.measure((&self.connection, &self.path));
+            if let Some(log) = &self.log
+                && copied.elapsed() >= every
+            {
+                log.copy(&self.shared);
+                self.shared.gauge.measure(log.measured());
                 copied = Instant::now();
             }
         }
+    }
+
+    /// Whether nothing that was deleted is in the log; a server's nobody here can empty.
+    fn empty(&self) -> bool {
+        self.log.as_ref().is_none_or(|log| log.empty(&self.shared))
     }
 
     fn project(&self) {
@@ -72,21 +86,28 @@ impl Tide {
             let _ = outcome.blocking_recv();
         }
     }
+}
+
+impl Log {
+    /// By what it is seen how full the file is.
+    pub fn measured(&self) -> (&Connection, &Path) {
+        (&self.connection, &self.path)
+    }
 
     /// Copies what it can beside the writer. Only a long log makes the writer wait, and
     /// then for what it wrote since the copy before.
-    pub(super) fn copy(&self) {
+    pub(super) fn copy(&self, shared: &Shared) {
         if self.checkpoint("PASSIVE").1 * FRAME_BYTES <= self.wal_bytes_max {
             return;
         }
         self.checkpoint("PASSIVE");
-        let _turn = self.shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.checkpoint("RESTART");
     }
 
-    fn empty(&self) -> bool {
+    fn empty(&self, shared: &Shared) -> bool {
         self.checkpoint("PASSIVE");
-        let _turn = self.shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.checkpoint("TRUNCATE").0
     }
 

@@ -248,7 +248,8 @@ fn way(connection: &Connection, wanted: &Wanted) -> Result<(String, Vec<String>)
                 all.extend(index::set(connection, index::root(connection, *person)?)?);
             }
             let all: Vec<_> = all.iter().map(|person| person.0.to_string()).collect();
-            let own = all.join(", ");
+            // Nobody's is nothing's number.
+            let own = if all.is_empty() { "NULL".to_owned() } else { all.join(", ") };
             (format!("record JOIN journal USING (number) WHERE record.person IN ({own})"), vec![])
         }
         (None, Some(id), Some(source)) => {
@@ -264,7 +265,7 @@ fn way(connection: &Connection, wanted: &Wanted) -> Result<(String, Vec<String>)
         (None, None, Some(source)) => {
             ("journal INDEXED BY journal_source WHERE source = ?3".to_owned(), vec![source])
         }
-        (None, None, None) => ("journal WHERE 1".to_owned(), vec![]),
+        (None, None, None) => ("journal WHERE TRUE".to_owned(), vec![]),
     })
 }
 

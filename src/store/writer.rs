@@ -305,7 +305,7 @@ impl Writer {
     fn together(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
         let shared = Arc::clone(&self.shared);
         let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.sound {
+        if !self.sound || self.connection.is_lost() {
             self.forget().map_err(|_| Failed::Storage)?;
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));

@@ -24,7 +24,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[[exchange]]", "src/inbound/exchange.rs", "Settings"),
     ("[[table]]", "src/outbound/table/settings.rs", "TableSettings"),
     ("[[inquiry_table]]", "src/outbound/table/settings.rs", "InquirySettings"),
-    ("[table.database]", "src/outbound/table/settings.rs", "Database"),
+    ("[table.database]", "src/store/sql/server.rs", "Database"),
     ("[[upstream]]", "src/outbound/upstream.rs", "Settings"),
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),

@@ -69,6 +69,7 @@ mod review;
 mod rig;
 mod room;
 mod sandbox;
+mod server;
 mod services;
 mod sinks;
 mod statistics;

@@ -76,13 +76,13 @@ impl Doubts {
         let until_ms = read("--until", &self.until, moment)?;
         let since_ms = read("--since", &self.since, moment)?;
         let now_ms = until_ms.unwrap_or_else(now_ms);
-        let file = LedgerFile::open(&place.data).map_err(failed)?;
+        let file = LedgerFile::open(&place.store).map_err(failed)?;
         let terms = terms(&file, &place)?;
         let since_ms = since_ms.unwrap_or(now_ms - i64::from(terms.days) * DAY_MS);
         let unlocked = Unlocked::of(&file, self.master_key.as_ref(), &place);
         let people = self.people(&file, &place, &unlocked)?;
         let named = people.as_ref().map(|people| (people.digest(), people.rows()));
-        let served = served(place.data.clone());
+        let served = served(place.store.folder.clone());
         let mut look = Look::new(Doubting::new(&terms, people, served, since_ms));
         let bar = bar(file.now().size().map_err(failed)?);
         let read = file.look(|view| {
@@ -146,7 +146,7 @@ const NAMES: &str = "there are asked-again, bulk, off-hours, opened, related, un
 impl Listing {
     pub fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let place = self.place.find()?;
-        let file = LedgerFile::open(&place.data).map_err(failed)?;
+        let file = LedgerFile::open(&place.store).map_err(failed)?;
         let unlocked = Ok(Unlocked::of(&file, self.master_key.as_ref(), &place)?);
         let people = list(&self.list, &file, &unlocked)?;
         let mut kept = super::private(&self.output)?;
@@ -192,7 +192,7 @@ fn terms(file: &LedgerFile, place: &Place) -> Result<Terms, Failure> {
     let force = file.look(in_force).map_err(failed)?.map_err(failed)?;
     let force = force.ok_or_else(|| Failure("ledger: no entry names policies".to_owned()))?;
     let version = &force.version;
-    let (policies, _) = past(&place.data, &force).ok_or_else(|| {
+    let (policies, _) = past(&place.store.folder, &force).ok_or_else(|| {
         let what = "are in force, and the store's folder keeps no file of them";
         Failure(format!("policies {version} {what}"))
     })?;

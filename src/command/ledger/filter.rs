@@ -30,7 +30,7 @@ impl Unlocked {
     pub fn of(file: &LedgerFile, given: Option<&PathBuf>, place: &Place) -> Result<Self, Failure> {
         let key = match (given, &place.master_key) {
             (Some(path), _) => keys::read(path),
-            (None, Some(path)) => keys::of_store(path, &place.data).map(|found| found.key),
+            (None, Some(path)) => keys::of_store(path, &place.store).map(|found| found.key),
             (None, None) => return Err(Failure("a number needs --master-key".to_owned())),
         };
         let master = key.map_err(|error| Failure::during("master key", error))?;
@@ -109,7 +109,7 @@ impl Filter {
     /// The question the options ask of the ledger of a place. A number on standard input is read
     /// but once.
     pub fn at(&self, place: &Place) -> Result<Question, Failure> {
-        self.question(Reading::open(&place.data)?.file(), place)
+        self.question(Reading::open(&place.store)?.file(), place)
     }
 
     fn question(&self, file: &LedgerFile, place: &Place) -> Result<Question, Failure> {

@@ -17,6 +17,7 @@ use crate::command::{Failure, operate};
 use crate::config::Config;
 use crate::identity::Pseudonym;
 use crate::inbound::operator::Order;
+use crate::store::Settings;
 
 #[derive(Debug, clap::Args)]
 pub struct History {
@@ -86,7 +87,9 @@ impl History {
 
     fn account(&self, config: &Config, titles: Titles<'_>) -> Result<Account, Failure> {
         let mut place = Place::of(config);
-        place.data = self.data.clone().unwrap_or(place.data);
+        if let Some(copy) = &self.data {
+            place.store = Settings::of(copy);
+        }
         let (since_ms, until_ms) =
             (read("--since", &self.since, moment)?, read("--until", &self.until, moment)?);
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -96,7 +99,7 @@ impl History {
         }
         // What is still to come is told of by nobody.
         let until_ms = until_ms.filter(|until| *until < at_ms);
-        let persons = self.whom.persons(Reading::open(&place.data)?.file(), &place)?;
+        let persons = self.whom.persons(Reading::open(&place.store)?.file(), &place)?;
         let Some(first) = persons.first() else {
             return Err(Failure(
                 "about whom? --citizen-id, --card, --record or --person".to_owned(),
@@ -107,7 +110,7 @@ impl History {
             None => Some(enter(&self.config, first)?),
         };
         // Opened again: what is told of ends with the entry that it is told.
-        let reading = Reading::open(&place.data)?;
+        let reading = Reading::open(&place.store)?;
         let checkpoint = reading.checkpoint()?.and_then(|note| Checkpoint::unproven(&note));
         let question =
             Question { persons: persons.clone(), since_ms, until_ms, ..Question::default() };

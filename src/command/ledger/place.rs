@@ -1,10 +1,11 @@
 //! Where a ledger and its keys are: as the gateway's configuration says, or as the auditor does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::command::Failure;
 use crate::command::compile::compile;
 use crate::config::Config;
+use crate::store::Settings;
 
 /// The options that say where.
 #[derive(Debug, clap::Args)]
@@ -25,8 +26,8 @@ pub struct Where {
 pub struct Place {
     /// File of the configuration.
     pub config: Option<PathBuf>,
-    /// Folder of the store.
-    pub data: PathBuf,
+    /// The store, or a copy of one.
+    pub store: Settings,
     /// File of the ledger's public key.
     pub public_key: Option<PathBuf>,
     /// File of its public key by SM2.
@@ -41,8 +42,8 @@ impl Where {
     /// Reads the configuration, if one was named.
     pub fn find(&self) -> Result<Place, Failure> {
         let Some(path) = &self.config else {
-            let data = self.data.clone().unwrap_or_default();
-            return Ok(Place { data, ..Place::default() });
+            let store = Settings::of(self.data.as_deref().unwrap_or(Path::new("")));
+            return Ok(Place { store, ..Place::default() });
         };
         let config = Config::load(path).map_err(|faults| {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
@@ -67,7 +68,7 @@ impl Place {
     pub fn of(config: &Config) -> Self {
         Self {
             config: Some(config.file.clone()),
-            data: config.store.folder.clone(),
+            store: config.store.clone(),
             public_key: Some(config.ledger.public_key()),
             sm2_public_key: config.ledger.sm2_public_key(),
             master_key: Some(config.master_key.clone()),

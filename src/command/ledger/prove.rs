@@ -61,7 +61,7 @@ pub struct CheckProof {
 impl Prove {
     pub fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let place = self.place.find()?;
-        let file = LedgerFile::open(&place.data).map_err(failed)?;
+        let file = LedgerFile::open(&place.store).map_err(failed)?;
         let proven = file.look(|view| {
             let number = match (&self.receipt, self.entry) {
                 (Some(text), _) => {

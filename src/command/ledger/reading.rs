@@ -1,11 +1,10 @@
 //! The ledger as it stood at one moment, read page by page.
 
 use std::cell::RefCell;
-use std::path::Path;
 
 use crate::command::Failure;
 use crate::flow::proof::{self, Numbered, ProofError};
-use crate::store::{LedgerFile, StoreError};
+use crate::store::{LedgerFile, Settings, StoreError};
 
 /// How many rows are read at once.
 const PAGE_ROWS: usize = 2048;
@@ -26,8 +25,8 @@ impl Reading {
     ///
     /// # Errors
     /// [`Failure`] if there is no ledger that can be read.
-    pub fn open(folder: &Path) -> Result<Self, Failure> {
-        let open = LedgerFile::open(folder).map_err(failed)?;
+    pub fn open(store: &Settings) -> Result<Self, Failure> {
+        let open = LedgerFile::open(store).map_err(failed)?;
         let (size, sealed) = ends(&open).map_err(failed)?;
         Ok(Self { file: open, size, sealed, trouble: RefCell::new(None) })
     }

@@ -12,7 +12,7 @@ use crate::flow::proof;
 use crate::identity::{Indexed, Keys, PersonId, Pseudonym};
 use crate::policy::tests::folder;
 use crate::store::packs::Packs;
-use crate::store::{self, Arrival, LedgerFile, LedgerRow, Proposed, Store};
+use crate::store::{Arrival, LedgerFile, LedgerRow, Proposed, Settings, Store};
 use crate::vocabulary::{
     Dataset, Department, ElementId, Group, GroupName, Identifier, IdentifierKind, Purpose, Record,
     Role, Source, Tier,
@@ -59,11 +59,11 @@ impl Site {
     fn open(&self) -> Store {
         let data = self.path("data");
         let key = SigningKey::load(&self.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
-        let sealer = match LedgerFile::open(&data) {
+        let sealer = match LedgerFile::open(&Settings::of(&data)) {
             Ok(file) => file.look(|view| proof::sealer(view, key)).unwrap().unwrap().0,
             Err(_) => Sealer::restore(key, Edge::default(), None).unwrap(),
         };
-        let settings = store::Settings { folder: data, ..store::Settings::default() };
+        let settings = Settings::of(&data);
         Store::open(settings, &MASTER, proof::sealing(sealer)).unwrap()
     }
 
@@ -240,7 +240,7 @@ async fn a_database_somebody_wrote_in_is_found_out() {
 #[tokio::test]
 async fn a_database_put_back_is_found_by_a_checkpoint_somebody_kept() {
     let site = filled().await;
-    let reading = Reading::open(&site.path("data")).unwrap();
+    let reading = Reading::open(&Settings::of(&site.path("data"))).unwrap();
     let held: Vec<u8> = reading.checkpoints().collect::<Vec<_>>().concat();
     drop(reading);
     fs::write(site.path("held"), held).unwrap();
@@ -347,7 +347,7 @@ async fn what_cannot_be_asked_is_said() {
     complains("verify", "--public-key");
     fs::write(site.path("held"), "nonsense").unwrap();
     complains(&format!("{VERIFY} --held @held"), "held checkpoint 1: not a signed checkpoint");
-    assert!(Reading::open(Path::new("/nonexistent")).is_err());
+    assert!(Reading::open(&Settings::of(Path::new("/nonexistent"))).is_err());
 }
 
 #[tokio::test]
@@ -360,7 +360,7 @@ async fn tiles_that_are_missing_or_wrong_are_made_again() {
     drop(store);
     let key = || SigningKey::load(&site.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
     let opened = || {
-        let file = LedgerFile::open(&site.path("data")).unwrap();
+        let file = LedgerFile::open(&Settings::of(&site.path("data"))).unwrap();
         file.look(|view| proof::sealer(view, key())).unwrap()
     };
     let names = || -> Vec<_> {
@@ -373,7 +373,7 @@ async fn tiles_that_are_missing_or_wrong_are_made_again() {
     assert_eq!(names(), all);
     site.sql("DELETE FROM tile WHERE level = 1");
     assert_eq!(names(), all);
-    let file = LedgerFile::open(&site.path("data")).unwrap();
+    let file = LedgerFile::open(&Settings::of(&site.path("data"))).unwrap();
     assert!(file.look(|view| proof::bundle(view, 0)).unwrap().is_err());
     assert!(site.run(VERIFY).is_ok(), "tiles are no part of what is verified");
     site.sql("DELETE FROM ledger WHERE number = 599");

@@ -26,7 +26,7 @@ struct Begun<'a> {
 /// # Errors
 /// [`Failure`] if it cannot be read, or made for a first start.
 pub fn master(config: &Config) -> Result<Zeroizing<[u8; 32]>, Failure> {
-    let found = keys::of_store(&config.master_key, &config.store.folder);
+    let found = keys::of_store(&config.master_key, &config.store);
     let found = found.map_err(|error| Failure::during("master key", error))?;
     if let Some(now) = found.ahead
         && let Err(error) = keys::advance(&config.master_key, now)

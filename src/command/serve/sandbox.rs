@@ -68,6 +68,7 @@ pub fn bounds(config: &Config) -> Bounds {
     let told = config.told().filter_map(|(_, to)| to.address());
     bounds.connects.extend(told.filter_map(|to| to.rsplit_once(':')?.1.parse::<u16>().ok()));
     bounds.connects.extend(config.audit_sink.iter().map(|sink| sink.port));
+    bounds.connects.extend(config.store.postgres.iter().map(|database| database.port));
     bounds.connects.extend(config.table.iter().map(|table| table.database.port));
     bounds.connects.extend(config.inquiry_table.iter().map(|table| table.database.port));
     bounds

@@ -16,8 +16,9 @@ use crate::store::{LedgerFile, Tile};
 /// [`Failure`] if a key is lost or another's, or the ledger is not what was signed.
 pub fn sealer(config: &Config) -> Result<(Sealer, Vec<Tile>), Failure> {
     let refuse = |error: &dyn std::error::Error| Failure::caused("ledger", error);
-    let folder = &config.store.folder;
-    let file = LedgerFile::exists(folder).then(|| LedgerFile::open(folder)).transpose();
+    let store = &config.store;
+    let there = LedgerFile::exists(store).map_err(|error| refuse(&error))?;
+    let file = there.then(|| LedgerFile::open(store)).transpose();
     let file = file.map_err(|error| refuse(&error))?;
     let last = file.as_ref().map(|file| file.now().checkpoint()).transpose();
     let last = last.map_err(|error| refuse(&error))?.flatten().map(|last| last.bytes);

@@ -278,8 +278,8 @@ impl OverviewPage {
         format!("{}.{} %", tenths / 10, tenths % 10)
     }
 
-    fn fill(&self) -> (&'static str, &'static str) {
-        match self.view.room.fill {
+    fn fill(&self, room: &super::view::Room) -> (&'static str, &'static str) {
+        match room.fill {
             Fill::Roomy => ("good", self.f.t.room_roomy),
             Fill::Filling => ("warn", self.f.t.room_filling),
             Fill::Reserve => ("bad", self.f.t.room_reserve),

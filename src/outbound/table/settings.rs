@@ -1,9 +1,8 @@
 //! The tables of a configuration, and where their databases are.
 
-use std::path::PathBuf;
+use serde::Deserialize;
 
-use serde::{Deserialize, Serialize};
-
+use crate::store::Database;
 use crate::vocabulary::{Department, Role, Source};
 
 /// A table rows are taken from, `[[table]]`.
@@ -65,28 +64,4 @@ const fn default_poll() -> u64 {
 }
 const fn default_rows() -> u32 {
     200
-}
-
-/// Where a database is and who reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// Host name, as its certificate has it.
-    pub host: String,
-    /// Port. Default 5432.
-    #[serde(default = "default_port")]
-    pub port: u16,
-    /// Name of the database.
-    pub name: String,
-    /// User of the gateway; it needs the tables below and nothing else.
-    pub user: String,
-    /// File with the password, for its owner alone; none where the server needs none.
-    pub password: Option<PathBuf>,
-    /// PEM file of the authorities that may vouch for it; left out, only a loopback
-    /// address is connected to, without TLS.
-    pub authority: Option<PathBuf>,
-}
-
-const fn default_port() -> u16 {
-    5432
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Parcel, Said};
 use crate::outbound::gate::{LineError, SetUpError};
-use crate::outbound::table::settings::Database;
 use crate::outbound::table::{Link, TableError};
 use crate::outbound::tls::is_this_machine;
+use crate::store::Database;
 
 /// The columns of a notice, the first of which tells a repeat.
 const COLUMNS: [&str; 8] = [
@@ -83,7 +83,7 @@ impl Rows {
     async fn insert(&self, parcel: &Parcel) -> Result<(), TableError> {
         let link = match self.take() {
             Some(link) => link,
-            None => self.settings.database.connect().await?,
+            None => Link::to(&self.settings.database).await?,
         };
         let happened = u64::try_from(parcel.happened_at).unwrap_or(0);
         let happened = SystemTime::UNIX_EPOCH + Duration::from_secs(happened);

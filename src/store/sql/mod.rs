@@ -4,12 +4,16 @@
 //! `?1`, and reads rows. What is one database's alone has a file that says so.
 
 mod cell;
+pub mod postgres;
+mod server;
 pub mod sqlite;
 mod statement;
+mod value;
 
 use std::ops::Deref;
 
 pub use cell::{Params, ToSql};
+pub use server::{Database, ServerError};
 pub use statement::{Row, Rows, Statement};
 
 /// What the database answers.
@@ -22,9 +26,18 @@ pub enum Error {
     /// A column, counted from 0, holds nothing of the kind that was asked for.
     #[error("column {0} holds something else")]
     Column(usize),
+    /// Another session has the right to write.
+    #[error("another session writes")]
+    InUse,
     /// There is no such row.
     #[error("there is no such row")]
     NoRow,
+    /// Something of a file was asked of a server.
+    #[error("there is no file")]
+    NoFile,
+    /// The server, or what was asked of it.
+    #[error(transparent)]
+    Server(#[from] ServerError),
     /// The file, or what was asked of it.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -43,7 +56,8 @@ impl Error {
     pub fn is_sync(&self) -> bool {
         match self {
             Self::Sqlite(error) => sqlite::is_sync(error),
-            Self::Column(_) | Self::NoRow | Self::Values { .. } => false,
+            // A server that cannot sync ends by itself.
+            _ => false,
         }
     }
 
@@ -51,7 +65,9 @@ impl Error {
     pub fn is_storage(&self) -> bool {
         match self {
             Self::Sqlite(error) => sqlite::is_storage(error),
-            Self::Column(_) | Self::NoRow | Self::Values { .. } => false,
+            Self::Server(error) => postgres::is_storage(error),
+            Self::InUse => true,
+            Self::Column(_) | Self::NoFile | Self::NoRow | Self::Values { .. } => false,
         }
     }
 }
@@ -79,6 +95,7 @@ pub struct Connection(Kind);
 /// Whose words are spoken.
 #[derive(Debug)]
 enum Kind {
+    Postgres(postgres::Session),
     Sqlite(rusqlite::Connection),
 }
 
@@ -86,6 +103,7 @@ impl Connection {
     /// A statement, which is remembered for the next time.
     pub fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
         match &self.0 {
+            Kind::Postgres(session) => Ok(Statement::Postgres(session, session.prepare(sql)?)),
             Kind::Sqlite(file) => Ok(Statement::Sqlite(file.prepare_cached(sql)?)),
         }
     }
@@ -108,35 +126,90 @@ impl Connection {
     /// Does what several statements say.
     pub fn execute_batch(&self, sql: &str) -> Result<()> {
         match &self.0 {
+            Kind::Postgres(session) => session.batch(sql),
             Kind::Sqlite(file) => Ok(file.execute_batch(sql)?),
         }
     }
 
     /// Begins to write; nobody else does until it ends.
     pub fn begin(&self) -> Result<Transaction<'_>> {
-        self.execute("BEGIN IMMEDIATE", [])?;
+        match &self.0 {
+            Kind::Postgres(session) => session.begin(postgres::WRITE)?,
+            Kind::Sqlite(_) => self.execute("BEGIN IMMEDIATE", [])?,
+        }
         Ok(Transaction { connection: self, open: true })
     }
 
     /// Everything read through it is of one moment.
     pub fn snapshot(&self) -> Result<Transaction<'_>> {
-        self.execute("BEGIN DEFERRED", [])?;
+        match &self.0 {
+            Kind::Postgres(session) => session.begin_anew(postgres::READ)?,
+            Kind::Sqlite(_) => self.execute("BEGIN DEFERRED", [])?,
+        }
         Ok(Transaction { connection: self, open: true })
     }
 
     /// Makes what was written since the beginning durable, as one.
     pub fn commit(&self) -> Result<()> {
-        self.execute("COMMIT", [])
+        match &self.0 {
+            Kind::Postgres(session) => session.commit(),
+            Kind::Sqlite(_) => self.execute("COMMIT", []),
+        }
     }
 
     /// Undoes what was written since the beginning, if anything began. What cannot be undone
     /// now is undone when the next beginning fails.
     pub fn roll_back(&self) {
-        let begun = match &self.0 {
-            Kind::Sqlite(file) => !file.is_autocommit(),
-        };
-        if begun {
-            let _ = self.execute("ROLLBACK", []);
+        match &self.0 {
+            Kind::Postgres(session) => session.roll_back(),
+            Kind::Sqlite(file) if file.is_autocommit() => (),
+            Kind::Sqlite(_) => drop(self.execute("ROLLBACK", [])),
+        }
+    }
+
+    /// Whether what was read through it may be another's by now: a file is held, a server may
+    /// have given the right to write to somebody else while the connection was lost.
+    pub fn is_lost(&self) -> bool {
+        match &self.0 {
+            Kind::Postgres(session) => session.is_lost(),
+            Kind::Sqlite(_) => false,
+        }
+    }
+
+    /// The schema it is of; 0 is none yet.
+    pub fn version(&self) -> Result<i64> {
+        match &self.0 {
+            Kind::Postgres(_) => {
+                let found = self.query_row(postgres::VERSION, [], |row| row.get(0)).optional();
+                Ok(found?.unwrap_or(0))
+            }
+            Kind::Sqlite(_) => sqlite::version(self),
+        }
+    }
+
+    /// Takes a step of the schema, in one commit with its number.
+    pub fn step(&self, words: &str, version: i64) -> Result<()> {
+        let step = self.begin()?;
+        match &self.0 {
+            Kind::Postgres(_) => {
+                step.execute_batch(&postgres::declared(words))?;
+                step.execute("DELETE FROM schema_version", [])?;
+                step.execute("INSERT INTO schema_version VALUES (?1)", [version])?;
+            }
+            Kind::Sqlite(_) => {
+                step.execute_batch(words)?;
+                step.set("user_version", version)?;
+            }
+        }
+        step.commit()
+    }
+
+    /// Whether a table has a column.
+    pub fn has(&self, table: &str, column: &str) -> Result<bool> {
+        match &self.0 {
+            // Whoever opens it brings its tables to what this build knows.
+            Kind::Postgres(_) => Ok(true),
+            Kind::Sqlite(_) => sqlite::has(self, (table, column)),
         }
     }
 }

@@ -25,14 +25,16 @@ pub fn open_to_read(path: &Path) -> Result<Connection> {
 }
 
 impl Connection {
-    fn file(&self) -> &rusqlite::Connection {
-        let Kind::Sqlite(file) = &self.0;
-        file
+    fn file(&self) -> Result<&rusqlite::Connection> {
+        match &self.0 {
+            Kind::Postgres(_) => Err(Error::NoFile),
+            Kind::Sqlite(file) => Ok(file),
+        }
     }
 
     /// Sets how the file is kept or the connection works.
     pub fn set(&self, pragma: &str, value: impl rusqlite::ToSql) -> Result<()> {
-        Ok(self.file().pragma_update(None, pragma, value)?)
+        Ok(self.file()?.pragma_update(None, pragma, value)?)
     }
 
     /// How long it waits for others, how much it remembers of the file, and what of it.
@@ -41,18 +43,13 @@ impl Connection {
         self.set("cache_size", -i64::from(cache_kib))?;
         self.set("temp_store", "memory")?;
         self.set("trusted_schema", false)?;
-        self.file().set_prepared_statement_cache_capacity(64);
+        self.file()?.set_prepared_statement_cache_capacity(64);
         Ok(())
     }
 
     /// How long it waits for whoever has the file locked.
     pub fn wait_for(&self, others: Duration) -> Result<()> {
-        Ok(self.file().busy_timeout(others)?)
-    }
-
-    /// The schema of the file.
-    pub fn version(&self) -> Result<i64> {
-        Ok(self.file().pragma_query_value(None, "user_version", |row| row.get(0))?)
+        Ok(self.file()?.busy_timeout(others)?)
     }
 
     /// Pages of the file, and how many of them are free.
@@ -86,9 +83,21 @@ impl Connection {
 
     /// Whether the file is whole: every page, and every index with its table.
     pub fn is_whole(&self) -> Result<bool> {
+        self.file()?;
         let sql = "PRAGMA integrity_check(1)";
         self.query_row(sql, [], |row| row.get::<String>(0)).map(|found| found == "ok")
     }
+}
+
+/// The schema of a file.
+pub(super) fn version(connection: &Connection) -> Result<i64> {
+    Ok(connection.file()?.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+/// Whether a table of a file has a column.
+pub(super) fn has(connection: &Connection, (table, column): (&str, &str)) -> Result<bool> {
+    let sql = "SELECT 1 FROM pragma_table_info(?1, 'main') WHERE name = ?2";
+    connection.prepare_cached(sql)?.exists((table, column))
 }
 
 /// Hands its values to a statement.

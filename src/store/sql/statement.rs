@@ -1,35 +1,49 @@
 //! Statements, and the rows they answer.
 
 use super::cell::{self, FromSql, Params};
+use super::postgres::Session;
+use super::server::ServerError;
+use super::value::Came;
 use super::{Error, Result, sqlite};
 
 /// A statement that is ready.
 pub enum Statement<'c> {
+    /// Of a server.
+    Postgres(&'c Session, tokio_postgres::Statement),
     /// Of a file.
     Sqlite(rusqlite::CachedStatement<'c>),
 }
 
 /// What a statement answers, row by row.
 pub enum Rows<'s> {
+    /// Of a server, which has told them all.
+    Postgres(std::vec::IntoIter<tokio_postgres::Row>),
     /// Of a file.
     Sqlite(rusqlite::Rows<'s>),
 }
 
 /// One row.
 pub enum Row<'r> {
+    /// Of a server.
+    Postgres(tokio_postgres::Row),
     /// Of a file.
     Sqlite(&'r rusqlite::Row<'r>),
 }
 
 impl Statement<'_> {
-    /// Does what it says.
+    /// Does what it says. A server is not waited for: what is wrong with it is said by whatever
+    /// is asked next, at the latest by the commit.
     pub fn execute(&mut self, values: impl Params) -> Result<()> {
-        self.changed(values).map(drop)
+        match self {
+            Self::Postgres(session, statement) => session.send(statement, values),
+            Self::Sqlite(_) => self.changed(values).map(drop),
+        }
     }
 
     /// Does what it says; how many rows it touched.
     pub fn changed(&mut self, values: impl Params) -> Result<usize> {
         match self {
+            Self::Postgres(session, statement) => session.changed(statement, values),
             Self::Sqlite(statement) => {
                 sqlite::bind(statement, values)?;
                 Ok(statement.raw_execute()?)
@@ -40,6 +54,9 @@ impl Statement<'_> {
     /// Its answer.
     pub fn query(&mut self, values: impl Params) -> Result<Rows<'_>> {
         match self {
+            Self::Postgres(session, statement) => {
+                Ok(Rows::Postgres(session.rows(statement, values)?.into_iter()))
+            }
             Self::Sqlite(statement) => {
                 sqlite::bind(statement, values)?;
                 Ok(Rows::Sqlite(statement.raw_query()))
@@ -75,6 +92,7 @@ impl Rows<'_> {
     /// The next row, if there is one.
     pub fn next(&mut self) -> Result<Option<Row<'_>>> {
         match self {
+            Self::Postgres(rows) => Ok(rows.next().map(Row::Postgres)),
             Self::Sqlite(rows) => Ok(rows.next()?.map(Row::Sqlite)),
         }
     }
@@ -84,6 +102,10 @@ impl Row<'_> {
     /// The value of a column, counted from 0.
     pub fn get<T: FromSql>(&self, column: usize) -> Result<T> {
         match self {
+            Self::Postgres(row) => {
+                let Came(value) = row.try_get(column).map_err(ServerError::from)?;
+                cell::read(column, value)
+            }
             Self::Sqlite(row) => cell::read(column, sqlite::cell(row.get_ref(column)?, column)?),
         }
     }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 
 use super::super::cache::{Cache, Fetched, Key, Records, Settings};
-use super::{keep, local, open, record, source};
+use super::on_a_file::open;
+use super::{keep, local, record, source};
 use crate::identity::{PersonId, Subject};
 use crate::vocabulary::{Department, Freshness, Value};
 

@@ -7,6 +7,7 @@ use super::room::Fill;
 use super::*;
 use writer::Stumble;
 
+file_alone! {
 #[tokio::test]
 async fn a_full_disk_refuses_and_recovers_when_there_is_space() {
     let folder = tempfile::tempdir().unwrap();
@@ -33,7 +34,9 @@ async fn a_full_disk_refuses_and_recovers_when_there_is_space() {
     assert_eq!(appended.number, 1);
     assert_eq!(appended.checkpoint, head([&b"before"[..], b"after"]));
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn a_file_at_its_configured_size_is_full() {
     let folder = tempfile::tempdir().unwrap();
@@ -51,7 +54,9 @@ async fn a_file_at_its_configured_size_is_full() {
     drop(store);
     assert_eq!(open(&folder).counts().await.unwrap()[0].received, kept);
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn at_its_reserve_the_store_keeps_nothing_but_what_makes_room_and_goes_on_after() {
     let folder = tempfile::tempdir().unwrap();
@@ -73,7 +78,7 @@ async fn at_its_reserve_the_store_keeps_nothing_but_what_makes_room_and_goes_on_
     };
     assert!(matches!(refused, StoreError::Unavailable), "{refused:?}");
     assert!((5..60).contains(&count), "{count}");
-    assert!(store.room().state == Fill::Reserve && !store.is_ready());
+    assert!(store.room().unwrap().state == Fill::Reserve && !store.is_ready());
     let refused = store.append(row("an answer", None, None)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable)));
     // There is room on the file itself: the order is entered and carried out.
@@ -87,10 +92,11 @@ async fn at_its_reserve_the_store_keeps_nothing_but_what_makes_room_and_goes_on_
     while !store.is_ready() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_ne!(store.room().state, Fill::Reserve);
+    assert_ne!(store.room().unwrap().state, Fill::Reserve);
     store.append(row("the same answer", None, None)).await.unwrap();
     keep(&store, "another", vec![local(2)]).await;
     assert_eq!(store.ledger(0, 9).await.unwrap().len(), 2);
+}
 }
 
 /// Three good requests and one bad one in the same commit.
@@ -199,6 +205,7 @@ async fn a_full_queue_makes_senders_wait_and_drops_nothing() {
     assert_eq!(store.counts().await.unwrap()[0].kept, 50);
 }
 
+file_alone! {
 #[tokio::test]
 async fn after_a_sync_that_failed_nothing_is_written_until_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -225,14 +232,8 @@ async fn a_long_log_starts_anew() {
     let folder = tempfile::tempdir().unwrap();
     let still = Settings { checkpoint_ms: 3_600_000, ..settings(folder.path()) };
     let store = Store::open(still, &MASTER, chain()).unwrap();
-    let tide = Tide {
-        connection: store.file.checkpointer().unwrap(),
-        shared: Arc::clone(&store.shared),
-        jobs: store.jobs.as_ref().unwrap().downgrade(),
-        every: Duration::from_secs(1),
-        wal_bytes_max: 200_000,
-        path: file::database(folder.path()),
-    };
+    let mut log = store.base.log(&store.settings).unwrap().unwrap();
+    log.wal_bytes_max = 200_000;
     let big = "x".repeat(500_000);
     store.append(row(&big, None, None)).await.unwrap();
     let long = file::reader(&file::database(folder.path()), 64).unwrap();
@@ -242,13 +243,15 @@ async fn a_long_log_starts_anew() {
             long.execute_batch("COMMIT").unwrap();
         }
         store.append(row(&big, None, None)).await.unwrap();
-        tide.copy();
+        log.copy(&store.shared);
         store.append(row("small", None, None)).await.unwrap();
-        let (_, pages) = tide.checkpoint("PASSIVE");
+        let (_, pages) = log.checkpoint("PASSIVE");
         assert_eq!(pages < 20, starts_anew, "{pages} pages");
     }
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn a_reader_only_delays_the_end_of_an_erased_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -269,6 +272,7 @@ async fn a_reader_only_delays_the_end_of_an_erased_key() {
     };
     assert!(tokio::time::timeout(Duration::from_secs(20), gone).await.is_ok());
 }
+}
 
 #[test]
 fn a_store_opens_for_one_process_and_its_own_key_alone() {
@@ -282,6 +286,7 @@ fn a_store_opens_for_one_process_and_its_own_key_alone() {
     drop(open(&folder));
 }
 
+file_alone! {
 #[test]
 fn what_a_first_start_left_that_was_stopped_at_once_is_no_store_and_opens() {
     for begun in [&["kangqiao.db"][..], &["kangqiao.db-journal", "kangqiao.db"]] {
@@ -309,12 +314,14 @@ fn a_file_of_a_later_version_does_not_open() {
     drop(connection);
     for refused in [
         Store::open(settings(folder.path()), &MASTER, chain()).map(|_| ()),
-        LedgerFile::open(folder.path()).map(|_| ()),
+        LedgerFile::open(&settings(folder.path())).map(|_| ()),
     ] {
         assert!(matches!(refused, Err(StoreError::Newer { found: 99, .. })));
     }
 }
+}
 
+file_alone! {
 #[test]
 fn nobody_else_may_read_the_files() {
     let folder = tempfile::tempdir().unwrap();
@@ -328,4 +335,5 @@ fn nobody_else_may_read_the_files() {
         std::fs::read_dir(&inside).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 3, "the database, its log and the lock");
     assert!(files.iter().all(|file| mode(file) == 0o600));
+}
 }

@@ -206,7 +206,7 @@ async fn an_overlay_is_held_and_the_old_state_stays_served() {
     assert!(store.overlays(0, 9).await.unwrap().is_empty());
     assert!(matches!(voice("rong", refuse).await, Err(StoreError::Settled)));
     assert_eq!(passed.state, State::Kept, "somebody said that it is right");
-    let reader = file::reader(&file::database(folder.path()), 64).unwrap();
+    let reader = raw(&store);
     let traits = |reader: &_, by: &_| review::traits(reader, by, passed.persons[0]);
     let now = in_force(&reader, &store.keys, traits).unwrap().unwrap();
     assert!(now.traits.citizen.is_none(), "the number of the one before is not this one's");
@@ -294,7 +294,7 @@ pub(super) fn crowd() -> Vec<Entry> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 20, failure_persistence: None, ..ProptestConfig::default()
+        cases: cases(20), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     /// The same clusters whatever came first.
@@ -358,6 +358,7 @@ proptest! {
     }
 }
 
+file_alone! {
 #[tokio::test]
 async fn a_file_of_before_is_compared_when_it_is_opened() {
     let folder = tempfile::tempdir().unwrap();
@@ -374,7 +375,9 @@ async fn a_file_of_before_is_compared_when_it_is_opened() {
     assert_eq!(joined.persons[0], person(&store, 1).await);
     assert_eq!(persons(&store, 1..=3).await, BTreeSet::from([vec![1, 2], vec![3]]));
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn what_its_source_veiled_is_kept_when_everything_else_is_veiled_anew() {
     let folder = tempfile::tempdir().unwrap();
@@ -408,10 +411,13 @@ async fn what_its_source_veiled_is_kept_when_everything_else_is_veiled_anew() {
     assert_eq!(persons(&store, 1..=3).await, found);
     assert_eq!(store.identity_stats().await.unwrap().queue, waiting);
 }
+}
 
+file_alone! {
 /// A record that says nothing of anybody.
 fn record_of(name: &str) -> Record {
     Record { source: source(name), ..record("") }
+}
 }
 
 #[tokio::test]
@@ -428,6 +434,7 @@ async fn a_few_entries_are_no_population_to_learn_from() {
     assert_eq!(store.identity_stats().await.unwrap().learned_from, 0);
 }
 
+file_alone! {
 #[tokio::test]
 async fn weights_are_learned_kept_and_counted_by() {
     let folder = tempfile::tempdir().unwrap();
@@ -449,14 +456,16 @@ async fn weights_are_learned_kept_and_counted_by() {
     let (entries, moved) = store.learn(9).await.unwrap();
     assert_eq!((entries, moved.is_some()), (LEARNED_MIN, true));
     assert_eq!(store.identity_stats().await.unwrap().learned_from, LEARNED_MIN as u64);
-    let reader = file::reader(&file::database(folder.path()), 64).unwrap();
+    let reader = raw(&store);
     let learned = review::weights(&reader).unwrap();
     assert_ne!(learned, Weights::default());
     drop(store);
     drop(open(&folder));
     assert_eq!(review::weights(&reader).unwrap(), learned);
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn nothing_of_a_name_or_number_is_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -467,4 +476,5 @@ async fn nothing_of_a_name_or_number_is_in_the_file() {
     for clear in [LI.name, LI_B.name, LI.citizen, LI.phone, LI.birth, LI.address, "lixiulan"] {
         assert!(!holds(&bytes, clear.as_bytes()), "a value of the record stands in the file");
     }
+}
 }

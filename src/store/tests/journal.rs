@@ -91,6 +91,7 @@ async fn a_held_message_can_be_replayed_until_it_is_applied() {
     assert_eq!((count.received, count.kept, count.quarantined, count.refused), (1, 1, 0, 0));
 }
 
+file_alone! {
 #[tokio::test]
 async fn nothing_about_a_person_is_on_disk_in_clear() {
     let folder = tempfile::tempdir().unwrap();
@@ -117,6 +118,7 @@ async fn nothing_about_a_person_is_on_disk_in_clear() {
         assert!(store.empty_log().await || emptied);
     }
 }
+}
 
 #[tokio::test]
 async fn reading_is_bounded_and_newest_first() {
@@ -131,6 +133,7 @@ async fn reading_is_bounded_and_newest_first() {
     assert_eq!(store.records(PersonId(9), 2).await.unwrap().len(), 0);
 }
 
+file_alone! {
 #[tokio::test]
 async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
     let folder = tempfile::tempdir().unwrap();
@@ -157,6 +160,7 @@ async fn a_row_says_what_its_bytes_are_written_in_and_an_old_one_is_hl7() {
         assert_eq!(form(kept.number).await, *kind);
     }
     assert_eq!(store.counts().await.unwrap()[0].received, 1 + Form::ALL.len() as u64);
+}
 }
 
 #[tokio::test]

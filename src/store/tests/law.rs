@@ -99,7 +99,7 @@ async fn agree(store: &Store, model: &Model, repeats: u64) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 24, failure_persistence: None, ..ProptestConfig::default()
+        cases: cases(24), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
@@ -168,6 +168,7 @@ async fn sixty_four_senders_leave_no_gap_and_one_row_each() {
     assert_eq!(records, 256);
 }
 
+file_alone! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_before_a_crash_is_there_after_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +201,9 @@ async fn what_was_answered_before_a_crash_is_there_after_it() {
     assert_eq!(newest.size, u64::try_from(entries.len()).unwrap(), "never an entry unsigned");
     assert_eq!(newest.bytes, head(entries.iter().map(|entry| &entry.bytes[..])));
 }
+}
 
+file_alone! {
 /// One sender, one message after the other.
 async fn storm_of(store: &Arc<Store>, name: &str) -> HashMap<u64, String> {
     let mut answers = HashMap::new();
@@ -211,4 +214,5 @@ async fn storm_of(store: &Arc<Store>, name: &str) -> HashMap<u64, String> {
         answers.insert(kept.number, text);
     }
     answers
+}
 }

@@ -52,9 +52,9 @@ async fn a_search_is_complete_before_and_after_the_tables_are_filled() {
 #[tokio::test]
 async fn the_ledger_can_be_read_beside_a_running_store() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(LedgerFile::open(folder.path()).is_err());
+    assert!(LedgerFile::open(&settings(folder.path())).is_err());
     let store = open(&folder);
-    let file = LedgerFile::open(folder.path()).unwrap();
+    let file = LedgerFile::open(&settings(folder.path())).unwrap();
     assert_eq!((file.now().size().unwrap(), file.now().checkpoint().unwrap()), (0, None));
     for text in ["one", "two"] {
         let appended = store.append(row(text, Some("a"), None)).await.unwrap();

@@ -1,21 +1,12 @@
-//! The store as its callers see it, on real files in folders of their own.
+//! The store as its callers see it, on real files in folders of their own and with a real server.
 
-mod batch;
+// The same tests run where rows lie in a file and where they lie with a server.
+#![allow(clippy::duplicate_mod)]
+
 mod cache;
-mod failure;
-mod identity;
-mod journal;
-mod law;
-mod ledger;
-mod moved;
-mod outbox;
-mod persons;
-mod policies;
-mod rekey;
-mod rerun;
-mod rotation;
-mod saved;
-mod trace;
+mod on_a_file;
+mod server;
+mod with_a_server;
 
 use std::path::Path;
 
@@ -55,14 +46,6 @@ fn head<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
         Sha256::new().chain_update(before).chain_update(entry).finalize().into()
     });
     chained.to_vec()
-}
-
-fn settings(folder: &Path) -> Settings {
-    Settings { folder: folder.to_owned(), ..Settings::default() }
-}
-
-fn open(folder: &TempDir) -> Store {
-    Store::open(settings(folder.path()), &MASTER, chain()).unwrap()
 }
 
 fn indexed(kind: IdentifierKind, value: &str) -> Indexed {
@@ -245,6 +228,11 @@ fn prove(file: &sql::Connection) {
     let (keys, mut sealed) = (StoreKeys::of_master(&MASTER).unwrap(), Vec::new());
     keys.seal(seal::Place::proof(), b"kangqiao", &mut sealed).unwrap();
     file.execute("INSERT INTO proof VALUES (?1)", [sealed]).unwrap();
+}
+
+/// A connection to the rows of a store, past it.
+fn raw(store: &Store) -> sql::Connection {
+    store.base.reader(&store.settings).unwrap()
 }
 
 /// Every byte of every file of the folder. Read by another process: closing a

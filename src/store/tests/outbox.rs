@@ -145,6 +145,7 @@ async fn lanes_that_become_one_wait_for_each_other() {
     assert_eq!(due(&store).await.len(), 2, "each elder's later notice goes on in its own lane");
 }
 
+file_alone! {
 #[tokio::test]
 async fn lanes_move_to_the_next_key_with_everything_else() {
     let folder = TempDir::new().unwrap();
@@ -170,4 +171,5 @@ async fn lanes_move_to_the_next_key_with_everything_else() {
     let bytes = bytes_on_disk(folder.path());
     let stable = card(CARDS[1]).token;
     assert!(!bytes.windows(32).any(|window| window == stable.as_bytes()), "the old key's token");
+}
 }

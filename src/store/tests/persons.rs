@@ -185,6 +185,7 @@ async fn a_merge_of_two_citizen_ids_is_held() {
     assert_eq!(store.ledger_size().await.unwrap(), 0);
 }
 
+file_alone! {
 #[tokio::test]
 async fn an_erased_person_is_gone_from_every_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -193,7 +194,7 @@ async fn an_erased_person_is_gone_from_every_file() {
     keep(&store, "new", vec![local(2)]).await;
     keep(&store, "other", vec![local(3)]).await;
     store.merge(PersonId(1), PersonId(2), 1).await.unwrap();
-    let reader = file::reader(&file::database(folder.path()), 64).unwrap();
+    let reader = raw(&store);
     let wrapped = |person: i64| -> Option<Vec<u8>> {
         let sql = "SELECT wrapped FROM person WHERE id = ?1";
         reader.query_row(sql, [person], |row| row.get(0)).unwrap()
@@ -216,4 +217,5 @@ async fn an_erased_person_is_gone_from_every_file() {
     let again = keep(&store, "again", vec![local(1)]).await;
     assert_eq!(again.persons, [PersonId(4)]);
     assert_eq!(texts(&store, PersonId(4)).await, ["again"]);
+}
 }

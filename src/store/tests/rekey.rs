@@ -12,7 +12,9 @@ use crate::store::seal::Place;
 use crate::vocabulary::Subscription;
 
 const NEXT: [u8; 32] = [8; 32];
+file_alone! {
 const LATER: [u8; 32] = [9; 32];
+}
 const LIST: Subscription = Subscription::fixed("payments");
 
 pub fn ended() -> EndRows {
@@ -21,10 +23,6 @@ pub fn ended() -> EndRows {
 
 pub fn try_open(folder: &TempDir, master: &[u8; 32]) -> Result<Store, StoreError> {
     Store::open(settings(folder.path()), master, chain())
-}
-
-fn reader(store: &Store) -> sql::Connection {
-    file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap()
 }
 
 /// One of everything that is sealed, and one person who is erased.
@@ -67,7 +65,7 @@ async fn read(store: &Store) -> Vec<String> {
     let batch = store.unchecked_batch().await.unwrap().unwrap();
     let part = store.batch_part(&batch, 1).await.unwrap().unwrap();
     found.push(format!("{} {:?}", part.rows[0].reference, batch.asked));
-    let reader = reader(store);
+    let reader = raw(store);
     let lane = "SELECT lane, sealed FROM enrolment";
     let lane = reader.query_row(lane, [], |row| Ok((row.get(0)?, row.get::<Vec<u8>>(1)?)));
     let (lane, sealed) = lane.unwrap();
@@ -75,19 +73,24 @@ async fn read(store: &Store) -> Vec<String> {
     found
 }
 
+file_alone! {
 /// What stands in a column, row by row.
 fn column(store: &Store, sql: &str) -> Vec<Option<Vec<u8>>> {
-    let reader = reader(store);
+    let reader = raw(store);
     let mut select = reader.prepare_cached(sql).unwrap();
     let rows = select.query_map([], |row| row.get(0)).unwrap();
     rows.collect::<sql::Result<_>>().unwrap()
 }
+}
 
+file_alone! {
 async fn words(store: &Store) -> Vec<String> {
     let entries = store.ledger(0, 99).await.unwrap().into_iter();
     entries.map(|entry| String::from_utf8(entry.bytes.to_vec()).unwrap()).collect()
 }
+}
 
+file_alone! {
 /// Stops the store as a crash would, and opens what is left of it.
 fn crash(folder: &mut TempDir, store: Store, master: &[u8; 32]) -> Store {
     let after = wreck(folder);
@@ -95,7 +98,9 @@ fn crash(folder: &mut TempDir, store: Store, master: &[u8; 32]) -> Store {
     *folder = after;
     try_open(folder, master).unwrap()
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn the_next_master_key_is_in_force_at_once_and_a_stop_after_any_step_loses_nothing() {
     let mut folder = tempfile::tempdir().unwrap();
@@ -114,7 +119,7 @@ async fn the_next_master_key_is_in_force_at_once_and_a_stop_after_any_step_loses
     while store.rekeying().await.unwrap().under_way() {
         store = crash(&mut folder, store, &NEXT);
         for (key, number) in [(&MASTER, None), (&NEXT, Some(2)), (&LATER, None)] {
-            assert_eq!(master_in_force(folder.path(), key).unwrap(), number);
+            assert_eq!(master_in_force(&settings(folder.path()), key).unwrap(), number);
         }
         assert_eq!(*store.root(), root);
         assert_eq!(read(&store).await, seen);
@@ -142,7 +147,9 @@ async fn the_next_master_key_is_in_force_at_once_and_a_stop_after_any_step_loses
     assert_eq!(store.rotate_master(&LATER, 8).await.unwrap().master, 3);
     assert_eq!(read(&store).await, seen);
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn persons_get_new_keys_one_by_one_and_a_stop_after_any_step_loses_nothing() {
     let mut folder = tempfile::tempdir().unwrap();
@@ -177,7 +184,9 @@ async fn persons_get_new_keys_one_by_one_and_a_stop_after_any_step_loses_nothing
     keep(&store, "third of 1", vec![local(1)]).await;
     assert_eq!(texts(&store, PersonId(1)).await, ["third of 1", "second of 1", "first of 1"]);
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn what_is_damaged_stops_no_rotation_and_takes_nothing_with_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -207,13 +216,15 @@ async fn what_is_damaged_stops_no_rotation_and_takes_nothing_with_it() {
     let store = try_open(&folder, &NEXT).unwrap();
     assert!(store.replay(1).await.unwrap().is_some() && store.replay(2).await.unwrap().is_some());
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn a_file_of_before_keeps_its_tokens_and_its_copies_are_read() {
     let folder = tempfile::tempdir().unwrap();
     before_rotations(&folder);
     let ledger = |folder: &TempDir, master| {
-        let file = LedgerFile::open(folder.path()).unwrap();
+        let file = LedgerFile::open(&settings(folder.path())).unwrap();
         Ok::<_, StoreError>((*file.root(master)?, file.known_as(&local(1).token, master)?.0))
     };
     assert_eq!(ledger(&folder, &MASTER).unwrap(), (MASTER, vec![]), "as it was left");
@@ -231,7 +242,9 @@ async fn a_file_of_before_keeps_its_tokens_and_its_copies_are_read() {
     assert!(matches!(try_open(&folder, &MASTER), Err(StoreError::MasterReplaced)));
     assert_eq!(texts(&try_open(&folder, &NEXT).unwrap(), PersonId(1)).await, ["first of 1"]);
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn a_file_that_lost_what_says_its_key_gets_no_new_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -240,6 +253,7 @@ async fn a_file_that_lost_what_says_its_key_gets_no_new_one() {
     file.execute("DELETE FROM master", []).unwrap();
     drop(file);
     assert!(matches!(try_open(&folder, &MASTER), Err(StoreError::Damaged)));
+}
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug {
             tokens.into_iter().map(|token| *token.as_bytes()).collect::<Vec<_>>(),
         ));
     }
-    let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
+    let reader = raw(store);
     let rows = |sql: &str| -> Vec<(i64, i64, i64, f64)> {
         let mut select = reader.prepare_cached(sql).unwrap();
         let read = |row: &sql::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
@@ -52,7 +52,7 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug {
 
 /// A token as it stands under the generation in force.
 fn cover(store: &Store, token: Token) -> [u8; 32] {
-    let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
+    let reader = raw(store);
     Generations::read(&reader, &store.keys).unwrap().current.cover(&token)
 }
 
@@ -136,7 +136,7 @@ async fn an_ended_generation_leaves_nothing_in_the_file() {
     let store = open(&folder);
     tell(&store, "a", LI, None).await;
     let mark = |store: &Store| {
-        let reader = file::reader(&file::database(store.settings.folder.as_path()), 64).unwrap();
+        let reader = raw(store);
         let sql = "SELECT mark FROM person WHERE id = 1";
         reader.query_row(sql, [], |row| row.get::<i64>(0)).unwrap()
     };

@@ -177,6 +177,7 @@ async fn what_waits_is_piled_by_reason_place_and_sender_the_highest_first() {
     assert_eq!(numbers(&store, wanted).await.0, [4, 3, 2], "a pile is what its search finds");
 }
 
+file_alone! {
 #[tokio::test]
 async fn a_search_gets_tired_and_goes_on_from_where_it_stood() {
     let folder = tempfile::tempdir().unwrap();
@@ -204,7 +205,9 @@ async fn a_search_gets_tired_and_goes_on_from_where_it_stood() {
     let own = Wanted { source: Some(source("hospital-a")), limit: 5, ..Wanted::default() };
     assert_eq!(store.messages(own).await.unwrap().rows[0].number, 1);
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn no_search_looks_at_every_row_for_what_an_index_knows() {
     let folder = tempfile::tempdir().unwrap();
@@ -228,7 +231,9 @@ async fn no_search_looks_at_every_row_for_what_an_index_knows() {
         assert!(told.contains(plan) && !told.contains("SCAN"), "{wanted:?}: {told}");
     }
 }
+}
 
+file_alone! {
 #[tokio::test]
 async fn rows_of_before_are_traced_without_what_was_not_kept_then() {
     let folder = tempfile::tempdir().unwrap();
@@ -253,6 +258,7 @@ async fn rows_of_before_are_traced_without_what_was_not_kept_then() {
     let own = Wanted { source: Some(source("hospital-a")), ..Wanted::default() };
     assert_eq!(numbers(&store, own).await.0, [6, 4, 3, 2, 1]);
     assert_eq!(store.piles().await.unwrap().len(), 2);
+}
 }
 
 #[test]

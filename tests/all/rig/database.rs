@@ -133,6 +133,15 @@ impl Server {
         )
     }
 
+    /// In the configuration, that the rows of the store lie here.
+    pub fn holds_the_store(&self) -> String {
+        format!(
+            "[store.postgres]\nhost = \"127.0.0.1\"\nport = {}\nname = \"postgres\"\n\
+             user = \"kangqiao\"\n",
+            self.port
+        )
+    }
+
     /// Waits until all inquiries of a table are answered or refused.
     pub fn answered(&self, asked: &str) {
         until("the inquiries are answered", || {

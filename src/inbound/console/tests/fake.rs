@@ -286,7 +286,7 @@ fn overview() -> Overview {
         ],
         quarantine: quarantine(),
         queue: Queue { waiting: 18, capacity: 4_096 },
-        room: Room { used: 93 << 30, left: 7 << 30, fill: Fill::Filling },
+        room: Some(Room { used: 93 << 30, left: 7 << 30, fill: Fill::Filling }),
         confined: Confined { files: true, ports: false, calls: true },
         upstreams: vec![
             upstream("record-platform", UpstreamState::Up, 2),

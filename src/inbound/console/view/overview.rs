@@ -25,8 +25,8 @@ pub struct Overview {
     pub quarantine: Vec<QuarantineRow>,
     /// The way from the sockets to the store.
     pub queue: Queue,
-    /// How full the store is.
-    pub room: Room,
+    /// How full the store is, where that is ours to measure.
+    pub room: Option<Room>,
     /// What the kernel keeps the process from.
     pub confined: Confined,
     /// Upstream systems.

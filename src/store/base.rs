@@ -1,0 +1,123 @@
+//! 所在, where the rows lie: in a file of the store's folder, or with a PostgreSQL server.
+//!
+//! The folder is a node's own either way: its lock, its operator socket, the packs that served.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::StoreError;
+use super::file::{self, StoreFile};
+use super::master;
+use super::seal::StoreKeys;
+use super::settings::Settings;
+use super::sql::postgres::{self, Role};
+use super::sql::{self, Connection, Database};
+use super::tide::Log;
+
+/// What says which schema the rows with a server are of.
+const VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT NOT NULL)";
+
+/// Where the rows of an open store lie.
+#[derive(Debug)]
+pub enum Base {
+    /// In a file, which is held against other processes while this lives.
+    File(StoreFile),
+    /// With a server, which gives one session the right to write.
+    Server {
+        /// Where it is.
+        database: Arc<Database>,
+        _lock: File,
+    },
+}
+
+impl Base {
+    /// Takes the folder and what is the rows' own lock, makes or checks the schema and the keys;
+    /// with the connection that writes.
+    pub fn open(
+        settings: &Settings,
+        master: &[u8; 32],
+    ) -> Result<(Self, Connection, StoreKeys), StoreError> {
+        let Some(database) = &settings.postgres else {
+            let (file, keys) = StoreFile::open(settings, master)?;
+            let writer = file.writer(settings)?;
+            return Ok((Self::File(file), writer, keys));
+        };
+        let lock = file::hold(&settings.folder)?;
+        let database = Arc::new(database.clone());
+        let writer = postgres::open(&database, Role::Writes).map_err(|error| match error {
+            sql::Error::InUse => StoreError::InUse,
+            error => error.into(),
+        })?;
+        writer.execute_batch(VERSION)?;
+        file::upgrade(&writer)?;
+        let keys = master::open(&writer, master)?;
+        tracing::info!(
+            "the rows lie with a PostgreSQL server: its disk and its copies are watched there, \
+             reserve_bytes and file_bytes_max do not apply"
+        );
+        Ok((Self::Server { database, _lock: lock }, writer, keys))
+    }
+
+    /// A connection that reads.
+    pub fn reader(&self, settings: &Settings) -> Result<Connection, StoreError> {
+        match self {
+            Self::File(file) => file.reader(settings),
+            Self::Server { database, .. } => Ok(postgres::open(database, Role::Reads)?),
+        }
+    }
+
+    /// A connection of which everything is undone. It has no lock: it begins while the one that
+    /// writes waits for its turn.
+    pub fn rehearser(&self, settings: &Settings) -> Result<Connection, StoreError> {
+        match self {
+            Self::File(file) => file.writer(settings),
+            Self::Server { database, .. } => Ok(postgres::open(database, Role::Reads)?),
+        }
+    }
+
+    /// What of a file is to be copied from its log; a server does so by itself.
+    pub fn log(&self, settings: &Settings) -> Result<Option<Log>, StoreError> {
+        let Self::File(file) = self else { return Ok(None) };
+        Ok(Some(Log {
+            connection: file.checkpointer()?,
+            every: Duration::from_millis(settings.checkpoint_ms.max(1)),
+            wal_bytes_max: settings.wal_bytes_max,
+            path: file.path().to_owned(),
+        }))
+    }
+
+    /// Size of the write-ahead log of a file, in bytes.
+    pub fn wal_bytes(&self) -> u64 {
+        match self {
+            Self::File(file) => file.wal_bytes(),
+            Self::Server { .. } => 0,
+        }
+    }
+}
+
+/// A connection that can only read, beside a gateway or without one; needs neither lock nor key.
+pub fn reader(settings: &Settings, cache_kib: u32) -> Result<Connection, StoreError> {
+    let Some(database) = &settings.postgres else {
+        return file::reader(&file::database(&settings.folder), cache_kib);
+    };
+    let connection = postgres::open(&Arc::new(database.clone()), Role::Reads)?;
+    file::known(&connection)?;
+    Ok(connection)
+}
+
+/// Whether there is a store at all.
+///
+/// # Errors
+/// [`StoreError::Sql`] if a server cannot be asked.
+pub fn exists(settings: &Settings) -> Result<bool, StoreError> {
+    let Some(database) = &settings.postgres else {
+        return Ok(file::exists(&settings.folder));
+    };
+    let connection = postgres::open(&Arc::new(database.clone()), Role::Reads)?;
+    let sql = "SELECT to_regclass('schema_version') IS NOT NULL";
+    if !connection.query_row(sql, [], |row| row.get(0))? {
+        return Ok(false);
+    }
+    Ok(connection.version()? > 0)
+}

@@ -1,0 +1,363 @@
+//! What is PostgreSQL's alone: sessions, what is sent without waiting, its words and kinds.
+//!
+//! ```text
+//! write → sent at once, not waited for ┐
+//! write → sent at once, not waited for ├─ one round trip, at the next read or the commit
+//! read, commit → sent, and waited for  ┘
+//! ```
+//!
+//! What the server says to a write that was not waited for is seen by whoever waits next, and at
+//! the commit at the latest.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use futures_util::TryStreamExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{Client, Row, Statement};
+
+use super::server::{Database, ServerError};
+use super::value::Value;
+use super::{Connection, Error, Kind, Params, Result};
+
+/// Writes that are sent before somebody waits for them.
+const SENT_MAX: usize = 256;
+/// Statements a session remembers; those made of parts are few.
+const STATEMENTS_MAX: usize = 512;
+/// What every session asks of its server: durable commits, texts in the order of their bytes, and
+/// an end to sessions whose gateway is gone.
+const OPTIONS: &str = "-c synchronous_commit=on -c tcp_keepalives_idle=5 \
+    -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 \
+    -c idle_in_transaction_session_timeout=60000";
+/// Held by the one session that writes; the second key is the schema's. One that has just ended
+/// is waited for.
+const LOCK: &str = "SET lock_timeout = 3000; \
+    SELECT pg_advisory_lock(1802923379, hashtext(current_schema())); SET lock_timeout = 0";
+/// What the server says of a lock that somebody else has.
+const TAKEN: &str = "55P03";
+/// How writing begins.
+pub const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// How reading as of one moment begins.
+pub const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// Which schema the tables are of.
+pub const VERSION: &str = "SELECT number FROM schema_version";
+
+/// What a session is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It reads.
+    Reads,
+    /// It writes, alone: the server gives the lock of the store to one session.
+    Writes,
+}
+
+/// A session with a server. It connects again by itself, but never within what it began.
+pub struct Session {
+    database: Arc<Database>,
+    role: Role,
+    link: RefCell<Link>,
+    begun: Cell<bool>,
+}
+
+/// A connection while it lasts.
+struct Link {
+    client: Arc<Client>,
+    statements: HashMap<String, Statement>,
+    /// Writes whose end nobody has seen, in their order.
+    sent: VecDeque<Pin<Box<dyn Future<Output = Ended> + Send>>>,
+    /// The first of them that failed.
+    failed: Option<ServerError>,
+}
+
+type Ended = std::result::Result<(), tokio_postgres::Error>;
+
+/// A session with the server of a store.
+pub fn open(database: &Arc<Database>, role: Role) -> Result<Connection> {
+    let link = RefCell::new(Link::new(database, role)?);
+    let (database, begun) = (Arc::clone(database), Cell::new(false));
+    Ok(Connection(Kind::Postgres(Session { database, role, link, begun })))
+}
+
+impl Session {
+    /// A statement, which is remembered while the connection lasts.
+    pub fn prepare(&self, sql: &str) -> Result<Statement> {
+        if !self.begun.get() && self.is_lost() {
+            *self.link.borrow_mut() = Link::new(&self.database, self.role)?;
+        }
+        let mut link = self.link.borrow_mut();
+        if let Some(known) = link.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let (client, words) = (Arc::clone(&link.client), spoken(sql));
+        let made = link.wait(async move { client.prepare(&words).await })?;
+        if link.statements.len() >= STATEMENTS_MAX {
+            link.statements.clear();
+        }
+        link.statements.insert(sql.to_owned(), made.clone());
+        Ok(made)
+    }
+
+    /// Sends a write and does not wait for it.
+    pub fn send(&self, statement: &Statement, values: impl Params) -> Result<()> {
+        let values = owned(values, statement)?;
+        let mut link = self.link.borrow_mut();
+        let (client, statement) = (Arc::clone(&link.client), statement.clone());
+        link.send(async move { client.execute_raw(&statement, values).await.map(drop) })
+    }
+
+    /// Does what a statement says; how many rows it touched.
+    pub fn changed(&self, statement: &Statement, values: impl Params) -> Result<usize> {
+        let values = owned(values, statement)?;
+        let mut link = self.link.borrow_mut();
+        let client = Arc::clone(&link.client);
+        let count = link.wait(async move { client.execute_raw(statement, values).await })?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// The rows of an answer, all of them.
+    pub fn rows(&self, statement: &Statement, values: impl Params) -> Result<Vec<Row>> {
+        let values = owned(values, statement)?;
+        let mut link = self.link.borrow_mut();
+        let client = Arc::clone(&link.client);
+        link.wait(async move { client.query_raw(statement, values).await?.try_collect().await })
+    }
+
+    /// Does what several statements say, and waits for all of them.
+    pub fn batch(&self, sql: &str) -> Result<()> {
+        let mut link = self.link.borrow_mut();
+        let client = Arc::clone(&link.client);
+        link.wait(async move { client.batch_execute(sql).await })
+    }
+
+    /// Begins; what was begun is begun by the first round trip.
+    pub fn begin(&self, words: &'static str) -> Result<()> {
+        let mut link = self.link.borrow_mut();
+        let client = Arc::clone(&link.client);
+        link.send(async move { client.batch_execute(words).await })?;
+        self.begun.set(true);
+        Ok(())
+    }
+
+    /// As [`Session::begin`], on a new connection if the last one is lost: nothing is remembered
+    /// of what was read by it.
+    pub fn begin_anew(&self, words: &'static str) -> Result<()> {
+        if self.is_lost() {
+            *self.link.borrow_mut() = Link::new(&self.database, self.role)?;
+        }
+        self.begin(words)
+    }
+
+    /// Makes what was begun durable.
+    pub fn commit(&self) -> Result<()> {
+        // After a write that failed the server undoes instead, and says no more of it here: what
+        // it said of the write is what counts.
+        let ended = self.batch("COMMIT");
+        self.begun.set(ended.is_err());
+        ended
+    }
+
+    /// Undoes what was begun, if anything was.
+    pub fn roll_back(&self) {
+        if self.begun.take() {
+            // A connection that is lost has undone it.
+            let mut link = self.link.borrow_mut();
+            let (client, seen) = (Arc::clone(&link.client), link.sent.is_empty());
+            let _ = link.send(async move { client.batch_execute("ROLLBACK").await });
+            if !seen {
+                // What is wrong with what is undone is nothing to whoever begins next.
+                let _ = link.wait(async { Ok(()) });
+            }
+            link.failed = None;
+        }
+    }
+
+    /// Whether the connection is no more.
+    pub fn is_lost(&self) -> bool {
+        self.link.borrow().client.is_closed()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    fn new(database: &Arc<Database>, role: Role) -> Result<Self> {
+        let database = Arc::clone(database);
+        let connecting = runtime()?.spawn(async move { database.connect(OPTIONS).await });
+        let client = wait(connecting).map_err(|_| ServerError::Lost)??;
+        let (statements, sent) = (HashMap::new(), VecDeque::new());
+        let mut link = Self { client: Arc::new(client), statements, sent, failed: None };
+        if role == Role::Writes {
+            let client = Arc::clone(&link.client);
+            let locked = link.wait(async move { client.batch_execute(LOCK).await });
+            locked.map_err(|error| match error {
+                Error::Server(ServerError::Database(state)) if state == TAKEN => Error::InUse,
+                error => error,
+            })?;
+        }
+        Ok(link)
+    }
+
+    /// Sends, and remembers that somebody must look at what comes of it.
+    fn send(&mut self, write: impl Future<Output = Ended> + Send + 'static) -> Result<()> {
+        if self.sent.len() >= SENT_MAX {
+            self.wait(async { Ok(()) })?;
+        }
+        let mut write = Box::pin(write);
+        // The first look sends it, in the order of the looks.
+        match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => self.sent.push_back(write),
+            Poll::Ready(ended) => self.note(ended),
+        }
+        Ok(())
+    }
+
+    /// Waits for an answer, and for all that was sent before.
+    fn wait<T>(
+        &mut self,
+        answer: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        let mut answer = pin!(answer);
+        let mut ended = None;
+        wait(poll_fn(|context| {
+            if ended.is_none()
+                && let Poll::Ready(answer) = answer.as_mut().poll(context)
+            {
+                ended = Some(answer);
+            }
+            // Answers come in order: until somebody takes the first, no other comes.
+            while let Some(first) = self.sent.front_mut() {
+                let Poll::Ready(ended) = first.as_mut().poll(context) else {
+                    return Poll::Pending;
+                };
+                self.sent.pop_front();
+                self.note(ended);
+            }
+            if ended.is_some() { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
+        let answer = ended.ok_or(ServerError::Lost)?;
+        Ok(answer.map_err(ServerError::from)?)
+    }
+
+    fn note(&mut self, ended: Ended) {
+        if let Err(error) = ended {
+            self.failed.get_or_insert_with(|| error.into());
+        }
+    }
+}
+
+/// Its values, if they are as many as it names.
+fn owned(values: impl Params, statement: &Statement) -> Result<Vec<Value>> {
+    let named = statement.params().len();
+    let mut owned = Vec::with_capacity(named);
+    values.each(|value| {
+        owned.push(Value::from(value));
+        Ok(())
+    })?;
+    if owned.len() == named { Ok(owned) } else { Err(Error::Values { given: owned.len(), named }) }
+}
+
+/// The thread that carries what is sent and answered, for every session of the process.
+fn runtime() -> Result<&'static Runtime> {
+    static CARRIES: OnceLock<Option<Runtime>> = OnceLock::new();
+    let made = CARRIES.get_or_init(|| {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("store-postgres").enable_all().build().ok()
+    });
+    Ok(made.as_ref().ok_or(ServerError::Lost)?)
+}
+
+/// Waits on this thread, whichever it is: the work is done by [`runtime`].
+fn wait<T>(answer: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut answer = pin!(answer);
+    loop {
+        match answer.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(answer) => return answer,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Whether the server itself is the matter, its disk or the way to it.
+pub(super) fn is_storage(error: &ServerError) -> bool {
+    match error {
+        // Connections, resources, what an operator does, the system, itself; and a server that
+        // only follows another.
+        ServerError::Database(state) => {
+            ["08", "53", "57", "58", "XX"].iter().any(|class| state.starts_with(class))
+                || state == "25006"
+        }
+        ServerError::File(_) | ServerError::Lost | ServerError::Plain => true,
+    }
+}
+
+/// A statement of ours in its words: values as `$1`, and it finds its indexes by itself.
+fn spoken(sql: &str) -> String {
+    let mut words = sql.replace('?', "$");
+    while let Some(at) = words.find(" INDEXED BY ") {
+        let name = at + " INDEXED BY ".len();
+        let rest = words.get(name..).unwrap_or_default();
+        let end = rest.find(' ').map_or(words.len(), |length| name + length);
+        words.replace_range(at..end, "");
+    }
+    words
+}
+
+/// A step of the schema in its words.
+pub fn declared(step: &str) -> String {
+    [
+        (
+            "INTEGER PRIMARY KEY AUTOINCREMENT",
+            "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+        ),
+        ("INTEGER PRIMARY KEY", "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"),
+        (" INTEGER", " BIGINT"),
+        (" BLOB", " BYTEA"),
+        (" REAL", " DOUBLE PRECISION"),
+        // In the order of their bytes, whatever the language of the server.
+        (" TEXT", " TEXT COLLATE \"C\""),
+        (") STRICT, WITHOUT ROWID;", ");"),
+        (") STRICT;", ");"),
+    ]
+    .iter()
+    .fold(step.to_owned(), |step, (ours, its)| step.replace(ours, its))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_and_a_step_are_told_in_the_words_of_the_server() {
+        assert_eq!(
+            spoken("SELECT a FROM b INDEXED BY c WHERE d = ?2 AND e IN (?1, ?10)"),
+            "SELECT a FROM b WHERE d = $2 AND e IN ($1, $10)"
+        );
+        assert_eq!(spoken("SELECT a FROM b INDEXED BY c"), "SELECT a FROM b");
+        assert_eq!(
+            declared("CREATE TABLE a (\n    b INTEGER PRIMARY KEY,\n    c BLOB\n) STRICT;"),
+            "CREATE TABLE a (\n    b BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,\n    \
+             c BYTEA\n);"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! 数据库服务器, where a PostgreSQL server is, who asks it, and how it is connected to.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Where a database is and who reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Host name, as its certificate has it.
+    pub host: String,
+    /// Port. Default 5432.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// Name of the database.
+    pub name: String,
+    /// User of the gateway; it needs its tables and nothing else.
+    pub user: String,
+    /// File with the password, for its owner alone; none where the server needs none.
+    pub password: Option<PathBuf>,
+    /// PEM file of the authorities that may vouch for it; left out, only a loopback
+    /// address is connected to, without TLS.
+    pub authority: Option<PathBuf>,
+}
+
+const fn default_port() -> u16 {
+    5432
+}
+
+/// Why a database cannot be used; never what stood in it.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The server or a statement: the SQL state alone is told.
+    #[error("database: {0}")]
+    Database(String),
+    /// A file cannot be read.
+    #[error("{0}: unreadable or not as it should be")]
+    File(PathBuf),
+    /// The connection is lost, or there was none.
+    #[error("database: connection")]
+    Lost,
+    /// Without TLS only this machine is connected to.
+    #[error("without an authority only a loopback address is connected to")]
+    Plain,
+}
+
+impl From<tokio_postgres::Error> for ServerError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        // A message of the server may quote a row.
+        if let Some(state) = error.code() {
+            return Self::Database(state.code().to_owned());
+        }
+        // A value that does not fit is no trouble of the connection.
+        let source = std::error::Error::source(&error);
+        let other = source.is_some_and(|cause| cause.downcast_ref::<std::io::Error>().is_none());
+        if other && !error.is_closed() { Self::Database("value".to_owned()) } else { Self::Lost }
+    }
+}
+
+impl Database {
+    /// Connects, with these settings of the server for the session; the connection ends with
+    /// the client.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn connect(&self, options: &str) -> Result<Client, ServerError> {
+        let mut config = Config::new();
+        config.host(&self.host).port(self.port).dbname(&self.name).user(&self.user);
+        config.application_name("kangqiao").connect_timeout(Duration::from_secs(5));
+        // Whoever does not answer any more is given up, by this side and by the other.
+        config.keepalives_idle(Duration::from_secs(5)).keepalives_interval(Duration::from_secs(2));
+        config.keepalives_retries(3).tcp_user_timeout(Duration::from_secs(10));
+        config.options(options);
+        if let Some(path) = &self.password {
+            let password = std::fs::read_to_string(path);
+            let password = password.map_err(|_| ServerError::File(path.clone()))?;
+            config.password(password.trim_end());
+        }
+        let Some(authority) = &self.authority else {
+            if !["127.0.0.1", "::1", "localhost"].contains(&self.host.as_str()) {
+                return Err(ServerError::Plain);
+            }
+            let (client, connection) = config.connect(NoTls).await?;
+            // What was wrong the next statement says.
+            tokio::spawn(async move { drop(connection.await) });
+            return Ok(client);
+        };
+        config.ssl_mode(SslMode::Require);
+        let tls = MakeRustlsConnect::new(trust(authority)?);
+        let (client, connection) = config.connect(tls).await?;
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(client)
+    }
+}
+
+fn trust(authority: &Path) -> Result<ClientConfig, ServerError> {
+    let wrong = || ServerError::File(authority.to_owned());
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(authority).map_err(|_| wrong())?;
+    for certificate in certificates {
+        roots.add(certificate.map_err(|_| wrong())?).map_err(|_| wrong())?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().map_err(|_| wrong())?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}

@@ -1,0 +1,134 @@
+//! What a server does that a file never does: it gives the right to write to one, it goes away
+//! and comes back.
+
+use super::*;
+
+/// Ends every session of a store but our own, as a restart of the server would.
+fn cut(store: &Store) {
+    let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let ended: i64 = raw(store).query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(ended > 0);
+}
+
+#[tokio::test]
+async fn one_gateway_alone_has_the_right_to_write() {
+    if !server::is_there() {
+        return;
+    }
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(&one);
+    let same = Settings { folder: other.path().to_owned(), ..store.settings.clone() };
+    let again = Store::open(same.clone(), &MASTER, chain());
+    assert!(matches!(again, Err(StoreError::InUse)));
+    store.append(row("one", None, None)).await.unwrap();
+    drop(store);
+    let next = Store::open(same, &MASTER, chain()).unwrap();
+    assert_eq!(next.ledger_size().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn lost_connections_lose_and_double_nothing() {
+    if !server::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    for turn in 0..30 {
+        if turn % 5 == 3 {
+            cut(&store);
+        }
+        let text = turn.to_string();
+        let message = || arrival(&text, &text, apply(&text, vec![local(turn % 3)]));
+        // Whoever is told that it cannot be written sends again.
+        let kept = loop {
+            match store.keep(message()).await {
+                Ok(kept) => break kept,
+                Err(error) => assert!(matches!(error, StoreError::Unavailable), "{error:?}"),
+            }
+        };
+        assert_eq!(kept.number, turn + 1);
+    }
+    let count = loop {
+        match store.counts().await {
+            Ok(counts) => break counts[0],
+            Err(error) => assert!(matches!(error, StoreError::Sql(_)), "{error:?}"),
+        }
+    };
+    assert_eq!((count.received, count.kept), (30, 30));
+    assert!(store.is_ready());
+}
+
+#[tokio::test]
+async fn what_another_wrote_meanwhile_is_not_forgotten() {
+    if !server::is_there() {
+        return;
+    }
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = open(&one);
+    store.append(row("one", None, None)).await.unwrap();
+    cut(&store);
+    let same = Settings { folder: other.path().to_owned(), ..store.settings.clone() };
+    let next = Store::open(same, &MASTER, chain());
+    let next = next.unwrap();
+    keep(&next, "another", vec![local(1)]).await;
+    // The first has lost the right, and what it says is written by nobody.
+    let refused = store.keep(arrival("late", "late", quarantine())).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
+    assert_eq!(keep(&next, "more", vec![local(1)]).await.number, 2);
+    drop(next);
+    let kept = loop {
+        match store.keep(arrival("late", "late", quarantine())).await {
+            Ok(kept) => break kept,
+            Err(error) => assert!(matches!(error, StoreError::Unavailable), "{error:?}"),
+        }
+    };
+    assert_eq!(kept.number, 3, "it has read anew where the numbers stand");
+}
+
+#[tokio::test]
+async fn a_text_may_hold_what_a_server_cannot() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let message = || arrival("a\0b", "one", quarantine());
+    let kept = store.keep(message()).await.unwrap();
+    let again = store.keep(message()).await.unwrap();
+    assert!(again.repeat && again.number == kept.number && !again.control_id_reused);
+}
+
+#[tokio::test]
+async fn keys_rotate_beneath_everything_and_a_lost_connection_between_steps_loses_nothing() {
+    if !server::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder);
+    for number in 1..=3 {
+        keep(&store, &format!("of {number}"), vec![local(number), citizen(number)]).await;
+    }
+    let next = [8; 32];
+    store.rotate(1).await.unwrap();
+    store.rotate_master(&next, 2).await.unwrap();
+    store.rotate_persons().await.unwrap();
+    let mut steps = 0;
+    loop {
+        let under_way = store.rekeying().await.unwrap().under_way();
+        if !under_way && store.rotation().await.unwrap().ending.is_none() {
+            break;
+        }
+        store.move_on(1, row("moved", None, None)).await.unwrap();
+        store.rekey(1, rekey::ended()).await.unwrap();
+        for number in 1..=3 {
+            let person = store.person(&[local(number).token]).await.unwrap().unwrap();
+            assert_eq!(texts(&store, person).await, [format!("of {number}")]);
+        }
+        cut(&store);
+        drop(store);
+        store = rekey::try_open(&folder, &next).unwrap();
+        steps += 1;
+    }
+    assert!(steps > 3, "{steps}");
+    drop(store);
+    let old = rekey::try_open(&folder, &MASTER);
+    assert!(matches!(old, Err(StoreError::MasterReplaced)));
+}

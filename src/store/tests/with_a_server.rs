@@ -1,0 +1,53 @@
+//! What holds of a store wherever its rows lie, tried with a server.
+
+// What tests of a file alone use stands above them in the same files.
+#![allow(unused_imports)]
+
+macro_rules! file_alone {
+    ($($what:item)*) => {};
+}
+
+use super::*;
+
+/// Fewer: each read is a round trip, and what the stories are about is the same.
+const fn cases(many: u32) -> u32 {
+    many / 10
+}
+
+fn settings(folder: &Path) -> Settings {
+    // Without a server, which was said, on a file again.
+    if server::is_there() { server::settings(folder) } else { Settings::of(folder) }
+}
+
+fn open(folder: &TempDir) -> Store {
+    Store::open(settings(folder.path()), &MASTER, chain()).unwrap()
+}
+
+#[path = "batch.rs"]
+mod batch;
+#[path = "failure.rs"]
+mod failure;
+#[path = "identity.rs"]
+mod identity;
+#[path = "journal.rs"]
+mod journal;
+#[path = "law.rs"]
+mod law;
+#[path = "ledger.rs"]
+mod ledger;
+#[path = "moved.rs"]
+mod moved;
+#[path = "outbox.rs"]
+mod outbox;
+#[path = "persons.rs"]
+mod persons;
+#[path = "policies.rs"]
+mod policies;
+#[path = "rekey.rs"]
+mod rekey;
+#[path = "saved.rs"]
+mod saved;
+#[path = "session.rs"]
+mod session;
+#[path = "trace.rs"]
+mod trace;
