@@ -50,7 +50,8 @@ impl StoreFile {
         let file = Self { path: database(&settings.folder), _lock: lock };
         // SQLite gives its log files the mode of the database.
         private_file(&file.path).map_err(StoreError::Folder)?;
-        let lasts = [folder, &file.path].into_iter().try_for_each(|path| trust::name(path));
+        let lasts =
+            [&settings.folder, &file.path].into_iter().try_for_each(|path| trust::name(path));
         lasts.and_then(|()| trust::refresh(&file.log())).map_err(StoreError::Folder)?;
         let connection = sqlite::open(&file.path)?;
         if connection.version()? == 0 {

@@ -97,28 +97,28 @@ impl Log {
     /// Copies what it can beside the writer. Only a long log makes the writer wait, and
     /// then for what it wrote since the copy before.
     pub(super) fn copy(&self, shared: &Shared) {
-        if self.checkpoint("PASSIVE").1 * FRAME_BYTES <= self.wal_bytes_max {
+        if self.checkpoint(shared, "PASSIVE").1 * FRAME_BYTES <= self.wal_bytes_max {
             return;
         }
-        self.checkpoint("PASSIVE");
+        self.checkpoint(shared, "PASSIVE");
         let _turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.checkpoint("RESTART");
+        self.checkpoint(shared, "RESTART");
     }
 
     fn empty(&self, shared: &Shared) -> bool {
-        self.checkpoint("PASSIVE");
+        self.checkpoint(shared, "PASSIVE");
         let _turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.checkpoint("TRUNCATE").0
+        self.checkpoint(shared, "TRUNCATE").0
     }
 
     /// Whether it went through, and how many pages the log holds.
-    pub(super) fn checkpoint(&self, mode: &str) -> (bool, u64) {
-        if !self.shared.trust.holds() {
+    pub(super) fn checkpoint(&self, shared: &Shared, mode: &str) -> (bool, u64) {
+        if !shared.trust.holds() {
             return (false, 0);
         }
         let ended = self.connection.checkpoint(mode);
         if ended.as_ref().is_err_and(sql::Error::is_sync) {
-            self.shared.trust.lose(&self.connection);
+            shared.trust.lose(&self.connection);
         }
         // A full disk shows where it matters: at the next write.
         ended.unwrap_or((false, 0))

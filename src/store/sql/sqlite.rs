@@ -72,7 +72,7 @@ impl Connection {
     /// Leaves the write-ahead log as it is when the connection is closed.
     pub fn leave_log(&self) -> Result<()> {
         let when_closed = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        self.file().set_db_config(when_closed, true)?;
+        self.file()?.set_db_config(when_closed, true)?;
         Ok(())
     }
 

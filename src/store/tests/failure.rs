@@ -212,7 +212,7 @@ async fn after_a_sync_that_failed_nothing_is_written_until_the_next_start() {
     let store = open(&folder);
     keep(&store, "1", vec![local(1)]).await;
     assert!(store.is_ready() && store.shared.trust.holds());
-    let connection = store.file.checkpointer().unwrap();
+    let connection = sql::sqlite::open(&file::database(folder.path())).unwrap();
     store.shared.trust.lose(&connection);
     store.distrusted().await;
     assert!(!store.is_ready());
@@ -291,17 +291,17 @@ file_alone! {
 fn what_a_first_start_left_that_was_stopped_at_once_is_no_store_and_opens() {
     for begun in [&["kangqiao.db"][..], &["kangqiao.db-journal", "kangqiao.db"]] {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!LedgerFile::exists(folder.path()));
+        assert!(!LedgerFile::exists(&settings(folder.path())).unwrap());
         for name in begun {
             let bytes: &[u8] = if name.ends_with("journal") { &[0; 512] } else { &[] };
             std::fs::write(folder.path().join(name), bytes).unwrap();
         }
-        assert!(!LedgerFile::exists(folder.path()));
+        assert!(!LedgerFile::exists(&settings(folder.path())).unwrap());
         drop(open(&folder));
-        assert!(LedgerFile::exists(folder.path()));
+        assert!(LedgerFile::exists(&settings(folder.path())).unwrap());
         // One that cannot be read is one nevertheless: nothing is made anew beside it.
         std::fs::write(folder.path().join("kangqiao.db"), [7; 8192]).unwrap();
-        assert!(LedgerFile::exists(folder.path()));
+        assert!(LedgerFile::exists(&settings(folder.path())).unwrap());
     }
 }
 

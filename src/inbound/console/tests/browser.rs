@@ -88,6 +88,8 @@ impl House {
         let client = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(&root).unwrap()])
             .redirect(reqwest::redirect::Policy::none())
+            // On a loaded machine an idle connection may be closed while a request is on its way.
+            .pool_max_idle_per_host(0)
             .build()
             .unwrap();
         let site = Some("same-origin");

@@ -21,11 +21,11 @@ texts! { SavedText:
         "It cannot be saved: nothing empty, too long, or with the number of a person.";
     terms_title "按条件" "By what it says";
     terms_lead
-        "按部门、种类和时间查找条目，最近的在前。"
+        "按部门、类别和时间查找条目，最近的在前。"
         "Entries of a department, a kind or a time, newest first.";
     terms_found "符合条件的条目" "Entries like that";
     any_department "所有部门" "every department";
-    any_kind "所有种类" "every kind";
+    any_kind "所有类别" "every kind";
     tired
         "已查看两万条，尚有更早的条目。"
         "Twenty thousand were looked at; there are older ones.";
