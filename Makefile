@@ -38,7 +38,7 @@ bench-identity: ## who is one person, by truth, and one record against a million
 bench-privacy: ## what a decision costs, and what the time of an answer tells; target/privacy.json
 	$(CARGO) bench --locked --bench privacy
 
-bench-ledger: ## a million entries: verified, searched, proven, restarted; target/ledger.json
+bench-ledger: ## a million entries, or KANGQIAO_LEDGER_ENTRIES: verified, proven, restarted, every page read; target/ledger.json
 	$(CARGO) bench --locked --bench ledger
 
 torture: ## ten thousand power cuts, disks that ail, wires that fail; IMAGES=10000; target/torture.json
