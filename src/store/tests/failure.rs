@@ -245,7 +245,7 @@ async fn a_long_log_starts_anew() {
         store.append(row(&big, None, None)).await.unwrap();
         log.copy(&store.shared);
         store.append(row("small", None, None)).await.unwrap();
-        let (_, pages) = log.checkpoint("PASSIVE");
+        let (_, pages) = log.checkpoint(&store.shared, "PASSIVE");
         assert_eq!(pages < 20, starts_anew, "{pages} pages");
     }
 }

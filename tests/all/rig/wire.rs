@@ -91,15 +91,13 @@ fn carry((mut from, mut to): (TcpStream, TcpStream), (state, back): (&State, boo
     let _ = from.set_read_timeout(Some(LOOK_EVERY));
     let mut piece = [0; 4096];
     loop {
-        match state.mood() {
-            Mood::Cut => break,
-            Mood::Frozen => {
-                std::thread::sleep(LOOK_EVERY);
-                continue;
-            }
-            Mood::Sound | Mood::HalfOpen => (),
+        let read = from.read(&mut piece);
+        // What was read after the wire froze waits too.
+        while state.mood() == Mood::Frozen {
+            std::thread::sleep(LOOK_EVERY);
         }
-        match from.read(&mut piece) {
+        match read {
+            _ if state.mood() == Mood::Cut => break,
             Ok(0) => break,
             Ok(_) if back && state.mood() == Mood::HalfOpen => (),
             Ok(count) => {

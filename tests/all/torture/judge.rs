@@ -108,12 +108,12 @@ type Sql<T> = rusqlite::Result<Said<T>>;
 
 /// Does what a start does, up to its doors; the key the ledger is signed by.
 fn started(config: &Config) -> Said<VerifyingKey> {
-    let folder = &config.store.folder;
-    let known = LedgerFile::exists(folder);
+    let at = &config.store;
+    let known = LedgerFile::exists(at).map_err(|error| wrong("ledger file", error))?;
     if known && !config.ledger.key.exists() {
         return Err("the ledger's key is lost".to_owned());
     }
-    let master = keys::of_store(&config.master_key, folder);
+    let master = keys::of_store(&config.master_key, at);
     let master = master.map_err(|error| wrong("master key", error))?;
     let Config { ledger, .. } = config;
     let signing = SigningKey::load_or_create(&ledger.key, &ledger.name, Signs::Checkpoints);
@@ -121,7 +121,7 @@ fn started(config: &Config) -> Said<VerifyingKey> {
     let key = signing.public().clone();
     let sealer = match known {
         true => {
-            let file = LedgerFile::open(folder).map_err(|error| wrong("ledger file", error))?;
+            let file = LedgerFile::open(at).map_err(|error| wrong("ledger file", error))?;
             let sealer = file.look(|view| proof::sealer(view, signing));
             let sealer = sealer.map_err(|error| wrong("ledger file", error))?;
             sealer.map_err(|error| wrong("sealer", error))?.0
