@@ -129,12 +129,12 @@ pub async fn start(config: &Config, echo: bool) -> Result<Running, Failure> {
 
 /// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
 fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
+    let there = LedgerFile::exists(&config.store);
+    let there = there.map_err(|error| Failure::caused("store", &error))?;
     let master = master(config)?;
     let ledger = |error: &dyn std::fmt::Display| Failure::during("ledger", error);
     // One that was made anew would sign nothing of what is there.
-    let lost = LedgerFile::exists(&config.store).map_err(|error| ledger(&error))?
-        && !config.ledger.key.exists();
-    if lost {
+    if there && !config.ledger.key.exists() {
         let why = "there is a ledger and no key file: put back the one it is signed by";
         return Err(Failure::during(&config.ledger.key.display().to_string(), why));
     }
@@ -148,7 +148,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         StoreError::MasterKey | StoreError::MasterReplaced => {
             Failure::during(&config.master_key.display().to_string(), error)
         }
-        error => Failure::during("store", error),
+        error => Failure::caused("store", &error),
     })?;
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
