@@ -51,6 +51,7 @@ impl Base {
         })?;
         writer.execute_batch(VERSION)?;
         file::upgrade(&writer)?;
+        writer.take_turn()?;
         let keys = master::open(&writer, master)?;
         tracing::info!(
             "the rows lie with a PostgreSQL server: its disk and its copies are watched there, \

@@ -10,14 +10,13 @@ use crate::flow::proof;
 use crate::store::{LedgerFile, Tile};
 
 /// Continues the ledger of a configuration; tiles that are to be kept besides. Its keys are made
-/// at the first start.
+/// at the first start. `there` is whether there is a ledger.
 ///
 /// # Errors
 /// [`Failure`] if a key is lost or another's, or the ledger is not what was signed.
-pub fn sealer(config: &Config) -> Result<(Sealer, Vec<Tile>), Failure> {
+pub fn sealer(config: &Config, there: bool) -> Result<(Sealer, Vec<Tile>), Failure> {
     let refuse = |error: &dyn std::error::Error| Failure::caused("ledger", error);
     let store = &config.store;
-    let there = LedgerFile::exists(store).map_err(|error| refuse(&error))?;
     let file = there.then(|| LedgerFile::open(store)).transpose();
     let file = file.map_err(|error| refuse(&error))?;
     let last = file.as_ref().map(|file| file.now().checkpoint()).transpose();

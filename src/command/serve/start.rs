@@ -147,15 +147,18 @@ fn reloader(
 
 /// The flows and what they stand on; no door is open yet. Tiles the store has to keep besides.
 fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec<Tile>), Failure> {
+    // Asked first: while a server cannot be reached no key is made.
+    let there = LedgerFile::exists(&config.store);
+    let there = there.map_err(|error| Failure::caused("store", &error))?;
     let master = master(config)?;
-    let (sealer, missing) = sealer(config)?;
+    let (sealer, missing) = sealer(config, there)?;
     let verifying = sealer.public().clone();
     let store = Store::open(config.store.clone(), &master, proof::sealing(sealer));
     let store = store.map_err(|error| match error {
         StoreError::MasterKey | StoreError::MasterReplaced => {
             Failure::during(&config.master_key.display().to_string(), error)
         }
-        error => Failure::during("store", error),
+        error => Failure::caused("store", &error),
     })?;
     let compiled = compile(config).map_err(complain)?;
     keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;

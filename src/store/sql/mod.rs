@@ -32,6 +32,9 @@ pub enum Error {
     /// There is no such row.
     #[error("there is no such row")]
     NoRow,
+    /// Another gateway took the right to write while the connection was lost.
+    #[error("another gateway writes since: this one must be started anew")]
+    Overtaken,
     /// Something of a file was asked of a server.
     #[error("there is no file")]
     NoFile,
@@ -66,7 +69,7 @@ impl Error {
         match self {
             Self::Sqlite(error) => sqlite::is_storage(error),
             Self::Server(error) => postgres::is_storage(error),
-            Self::InUse => true,
+            Self::InUse | Self::Overtaken => true,
             Self::Column(_) | Self::NoFile | Self::NoRow | Self::Values { .. } => false,
         }
     }

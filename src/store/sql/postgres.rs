@@ -38,6 +38,11 @@ const OPTIONS: &str = "-c synchronous_commit=on -c tcp_keepalives_idle=5 \
 /// is waited for.
 const LOCK: &str = "SET lock_timeout = 3000; \
     SELECT pg_advisory_lock(1802923379, hashtext(current_schema())); SET lock_timeout = 0";
+/// Whose turn it is to write: a number for each gateway that was given the right.
+const TURN: &str = "SELECT turn FROM turn";
+/// The next one's.
+const NEXT: &str = "INSERT INTO turn (one, turn) VALUES (1, 1) \
+    ON CONFLICT (one) DO UPDATE SET turn = turn.turn + 1 RETURNING turn";
 /// What the server says of a lock that somebody else has.
 const TAKEN: &str = "55P03";
 /// How writing begins.
@@ -62,6 +67,8 @@ pub struct Session {
     role: Role,
     link: RefCell<Link>,
     begun: Cell<bool>,
+    /// Whose turn it was when it began to write.
+    turn: Cell<Option<i64>>,
 }
 
 /// A connection while it lasts.
@@ -79,15 +86,28 @@ type Ended = std::result::Result<(), tokio_postgres::Error>;
 /// A session with the server of a store.
 pub fn open(database: &Arc<Database>, role: Role) -> Result<Connection> {
     let link = RefCell::new(Link::new(database, role)?);
-    let (database, begun) = (Arc::clone(database), Cell::new(false));
-    Ok(Connection(Kind::Postgres(Session { database, role, link, begun })))
+    let (database, begun, turn) = (Arc::clone(database), Cell::new(false), Cell::new(None));
+    Ok(Connection(Kind::Postgres(Session { database, role, link, begun, turn })))
+}
+
+impl Connection {
+    /// Takes the turn to write: whoever had it before has it no more, also if the lock should
+    /// come to be free again.
+    pub fn take_turn(&self) -> Result<()> {
+        let Kind::Postgres(session) = &self.0 else { return Ok(()) };
+        self.execute_batch(
+            "CREATE TABLE IF NOT EXISTS turn (one BIGINT PRIMARY KEY, turn BIGINT NOT NULL)",
+        )?;
+        session.turn.set(Some(self.query_row(NEXT, [], |row| row.get(0))?));
+        Ok(())
+    }
 }
 
 impl Session {
     /// A statement, which is remembered while the connection lasts.
     pub fn prepare(&self, sql: &str) -> Result<Statement> {
         if !self.begun.get() && self.is_lost() {
-            *self.link.borrow_mut() = Link::new(&self.database, self.role)?;
+            self.connect()?;
         }
         let mut link = self.link.borrow_mut();
         if let Some(known) = link.statements.get(sql) {
@@ -147,9 +167,24 @@ impl Session {
     /// of what was read by it.
     pub fn begin_anew(&self, words: &'static str) -> Result<()> {
         if self.is_lost() {
-            *self.link.borrow_mut() = Link::new(&self.database, self.role)?;
+            self.connect()?;
         }
         self.begin(words)
+    }
+
+    /// Connects again. Another gateway may have written since: what this one remembers, and what
+    /// it signed last, would not be what is there.
+    fn connect(&self) -> Result<()> {
+        let mut link = Link::new(&self.database, self.role)?;
+        if let Some(own) = self.turn.get() {
+            let client = Arc::clone(&link.client);
+            let row = link.wait(async move { client.query_one(TURN, &[]).await })?;
+            if row.try_get::<_, i64>(0).map_err(ServerError::from)? != own {
+                return Err(Error::Overtaken);
+            }
+        }
+        *self.link.borrow_mut() = link;
+        Ok(())
     }
 
     /// Makes what was begun durable.
