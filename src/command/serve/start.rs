@@ -37,7 +37,7 @@ use crate::sandbox;
 use crate::store::cache::Cache;
 use crate::store::outbox::Verdict;
 use crate::store::packs::Packs;
-use crate::store::{Guard, Store, StoreError, Tile};
+use crate::store::{Guard, LedgerFile, Store, StoreError, Tile};
 use crate::telemetry;
 use crate::translate::form::Limits;
 use crate::vocabulary::Fault;
