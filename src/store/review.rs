@@ -294,7 +294,8 @@ pub fn stats(connection: &Connection) -> Result<Stats, StoreError> {
     let mut select = snapshot.prepare_cached(
         "SELECT source, CAST(sum(entries - 1) AS BIGINT) FROM \
          (SELECT coalesce(source, '') AS source, count(*) AS entries FROM person \
-         WHERE wrapped IS NOT NULL GROUP BY 1, coalesce(merged_into, id)) AS person GROUP BY 1 ORDER BY 1",
+         WHERE wrapped IS NOT NULL GROUP BY 1, coalesce(merged_into, id)) AS person \
+         GROUP BY 1 ORDER BY 1",
     )?;
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<i64>(1)?.cast_unsigned())))?;
     stats.duplicates = rows.collect::<sql::Result<_>>()?;
