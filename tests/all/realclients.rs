@@ -1,20 +1,12 @@
 //! HL7 software written by others: from the Python index `hl7` with its `mllp_send`, and the
 //! SOAP client `zeep`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::rig::foreign::environment;
 use crate::rig::message::{Message, Resident, field, unique};
 use crate::rig::{ROOT, Rig, skipped};
-
-/// The environment `scripts/clients` makes.
-pub fn environment() -> Option<PathBuf> {
-    let folder = match std::env::var_os("KANGQIAO_CLIENTS") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(env!("CARGO_BIN_EXE_kangqiao")).parent()?.parent()?.join("clients"),
-    };
-    folder.join("bin/mllp_send").exists().then_some(folder)
-}
 
 #[test]
 fn a_foreign_client_sends_and_reads_our_acknowledgement() {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::rig::foreign::environment;
 use crate::rig::{AUDITOR, CLERK, ROOT, Rig, WORKER, skipped};
 use crate::witness::{Witness, answered, configure, get, independent, seen};
 
@@ -28,19 +29,16 @@ fn witnessed() -> (Rig, Witness) {
     (rig, witness)
 }
 
-/// The environment `scripts/clients` makes, if it has the reader.
-fn environment() -> Option<PathBuf> {
-    let folder = match std::env::var_os("KANGQIAO_CLIENTS") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(env!("CARGO_BIN_EXE_kangqiao")).parent()?.parent()?.join("clients"),
-    };
-    let packages = std::fs::read_to_string(folder.join("packages")).ok()?;
-    packages.contains("tlog-scales").then_some(folder)
+/// The foreign packages, if the reader is among them.
+fn reader() -> Option<PathBuf> {
+    let packages = |folder: &PathBuf| std::fs::read_to_string(folder.join("packages"));
+    let has = |folder: &PathBuf| packages(folder).is_ok_and(|all| all.contains("tlog-scales"));
+    environment().filter(has)
 }
 
 #[test]
 fn a_foreign_reader_of_logs_verifies_the_ledger_and_refuses_every_forgery() {
-    let Some(clients) = environment() else {
+    let Some(clients) = reader() else {
         return skipped("no foreign reader of logs (scripts/clients makes the environment)");
     };
     let (rig, witness) = witnessed();

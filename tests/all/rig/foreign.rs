@@ -1,12 +1,21 @@
-//! A receiver of HL7 v2 messages that nobody here wrote: `mllp.py` with the package `hl7`.
+//! What nobody here wrote: the environment of foreign packages, and a receiver of HL7 v2
+//! messages, `mllp.py` with the package `hl7`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 use super::{ROOT, skipped, until};
-use crate::realclients::environment;
+
+/// The environment `scripts/clients` makes.
+pub fn environment() -> Option<PathBuf> {
+    let folder = match std::env::var_os("KANGQIAO_CLIENTS") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(env!("CARGO_BIN_EXE_kangqiao")).parent()?.parent()?.join("clients"),
+    };
+    folder.join("bin/mllp_send").exists().then_some(folder)
+}
 
 /// The receiver as its neighbours see it.
 pub struct Foreign {
