@@ -24,6 +24,11 @@ pub fn log() {
 fn log_from(level: &str) {
     let filter = EnvFilter::try_from_env("KANGQIAO_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{level},actix_server=warn")));
+    // Below that it tells the values of statements, whatever was chosen.
+    let filter = match "tokio_postgres=info".parse() {
+        Ok(values_masked) => filter.add_directive(values_masked),
+        Err(_) => filter,
+    };
     // A second call, from a test in the same process, changes nothing.
     let _ = tracing_subscriber::fmt()
         .json()

@@ -49,7 +49,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     runtime.block_on(serve(&config, bounds, args.echo))
 }
 
-/// How a process ends whose disk failed to sync: `EX_IOERR` of sysexits.
+/// How a process ends whose store may not be written any more: `EX_IOERR` of sysexits.
 const DISTRUSTED: i32 = 74;
 
 /// What the system may tell a process that serves.
@@ -100,11 +100,8 @@ async fn serve(config: &Config, bounds: Option<Bounds>, echo: bool) -> Result<()
     tokio::select! {
         // The outcome is logged where it is known.
         () = signals.until_stopped(async || drop(running.reloader.reload().await)) => (),
-        () = running.distrusted() => {
-            tracing::error!(
-                "the disk did not take what it was given: this process ends; the next start reads \
-                 the log anew and goes on from there"
-            );
+        why = running.distrusted() => {
+            tracing::error!("{why}");
             // In no order: closing would write what nobody can vouch for.
             std::process::exit(DISTRUSTED);
         }

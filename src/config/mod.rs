@@ -263,17 +263,8 @@ impl Config {
                 complain(&table.name, "this sender has no [[sender]] entry");
             }
         }
-        for (index, one) in self.subscription.iter().enumerate() {
-            if self.subscription.iter().take(index).any(|before| before.name == one.name) {
-                complain(one.name.as_str(), "two subscriptions cannot have one name");
-            }
-            match one.to() {
-                Err(message) => complain(one.name.as_str(), message),
-                Ok(to) if to.and_then(To::folder).is_some_and(|to| self.takes_from(to)) => {
-                    complain(one.name.as_str(), "files of notices would be taken by an exchange");
-                }
-                Ok(_) => (),
-            }
+        for (name, message) in self.odd_subscriptions() {
+            complain(name.as_str(), message);
         }
         for (index, sink) in self.audit_sink.iter().enumerate() {
             if self.audit_sink.iter().take(index).any(|before| before.name == sink.name) {
@@ -301,6 +292,24 @@ impl Config {
             complain(&operation.address.to_string(), "metrics are served on loopback only");
         }
         faults
+    }
+
+    /// What is wrong with subscriptions, each by its name.
+    fn odd_subscriptions(&self) -> Vec<(Subscription, &'static str)> {
+        let mut wrong = Vec::new();
+        for (index, one) in self.subscription.iter().enumerate() {
+            if self.subscription.iter().take(index).any(|before| before.name == one.name) {
+                wrong.push((one.name, "two subscriptions cannot have one name"));
+            }
+            match one.to() {
+                Err(message) => wrong.push((one.name, message)),
+                Ok(to) if to.and_then(To::folder).is_some_and(|to| self.takes_from(to)) => {
+                    wrong.push((one.name, "files of notices would be taken by an exchange"));
+                }
+                Ok(_) => (),
+            }
+        }
+        wrong
     }
 
     /// Whether files are taken from a folder.

@@ -211,7 +211,8 @@ impl Gateway {
             match self.replay_one(number, (&rules, Guard::Hold), by).await {
                 // Whoever was quicker has counted it.
                 Ok(_) | Err(StoreError::Settled) => (),
-                Err(StoreError::Unavailable) => return Err(StoreError::Unavailable),
+                // It is tried again; nothing is wrong with the message.
+                Err(error @ (StoreError::Unavailable | StoreError::Sql(_))) => return Err(error),
                 Err(_) => self.store.pass_in_rerun(rerun.number, number).await?,
             }
         }

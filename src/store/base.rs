@@ -2,12 +2,11 @@
 //!
 //! The folder is a node's own either way: its lock, its operator socket, the packs that served.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::StoreError;
-use super::file::{self, StoreFile};
+use super::file::{self, Lock, StoreFile};
 use super::master;
 use super::seal::StoreKeys;
 use super::settings::Settings;
@@ -27,7 +26,7 @@ pub enum Base {
     Server {
         /// Where it is.
         database: Arc<Database>,
-        _lock: File,
+        _lock: Lock,
     },
 }
 
@@ -43,7 +42,7 @@ impl Base {
             let writer = file.writer(settings)?;
             return Ok((Self::File(file), writer, keys));
         };
-        let lock = file::hold(&settings.folder)?;
+        let lock = Lock::take(&settings.folder)?;
         let database = Arc::new(database.clone());
         let writer = postgres::open(&database, Role::Writes).map_err(|error| match error {
             sql::Error::InUse => StoreError::InUse,

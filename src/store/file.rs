@@ -40,13 +40,13 @@ const SCHEMA: i64 = 16;
 #[derive(Debug)]
 pub struct StoreFile {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl StoreFile {
     /// Makes or checks the folder, takes its lock, makes or checks the schema and the keys.
     pub fn open(settings: &Settings, master: &[u8; 32]) -> Result<(Self, StoreKeys), StoreError> {
-        let lock = hold(&settings.folder)?;
+        let lock = Lock::take(&settings.folder)?;
         let file = Self { path: database(&settings.folder), _lock: lock };
         // SQLite gives its log files the mode of the database.
         private_file(&file.path).map_err(StoreError::Folder)?;
@@ -153,15 +153,29 @@ pub fn upgrade(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes the folder, and holds it against other processes while its lock lives.
-pub fn hold(folder: &Path) -> Result<File, StoreError> {
-    private_folder(folder).map_err(StoreError::Folder)?;
-    let lock = private_file(&folder.join("lock")).map_err(StoreError::Folder)?;
-    lock.try_lock().map_err(|refused| match refused {
-        TryLockError::WouldBlock => StoreError::InUse,
-        TryLockError::Error(cause) => StoreError::Folder(cause),
-    })?;
-    Ok(lock)
+/// A folder that is held against other processes while this lives.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Lock {
+    /// Makes the folder and takes it.
+    pub fn take(folder: &Path) -> Result<Self, StoreError> {
+        private_folder(folder).map_err(StoreError::Folder)?;
+        let lock = private_file(&folder.join("lock")).map_err(StoreError::Folder)?;
+        lock.try_lock().map_err(|refused| match refused {
+            TryLockError::WouldBlock => StoreError::InUse,
+            TryLockError::Error(cause) => StoreError::Folder(cause),
+        })?;
+        Ok(Self(lock))
+    }
+}
+
+/// Closing alone would leave it to a process that is just being started and has a copy yet.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // One that cannot be given back goes with the process.
+        let _ = self.0.unlock();
+    }
 }
 
 pub fn private_folder(folder: &Path) -> io::Result<()> {

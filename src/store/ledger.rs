@@ -236,7 +236,8 @@ fn paged(table: &str) -> String {
          JOIN ledger ON ledger.number = found.number \
          WHERE {key} AND found.number >= ?5 AND found.number < ?3 \
          AND (CAST(?1 AS TEXT) IS NULL OR ledger.person = ?1) \
-         AND (CAST(?2 AS TEXT) IS NULL OR ledger.department = ?2) ORDER BY found.number DESC LIMIT ?4"
+         AND (CAST(?2 AS TEXT) IS NULL OR ledger.department = ?2) \
+         ORDER BY found.number DESC LIMIT ?4"
     )
 }
 

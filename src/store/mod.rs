@@ -122,7 +122,7 @@ pub struct Store {
     jobs: Option<mpsc::Sender<Job>>,
     empty: Option<std::sync::mpsc::Sender<Empty>>,
     threads: Vec<JoinHandle<()>>,
-    base: Base,
+    base: Arc<Base>,
 }
 
 impl Store {
@@ -161,7 +161,17 @@ impl Store {
         ];
         let tokens = moka::sync::Cache::new(TOKENS_REMEMBERED_MAX);
         let (jobs, empty) = (Some(jobs), Some(empty));
-        Ok(Self { settings, keys, readers, shared, tokens, jobs, empty, threads, base })
+        Ok(Self {
+            settings,
+            keys,
+            readers,
+            shared,
+            tokens,
+            jobs,
+            empty,
+            threads,
+            base: Arc::new(base),
+        })
     }
 
     /// The root secret, from which everything follows that no rotation changes.
@@ -431,20 +441,6 @@ impl Store {
     /// [`StoreError::Sql`].
     pub async fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
         self.readers.read(|connection| Ok(ledger::checkpoint(connection)?)).await
-    }
-
-    /// Writes that wait now, and how many may.
-    #[must_use]
-    pub fn queue(&self) -> (usize, usize) {
-        self.jobs
-            .as_ref()
-            .map_or((0, 0), |jobs| (jobs.max_capacity() - jobs.capacity(), jobs.max_capacity()))
-    }
-
-    /// Size of the write-ahead log, in bytes.
-    #[must_use]
-    pub fn wal_bytes(&self) -> u64 {
-        self.base.wal_bytes()
     }
 
     async fn write(&self, request: Request) -> Result<Answer, StoreError> {

@@ -47,12 +47,13 @@ impl Store {
         }
         let ready = |(number, proposed)| Ok((bound(number), Outcome::new(proposed)?));
         let tried: Vec<_> = tried.into_iter().map(ready).collect::<Result<_, StoreError>>()?;
-        let connection = self.base.rehearser(&self.settings)?;
+        let (base, settings) = (Arc::clone(&self.base), self.settings.clone());
         let (keys, shared) = (Arc::clone(&self.keys), Arc::clone(&self.shared));
         let rehearsing = tokio::task::spawn_blocking(move || {
             // Nothing is signed: no commit is reached.
             let seal: Seal = Box::new(|_, _| None);
             let remembered = (Arc::clone(&shared), REMEMBERED_MAX);
+            let connection = base.rehearser(&settings)?;
             let mut writer = Writer::new(connection, keys, seal, remembered)?;
             let mut found = Vec::new();
             for block in tried.chunks(TOGETHER) {

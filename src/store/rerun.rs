@@ -155,17 +155,23 @@ impl Store {
         let read = move |connection: &Connection| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM journal INDEXED BY journal_held \
-                 WHERE state > 0 AND number > ?1 AND number <= ?2 ORDER BY number"
+                 WHERE state > 0 AND number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3"
             );
             let mut select = connection.prepare_cached(&sql)?;
-            let mut rows = select.query([bound(after), bound(last)])?;
-            let mut found = Vec::new();
-            while found.len() < limit
-                && let Some(row) = rows.next()?
-            {
-                let line = line(&row)?;
-                found.extend(wanted.fits(&line).then_some(line.number));
+            let (mut after, mut found) = (bound(after), Vec::new());
+            while found.len() < limit {
+                let mut rows = select.query([after, bound(last), LOOKED_AT_ONCE])?;
+                let before = after;
+                while let Some(row) = rows.next()? {
+                    let line = line(&row)?;
+                    after = bound(line.number);
+                    found.extend(wanted.fits(&line).then_some(line.number));
+                }
+                if after == before {
+                    break;
+                }
             }
+            found.truncate(limit);
             Ok(found)
         };
         self.readers.read(read).await
@@ -279,6 +285,8 @@ impl Store {
     }
 }
 
+/// Rows of the journal that are read at once: a server tells all it was asked for.
+const LOOKED_AT_ONCE: i64 = 1_000;
 /// What is read of a rerun, in this order.
 const RERUN: &str = "number, wanted, last, preview, mappings, proposed_by, at_ms, stage, \
     approved_by, ended_by, ended_ms, next, kept, held, refused, failed";

@@ -147,6 +147,20 @@ pub fn measured(settings: &Settings) -> Result<Option<Room>, StoreError> {
 }
 
 impl Store {
+    /// Writes that wait now, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (usize, usize) {
+        self.jobs
+            .as_ref()
+            .map_or((0, 0), |jobs| (jobs.max_capacity() - jobs.capacity(), jobs.max_capacity()))
+    }
+
+    /// Size of the write-ahead log, in bytes.
+    #[must_use]
+    pub fn wal_bytes(&self) -> u64 {
+        self.base.wal_bytes()
+    }
+
     /// How full the store is; `None` with a server, whose disk is not ours to measure.
     #[must_use]
     pub fn room(&self) -> Option<Room> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::sql::{self, Connection};
+use super::trust;
 use super::writer::{Job, Request, Shared};
 
 /// How often the writer is asked to fill the search tables a step further.
@@ -118,7 +119,7 @@ impl Log {
         }
         let ended = self.connection.checkpoint(mode);
         if ended.as_ref().is_err_and(sql::Error::is_sync) {
-            shared.trust.lose(&self.connection);
+            shared.trust.lose(&self.connection, trust::SYNC);
         }
         // A full disk shows where it matters: at the next write.
         ended.unwrap_or((false, 0))

@@ -233,7 +233,8 @@ pub(super) fn question(
     let (way, named) = way(connection, wanted)?;
     let sql = format!(
         "SELECT {COLUMNS} FROM {way} AND journal.number >= ?1 AND journal.number < ?2 \
-         ORDER BY journal.number DESC"
+         ORDER BY journal.number DESC LIMIT {}",
+        LOOKED_MAX + 1
     );
     Ok((sql, named))
 }

@@ -10,35 +10,45 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{OnceLock, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use super::Store;
+use super::error::StoreError;
 use super::sql::{self, Connection};
-use super::writer::Failed;
+use super::writer::{Failed, Writer};
 
 /// Bytes of the log that are written anew at once.
 const PIECE_BYTES: usize = 1024 * 1024;
 
-/// Whether the disk is believed; once it is not, it stays so.
+/// A sync failed.
+pub const SYNC: &str = "the disk did not take what it was given: this process ends; the next start \
+    reads the log anew and goes on from there";
+/// Another gateway writes.
+pub const OVERTAKEN: &str = "another gateway has the store since the server was lost: this process \
+    ends; one gateway at a time";
+
+/// Whether the store may still be written; once it may not, it stays so.
 #[derive(Debug, Default)]
 pub struct Trust {
-    lost: AtomicBool,
+    lost: OnceLock<&'static str>,
     told: Notify,
 }
 
 impl Trust {
     /// Whether anything may still be written.
     pub fn holds(&self) -> bool {
-        !self.lost.load(Ordering::SeqCst)
+        self.lost.get().is_none()
     }
 
-    /// From now on nothing is written. Closing a connection would copy the log too.
-    pub fn lose(&self, connection: &Connection) {
+    /// From now on nothing is written. Closing a connection would copy the log of a file too.
+    pub fn lose(&self, connection: &Connection, why: &'static str) {
         // One that cannot be told so leaves the log as it is: its next copy fails likewise.
         let _ = connection.leave_log();
-        self.lost.store(true, Ordering::SeqCst);
+        let _ = self.lost.set(why);
         self.told.notify_waiters();
     }
 }
@@ -53,13 +63,39 @@ impl From<sql::Error> for Failed {
     }
 }
 
+impl Writer {
+    /// As [`Writer::forget`], after something failed: whether a commit whose answer was lost
+    /// happened is not known, so everybody who remembers looks again.
+    pub(super) fn recover(&mut self) -> Result<(), StoreError> {
+        let last = "SELECT max(number) FROM master";
+        self.keys.keep_up_to(self.connection.query_row(last, [], |row| row.get(0))?);
+        self.forget()?;
+        self.shared.links.fetch_add(1, Ordering::SeqCst);
+        self.shared.noticed.notify_waiters();
+        Ok(())
+    }
+
+    /// Says why nothing can be written, when it begins.
+    pub(super) fn complain(&self, error: &StoreError) {
+        if let StoreError::Sql(sql::Error::Overtaken) = error {
+            self.shared.trust.lose(&self.connection, OVERTAKEN);
+        }
+        let failed = *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_none() {
+            tracing::error!(error.kind = %error, "the store cannot be written");
+        }
+        self.note(Some(Instant::now()));
+    }
+}
+
 impl Store {
-    /// Ready once the disk is not believed any more: the process is to end where it stands.
-    pub async fn distrusted(&self) {
+    /// Ready, with the reason, once nothing may be written any more: the process is to end where
+    /// it stands.
+    pub async fn distrusted(&self) -> &'static str {
         loop {
             let told = self.shared.trust.told.notified();
-            if !self.shared.trust.holds() {
-                return;
+            if let Some(why) = self.shared.trust.lost.get() {
+                return why;
             }
             told.await;
         }

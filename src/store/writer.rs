@@ -37,7 +37,7 @@ use super::sql::{self, Connection};
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
 use super::tree::OfTree;
-use super::trust::Trust;
+use super::trust::{self, Trust};
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -234,7 +234,7 @@ pub struct Writer {
     /// What agreements are worth.
     pub(super) weights: Weights,
     seal: Seal,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Writer {
@@ -305,8 +305,11 @@ impl Writer {
     fn together(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
         let shared = Arc::clone(&self.shared);
         let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.sound || self.connection.is_lost() {
-            self.forget().map_err(|_| Failed::Storage)?;
+        if (!self.sound || self.connection.is_lost())
+            && let Err(error) = self.recover()
+        {
+            self.complain(&error);
+            return Err(Failed::Storage);
         }
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));
         let failed = match ended {
@@ -320,7 +323,7 @@ impl Writer {
         self.connection.roll_back();
         self.sound = false;
         if matches!(failed, Failed::Sync) {
-            shared.trust.lose(&self.connection);
+            shared.trust.lose(&self.connection, trust::SYNC);
         }
         drop(turn);
         if !matches!(failed, Failed::Request) {
@@ -330,8 +333,12 @@ impl Writer {
     }
 
     /// Remembers that a commit failed, or that one succeeded since.
-    fn note(&self, failed: Option<Instant>) {
-        *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+    pub(super) fn note(&self, failed: Option<Instant>) {
+        let mut known = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some() && failed.is_none() {
+            tracing::info!("the store can be written again");
+        }
+        *known = failed;
     }
 
     fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
@@ -473,7 +480,6 @@ impl Writer {
             projected: last("SELECT until FROM projected")?,
         };
         self.weights = super::review::weights(&self.connection)?;
-        self.keys.keep_up_to(last("SELECT max(number) FROM master")?);
         self.generations = Generations::read(&self.connection, &self.keys)?;
         self.sound = true;
         Ok(())

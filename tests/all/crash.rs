@@ -170,7 +170,8 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
     let told = all_told(&site, &enrolled, &known);
     rig.stop();
     rig.ledger(&["verify"]);
-    let ledger = rig.ledger(&["export"]);
+    let data = rig.path().join("data").display().to_string();
+    let ledger = rig.succeed(&["ledger", "export", "--data", &data]);
     for came in site.receiver.came() {
         let receipt = came.notice["receipt"].as_str().unwrap().to_owned();
         assert_eq!(ledger.matches(&receipt).count(), 1, "a notice left that no entry tells of");

@@ -16,9 +16,21 @@ use crate::config::{Config, Widening};
 use crate::flow::policies::Adoption;
 use crate::flow::trace::Past;
 use crate::flow::{Gateway, Rules};
-use crate::inbound::tls::ReloadableTls;
+use crate::inbound::tls::{self, ReloadableTls};
 use crate::sandbox::Bounds;
 use crate::store::packs::Packs;
+
+/// The files of certificates that a start names: their content is read again, other files are not.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Served(tls::Settings, tls::ClientSettings, Option<tls::Settings>);
+
+impl Served {
+    /// Those of a configuration.
+    pub fn of(config: &Config) -> Self {
+        let console = config.console.as_ref().map(|console| console.tls.clone());
+        Self(config.tls.clone(), config.clients.clone(), console)
+    }
+}
 
 /// What a reload swaps, and where it reads.
 pub struct Reloader {
@@ -34,6 +46,8 @@ pub struct Reloader {
     pub widening: Widening,
     /// File of the master key; as it was at the start.
     pub master_key: PathBuf,
+    /// Which certificates are shown and whose are accepted; as it was at the start.
+    pub served: Served,
     /// What the process was confined to at the start, if it was.
     pub bounds: Option<Bounds>,
     /// One reload at a time, with what was compiled last.
@@ -78,6 +92,10 @@ impl Reloader {
         adoption: &Adoption,
     ) -> Result<String, Failure> {
         // All that can fail comes first: either everything is swapped in or nothing is.
+        if Served::of(&config) != self.served {
+            let why = "other files of [tls], [clients] or [console] tls: this needs a restart";
+            return Err(Failure::during("certificates", why));
+        }
         let neighbours = neighbours(&config)?;
         let during = |error| Failure::caused("certificates", &error);
         let machines = self.tls.read().map_err(during)?;

@@ -16,7 +16,7 @@ use super::doors::doors;
 use super::keys::master;
 use super::neighbours::{fetch, neighbours};
 use super::policies::{self, keep};
-use super::reload::Reloader;
+use super::reload::{Reloader, Served};
 use super::sealer::sealer;
 use crate::command::Failure;
 use crate::command::check::complain;
@@ -140,6 +140,7 @@ fn reloader(
         console_tls: console_tls.transpose()?,
         widening: config.policy_widening,
         master_key: config.master_key.clone(),
+        served: Served::of(config),
         bounds,
         turn: Mutex::default(),
     })
@@ -190,9 +191,9 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
 }
 
 impl Running {
-    /// Ready once the disk is not believed any more.
-    pub async fn distrusted(&self) {
-        self.gateway.store.distrusted().await;
+    /// Ready, with the reason, once the store may not be written any more.
+    pub async fn distrusted(&self) -> &'static str {
+        self.gateway.store.distrusted().await
     }
 
     /// Closes the doors, lets what is in hand finish, then closes the store.

@@ -93,8 +93,8 @@ impl Role {
     /// Whether a host may invite somebody as this, `held` already by others or not.
     ///
     /// Whoever judges is not chosen by whom he judges: the first auditor is invited from the
-    /// machine, the next ones by an auditor. And where two people are needed nobody makes his own
-    /// second: policy administrators and reviewers invite nobody.
+    /// machine, the next ones by an auditor. Policy administrators and reviewers invite nobody, so
+    /// none of them makes his own second. An auditor who lifts a hold can, and the ledger says so.
     #[must_use]
     pub fn may_be_invited(self, by: Host, held: bool) -> bool {
         match by {

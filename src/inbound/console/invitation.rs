@@ -7,7 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::error::Unspecified;
 use sha2::{Digest, Sha256};
 
-use super::access::Role;
+use super::access::{Host, Role};
 use super::session::random;
 
 /// Links that wait to be opened, at once.
@@ -20,6 +20,8 @@ pub struct Invitation {
     pub name: String,
     /// Its one role.
     pub role: Role,
+    /// By whom.
+    pub host: Host,
     /// When the link is over, unix seconds.
     pub ends: i64,
 }
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
 
     fn lin(ends: i64) -> Invitation {
-        Invitation { name: "lin".to_owned(), role: Role::Auditor, ends }
+        Invitation { name: "lin".to_owned(), role: Role::Auditor, host: Host::Machine, ends }
     }
 
     #[test]

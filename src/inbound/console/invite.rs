@@ -91,13 +91,15 @@ impl Console {
         self.sight().record(&occasion).await.map_err(InviteError::Fault)?;
         let now = self.now();
         let ends = now.saturating_add(i64::from(self.0.settings.invitation_minutes) * 60);
-        let invitation = Invitation { name: name.to_owned(), role, ends };
+        let invitation = Invitation { name: name.to_owned(), role, host, ends };
         let drawn = lock(&self.0.invitations).draw(invitation, now).map_err(InviteError::Link)?;
         Ok(Invited { link: format!("{}/invitation/{drawn}", self.url()), ends })
     }
 
+    /// What a link is for. One of the machine for an auditor is over once there is an auditor.
     fn invitation(&self, token: &str) -> Option<Invitation> {
-        lock(&self.0.invitations).find(token, self.now()).cloned()
+        let found = lock(&self.0.invitations).find(token, self.now()).cloned();
+        found.filter(|one| one.role.may_be_invited(one.host, self.users().hold(one.role)))
     }
 
     /// Makes the account of a link, in the ledger first. A link of which nothing comes is good
@@ -114,7 +116,11 @@ impl Console {
 
     async fn enter_and_add(&self, invitation: &Invitation, own: Own) -> Result<Proven, Fault> {
         let _turn = self.0.hashing.acquire().await.map_err(|_| Fault::Unavailable)?;
-        self.users().free(&invitation.name).map_err(|_| Fault::Unavailable)?;
+        let users = self.users();
+        users.free(&invitation.name).map_err(|_| Fault::Unavailable)?;
+        if !invitation.role.may_be_invited(invitation.host, users.hold(invitation.role)) {
+            return Err(Fault::Unavailable);
+        }
         let occasion = Occasion::of(&invitation.name, Door::Enrolled(invitation.role));
         self.sight().record(&occasion).await?;
         let (file, now) = (self.0.settings.users.clone(), self.now().unsigned_abs());

@@ -370,25 +370,7 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/saved", web::post().to(saved::of_ledger))
             .route("/ledger/tickets", web::get().to(ticket::list))
             .route("/ledger/tickets/{number}", web::post().to(ticket::inspect))
-            .route("/review", web::get().to(review::queue))
-            .route("/review/held", web::get().to(review::held))
-            .route("/review/held/{number}", web::post().to(review::judge))
-            .route("/review/{one}/{other}", web::get().to(review::pair))
-            .route("/review/{one}/{other}", web::post().to(review::decide))
-            .route("/review/{one}/{other}/history", web::get().to(review::history))
-            .route("/trace", web::get().to(trace::begin))
-            .route("/trace/search", web::get().to(trace::again))
-            .route("/trace/search", web::post().to(trace::search))
-            .route("/trace/message/{number}", web::get().to(trace::message))
-            .route("/trace/quarantine", web::get().to(trace::quarantine))
-            .route("/trace/saved", web::get().to(trace::again))
-            .route("/trace/saved", web::post().to(saved::of_trace))
-            .route("/trace/replays", web::get().to(rerun::list))
-            .route("/trace/replays", web::post().to(rerun::propose))
-            .route("/trace/replays/preview", web::get().to(trace::again))
-            .route("/trace/replays/preview", web::post().to(rerun::preview))
-            .route("/trace/replays/{number}", web::get().to(rerun::one))
-            .route("/trace/replays/{number}", web::post().to(rerun::judge))
+            .configure(work)
             .route("/policies", web::get().to(policies::matrix))
             .route("/policies/cells", web::get().to(policies::sheet))
             .route("/policies/why", web::get().to(policies::why))
@@ -397,6 +379,30 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/assets/{name}", web::get().to(assets::asset))
             .default_service(web::to(missing)),
     );
+}
+
+/// What waits for somebody: persons to be reviewed, messages to be traced and tried again.
+fn work(config: &mut web::ServiceConfig) {
+    config
+        .route("/review", web::get().to(review::queue))
+        .route("/review/held", web::get().to(review::held))
+        .route("/review/held/{number}", web::post().to(review::judge))
+        .route("/review/{one}/{other}", web::get().to(review::pair))
+        .route("/review/{one}/{other}", web::post().to(review::decide))
+        .route("/review/{one}/{other}/history", web::get().to(review::history))
+        .route("/trace", web::get().to(trace::begin))
+        .route("/trace/search", web::get().to(trace::again))
+        .route("/trace/search", web::post().to(trace::search))
+        .route("/trace/message/{number}", web::get().to(trace::message))
+        .route("/trace/quarantine", web::get().to(trace::quarantine))
+        .route("/trace/saved", web::get().to(trace::again))
+        .route("/trace/saved", web::post().to(saved::of_trace))
+        .route("/trace/replays", web::get().to(rerun::list))
+        .route("/trace/replays", web::post().to(rerun::propose))
+        .route("/trace/replays/preview", web::get().to(trace::again))
+        .route("/trace/replays/preview", web::post().to(rerun::preview))
+        .route("/trace/replays/{number}", web::get().to(rerun::one))
+        .route("/trace/replays/{number}", web::post().to(rerun::judge));
 }
 
 async fn missing(visit: Visit) -> HttpResponse {

@@ -45,6 +45,8 @@ const NEXT: &str = "INSERT INTO turn (one, turn) VALUES (1, 1) \
     ON CONFLICT (one) DO UPDATE SET turn = turn.turn + 1 RETURNING turn";
 /// What the server says of a lock that somebody else has.
 const TAKEN: &str = "55P03";
+/// What the server says of anything after something failed in what was begun.
+const ABORTED: &str = "25P02";
 /// How writing begins.
 pub const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// How reading as of one moment begins.
@@ -79,6 +81,9 @@ struct Link {
     sent: VecDeque<Pin<Box<dyn Future<Output = Ended> + Send>>>,
     /// The first of them that failed.
     failed: Option<ServerError>,
+    /// Whether something failed since the last beginning: nothing of it may be committed. Of a
+    /// write that was never sent the server would not know.
+    broken: bool,
 }
 
 type Ended = std::result::Result<(), tokio_postgres::Error>;
@@ -158,6 +163,7 @@ impl Session {
     pub fn begin(&self, words: &'static str) -> Result<()> {
         let mut link = self.link.borrow_mut();
         let client = Arc::clone(&link.client);
+        link.broken = false;
         link.send(async move { client.batch_execute(words).await })?;
         self.begun.set(true);
         Ok(())
@@ -189,8 +195,10 @@ impl Session {
 
     /// Makes what was begun durable.
     pub fn commit(&self) -> Result<()> {
-        // After a write that failed the server undoes instead, and says no more of it here: what
-        // it said of the write is what counts.
+        // After a write that failed the server undoes instead, and says no more of it here.
+        if self.link.borrow().broken {
+            return Err(ServerError::Database(ABORTED.to_owned()).into());
+        }
         let ended = self.batch("COMMIT");
         self.begun.set(ended.is_err());
         ended
@@ -207,7 +215,7 @@ impl Session {
                 // What is wrong with what is undone is nothing to whoever begins next.
                 let _ = link.wait(async { Ok(()) });
             }
-            link.failed = None;
+            (link.failed, link.broken) = (None, false);
         }
     }
 
@@ -229,7 +237,8 @@ impl Link {
         let connecting = runtime()?.spawn(async move { database.connect(OPTIONS).await });
         let client = wait(connecting).map_err(|_| ServerError::Lost)??;
         let (statements, sent) = (HashMap::new(), VecDeque::new());
-        let mut link = Self { client: Arc::new(client), statements, sent, failed: None };
+        let mut link =
+            Self { client: Arc::new(client), statements, sent, failed: None, broken: false };
         if role == Role::Writes {
             let client = Arc::clone(&link.client);
             let locked = link.wait(async move { client.batch_execute(LOCK).await });
@@ -250,7 +259,10 @@ impl Link {
         // The first look sends it, in the order of the looks.
         match write.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => self.sent.push_back(write),
-            Poll::Ready(ended) => self.note(ended),
+            Poll::Ready(ended) => {
+                self.broken |= ended.is_err();
+                ended.map_err(ServerError::from)?;
+            }
         }
         Ok(())
     }
@@ -262,6 +274,9 @@ impl Link {
     ) -> Result<T> {
         let mut answer = pin!(answer);
         let mut ended = None;
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
         wait(poll_fn(|context| {
             if ended.is_none()
                 && let Poll::Ready(answer) = answer.as_mut().poll(context)
@@ -282,11 +297,13 @@ impl Link {
             return Err(error.into());
         }
         let answer = ended.ok_or(ServerError::Lost)?;
+        self.broken |= answer.is_err();
         Ok(answer.map_err(ServerError::from)?)
     }
 
     fn note(&mut self, ended: Ended) {
         if let Err(error) = ended {
+            self.broken = true;
             self.failed.get_or_insert_with(|| error.into());
         }
     }

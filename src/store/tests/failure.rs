@@ -213,8 +213,8 @@ async fn after_a_sync_that_failed_nothing_is_written_until_the_next_start() {
     keep(&store, "1", vec![local(1)]).await;
     assert!(store.is_ready() && store.shared.trust.holds());
     let connection = sql::sqlite::open(&file::database(folder.path())).unwrap();
-    store.shared.trust.lose(&connection);
-    store.distrusted().await;
+    store.shared.trust.lose(&connection, trust::SYNC);
+    assert_eq!(store.distrusted().await, trust::SYNC);
     assert!(!store.is_ready());
     let refused = store.keep(arrival("2", "two", apply("two", vec![local(2)]))).await;
     assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");

@@ -13,8 +13,11 @@ async fn held(store: &Store, ids: &[&str]) -> Vec<u64> {
     numbers
 }
 
-/// Everything in a file that could differ, one line each.
+/// Everything in a file that could differ, one line each; a server is asked for its sums later.
 fn dump(folder: &TempDir) -> Vec<String> {
+    if settings(folder.path()).postgres.is_some() {
+        return Vec::new();
+    }
     let connection = sql::sqlite::open_to_read(&file::database(folder.path())).unwrap();
     let texts = |sql: &str| -> Vec<String> {
         let mut select = connection.prepare_cached(sql).unwrap();

@@ -45,6 +45,8 @@ mod persons;
 mod policies;
 #[path = "rekey.rs"]
 mod rekey;
+#[path = "rerun.rs"]
+mod rerun;
 #[path = "saved.rs"]
 mod saved;
 #[path = "session.rs"]

@@ -181,6 +181,7 @@ async fn the_first_account_of_an_empty_console_is_made_by_a_link() {
     let house = House::open().await;
     std::fs::remove_file(house.users_file()).unwrap();
     assert!(house.console.is_empty());
+    let earlier = link(&house, "another", Role::Auditor).await;
     let place = link(&house, "first", Role::Auditor).await;
     let mut browser = house.browser();
     let seen = browser.visit(&place).await;
@@ -190,4 +191,6 @@ async fn the_first_account_of_an_empty_console_is_made_by_a_link() {
     assert_eq!(users.find("first").unwrap().role, Roles::from(Role::Auditor));
     let next = house.console.invite(("second", Role::Auditor), machine()).await;
     assert!(matches!(next, Err(InviteError::Host)), "no more from the machine");
+    let stale = house.browser().visit(&earlier).await;
+    assert_eq!(stale.status, 410, "nor by a link of before");
 }
