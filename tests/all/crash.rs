@@ -170,8 +170,7 @@ fn what_was_acknowledged_is_there_once_and_what_was_answered_is_in_the_ledger() 
     let told = all_told(&site, &enrolled, &known);
     rig.stop();
     rig.ledger(&["verify"]);
-    let data = rig.path().join("data").display().to_string();
-    let ledger = rig.succeed(&["ledger", "export", "--data", &data]);
+    let ledger = rig.entries_on_disk();
     for came in site.receiver.came() {
         let receipt = came.notice["receipt"].as_str().unwrap().to_owned();
         assert_eq!(ledger.matches(&receipt).count(), 1, "a notice left that no entry tells of");

@@ -294,6 +294,12 @@ impl Rig {
         self.succeed(&[&["ledger"], words, &["--config", &config]].concat())
     }
 
+    /// Every entry, read from the folder of a gateway that was stopped.
+    pub fn entries_on_disk(&self) -> String {
+        let data = self.path().join("data").display().to_string();
+        self.succeed(&["ledger", "export", "--data", &data])
+    }
+
     /// A number out of the store, read beside the running gateway.
     pub fn stored(&self, question: &str) -> u64 {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
