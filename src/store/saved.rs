@@ -85,7 +85,8 @@ impl Writer {
                 self.connection
                     .prepare_cached(
                         "INSERT INTO saved_search VALUES (?1, ?2, ?3, ?4, ?5) \
-                         ON CONFLICT (owner, page, name) DO UPDATE SET fields = excluded.fields, at_ms = excluded.at_ms",
+                         ON CONFLICT (owner, page, name) \
+                         DO UPDATE SET fields = excluded.fields, at_ms = excluded.at_ms",
                     )?
                     .execute((owner, page, name, fields, at_ms))?;
                 self.append(row).map(drop)
