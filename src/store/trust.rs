@@ -1,10 +1,13 @@
-//! 信任, whether the disk is believed.
+//! 信任, whether the store may still be written: the disk is believed, and nobody else writes.
 //!
 //! After a sync that failed nobody knows what is on the disk, and the system forgets: pages it
 //! could not write count as written, and the next sync of them succeeds. So the store writes and
 //! copies nothing from then on, and its process is to end where it stands. A start writes the
 //! log anew as it is read, so that what it goes on from is on the disk, and copies all of it into
 //! the database once more, for the log is never begun anew before its copy was synced.
+//!
+//! A gateway that lost its server while another took its turn holds a tree and caches that are not
+//! the ledger's any more: it ends likewise.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
