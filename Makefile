@@ -2,7 +2,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help deb demo test bench bench-identity bench-ledger bench-privacy fuzz packages torture
+.PHONY: help deb demo test bench bench-beside bench-bulk bench-identity bench-ledger bench-privacy fuzz packages torture
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -30,6 +30,12 @@ bench: ## throughput, latency, memory, start-up and conversions as ratios; write
 	$(CARGO) bench --locked --bench translate
 	$(CARGO) bench --locked --bench notices
 	$(CARGO) bench --locked --bench batch
+
+bench-beside: ## handshakes and cached inquiries beside nginx, questions from the store beside bare reads and appends; target/beside.json
+	$(CARGO) bench --locked --bench beside
+
+bench-bulk: ## a batch of a million messages, a start with a million notices waiting; KANGQIAO_BULK_MESSAGES; target/bulk.json
+	$(CARGO) bench --locked --bench bulk
 
 bench-identity: ## who is one person, by truth, and one record against a million people; target/identity.json, index.json
 	$(CARGO) bench --locked --bench identity

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,6 +20,9 @@ const PURPOSE: &str = "subsidy-eligibility";
 /// Connections of every run.
 pub const CONNECTIONS: usize = 64;
 
+/// Connections that are made and closed all the time.
+pub const NEWCOMERS: usize = 8;
+
 /// Where and as whom we ask.
 pub struct Door {
     address: String,
@@ -28,8 +32,14 @@ pub struct Door {
 impl Door {
     /// As the civil-affairs bureau.
     pub fn new(rig: &Rig) -> Self {
-        let connector = TlsConnector::from(rig.tls(CLERK));
-        Self { address: at(rig.ports.https), connector }
+        Self::at(rig, rig.ports.https)
+    }
+
+    /// As the civil-affairs bureau, at another port of this machine. No session is resumed.
+    pub fn at(rig: &Rig, port: u16) -> Self {
+        let mut tls = (*rig.tls(CLERK)).clone();
+        tls.resumption = Resumption::disabled();
+        Self { address: at(port), connector: TlsConnector::from(Arc::new(tls)) }
     }
 
     async fn open(&self) -> Connection {
@@ -41,62 +51,73 @@ impl Door {
     }
 }
 
+/// A request that asks about a citizen.
+pub fn question(path: &str, citizen: &str) -> String {
+    let body = format!(
+        r#"{{"identifier":{{"kind":"citizen-id","value":"{citizen}"}},"purpose":"{PURPOSE}"}}"#
+    );
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
+}
+
 struct Connection {
     stream: TlsStream<TcpStream>,
     read: Vec<u8>,
 }
 
 impl Connection {
-    async fn ask(&mut self, path: &str, citizen: &str) -> u32 {
-        let body = format!(
-            r#"{{"identifier":{{"kind":"citizen-id","value":"{citizen}"}},"purpose":"{PURPOSE}"}}"#
-        );
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
+    /// How long an answer took, and how many bytes it has behind its head.
+    async fn exchange(&mut self, request: &str) -> (u32, usize) {
         let begun = Instant::now();
         self.stream.write_all(request.as_bytes()).await.unwrap();
-        let mut filled = 0;
-        let mut whole = None;
-        while whole.is_none_or(|whole| filled < whole) {
+        let (mut filled, mut whole) = (0, None);
+        while whole.is_none_or(|(whole, _)| filled < whole) {
             let count = self.stream.read(&mut self.read[filled..]).await.unwrap();
-            assert!(count > 0, "the gateway closed the connection");
+            assert!(count > 0, "the connection was closed");
             filled += count;
             whole = whole.or_else(|| whole_of(&self.read[..filled]));
         }
         let took = micros(begun);
         let fine = self.read.starts_with(b"HTTP/1.1 200");
         assert!(fine, "{}", String::from_utf8_lossy(&self.read[..filled]));
-        took
+        (took, whole.map_or(0, |(_, body)| body))
     }
 }
 
-/// Length of head and body, once the head is there.
-fn whole_of(read: &[u8]) -> Option<usize> {
+/// Length of head and body, and of the body, once the head is there.
+fn whole_of(read: &[u8]) -> Option<(usize, usize)> {
     let end = read.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&read[..end]).unwrap();
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     });
-    Some(end + length.unwrap_or(0))
+    let body = length.unwrap_or(0);
+    Some((end + body, body))
 }
 
 /// Closed loop over 64 connections, one citizen after the other.
 pub async fn run(door: &Door, path: &'static str, citizens: &[String], span: Duration) -> Load {
-    let citizens = Arc::new(citizens.to_vec());
+    let requests = citizens.iter().map(|citizen| question(path, citizen)).collect();
+    repeat(door, requests, span).await
+}
+
+/// The same with any requests.
+pub async fn repeat(door: &Door, requests: Vec<String>, span: Duration) -> Load {
+    let requests = Arc::new(requests);
     let open = connections(door).await;
     let begun = Instant::now();
     let mut set = JoinSet::new();
     for (number, mut connection) in open.into_iter().enumerate() {
-        let citizens = Arc::clone(&citizens);
+        let requests = Arc::clone(&requests);
         set.spawn(async move {
             let mut found = Vec::new();
             let mut next = number;
             while begun.elapsed() < span {
-                found.push(connection.ask(path, &citizens[next % citizens.len()]).await);
+                found.push(connection.exchange(&requests[next % requests.len()]).await.0);
                 next += CONNECTIONS;
             }
             found
@@ -104,6 +125,32 @@ pub async fn run(door: &Door, path: &'static str, citizens: &[String], span: Dur
     }
     let parts = set.join_all().await;
     Load::of(parts, begun.elapsed().as_secs_f64())
+}
+
+/// Connections with a full handshake, each for one request.
+pub async fn handshakes(door: Door, request: &str, span: Duration) -> Load {
+    let (door, request) = (Arc::new(door), Arc::new(request.to_owned()));
+    let begun = Instant::now();
+    let mut set = JoinSet::new();
+    for _ in 0..NEWCOMERS {
+        let (door, request) = (Arc::clone(&door), Arc::clone(&request));
+        set.spawn(async move {
+            let mut found = Vec::new();
+            while begun.elapsed() < span {
+                let met = Instant::now();
+                door.open().await.exchange(&request).await;
+                found.push(micros(met));
+            }
+            found
+        });
+    }
+    let parts = set.join_all().await;
+    Load::of(parts, begun.elapsed().as_secs_f64())
+}
+
+/// How many bytes an answer has behind its head.
+pub async fn length(door: &Door, request: &str) -> usize {
+    door.open().await.exchange(request).await.1
 }
 
 /// Asks about every citizen once.
@@ -118,7 +165,7 @@ pub async fn once(door: &Door, citizens: &[String]) -> Load {
         set.spawn(async move {
             let mut found = Vec::new();
             while let Some(citizen) = citizens.get(next.fetch_add(1, Ordering::Relaxed)) {
-                found.push(connection.ask("/v1/inquiries", citizen).await);
+                found.push(connection.exchange(&question("/v1/inquiries", citizen)).await.0);
             }
             found
         });

@@ -81,6 +81,16 @@ fn template(number: usize) -> Template {
     Template { bytes, citizen: resident.citizen, control_at: control_at.unwrap() }
 }
 
+impl Template {
+    /// Framed, under a control id nobody used before.
+    pub fn write_anew(&self, out: &mut Vec<u8>) {
+        let at = out.len() + self.control_at;
+        out.extend_from_slice(&self.bytes);
+        let control = format!("{:0CONTROL_CHARS$}", CONTROL.fetch_add(1, Ordering::Relaxed));
+        out[at..at + CONTROL_CHARS].copy_from_slice(control.as_bytes());
+    }
+}
+
 struct Connection {
     socket: TcpStream,
     sent: Vec<u8>,
@@ -100,10 +110,7 @@ impl Connection {
     /// Sends a message under a new control id; the time until it was acknowledged.
     async fn push(&mut self, message: &Template) -> u32 {
         self.sent.clear();
-        self.sent.extend_from_slice(&message.bytes);
-        let control = format!("{:0CONTROL_CHARS$}", CONTROL.fetch_add(1, Ordering::Relaxed));
-        let at = message.control_at;
-        self.sent[at..at + CONTROL_CHARS].copy_from_slice(control.as_bytes());
+        message.write_anew(&mut self.sent);
         let begun = Instant::now();
         self.socket.write_all(&self.sent).await.unwrap();
         let mut filled = 0;

@@ -63,6 +63,16 @@ pub async fn bare(
     tasks: usize,
     span: Duration,
 ) -> Load {
+    bare_after(folder, messages, (tasks, span), |_| ()).await
+}
+
+/// The same, each append after something else.
+pub async fn bare_after(
+    folder: &Path,
+    messages: &[mllp::Template],
+    (tasks, span): (usize, Duration),
+    before: impl Fn(usize) + Clone + Send + 'static,
+) -> Load {
     let (queue, mut drain) = mpsc::channel::<(Arc<[u8]>, oneshot::Sender<()>)>(4096);
     let path = folder.join("bare.append");
     let mut file = File::create(&path).unwrap();
@@ -88,12 +98,13 @@ pub async fn bare(
     let begun = Instant::now();
     let mut set = JoinSet::new();
     for task in 0..tasks {
-        let (queue, bodies) = (queue.clone(), Arc::clone(&bodies));
+        let (queue, bodies, before) = (queue.clone(), Arc::clone(&bodies), before.clone());
         set.spawn(async move {
             let mut found = Vec::new();
             let mut next = task;
             while begun.elapsed() < span {
                 let sent = Instant::now();
+                before(next);
                 let (told, tell) = oneshot::channel();
                 let body = Arc::clone(&bodies[next % bodies.len()]);
                 queue.send((body, told)).await.unwrap();

@@ -1,5 +1,7 @@
 //! 批, a batch that came as one body: every message its own journal row, one batch back.
 
+use futures_util::future::join_all;
+
 use super::Gateway;
 use crate::inbound::mllp::{Arrival, Received};
 use crate::vocabulary::Date;
@@ -16,9 +18,12 @@ impl Gateway {
         loop {
             match batch.next_part() {
                 Ok(Some(Part::Reply(segments))) => answer.extend(segments),
-                Ok(Some(Part::Message(body))) => {
-                    let message = Received { body: body.into(), ..received.clone() };
-                    let replies = self.push_one(Arrival::Message(message)).await;
+                Ok(Some(Part::Messages(bodies))) => {
+                    let taking = bodies.into_iter().map(|body| {
+                        let message = Received { body: body.into(), ..received.clone() };
+                        self.push_one(Arrival::Message(message))
+                    });
+                    let replies = join_all(taking).await.concat();
                     batch.answered(replies.len());
                     answer.extend(replies.concat());
                 }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
+use futures_util::future::join_all;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -18,6 +19,8 @@ use crate::wire::mllp::{Codec, FrameError};
 const FREE_BYTES: usize = 65_536;
 /// Room made for each read: a message and more, so that it takes one call.
 const READ_BYTES: usize = 8_192;
+/// Room made for each read of a batch: some dozens of messages.
+const BATCH_READ_BYTES: usize = 65_536;
 /// How much of something broken is kept for its refusal.
 const HEAD_BYTES: usize = 4_096;
 /// How long what a refused peer still sends is read, so that it can read its refusal.
@@ -136,9 +139,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         }
     }
 
-    /// A batch in one frame: each message is taken as soon as it is there, and its answer
-    /// written, so that neither the batch nor its answer is ever held whole. Whoever sends
-    /// more than the sockets hold has to read meanwhile.
+    /// A batch in one frame: messages are taken as soon as they are there, those of one reading
+    /// in one commit, and their answers written, so that neither the batch nor its answer is ever
+    /// held whole. Whoever sends more than the sockets hold has to read meanwhile.
     ///
     /// Ends in error where the connection cannot be trusted to be in step.
     async fn batch<A, F>(&mut self, answer: &A) -> Result<(), ()>
@@ -153,8 +156,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         let outcome = loop {
             match batch.next_part() {
                 Ok(Some(Part::Reply(segments))) => self.send(&segments).await?,
-                Ok(Some(Part::Message(body))) => {
-                    let replies = answer(Arrival::Message(self.received(body.into()))).await;
+                Ok(Some(Part::Messages(bodies))) => {
+                    let taking = bodies.into_iter().map(|body| {
+                        let message = self.received(body.into());
+                        answer(Arrival::Message(message))
+                    });
+                    let replies = join_all(taking).await.concat();
                     batch.answered(replies.len());
                     self.send(&replies.concat()).await?;
                 }
@@ -201,7 +208,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     return Ok(false);
                 }
             }
-            self.make_room();
+            self.buffer.reserve(BATCH_READ_BYTES);
             match timeout(within, self.stream.read_buf(&mut self.buffer)).await {
                 Ok(Ok(1..)) => (),
                 Ok(_) => return Err(Fault::Malformed),

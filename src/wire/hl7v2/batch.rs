@@ -15,13 +15,15 @@ use crate::wire::charset::Charset;
 
 /// How long a header or trailer may be.
 const LINE_BYTES_MAX: usize = 8_192;
+/// Messages handed on at once: as many as `join_all` begins in their order.
+const TOGETHER: usize = 30;
 
 /// What stands next in a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// One message, to be taken like any other; say with [`Batch::answered`] how many
-    /// replies were written for it.
-    Message(Vec<u8>),
+    /// Messages that stand next to each other, each to be taken like any other, begun in their
+    /// order; say with [`Batch::answered`] how many replies were written for them.
+    Messages(Vec<Vec<u8>>),
     /// Segments of the answering batch.
     Reply(Vec<u8>),
 }
@@ -88,7 +90,7 @@ impl Batch {
         self.ended = true;
     }
 
-    /// How many replies were written for the last message.
+    /// How many replies were written for the last messages.
     pub fn answered(&mut self, replies: usize) {
         self.answered += u64::try_from(replies).unwrap_or(u64::MAX);
     }
@@ -104,10 +106,7 @@ impl Batch {
             let wrong = || (Fault::Malformed, Position::Byte(at));
             let plain = piece.strip_prefix(b"\xEF\xBB\xBF".as_slice()).unwrap_or(&piece);
             let reply = match plain.first_chunk() {
-                Some(b"MSH") => {
-                    self.messages += 1;
-                    return Ok(Some(Part::Message(plain.to_vec())));
-                }
+                Some(b"MSH") => return Ok(Some(Part::Messages(self.gather(plain)))),
                 Some(b"FHS") if at == 0 => self.open_file(plain).ok_or_else(wrong)?,
                 Some(b"BHS") if self.batch.is_none() => self.open_batch(plain).ok_or_else(wrong)?,
                 Some(b"BTS") if self.batch.is_some() => self.close_batch(Some(plain)),
@@ -127,6 +126,23 @@ impl Batch {
         let mut reply = self.close_batch(None);
         reply.extend(self.close_file(None));
         Ok((!reply.is_empty()).then_some(Part::Reply(reply)))
+    }
+
+    /// A message, and those behind it that are there already; a question stands alone, for what
+    /// came before it is to be kept when it is answered.
+    fn gather(&mut self, first: &[u8]) -> Vec<Vec<u8>> {
+        let mut messages = vec![first.to_vec()];
+        while messages.len() < TOGETHER
+            && !asks(first)
+            && !asks(&self.held)
+            && self.held.starts_with(b"MSH")
+            && let Ok(Some(next)) = self.cut()
+        {
+            self.before += next.len();
+            messages.push(next);
+        }
+        self.messages += u64::try_from(messages.len()).unwrap_or(u64::MAX);
+        messages
     }
 
     /// Closes the answer where what came could not be read on.
@@ -209,6 +225,14 @@ impl Batch {
         line.push('\r');
         header.charset.encode_lossy(&line).into_owned()
     }
+}
+
+/// Whether a message is a question: its type in MSH-9 begins with Q.
+fn asks(message: &[u8]) -> bool {
+    let Some(&separator) = message.get(3) else { return false };
+    let line = message.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    // MSH-1 is the separator itself.
+    line.split(|byte| *byte == separator).nth(8).is_some_and(|kind| kind.starts_with(b"Q"))
 }
 
 /// Whether four bytes begin a message, a header or a trailer.
@@ -296,9 +320,12 @@ mod tests {
         loop {
             match batch.next_part() {
                 Ok(Some(Part::Reply(reply))) => told += &String::from_utf8(reply).unwrap(),
-                Ok(Some(Part::Message(message))) => {
-                    told += &format!("<{}>", String::from_utf8(message).unwrap());
-                    batch.answered(1);
+                Ok(Some(Part::Messages(messages))) => {
+                    assert!(!messages.is_empty() && messages.len() <= TOGETHER);
+                    batch.answered(messages.len());
+                    for message in messages {
+                        told += &format!("<{}>", String::from_utf8(message).unwrap());
+                    }
                 }
                 Ok(None) if pieces.peek().is_some() => batch.feed(pieces.next().unwrap()),
                 Ok(None) if !batch.ended => batch.end(),
@@ -360,6 +387,37 @@ mod tests {
         assert!(run(&long, 10, 50).ends_with(
             "BTS|0|limit: a limit of size, depth, count or time was reached (byte 61)/"
         ));
+        // What came before it is handed on first.
+        let late = format!("BHS|^~\\&|A\rMSH|1\rMSH|2\rMSH|{}\r", "x".repeat(99));
+        assert!(run(&late, 1_000, 50).contains("2026/<MSH|1/><MSH|2/>BTS|2|limit"));
+    }
+
+    #[test]
+    fn so_many_messages_are_handed_on_at_once() {
+        let text: String = (0..100).map(|number| format!("MSH|{number}\r")).collect();
+        let mut batch = Batch::new(1_000, Date::parse("2026").unwrap());
+        batch.feed(format!("BHS|^~\\&|A\r{text}BTS|100\r").as_bytes());
+        batch.end();
+        let (mut counts, mut told) = (Vec::new(), String::new());
+        while let Some(part) = batch.next_part().unwrap() {
+            if let Part::Messages(messages) = part {
+                counts.push(messages.len());
+                told += &String::from_utf8(messages.concat()).unwrap();
+            }
+        }
+        assert_eq!((counts, told), (vec![TOGETHER, TOGETHER, TOGETHER, 10], text));
+        let kinds = |kind: &str| format!("MSH|^~\\&|||||||{kind}^|1\r");
+        let text = ["ADT", "ADT", "QBP", "QRY", "ADT", "ADT"].map(kinds).concat();
+        batch = Batch::new(1_000, Date::parse("2026").unwrap());
+        batch.feed(format!("BHS|^~\\&|A\r{text}BTS|6\r").as_bytes());
+        let parts = std::iter::from_fn(|| batch.next_part().unwrap());
+        let counts: Vec<_> = parts
+            .filter_map(|part| match part {
+                Part::Messages(messages) => Some(messages.len()),
+                Part::Reply(_) => None,
+            })
+            .collect();
+        assert_eq!(counts, [2, 1, 1, 2], "a question stands alone");
     }
 
     #[test]
