@@ -22,7 +22,8 @@ pub struct Application {
     pub(super) who: Who,
     /// Where it says the name.
     pub(super) named_at: Option<Position>,
-    pub(super) json: Vec<u8>,
+    /// The record, as it is kept.
+    pub(super) bytes: Vec<u8>,
     /// Whether it holds what a person says of who may see what.
     pub(super) is_word: bool,
     pub(super) dataset: Dataset,
@@ -222,7 +223,7 @@ impl Writer {
         (application, received_at_ms): (&Application, i64),
     ) -> Result<(), Stop> {
         let key = self.key(holder)?;
-        key.seal(Place::record(holder.0, number), &application.json, &mut self.scratch)?;
+        key.seal(Place::record(holder.0, number), &application.bytes, &mut self.scratch)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO record (number, person, dataset, source, time, received_at_ms, \

@@ -4,6 +4,7 @@
 //! the register of staff and organisations to nothing else.
 
 use super::error::StoreError;
+use super::record;
 use super::seal::{Place, StoreKeys};
 use super::sql::{Connection, Optional};
 use super::writer::{Stop, Writer};
@@ -12,8 +13,8 @@ use crate::vocabulary::Record;
 
 /// A version of an entry, made ready outside the writer's thread.
 pub struct Listing {
-    /// The record as JSON.
-    pub json: Vec<u8>,
+    /// The record, as it is kept.
+    pub bytes: Vec<u8>,
     /// Keyed digest of the number it is known by.
     pub key: String,
 }
@@ -49,7 +50,7 @@ impl Writer {
         received_at_ms: i64,
     ) -> Result<(), Stop> {
         let (key, wrapped) = self.keys.fresh(Place::row_key(number))?;
-        key.seal(Place::record(0, number), &listing.json, &mut self.scratch)?;
+        key.seal(Place::record(0, number), &listing.bytes, &mut self.scratch)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO directory (number, key, received_at_ms, wrapped, sealed) \
@@ -88,7 +89,7 @@ pub fn document(
         return Ok(None);
     };
     let key = keys.unwrap(Place::person_key(person), &wrapped)?;
-    let record = read(&key.open(Place::record(person, number), &sealed)?)?;
+    let record = record::read(&key.open(Place::record(person, number), &sealed)?)?;
     let person = super::index::root(&snapshot, PersonId(person))?;
     Ok(Some(Found { person, record, received_at_ms }))
 }
@@ -115,9 +116,5 @@ pub fn listing(
         .optional()?;
     let Some((number, wrapped, sealed, received_at_ms)) = row else { return Ok(None) };
     let key = keys.unwrap(Place::row_key(number), &wrapped)?;
-    Ok(Some((read(&key.open(Place::record(0, number), &sealed)?)?, received_at_ms)))
-}
-
-fn read(json: &[u8]) -> Result<Record, StoreError> {
-    serde_json::from_slice(json).map_err(|_| StoreError::Damaged)
+    Ok(Some((record::read(&key.open(Place::record(0, number), &sealed)?)?, received_at_ms)))
 }

@@ -6,6 +6,7 @@ use super::assertion::Said;
 use super::error::StoreError;
 use super::history::{self, Event};
 use super::place::{VEIL, Who};
+use super::record;
 use super::review::{self, Compared, Proposal, Review, Stats};
 use super::seal::Place;
 use super::sql::{self, Optional};
@@ -13,7 +14,6 @@ use super::writer::{Answer, Request, Stop, Writer};
 use super::{Store, persons};
 use crate::identity::linkage::{self, Demographics, Judged, Population, Traits, Weights};
 use crate::identity::{PersonId, Token};
-use crate::vocabulary::Record;
 
 /// Entries that are looked at to learn what agreements are worth; of more, every n-th
 /// household of keys is as good as all.
@@ -228,8 +228,7 @@ impl Writer {
         }
         let key = self.key(entry)?;
         for (number, sealed, at_ms) in rows {
-            let json = key.open(Place::record(entry.0, number), &sealed)?;
-            let record: Record = serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)?;
+            let record = record::read(&key.open(Place::record(entry.0, number), &sealed)?)?;
             let who = Who::Clear(Box::new(Demographics::of(&record)));
             if let Some(stated) = self.stated(Some(entry), &who)? {
                 self.place(entry, stated, (at_ms, Some(number)))?;

@@ -13,6 +13,7 @@ use super::error::StoreError;
 use super::exchange::Mark;
 use super::index::Conflict;
 use super::place::Who;
+use super::record;
 use super::seal::{Place, StoreKeys};
 use super::sql::{self, Optional};
 use super::writer::{Stop, Writer};
@@ -20,7 +21,7 @@ use crate::identity::PersonId;
 use crate::identity::linkage::Demographics;
 use crate::policy::is_word;
 use crate::translate::Form;
-use crate::vocabulary::{Entrance, Fault, Field, Position, Record, Source, Value};
+use crate::vocabulary::{Entrance, Fault, Field, Position, Source, Value};
 
 /// Longest control id kept as it is, in bytes (HL7 v2.7 MSH-10); of a longer one the
 /// end gives way to a digest of the whole.
@@ -118,7 +119,6 @@ impl Message {
 impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
-        let json = |record: &Record| serde_json::to_vec(record).map_err(|_| StoreError::Damaged);
         let (record, veiled, (identifiers, merge_from, claim), entry, (documents, wishes)) =
             match proposed {
                 Proposed::Apply {
@@ -132,7 +132,7 @@ impl Outcome {
                     wishes,
                 } => (record, veiled, (identifiers, merge_from, claim), entry, (documents, wishes)),
                 Proposed::Enter { record, key } => {
-                    return Ok(Self::Enter(Listing { json: json(&record)?, key }));
+                    return Ok(Self::Enter(Listing { bytes: record::write(&record)?, key }));
                 }
                 Proposed::Quarantine(reason) => return Ok(Self::Hold(State::Quarantined, reason)),
                 Proposed::Refuse(reason) => return Ok(Self::Hold(State::Refused, reason)),
@@ -146,7 +146,7 @@ impl Outcome {
                 None => Who::Clear(Box::new(Demographics::of(&record))),
             },
             named_at,
-            json: json(&record)?,
+            bytes: record::write(&record)?,
             dataset: record.dataset,
             source: record.source,
             time: record.time.as_ref().and_then(crate::vocabulary::Date::timestamp),

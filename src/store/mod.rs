@@ -49,6 +49,7 @@ mod place;
 pub mod policies;
 mod read;
 mod recent;
+mod record;
 mod rehearsal;
 mod rekey;
 pub mod rerun;

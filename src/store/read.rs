@@ -11,6 +11,7 @@ use super::generation::Generations;
 use super::index;
 use super::journal::read_reason;
 use super::ledger::{bound, limited};
+use super::record;
 use super::seal::{Place, StoreKeys};
 use super::sql::{self, Connection, Optional};
 use crate::identity::{PersonId, Token};
@@ -144,8 +145,7 @@ pub fn records(
         _,
     )| {
         let key: &super::seal::DataKey = &key;
-        let json = key.open(Place::record(owner.0, number), &bytes)?;
-        let record = serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)?;
+        let record = record::read(&key.open(Place::record(owner.0, number), &bytes)?)?;
         Ok((record, received_at_ms))
     };
     sealed.into_iter().map(open).collect()

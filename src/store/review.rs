@@ -10,6 +10,7 @@ use super::generation::Generations;
 use super::index;
 use super::ledger::limited;
 use super::place::{Moves, candidates};
+use super::record;
 use super::rotation::{self, Rotation, in_force};
 use super::seal::{Place, StoreKeys};
 use super::sql::{self, Connection, Optional};
@@ -234,8 +235,7 @@ fn side(connection: &Connection, keys: &StoreKeys, entry: PersonId) -> Result<Si
     let record = match (wrapped, number, sealed) {
         (Some(wrapped), Some(number), Some(sealed)) => {
             let key = keys.unwrap(Place::person_key(entry.0), &wrapped)?;
-            let json = key.open(Place::record(entry.0, number), &sealed)?;
-            Some(serde_json::from_slice(&json).map_err(|_| StoreError::Damaged)?)
+            Some(record::read(&key.open(Place::record(entry.0, number), &sealed)?)?)
         }
         _ => None,
     };

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A place in a message, counted as its standard counts.
@@ -96,10 +98,20 @@ impl Hl7Position {
     }
 }
 
+/// As text, or where nobody reads it as the same numbers in a row.
 impl Serialize for Hl7Position {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let places = [self.field, self.repetition, self.component, self.subcomponent];
         let last = places.iter().rposition(|place| *place > 0).map_or(0, |index| index + 1);
+        if !serializer.is_human_readable() {
+            let mut row = serializer.serialize_seq(Some(2 + last))?;
+            row.serialize_element(self.segment_id())?;
+            row.serialize_element(&self.occurrence)?;
+            for place in places.iter().take(last) {
+                row.serialize_element(place)?;
+            }
+            return row.end();
+        }
         let mut text = format!("{}.{}", self.segment_id(), self.occurrence);
         for place in places.iter().take(last) {
             text.push('.');
@@ -111,8 +123,35 @@ impl Serialize for Hl7Position {
 
 impl<'de> Deserialize<'de> for Hl7Position {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return deserializer.deserialize_seq(Row);
+        }
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Self::kept(&text).ok_or_else(|| serde::de::Error::custom("not a position in a message"))
+        Self::kept(&text).ok_or_else(|| D::Error::custom("not a position in a message"))
+    }
+}
+
+/// Segment, occurrence, and the numbers up to the last that is not 0.
+struct Row;
+
+impl<'de> Visitor<'de> for Row {
+    type Value = Hl7Position;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a position in a message")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<Hl7Position, A::Error> {
+        let wrong = || A::Error::custom("not a position in a message");
+        let segment: &str = row.next_element()?.ok_or_else(wrong)?;
+        let segment = segment.as_bytes().try_into().map_err(|_| wrong())?;
+        let occurrence = row.next_element()?.ok_or_else(wrong)?;
+        let mut position = Hl7Position::segment(segment, occurrence);
+        let Hl7Position { field, repetition, component, subcomponent, .. } = &mut position;
+        for place in [field, repetition, component, subcomponent] {
+            *place = row.next_element()?.unwrap_or_default();
+        }
+        Ok(position)
     }
 }
 

@@ -63,12 +63,15 @@ impl<'a> Structure<'a> {
             (start, number) = (second + 1, 3);
         }
         let Some(fields) = self.text.get(start..line.end) else { return Ok(()) };
-        for field in fields.split(char::from(self.separators.field)) {
-            if !field.is_empty() {
+        // Byte by byte: most are shorter than a search is worth. A separator is ASCII, so what
+        // stands between two is text.
+        for field in fields.as_bytes().split(|byte| *byte == self.separators.field) {
+            let end = start + field.len();
+            if let Some(field) = self.text.get(start..end).filter(|field| !field.is_empty()) {
                 let segment = Hl7Position::segment(line.id, line.occurrence);
                 self.field(field, start, Hl7Position { field: number, ..segment })?;
             }
-            start += field.len() + 1;
+            start = end + 1;
             number = number.saturating_add(1);
         }
         Ok(())
