@@ -25,6 +25,28 @@ pub const LEARNED_MIN: usize = 1_000;
 const REJUDGED_AT_ONCE: usize = 200;
 
 impl Store {
+    /// Joins one person to another; the answer is everybody whose records changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if both have a citizen id, [`StoreError::Unknown`],
+    /// [`StoreError::Unavailable`].
+    pub async fn merge(
+        &self,
+        from: PersonId,
+        into: PersonId,
+        at_ms: i64,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Merge { from, into, at_ms }).await?)
+    }
+
+    /// Undoes the join of a person; the answer is everybody whose records changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if it is not joined, [`StoreError::Unavailable`].
+    pub async fn unmerge(&self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Unmerge { person, at_ms }).await?)
+    }
+
     /// Takes note of what somebody said of two entries; the answer is everybody whose
     /// records changed.
     ///
@@ -181,23 +203,24 @@ impl Writer {
             return Ok(());
         }
         // Tokens of two veils are never compared.
-        let anew = self.connection.begin()?;
+        self.begin_turn()?;
         for sql in [
             "DELETE FROM trait",
             "DELETE FROM pair",
             "UPDATE person SET seen = NULL, traits = NULL WHERE veil IS NULL",
         ] {
-            anew.execute(sql, [])?;
+            self.connection.execute(sql, [])?;
         }
-        anew.commit()?;
+        self.changes.ground = true;
+        self.end_turn()?;
         self.persons.clear();
         let entries = review::entries(&self.connection)?;
         for some in entries.chunks(REJUDGED_AT_ONCE) {
-            self.connection.begin()?.leave();
+            self.begin_turn()?;
             for entry in some {
                 self.reveil(*entry).map_err(stopped)?;
             }
-            self.connection.commit()?;
+            self.end_turn()?;
         }
         self.connection.execute("DELETE FROM indexed", [])?;
         self.connection.execute("INSERT INTO indexed VALUES (?1)", [VEIL])?;

@@ -27,6 +27,7 @@ mod came;
 pub mod condition;
 mod console;
 mod directory;
+mod ear;
 mod enrolment;
 mod error;
 pub mod exchange;
@@ -37,6 +38,7 @@ pub mod history;
 mod identity;
 mod index;
 mod journal;
+mod lease;
 mod ledger;
 mod master;
 mod moved;
@@ -69,6 +71,7 @@ mod tide;
 pub mod trace;
 mod tree;
 mod trust;
+mod turn;
 mod writer;
 
 use std::fmt;
@@ -81,7 +84,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use arrival::{
     Appended, Arrival, Change, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent,
-    Proposed, Reason, Replay, Seal, Sealed, State, WriteEntry,
+    Proposed, Reason, Replay, Seal, Sealed, Sealing, State, Unsigned, WriteEntry,
 };
 pub use assertion::Said;
 pub use backlog::{Backlog, Item};
@@ -89,6 +92,7 @@ pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
 pub use journal::{Guard, Retrial};
+pub use lease::{Lease, RENEW_EVERY};
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use master::{in_force as master_in_force, mark as master_mark};
 pub use outbox::Standing;
@@ -102,7 +106,9 @@ pub use tree::{Cosigned, LedgerView, Tile};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};
 use base::Base;
+use ear::{Ear, Hearing};
 use journal::{Message, Outcome};
+use lease::Leases;
 use read::Readers;
 use room::Gauge;
 use seal::StoreKeys;
@@ -123,6 +129,7 @@ pub struct Store {
     jobs: Option<mpsc::Sender<Job>>,
     empty: Option<std::sync::mpsc::Sender<Empty>>,
     threads: Vec<JoinHandle<()>>,
+    leases: Leases,
     base: Arc<Base>,
 }
 
@@ -145,21 +152,34 @@ impl Store {
             failed: Mutex::default(),
             trust: Trust::default(),
             gauge,
+            node: turn::node()?,
+            hearing: match base.server() {
+                Some(_) => Hearing::within(Duration::from_millis(settings.silence_ms_max)),
+                None => Hearing::default(),
+            },
         });
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
         let mut writer = Writer::new(connection, Arc::clone(&keys), seal, remembered)?;
         writer.reindex()?;
+        writer.connection.opened()?;
+        let ear = base
+            .server()
+            .map(|database| Ear::new(database, &writer.connection, (&shared, jobs.downgrade())));
+        let ear = ear.transpose()?;
         let tide = Tide { log, shared: Arc::clone(&shared), jobs: jobs.downgrade() };
         let readers: Result<Vec<_>, _> =
             (0..settings.readers.max(1)).map(|_| base.reader(&settings)).collect();
         let readers = Readers::new(readers?);
         let batch_max = settings.batch_requests_max.max(1);
-        let threads = vec![
+        let mut threads = vec![
             thread("store-tide", move || tide.run(&orders))?,
             thread("store-writer", move || writer.run(queue, batch_max))?,
         ];
+        if let Some(ear) = ear {
+            threads.push(thread("store-ear", move || ear.run())?);
+        }
         let tokens = moka::sync::Cache::new(TOKENS_REMEMBERED_MAX);
         let (jobs, empty) = (Some(jobs), Some(empty));
         Ok(Self {
@@ -171,6 +191,7 @@ impl Store {
             jobs,
             empty,
             threads,
+            leases: Leases::default(),
             base: Arc::new(base),
         })
     }
@@ -218,28 +239,6 @@ impl Store {
         }
     }
 
-    /// Joins one person to another; the answer is everybody whose records changed.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if both have a citizen id, [`StoreError::Unknown`],
-    /// [`StoreError::Unavailable`].
-    pub async fn merge(
-        &self,
-        from: PersonId,
-        into: PersonId,
-        at_ms: i64,
-    ) -> Result<Vec<PersonId>, StoreError> {
-        persons(self.write(Request::Merge { from, into, at_ms }).await?)
-    }
-
-    /// Undoes the join of a person; the answer is everybody whose records changed.
-    ///
-    /// # Errors
-    /// [`StoreError::Unknown`] if it is not joined, [`StoreError::Unavailable`].
-    pub async fn unmerge(&self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
-        persons(self.write(Request::Unmerge { person, at_ms }).await?)
-    }
-
     /// Erases a person and everybody merged with it, by destroying their keys. The
     /// identifiers are unlinked: a later message makes a new person.
     ///
@@ -271,6 +270,7 @@ impl Store {
         // Read before the lookup: a join that happens meanwhile makes its result too old.
         let links = self.shared.links.load(Ordering::SeqCst);
         if let [token] = tokens
+            && !self.is_past()
             && let Some((person, stamp)) = self.tokens.get(token)
             && stamp == links
         {
@@ -463,6 +463,7 @@ impl Drop for Store {
         self.jobs = None;
         self.empty = None;
         for thread in self.threads.drain(..) {
+            thread.thread().unpark();
             // A thread that panicked has nothing more to finish.
             let _ = thread.join();
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::enrolment::{lanes, opened};
 use super::error::StoreError;
 use super::generation::Generations;
+use super::lease::Lease;
 use super::ledger::limited;
 use super::outbox::{Dead, Due, Ended, Standing, Verdict, Wish};
 use super::seal::StoreKeys;
@@ -131,11 +132,20 @@ impl Writer {
                  tries, next_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0)",
             )?
             .execute((subscription, lanes.0, lanes.1, event.as_str(), journal, at_ms))?;
-        self.noticed = true;
+        self.changes.noticed = true;
         Ok(())
     }
 
-    pub(super) fn end(&mut self, number: i64, ended: Ended, at_ms: i64) -> Result<Answer, Stop> {
+    pub(super) fn end(
+        &mut self,
+        number: i64,
+        (ended, at_ms): (Ended, i64),
+        lease: Option<&Lease>,
+    ) -> Result<Answer, Stop> {
+        if lease.map(|lease| self.is_leased(lease)).transpose()? == Some(false) {
+            // Another gateway tells it by now, and notes what comes of that.
+            return Err(StoreError::Settled.into());
+        }
         // What is told again meanwhile comes first, and this one once more behind it.
         let (state, tried, next_ms, why, ended_ms) = match ended {
             Ended::Delivered => (1, 1, 0, None, Some(at_ms)),
@@ -160,7 +170,7 @@ impl Writer {
             )?
             .execute((at_ms - KEPT_MS, CLEARED_MAX))?;
         // The next of the lane may leave now.
-        self.noticed = true;
+        self.changes.noticed = true;
         Ok(Answer::Done)
     }
 
@@ -196,7 +206,7 @@ impl Writer {
                 usize::try_from(told).unwrap_or_default()
             }
         };
-        self.noticed = true;
+        self.changes.noticed = true;
         Ok(Answer::Changed(changed))
     }
 }
