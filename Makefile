@@ -2,7 +2,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help deb demo test bench bench-identity bench-ledger bench-privacy fuzz packages torture
+.PHONY: help deb demo test bench bench-identity bench-ledger bench-many bench-privacy fuzz packages torture
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -40,6 +40,9 @@ bench-privacy: ## what a decision costs, and what the time of an answer tells; t
 
 bench-ledger: ## a million entries, or KANGQIAO_LEDGER_ENTRIES: verified, proven, restarted, every page read; target/ledger.json
 	$(CARGO) bench --locked --bench ledger
+
+bench-many: ## one gateway and three on PostgreSQL beside pgbench, what a message costs the server; target/many.json
+	$(CARGO) bench --locked --bench many
 
 torture: ## ten thousand power cuts, disks that ail, wires that fail; IMAGES=10000; target/torture.json
 	KANGQIAO_TORTURE_IMAGES=$(or $(IMAGES),10000) $(CARGO) test --locked --test all -- torture:: ailing:: wires::

@@ -11,6 +11,7 @@
     reason = "a benchmark that cannot measure stops"
 )]
 
+#[allow(dead_code, reason = "`many` needs more of it")]
 mod load;
 #[allow(dead_code, reason = "a benchmark needs less of it than the tests do")]
 #[path = "../tests/all/rig/mod.rs"]
