@@ -87,12 +87,16 @@ impl Site {
             healed
         });
         self.others.extend(healed);
-        judge::judge(&self.cluster, &self.known, (&self.elders, &self.others));
+        self.judge().unwrap_or_else(|why| panic!("node {node} {fault:?}: {why}"));
         let (count, took) = (self.known.count() - before, begun.elapsed());
         let again = self.known.again.swap(0, Ordering::SeqCst);
         loudly(&format!(
             "many: node {node} {fault:?}: {count} acknowledged, {again} tries again, {took:.1?}"
         ));
+    }
+
+    fn judge(&self) -> Result<(), String> {
+        judge::judge(&self.cluster, &self.known, (&self.elders, &self.others))
     }
 
     /// Lets something fail, has the others go on meanwhile, and puts it right.
@@ -159,6 +163,12 @@ fn of_many_gateways_any_may_fail_and_nothing_is_lost_doubled_reordered_or_unlogg
         let (fault, node) = (FAULTS[round % FAULTS.len()], random as usize % NODES);
         site.round(fault, (node, (random >> 32) as usize % BEFORE));
     }
+    for (spoil, right) in judge::SPOILT {
+        site.cluster.server.run(spoil);
+        site.judge().expect_err(spoil);
+        site.cluster.server.run(right);
+    }
+    site.judge().unwrap();
     let heard = site.heard.lock().unwrap();
     assert!(heard.changes > 0, "no change was followed");
     loudly(&format!(
