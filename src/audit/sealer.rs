@@ -78,6 +78,25 @@ struct State {
     edge: Edge,
 }
 
+impl State {
+    /// A tree that ends with this edge, as its last checkpoint signed it.
+    fn signed(signers: &Signers, edge: Edge, last: Option<&[u8]>) -> Result<Self, SealError> {
+        let frontier = edge.frontier();
+        let found = frontier.size();
+        let (sealed, root) = match last {
+            Some(note) => signers.last(note)?,
+            None => (0, Frontier::default().root()),
+        };
+        if sealed != found {
+            return Err(SealError::Size { found, sealed });
+        }
+        if root != frontier.root() {
+            return Err(SealError::Root { size: found });
+        }
+        Ok(Self { frontier, edge })
+    }
+}
+
 /// What is kept in the commit of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
@@ -141,20 +160,19 @@ impl Sealer {
     ) -> Result<Self, SealError> {
         let signers = signers.into();
         signers.try_sm2()?;
-        let frontier = edge.frontier();
-        let found = frontier.size();
-        let (sealed, root) = match last {
-            Some(note) => signers.last(note)?,
-            None => (0, Frontier::default().root()),
-        };
-        if sealed != found {
-            return Err(SealError::Size { found, sealed });
-        }
-        if root != frontier.root() {
-            return Err(SealError::Root { size: found });
-        }
-        let now = State { frontier, edge };
+        let now = State::signed(&signers, edge, last)?;
         Ok(Self { before: now.clone(), now, signers })
+    }
+
+    /// Goes on where another who has the same keys left the ledger: at this edge.
+    ///
+    /// # Errors
+    /// [`SealError`] if its last checkpoint is not of that edge, or not by these keys; then
+    /// nothing has changed.
+    pub fn follow(&mut self, edge: Edge, last: Option<&[u8]>) -> Result<(), SealError> {
+        self.now = State::signed(&self.signers, edge, last)?;
+        self.before = self.now.clone();
+        Ok(())
     }
 
     /// Appends a batch, whose first entry has this number, and signs the tree it leads to.
@@ -179,6 +197,12 @@ impl Sealer {
         let origin = self.public().name().to_owned();
         let checkpoint = Checkpoint { origin, size: self.size(), root: self.root() };
         Ok(Sealed { checkpoint: self.signers.sign(&checkpoint)?, tiles })
+    }
+
+    /// The right edge of the tree.
+    #[must_use]
+    pub const fn edge(&self) -> &Edge {
+        &self.now.edge
     }
 
     /// How many entries were sealed.

@@ -199,7 +199,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, data) = (folder.path().join("keys/master.key"), folder.path().join("data"));
         let settings = Settings::of(&data);
-        let open = |key: &[u8; 32]| Store::open(settings.clone(), key, Box::new(|_, _| None));
+        let open =
+            |key: &[u8; 32]| Store::open(settings.clone(), key, Box::new(crate::store::Unsigned));
         let first = of_store(&path, &settings).unwrap();
         assert!(first.ahead.is_none());
         let store = open(&first.key).unwrap();

@@ -4,7 +4,7 @@ use crate::audit::proof;
 use crate::audit::tile::{self, Tiles, Torn};
 use crate::audit::tree::leaf;
 use crate::audit::{self, Bundle, Edge, Hash, Kept, SealError, Sealer, Signers};
-use crate::store::{Checkpoint, Cosigned, LedgerView, Seal, Sealed, StoreError, Tile};
+use crate::store::{Checkpoint, Cosigned, LedgerView, Seal, Sealed, Sealing, StoreError, Tile};
 use crate::vocabulary::Fault;
 
 /// Entries read at once where tiles are made anew: whole tiles.
@@ -201,16 +201,57 @@ pub fn sealer(
 
 /// What the store calls for each batch, from a sealer of the ledger.
 #[must_use]
-pub fn sealing(mut sealer: Sealer) -> Seal {
-    Box::new(move |first, entries| match sealer.seal(first, entries) {
-        Ok(audit::Sealed { checkpoint, tiles }) => {
-            Some(Sealed { checkpoint, tiles: tiles.into_iter().map(kept_as).collect() })
+pub fn sealing(sealer: Sealer) -> Seal {
+    Box::new(Signing(sealer))
+}
+
+/// A sealer, as the store calls it.
+struct Signing(Sealer);
+
+impl Sealing for Signing {
+    fn seal(&mut self, first: u64, entries: &[&[u8]]) -> Option<Sealed> {
+        match self.0.seal(first, entries) {
+            Ok(audit::Sealed { checkpoint, tiles }) => {
+                Some(Sealed { checkpoint, tiles: tiles.into_iter().map(kept_as).collect() })
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the ledger cannot be sealed");
+                None
+            }
         }
-        Err(error) => {
-            tracing::error!(error = %error, "the ledger cannot be sealed");
-            None
+    }
+
+    fn follow(&mut self, ledger: LedgerView<'_>, size: u64) -> bool {
+        let followed = follow(&mut self.0, ledger, size);
+        if let Err(error) = &followed {
+            tracing::error!(
+                error = %error,
+                "what another gateway signed is not this ledger: all need the same ledger keys"
+            );
         }
-    })
+        followed.is_ok()
+    }
+}
+
+/// Goes on where another gateway left the ledger: by the entries since, if they are few, else by
+/// the rows at its edge.
+fn follow(sealer: &mut Sealer, view: LedgerView<'_>, size: u64) -> Result<(), ProofError> {
+    let last = view.checkpoint()?.map(|last| last.bytes);
+    let known = sealer.size();
+    let since = usize::try_from(size.saturating_sub(known)).unwrap_or(usize::MAX);
+    if known <= size && size - known <= tile::WIDTH {
+        let mut edge = sealer.edge().clone();
+        for entry in view.entries(known, since)? {
+            // The rows it fills are kept already.
+            edge.append(leaf(&entry.bytes), &mut Vec::new());
+        }
+        // What was sealed here may never have been kept: then the rows know better.
+        if sealer.follow(edge, last.as_deref()).is_ok() {
+            return Ok(());
+        }
+    }
+    let edge = Edge::read(size, |level, number, width| row(view, (level, number), width))?;
+    Ok(sealer.follow(edge, last.as_deref())?)
 }
 
 /// A tile as the store keeps it.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::Mark;
 use super::outbox::Wish;
-use super::tree::Tile;
+use super::tree::{LedgerView, Tile};
 use crate::identity::linkage::Veiled;
 use crate::identity::{Indexed, PersonId, Pseudonym};
 use crate::translate::{Claim, Form};
@@ -190,14 +190,35 @@ pub struct Sealed {
     pub tiles: Vec<Tile>,
 }
 
-/// Signs the ledger: given the number of the first of some new entries and the
-/// entries in order.
-///
-/// Called inside the transaction that holds the entries. If that commit fails, it
-/// is called again with a `first` it has seen already: what it took in from that
-/// number on never happened and must be forgotten. `None` says that they cannot be
-/// signed: then they are not kept either.
-pub type Seal = Box<dyn FnMut(u64, &[&[u8]]) -> Option<Sealed> + Send>;
+/// Signs the ledger, inside the transaction that holds the new entries.
+pub trait Sealing: Send {
+    /// Seals some, in order, by the number of the first. If that commit fails, this is called
+    /// again with a `first` it has seen already: what it took in from that number on never
+    /// happened and must be forgotten. `None` says that they cannot be signed: then they are not
+    /// kept either.
+    fn seal(&mut self, first: u64, entries: &[&[u8]]) -> Option<Sealed>;
+
+    /// Goes on where another gateway left the ledger, with so many entries; `false` if what it
+    /// signed is not this ledger's.
+    fn follow(&mut self, ledger: LedgerView<'_>, size: u64) -> bool;
+}
+
+/// Whatever signs the ledger of a store.
+pub type Seal = Box<dyn Sealing>;
+
+/// Signs nothing, where no entry is to be kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsigned;
+
+impl Sealing for Unsigned {
+    fn seal(&mut self, _: u64, _: &[&[u8]]) -> Option<Sealed> {
+        None
+    }
+
+    fn follow(&mut self, _: LedgerView<'_>, _: u64) -> bool {
+        false
+    }
+}
 
 /// Messages of one source, counted in the same commits that keep them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::master;
 use super::seal::StoreKeys;
 use super::settings::Settings;
 use super::sql::postgres::{self, Role};
-use super::sql::{self, Connection, Database};
+use super::sql::{Connection, Database};
 use super::tide::Log;
 
 /// What says which schema the rows with a server are of.
@@ -22,7 +22,7 @@ const VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT 
 pub enum Base {
     /// In a file, which is held against other processes while this lives.
     File(StoreFile),
-    /// With a server, which gives one session the right to write.
+    /// With a server, where gateways write in turns.
     Server {
         /// Where it is.
         database: Arc<Database>,
@@ -44,13 +44,10 @@ impl Base {
         };
         let lock = Lock::take(&settings.folder)?;
         let database = Arc::new(database.clone());
-        let writer = postgres::open(&database, Role::Writes).map_err(|error| match error {
-            sql::Error::InUse => StoreError::InUse,
-            error => error.into(),
-        })?;
+        let writer = postgres::open(&database, Role::Writes)?;
+        writer.opening()?;
         writer.execute_batch(VERSION)?;
         file::upgrade(&writer)?;
-        writer.take_turn()?;
         let keys = master::open(&writer, master)?;
         tracing::info!(
             "the rows lie with a PostgreSQL server: its disk and its copies are watched there, \
@@ -67,12 +64,11 @@ impl Base {
         }
     }
 
-    /// A connection of which everything is undone. It has no lock: it begins while the one that
-    /// writes waits for its turn.
+    /// A connection of which everything is undone.
     pub fn rehearser(&self, settings: &Settings) -> Result<Connection, StoreError> {
         match self {
             Self::File(file) => file.writer(settings),
-            Self::Server { database, .. } => Ok(postgres::open(database, Role::Reads)?),
+            Self::Server { database, .. } => Ok(postgres::open(database, Role::Writes)?),
         }
     }
 

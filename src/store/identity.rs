@@ -181,22 +181,25 @@ impl Writer {
             return Ok(());
         }
         // Tokens of two veils are never compared.
-        let anew = self.connection.begin()?;
+        self.begin_turn()?;
         for sql in [
             "DELETE FROM trait",
             "DELETE FROM pair",
             "UPDATE person SET seen = NULL, traits = NULL WHERE veil IS NULL",
         ] {
-            anew.execute(sql, [])?;
+            self.connection.execute(sql, [])?;
         }
-        anew.commit()?;
+        self.changes.ground = true;
+        self.end_turn()?;
+        self.connection.commit()?;
         self.persons.clear();
         let entries = review::entries(&self.connection)?;
         for some in entries.chunks(REJUDGED_AT_ONCE) {
-            self.connection.begin()?.leave();
+            self.begin_turn()?;
             for entry in some {
                 self.reveil(*entry).map_err(stopped)?;
             }
+            self.end_turn()?;
             self.connection.commit()?;
         }
         self.connection.execute("DELETE FROM indexed", [])?;

@@ -177,7 +177,8 @@ impl Writer {
             }
             self.tokens.keep((indexed.token, meant.source), holder);
             // Others may have it too: what readers remember may be too little.
-            self.relinked |= self.is_shared(&indexed.token, holder)?;
+            self.changes.linked = true;
+            self.changes.relinked |= self.is_shared(&indexed.token, holder)?;
         }
         Ok((holder, root))
     }
@@ -218,10 +219,10 @@ impl Writer {
                 self.connection.prepare_cached(sql)?.execute([each.0])?;
             }
             self.unplace(*each)?;
-            self.persons.forget(each);
+            self.forget_person(*each);
         }
         self.tokens.clear();
-        self.relinked = true;
+        (self.changes.linked, self.changes.relinked, self.changes.all) = (true, true, true);
         Ok(all)
     }
 
@@ -273,8 +274,8 @@ impl Writer {
                 "INSERT INTO merge (person, target, at_ms, journal) VALUES (?1, ?2, ?3, ?4)",
             )?
             .execute((person.0, into_id, at_ms, journal))?;
-        self.persons.forget(&person);
-        self.relinked = true;
+        self.forget_person(person);
+        self.changes.relinked = true;
         Ok(())
     }
 

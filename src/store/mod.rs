@@ -68,6 +68,7 @@ mod tide;
 pub mod trace;
 mod tree;
 mod trust;
+mod turn;
 mod writer;
 
 use std::fmt;
@@ -80,7 +81,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use arrival::{
     Appended, Arrival, Change, Checkpoint, Count, Held, Kept, LedgerEntry, LedgerRow, MergeEvent,
-    Proposed, Reason, Replay, Seal, Sealed, State, WriteEntry,
+    Proposed, Reason, Replay, Seal, Sealed, Sealing, State, Unsigned, WriteEntry,
 };
 pub use assertion::Said;
 pub use backlog::{Backlog, Item};
@@ -144,12 +145,14 @@ impl Store {
             failed: Mutex::default(),
             trust: Trust::default(),
             gauge,
+            node: turn::node()?,
         });
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);
         let mut writer = Writer::new(connection, Arc::clone(&keys), seal, remembered)?;
         writer.reindex()?;
+        writer.connection.opened()?;
         let tide = Tide { log, shared: Arc::clone(&shared), jobs: jobs.downgrade() };
         let readers: Result<Vec<_>, _> =
             (0..settings.readers.max(1)).map(|_| base.reader(&settings)).collect();

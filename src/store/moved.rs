@@ -105,6 +105,7 @@ impl Writer {
                 .execute((covered, ending, from.0))?;
         }
         self.tokens.forget(&(token, source));
+        self.changes.linked = true;
         if let Some(to) = to {
             self.lift(to)?;
             self.connection
@@ -119,7 +120,7 @@ impl Writer {
                     journal,
                 ))?;
         }
-        self.relinked = true;
+        self.changes.relinked = true;
         Ok(())
     }
 }

@@ -131,7 +131,7 @@ impl Writer {
                  tries, next_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0)",
             )?
             .execute((subscription, lanes.0, lanes.1, event.as_str(), journal, at_ms))?;
-        self.noticed = true;
+        self.changes.noticed = true;
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl Writer {
             )?
             .execute((at_ms - KEPT_MS, CLEARED_MAX))?;
         // The next of the lane may leave now.
-        self.noticed = true;
+        self.changes.noticed = true;
         Ok(Answer::Done)
     }
 
@@ -196,7 +196,7 @@ impl Writer {
                 usize::try_from(told).unwrap_or_default()
             }
         };
-        self.noticed = true;
+        self.changes.noticed = true;
         Ok(Answer::Changed(changed))
     }
 }

@@ -376,7 +376,7 @@ impl Writer {
         self.connection
             .prepare_cached("UPDATE person SET seen = ?2 WHERE id = ?1")?
             .execute((entry.0, seen))?;
-        self.persons.forget(&entry);
+        self.forget_person(entry);
         Ok(())
     }
 
@@ -391,7 +391,7 @@ impl Writer {
         self.connection
             .prepare_cached("UPDATE person SET seen = ?2, traits = ?3, veil = ?4 WHERE id = ?1")?
             .execute((entry.0, seen, sealed, now.by.map(|by| by.0)))?;
-        self.persons.forget(&entry);
+        self.forget_person(entry);
         if let Some(before) = before {
             self.forget_keys(entry, &before.traits)?;
         }
@@ -409,7 +409,7 @@ impl Writer {
                      AND claim <> ?2",
                 )?
                 .changed((entry.0, claim))?;
-            self.relinked |= changed > 0;
+            self.changes.relinked |= changed > 0;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::Store;
-use super::arrival::{Proposed, Reason, Seal, State};
+use super::arrival::{Proposed, Reason, State, Unsigned};
 use super::error::StoreError;
 use super::journal::{Outcome, Retrial};
 use super::ledger::bound;
@@ -50,11 +50,9 @@ impl Store {
         let (base, settings) = (Arc::clone(&self.base), self.settings.clone());
         let (keys, shared) = (Arc::clone(&self.keys), Arc::clone(&self.shared));
         let rehearsing = tokio::task::spawn_blocking(move || {
-            // Nothing is signed: no commit is reached.
-            let seal: Seal = Box::new(|_, _| None);
             let remembered = (Arc::clone(&shared), REMEMBERED_MAX);
             let connection = base.rehearser(&settings)?;
-            let mut writer = Writer::new(connection, keys, seal, remembered)?;
+            let mut writer = Writer::new(connection, keys, Box::new(Unsigned), remembered)?;
             let mut found = Vec::new();
             for block in tried.chunks(TOGETHER) {
                 let begun = Instant::now();
@@ -77,9 +75,9 @@ impl Writer {
         retrial: &Retrial,
     ) -> Result<Vec<Rehearsed>, StoreError> {
         // The real writer has gone on since.
-        self.forget()?;
-        self.connection.begin()?.leave();
-        let found = self.try_each(tried, retrial);
+        self.sound = false;
+        let begun = self.begin_turn();
+        let found = begun.and_then(|()| self.try_each(tried, retrial));
         self.connection.roll_back();
         found
     }

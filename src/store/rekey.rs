@@ -205,6 +205,7 @@ impl Writer {
         let sql = "SELECT max(number) + 1 FROM master";
         let number: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
         next.enforce(&self.connection, &self.keys, (number, at_ms))?;
+        self.changes.ground = true;
         for Wrapped { table, number, .. } in &WRAPPED {
             self.begin_rekeying(table, (table, number))?;
         }
@@ -388,7 +389,7 @@ impl Writer {
         self.connection
             .prepare_cached("UPDATE person SET wrapped = ?2 WHERE id = ?1")?
             .execute((person.0, wrapped))?;
-        self.persons.forget(&person);
+        self.forget_person(person);
         Ok(Some(bytes))
     }
 

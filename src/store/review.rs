@@ -144,6 +144,7 @@ impl Writer {
             .prepare_cached("INSERT INTO weights (at_ms, entries, bytes) VALUES (?1, ?2, ?3)")?
             .execute((at_ms, entries, bytes))?;
         self.weights = weights.clone();
+        self.changes.ground = true;
         Ok(())
     }
 

@@ -107,6 +107,7 @@ impl Writer {
             .prepare_cached("INSERT INTO generation (number, at_ms, sealed) VALUES (?1, ?2, ?3)")?
             .execute((number, at_ms, &self.scratch[..]))?;
         self.generations = Generations::read(&self.connection, &self.keys)?;
+        self.changes.ground = true;
         Ok(())
     }
 
@@ -126,6 +127,7 @@ impl Writer {
                 .execute([ending])?;
             self.append(ended)?;
             self.generations = Generations::read(&self.connection, &self.keys)?;
+            self.changes.ground = true;
         }
         entries.into_iter().try_for_each(|entry| self.lift(PersonId(entry)))
     }

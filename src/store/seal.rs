@@ -251,6 +251,11 @@ impl StoreKeys {
         wraps.retain(|wrap| wrap.number <= newest);
     }
 
+    /// Whether the key of that number, or a later one, is among them.
+    pub(super) fn has(&self, number: i64) -> bool {
+        self.wraps().last().is_some_and(|wrap| wrap.number >= number)
+    }
+
     fn wraps(&self) -> RwLockReadGuard<'_, Vec<Wrap>> {
         self.wraps.read().unwrap_or_else(PoisonError::into_inner)
     }

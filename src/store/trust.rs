@@ -6,14 +6,13 @@
 //! log anew as it is read, so that what it goes on from is on the disk, and copies all of it into
 //! the database once more, for the log is never begun anew before its copy was synced.
 //!
-//! A gateway that lost its server while another took its turn holds a tree and caches that are not
-//! the ledger's any more: it ends likewise.
+//! A gateway whose master key another has replaced opens nothing of what is written from then on: it
+//! ends likewise.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::{OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -30,9 +29,9 @@ const PIECE_BYTES: usize = 1024 * 1024;
 /// A sync failed.
 pub const SYNC: &str = "the disk did not take what it was given: this process ends; the next start \
     reads the log anew and goes on from there";
-/// Another gateway writes.
-pub const OVERTAKEN: &str = "another gateway has the store since the server was lost: this process \
-    ends; one gateway at a time";
+/// Another gateway brought the next master key into force.
+pub const REPLACED: &str = "another gateway replaced the master key: this process ends; start it with \
+    the key in force";
 
 /// Whether the store may still be written; once it may not, it stays so.
 #[derive(Debug, Default)]
@@ -67,21 +66,10 @@ impl From<sql::Error> for Failed {
 }
 
 impl Writer {
-    /// As [`Writer::forget`], after something failed: whether a commit whose answer was lost
-    /// happened is not known, so everybody who remembers looks again.
-    pub(super) fn recover(&mut self) -> Result<(), StoreError> {
-        let last = "SELECT max(number) FROM master";
-        self.keys.keep_up_to(self.connection.query_row(last, [], |row| row.get(0))?);
-        self.forget()?;
-        self.shared.links.fetch_add(1, Ordering::SeqCst);
-        self.shared.noticed.notify_waiters();
-        Ok(())
-    }
-
     /// Says why nothing can be written, when it begins.
     pub(super) fn complain(&self, error: &StoreError) {
-        if let StoreError::Sql(sql::Error::Overtaken) = error {
-            self.shared.trust.lose(&self.connection, OVERTAKEN);
+        if let StoreError::MasterReplaced = error {
+            self.shared.trust.lose(&self.connection, REPLACED);
         }
         let failed = *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_none() {

@@ -36,8 +36,9 @@ use super::seal::StoreKeys;
 use super::sql::{self, Connection};
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
-use super::tree::OfTree;
+use super::tree::{LedgerView, OfTree};
 use super::trust::{self, Trust};
+use super::turn::Changes;
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -214,6 +215,8 @@ pub struct Shared {
     pub trust: Trust,
     /// How much room there is.
     pub gauge: Gauge,
+    /// Which of the gateways of a server this is.
+    pub node: i64,
 }
 
 /// The state of the writing thread.
@@ -226,10 +229,16 @@ pub struct Writer {
     pub(super) persons: Recent<PersonId, Person>,
     pub(super) tallies: HashMap<Source, Tally>,
     pub(super) entries: Vec<Bytes>,
-    pub(super) relinked: bool,
-    pub(super) noticed: bool,
+    /// What this commit changes of what is remembered elsewhere.
+    pub(super) changes: Changes,
     /// Whether what is remembered is what the file says.
-    sound: bool,
+    pub(super) sound: bool,
+    /// How many commits a server had by the last one this writer knows.
+    pub(super) turn: Option<i64>,
+    /// Whether the seal stands where the ledger does.
+    pub(super) follows: bool,
+    /// Which of the gateways of a server it is.
+    pub(super) node: i64,
     pub(super) scratch: Vec<u8>,
     /// What agreements are worth.
     pub(super) weights: Weights,
@@ -254,9 +263,11 @@ impl Writer {
             persons: Recent::new(remembered_max),
             tallies: HashMap::new(),
             entries: Vec::new(),
-            relinked: false,
-            noticed: false,
+            changes: Changes::default(),
             sound: false,
+            turn: None,
+            follows: true,
+            node: shared.node,
             scratch: Vec::new(),
             weights: Weights::default(),
             seal,
@@ -305,12 +316,6 @@ impl Writer {
     fn together(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
         let shared = Arc::clone(&self.shared);
         let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if (!self.sound || self.connection.is_lost())
-            && let Err(error) = self.recover()
-        {
-            self.complain(&error);
-            return Err(Failed::Storage);
-        }
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));
         let failed = match ended {
             Ok(Ok(outcomes)) => {
@@ -342,24 +347,30 @@ impl Writer {
     }
 
     fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
-        self.connection.begin()?.leave();
+        if let Err(error) = self.begin_turn() {
+            self.complain(&error);
+            return Err(if let StoreError::Sql(error) = error {
+                error.into()
+            } else {
+                Failed::Storage
+            });
+        }
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             match self.work(&job.request) {
-                Ok(answer) => outcomes.push(Ok(answer)),
+                Ok(answer) => {
+                    self.changes.note(&job.request, &answer);
+                    outcomes.push(Ok(answer));
+                }
                 Err(Stop::Refused(error)) => outcomes.push(Err(error)),
                 Err(Stop::Broken(failed)) => return Err(failed),
             }
         }
         self.write_tallies()?;
         let checkpoint = self.write_checkpoint()?;
+        let changes = self.end_turn()?;
         self.connection.commit()?;
-        if std::mem::take(&mut self.relinked) {
-            self.shared.links.fetch_add(1, Ordering::SeqCst);
-        }
-        if std::mem::take(&mut self.noticed) {
-            self.shared.noticed.notify_waiters();
-        }
+        self.shared.hear(&changes);
         let lagging = self.next.projected < self.next.ledger;
         self.shared.lagging.store(lagging, Ordering::Relaxed);
         for outcome in &mut outcomes {
@@ -448,41 +459,20 @@ impl Writer {
         }
         let entries = std::mem::take(&mut self.entries);
         let first = self.next.ledger - i64::try_from(entries.len()).unwrap_or(0);
+        let first = first.cast_unsigned();
+        let view = LedgerView::new(&self.connection);
+        if !self.follows && !self.seal.follow(view, first) {
+            return Err(Failed::Storage);
+        }
+        self.follows = true;
         let slices: Vec<&[u8]> = entries.iter().map(|entry| &entry[..]).collect();
-        let sealed = (self.seal)(first.cast_unsigned(), &slices).ok_or(Failed::Storage)?;
+        let sealed = self.seal.seal(first, &slices).ok_or(Failed::Storage)?;
         self.keep_tiles(&sealed.tiles)?;
         let checkpoint = Bytes::from(sealed.checkpoint);
         self.connection
             .prepare_cached("INSERT INTO checkpoint (size, bytes) VALUES (?1, ?2)")?
             .execute((self.next.ledger, &checkpoint[..]))?;
         Ok(checkpoint)
-    }
-
-    /// Drops everything remembered and reads the numbers again: after a rollback the
-    /// file alone is right.
-    pub(super) fn forget(&mut self) -> Result<(), StoreError> {
-        self.tokens.clear();
-        self.persons.clear();
-        self.tallies.clear();
-        self.entries.clear();
-        self.relinked = false;
-        self.noticed = false;
-        self.sound = false;
-        let last = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<i64>(0));
-        self.next = Next {
-            journal: last("SELECT coalesce(max(number), 0) + 1 FROM journal")?,
-            ledger: last("SELECT coalesce(max(number), -1) + 1 FROM ledger")?,
-            person: last("SELECT coalesce(max(id), 0) + 1 FROM person")?,
-            event: last(
-                "SELECT coalesce(max(event), 0) + 1 FROM (SELECT max(event) AS event \
-                 FROM assertion UNION ALL SELECT max(event) FROM moved) AS said",
-            )?,
-            projected: last("SELECT until FROM projected")?,
-        };
-        self.weights = super::review::weights(&self.connection)?;
-        self.generations = Generations::read(&self.connection, &self.keys)?;
-        self.sound = true;
-        Ok(())
     }
 }
 

@@ -26,15 +26,9 @@ pub enum Error {
     /// A column, counted from 0, holds nothing of the kind that was asked for.
     #[error("column {0} holds something else")]
     Column(usize),
-    /// Another session has the right to write.
-    #[error("another session writes")]
-    InUse,
     /// There is no such row.
     #[error("there is no such row")]
     NoRow,
-    /// Another gateway took the right to write while the connection was lost.
-    #[error("another gateway writes since: this one must be started anew")]
-    Overtaken,
     /// Something of a file was asked of a server.
     #[error("there is no file")]
     NoFile,
@@ -69,7 +63,6 @@ impl Error {
         match self {
             Self::Sqlite(error) => sqlite::is_storage(error),
             Self::Server(error) => postgres::is_storage(error),
-            Self::InUse | Self::Overtaken => true,
             Self::Column(_) | Self::NoFile | Self::NoRow | Self::Values { .. } => false,
         }
     }
@@ -137,7 +130,7 @@ impl Connection {
     /// Begins to write; nobody else does until it ends.
     pub fn begin(&self) -> Result<Transaction<'_>> {
         match &self.0 {
-            Kind::Postgres(session) => session.begin(postgres::WRITE)?,
+            Kind::Postgres(session) => session.begin_anew(postgres::WRITE)?,
             Kind::Sqlite(_) => self.execute("BEGIN IMMEDIATE", [])?,
         }
         Ok(Transaction { connection: self, open: true })
@@ -170,15 +163,6 @@ impl Connection {
         }
     }
 
-    /// Whether what was read through it may be another's by now: a file is held, a server may
-    /// have given the right to write to somebody else while the connection was lost.
-    pub fn is_lost(&self) -> bool {
-        match &self.0 {
-            Kind::Postgres(session) => session.is_lost(),
-            Kind::Sqlite(_) => false,
-        }
-    }
-
     /// The schema it is of; 0 is none yet.
     pub fn version(&self) -> Result<i64> {
         match &self.0 {
@@ -195,6 +179,7 @@ impl Connection {
         let step = self.begin()?;
         match &self.0 {
             Kind::Postgres(_) => {
+                step.execute_batch(postgres::STEP)?;
                 step.execute_batch(&postgres::declared(words))?;
                 step.execute("DELETE FROM schema_version", [])?;
                 step.execute("INSERT INTO schema_version VALUES (?1)", [version])?;

@@ -29,22 +29,29 @@ use super::{Connection, Error, Kind, Params, Result};
 const SENT_MAX: usize = 256;
 /// Statements a session remembers; those made of parts are few.
 const STATEMENTS_MAX: usize = 512;
-/// What every session asks of its server: durable commits, texts in the order of their bytes, and
-/// an end to sessions whose gateway is gone.
+/// What every session asks of its server: durable commits, texts in the order of their bytes, an
+/// end to sessions whose gateway is gone, and no waiting without an end for what others hold.
 const OPTIONS: &str = "-c synchronous_commit=on -c tcp_keepalives_idle=5 \
-    -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 \
-    -c idle_in_transaction_session_timeout=60000";
-/// Held by the one session that writes; the second key is the schema's. One that has just ended
-/// is waited for.
-const LOCK: &str = "SET lock_timeout = 3000; \
-    SELECT pg_advisory_lock(1802923379, hashtext(current_schema())); SET lock_timeout = 0";
-/// Whose turn it is to write: a number for each gateway that was given the right.
-const TURN: &str = "SELECT turn FROM turn";
-/// The next one's.
-const NEXT: &str = "INSERT INTO turn (one, turn) VALUES (1, 1) \
-    ON CONFLICT (one) DO UPDATE SET turn = turn.turn + 1 RETURNING turn";
-/// What the server says of a lock that somebody else has.
-const TAKEN: &str = "55P03";
+    -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000 \
+    -c lock_timeout=5000 -c idle_in_transaction_session_timeout=";
+/// How long a session may hold what it read without asking for more, milliseconds.
+const READS_MS: &str = "60000";
+/// How long one may hold the turn so: others wait for it, and longer than that.
+const WRITES_MS: &str = "3000";
+/// Held while a store is opened: the tables and keys are made by one gateway alone.
+const OPENING: &str = "SET lock_timeout = 60000; \
+    SELECT pg_advisory_lock(1802923379, hashtext(current_schema())); RESET lock_timeout";
+/// Given back.
+const OPENED: &str = "SELECT pg_advisory_unlock(1802923379, hashtext(current_schema()))";
+/// Takes the turn to write, which lasts until the commit, and says how many there were: whoever
+/// had to wait reads what was committed last.
+const TAKE: &str = "SELECT number FROM turn FOR UPDATE";
+/// Told to whoever listens once it is committed.
+const WAKE: &str = "NOTIFY kangqiao";
+/// A step of the schema is a turn whose changes nobody knows.
+pub const STEP: &str = "DO $$ BEGIN IF EXISTS (SELECT 1 FROM information_schema.columns \
+    WHERE table_schema = current_schema() AND table_name = 'turn' AND column_name = 'number') \
+    THEN UPDATE turn SET number = number + 1; END IF; END $$";
 /// What the server says of anything after something failed in what was begun.
 const ABORTED: &str = "25P02";
 /// How writing begins.
@@ -59,7 +66,7 @@ pub const VERSION: &str = "SELECT number FROM schema_version";
 pub enum Role {
     /// It reads.
     Reads,
-    /// It writes, alone: the server gives the lock of the store to one session.
+    /// It writes, whenever it is its turn.
     Writes,
 }
 
@@ -69,8 +76,6 @@ pub struct Session {
     role: Role,
     link: RefCell<Link>,
     begun: Cell<bool>,
-    /// Whose turn it was when it began to write.
-    turn: Cell<Option<i64>>,
 }
 
 /// A connection while it lasts.
@@ -91,20 +96,34 @@ type Ended = std::result::Result<(), tokio_postgres::Error>;
 /// A session with the server of a store.
 pub fn open(database: &Arc<Database>, role: Role) -> Result<Connection> {
     let link = RefCell::new(Link::new(database, role)?);
-    let (database, begun, turn) = (Arc::clone(database), Cell::new(false), Cell::new(None));
-    Ok(Connection(Kind::Postgres(Session { database, role, link, begun, turn })))
+    let (database, begun) = (Arc::clone(database), Cell::new(false));
+    Ok(Connection(Kind::Postgres(Session { database, role, link, begun })))
 }
 
 impl Connection {
-    /// Takes the turn to write: whoever had it before has it no more, also if the lock should
-    /// come to be free again.
-    pub fn take_turn(&self) -> Result<()> {
-        let Kind::Postgres(session) = &self.0 else { return Ok(()) };
-        self.execute_batch(
-            "CREATE TABLE IF NOT EXISTS turn (one BIGINT PRIMARY KEY, turn BIGINT NOT NULL)",
-        )?;
-        session.turn.set(Some(self.query_row(NEXT, [], |row| row.get(0))?));
-        Ok(())
+    /// Opens the store alone until [`Connection::opened`]; a file is held anyway.
+    pub fn opening(&self) -> Result<()> {
+        let Kind::Postgres(_) = &self.0 else { return Ok(()) };
+        self.execute_batch(OPENING)
+    }
+
+    /// Lets others open it.
+    pub fn opened(&self) -> Result<()> {
+        let Kind::Postgres(_) = &self.0 else { return Ok(()) };
+        self.execute_batch(OPENED)
+    }
+
+    /// Waits for the turn to write, within what was begun, and says how many there were; `None`
+    /// on a file, where it is always ours.
+    pub fn take_turn(&self) -> Result<Option<i64>> {
+        let Kind::Postgres(_) = &self.0 else { return Ok(None) };
+        self.query_row(TAKE, [], |row| row.get(0)).map(Some)
+    }
+
+    /// Wakes whoever listens for what others changed, once it is committed.
+    pub fn wake(&self) -> Result<()> {
+        let Kind::Postgres(_) = &self.0 else { return Ok(()) };
+        self.execute(WAKE, [])
     }
 }
 
@@ -178,18 +197,8 @@ impl Session {
         self.begin(words)
     }
 
-    /// Connects again. Another gateway may have written since: what this one remembers, and what
-    /// it signed last, would not be what is there.
     fn connect(&self) -> Result<()> {
-        let mut link = Link::new(&self.database, self.role)?;
-        if let Some(own) = self.turn.get() {
-            let client = Arc::clone(&link.client);
-            let row = link.wait(async move { client.query_one(TURN, &[]).await })?;
-            if row.try_get::<_, i64>(0).map_err(ServerError::from)? != own {
-                return Err(Error::Overtaken);
-            }
-        }
-        *self.link.borrow_mut() = link;
+        *self.link.borrow_mut() = Link::new(&self.database, self.role)?;
         Ok(())
     }
 
@@ -219,8 +228,8 @@ impl Session {
         }
     }
 
-    /// Whether the connection is no more.
-    pub fn is_lost(&self) -> bool {
+    /// Whether the connection is no more: it has undone what was begun.
+    fn is_lost(&self) -> bool {
         self.link.borrow().client.is_closed()
     }
 }
@@ -234,20 +243,12 @@ impl std::fmt::Debug for Session {
 impl Link {
     fn new(database: &Arc<Database>, role: Role) -> Result<Self> {
         let database = Arc::clone(database);
-        let connecting = runtime()?.spawn(async move { database.connect(OPTIONS).await });
+        let idle = if role == Role::Writes { WRITES_MS } else { READS_MS };
+        let options = format!("{OPTIONS}{idle}");
+        let connecting = runtime()?.spawn(async move { database.connect(&options).await });
         let client = wait(connecting).map_err(|_| ServerError::Lost)??;
         let (statements, sent) = (HashMap::new(), VecDeque::new());
-        let mut link =
-            Self { client: Arc::new(client), statements, sent, failed: None, broken: false };
-        if role == Role::Writes {
-            let client = Arc::clone(&link.client);
-            let locked = link.wait(async move { client.batch_execute(LOCK).await });
-            locked.map_err(|error| match error {
-                Error::Server(ServerError::Database(state)) if state == TAKEN => Error::InUse,
-                error => error,
-            })?;
-        }
-        Ok(link)
+        Ok(Self { client: Arc::new(client), statements, sent, failed: None, broken: false })
     }
 
     /// Sends, and remembers that somebody must look at what comes of it.
@@ -353,10 +354,10 @@ fn wait<T>(answer: impl Future<Output = T>) -> T {
 /// Whether the server itself is the matter, its disk or the way to it.
 pub(super) fn is_storage(error: &ServerError) -> bool {
     match error {
-        // Connections, resources, what an operator does, the system, itself; and a server that
-        // only follows another.
+        // Connections, resources, what others hold, what an operator does, the system, itself; and
+        // a server that only follows another.
         ServerError::Database(state) => {
-            ["08", "53", "57", "58", "XX"].iter().any(|class| state.starts_with(class))
+            ["08", "53", "55", "57", "58", "XX"].iter().any(|class| state.starts_with(class))
                 || state == "25006"
         }
         ServerError::File(_) | ServerError::Lost | ServerError::Plain => true,

@@ -26,17 +26,37 @@ const MASTER: [u8; 32] = [7; 32];
 
 /// What stands for a checkpoint here: the chained digest of all entries so far.
 fn chain() -> Seal {
-    let mut heads: Vec<[u8; 32]> = Vec::new();
-    Box::new(move |first, entries| {
+    Box::new(Chain::default())
+}
+
+#[derive(Default)]
+struct Chain {
+    heads: Vec<[u8; 32]>,
+}
+
+impl Chain {
+    fn add(&mut self, entry: &[u8]) {
+        let before = self.heads.last().copied().unwrap_or_default();
+        self.heads.push(Sha256::new().chain_update(before).chain_update(entry).finalize().into());
+    }
+}
+
+impl Sealing for Chain {
+    fn seal(&mut self, first: u64, entries: &[&[u8]]) -> Option<Sealed> {
         // A number seen before: what came since did not happen.
-        heads.resize(usize::try_from(first).unwrap(), [0; 32]);
-        for entry in entries {
-            let before = heads.last().copied().unwrap_or_default();
-            heads.push(Sha256::new().chain_update(before).chain_update(entry).finalize().into());
-        }
-        let checkpoint = heads.last()?.to_vec();
+        self.heads.resize(usize::try_from(first).unwrap(), [0; 32]);
+        entries.iter().for_each(|entry| self.add(entry));
+        let checkpoint = self.heads.last()?.to_vec();
         Some(Sealed { checkpoint, tiles: Vec::new() })
-    })
+    }
+
+    fn follow(&mut self, ledger: LedgerView<'_>, size: u64) -> bool {
+        self.heads.clear();
+        let entries = ledger.entries(0, usize::try_from(size).unwrap()).unwrap();
+        entries.iter().for_each(|entry| self.add(&entry.bytes));
+        let last = ledger.checkpoint().unwrap().map(|last| last.bytes);
+        last == self.heads.last().map(|head| head.to_vec())
+    }
 }
 
 /// The checkpoint [`chain`] must have made over these.
@@ -191,6 +211,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     DROP TABLE tile; DROP TABLE cosignature; DROP TABLE retired; DROP TABLE preserved;
+    DROP TABLE turn; DROP TABLE change;
     DROP TABLE sink; DROP TABLE rerun; DROP TABLE lifting; DROP TABLE saved_search;
     DROP INDEX journal_source; DROP INDEX journal_why; DROP TABLE outcome;
     ALTER TABLE journal DROP COLUMN entrance; ALTER TABLE journal DROP COLUMN mappings;

@@ -1,0 +1,248 @@
+//! 轮次, whose turn it is to write where several gateways share a server: a turn is one commit.
+//!
+//! ```text
+//! begin → take the row of `turn` → the last commit was ours: what is remembered is right
+//!                                └ another's: what it changed is forgotten, the numbers are read
+//! … → what this one changes, the next number → commit: whose turn is next takes the row
+//! ```
+//!
+//! Whoever has the row reads what was committed last, so numbers are gapless and the tree is one
+//! whoever writes. A lost connection gives the row back with all that was begun. On a file there
+//! is one writer, whose turn it always is.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use aws_lc_rs::rand;
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::file;
+use super::generation::Generations;
+use super::review::{self, Proposal};
+use super::sql::{self, Connection};
+use super::writer::{Answer, Next, Request, Shared, Writer};
+use crate::identity::PersonId;
+
+/// Changes that are kept; whoever missed more forgets everything.
+const KEPT: i64 = 4096;
+/// Older ones go every so many commits.
+const CLEARED_EVERY: i64 = 256;
+/// Persons one change names; one that is about more is about everybody.
+const PERSONS_MAX: usize = 1024;
+/// Where the numbers stand, and the last master key.
+const NUMBERS: &str = "SELECT (SELECT coalesce(max(number), 0) + 1 FROM journal), \
+    (SELECT coalesce(max(number), -1) + 1 FROM ledger), \
+    (SELECT coalesce(max(id), 0) + 1 FROM person), \
+    (SELECT coalesce(max(event), 0) + 1 FROM (SELECT max(event) AS event FROM assertion \
+     UNION ALL SELECT max(event) FROM moved) AS said), \
+    (SELECT until FROM projected), (SELECT max(number) FROM master)";
+
+/// What one commit changed of what others may remember.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Changes {
+    /// Entries that read otherwise than before.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub persons: BTreeSet<i64>,
+    /// Whether everybody may.
+    #[serde(skip_serializing_if = "is_not")]
+    pub all: bool,
+    /// Whether identifiers came to entries or went from them.
+    #[serde(skip_serializing_if = "is_not")]
+    pub linked: bool,
+    /// Whether a token may lead to another person than before.
+    #[serde(skip_serializing_if = "is_not")]
+    pub relinked: bool,
+    /// Whether a notice may leave that could not before.
+    #[serde(skip_serializing_if = "is_not")]
+    pub noticed: bool,
+    /// Whether other policies are in force.
+    #[serde(skip_serializing_if = "is_not")]
+    pub policies: bool,
+    /// Whether keys or weights are others.
+    #[serde(skip_serializing_if = "is_not")]
+    pub ground: bool,
+}
+
+impl Changes {
+    /// Takes note of what a request came to.
+    pub fn note(&mut self, request: &Request, answer: &Answer) {
+        self.policies |= matches!(request, Request::Enforce(..));
+        let persons = match answer {
+            Answer::Kept(kept) if !kept.repeat => &kept.persons,
+            Answer::Persons(persons) | Answer::Proposed(Proposal::Done(persons)) => persons,
+            _ => return,
+        };
+        self.persons.extend(persons.iter().map(|person| person.0));
+    }
+
+    /// What was not read is whatever it may have been.
+    pub fn unread() -> Self {
+        Self {
+            persons: BTreeSet::new(),
+            all: true,
+            linked: true,
+            relinked: true,
+            noticed: true,
+            policies: true,
+            ground: true,
+        }
+    }
+
+    fn written(mut self) -> String {
+        if self.persons.len() > PERSONS_MAX {
+            self.persons.clear();
+            (self.all, self.ground) = (true, true);
+        }
+        serde_json::to_string(&self).unwrap_or_default()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.persons.extend(other.persons);
+        self.all |= other.all;
+        self.linked |= other.linked;
+        self.relinked |= other.relinked;
+        self.noticed |= other.noticed;
+        self.policies |= other.policies;
+        self.ground |= other.ground;
+    }
+}
+
+/// For serde.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+const fn is_not(flag: &bool) -> bool {
+    !*flag
+}
+
+/// A number by which a gateway is told from the others of its server, until it ends.
+pub fn node() -> Result<i64, StoreError> {
+    let mut bytes = [0; 8];
+    rand::fill(&mut bytes).map_err(|_| StoreError::Unavailable)?;
+    Ok(i64::from_be_bytes(bytes) & i64::MAX)
+}
+
+/// What the commits from one number up to another changed, but for one gateway's own.
+pub fn changed(
+    connection: &Connection,
+    (from, to): (i64, i64),
+    but: i64,
+) -> Result<Changes, StoreError> {
+    let mut select = connection.prepare_cached(
+        "SELECT node, what FROM change WHERE number > ?1 AND number <= ?2 ORDER BY number",
+    )?;
+    let rows = select.query_map((from, to), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, String)> = rows.collect::<sql::Result<_>>()?;
+    if i64::try_from(rows.len()).ok() != Some(to.saturating_sub(from)) {
+        return Ok(Changes::unread());
+    }
+    let mut all = Changes::default();
+    for (_, what) in rows.iter().filter(|(node, _)| *node != but) {
+        all.add(serde_json::from_str(what).unwrap_or_else(|_| Changes::unread()));
+    }
+    Ok(all)
+}
+
+impl Shared {
+    /// Whoever remembers who is who, or waits for a notice, looks again.
+    pub fn hear(&self, changes: &Changes) {
+        if changes.relinked {
+            self.links.fetch_add(1, Ordering::SeqCst);
+        }
+        if changes.noticed {
+            self.noticed.notify_waiters();
+        }
+    }
+}
+
+impl Writer {
+    /// Begins a commit. What is remembered is right from then on until it ends.
+    pub(super) fn begin_turn(&mut self) -> Result<(), StoreError> {
+        self.connection.begin()?.leave();
+        let turn = self.connection.take_turn()?;
+        let before = std::mem::replace(&mut self.turn, turn);
+        let own = self.sound && turn == before;
+        self.follows &= own || turn.is_none();
+        if own {
+            return Ok(());
+        }
+        let missed = match before.zip(turn).filter(|_| self.sound) {
+            Some((before, turn)) => changed(&self.connection, (before, turn), self.node)?,
+            // Whether a commit whose answer was lost happened is not known.
+            None => Changes::unread(),
+        };
+        self.sound = false;
+        if missed.ground {
+            self.forget()?;
+        } else {
+            missed.persons.iter().for_each(|person| self.persons.forget(&PersonId(*person)));
+            if missed.linked {
+                self.tokens.clear();
+            }
+            self.read_numbers()?;
+        }
+        self.sound = true;
+        self.shared.hear(&missed);
+        Ok(())
+    }
+
+    /// Says what this commit changes, for those who come next.
+    pub(super) fn end_turn(&mut self) -> sql::Result<Changes> {
+        let changes = std::mem::take(&mut self.changes);
+        let Some(turn) = &mut self.turn else { return Ok(changes) };
+        *turn += 1;
+        let turn = *turn;
+        self.connection.execute("UPDATE turn SET number = ?1", [turn])?;
+        let written = (turn, self.node, changes.clone().written());
+        self.connection.execute("INSERT INTO change VALUES (?1, ?2, ?3)", written)?;
+        if turn % CLEARED_EVERY == 0 {
+            self.connection.execute("DELETE FROM change WHERE number <= ?1", [turn - KEPT])?;
+        }
+        self.connection.wake()?;
+        Ok(changes)
+    }
+
+    /// Remembers nothing of an entry any more, nor does anybody else.
+    pub(super) fn forget_person(&mut self, entry: PersonId) {
+        self.persons.forget(&entry);
+        self.changes.persons.insert(entry.0);
+    }
+
+    /// Drops everything remembered and reads it again: after a rollback the database alone is
+    /// right.
+    pub(super) fn forget(&mut self) -> Result<(), StoreError> {
+        self.tokens.clear();
+        self.persons.clear();
+        self.tallies.clear();
+        self.entries.clear();
+        self.changes = Changes::default();
+        self.sound = false;
+        // Another gateway may be of a later version.
+        file::known(&self.connection)?;
+        let master = self.read_numbers()?;
+        self.keys.keep_up_to(master);
+        if !self.keys.has(master) {
+            return Err(StoreError::MasterReplaced);
+        }
+        self.weights = review::weights(&self.connection)?;
+        self.generations = Generations::read(&self.connection, &self.keys)?;
+        self.sound = true;
+        Ok(())
+    }
+
+    /// Reads where the numbers stand; the number of the last master key.
+    fn read_numbers(&mut self) -> sql::Result<i64> {
+        let (next, master) = self.connection.query_row(NUMBERS, [], |row| {
+            let next = Next {
+                journal: row.get(0)?,
+                ledger: row.get(1)?,
+                person: row.get(2)?,
+                event: row.get(3)?,
+                projected: row.get(4)?,
+            };
+            Ok((next, row.get(5)?))
+        })?;
+        self.next = next;
+        Ok(master)
+    }
+}
