@@ -18,7 +18,7 @@ use cluster::Cluster;
 use load::{ENROLLED, Known};
 
 /// Gateways.
-const NODES: usize = 1;
+const NODES: usize = 3;
 /// Messages acknowledged before something fails, at least; chance adds as many at most.
 const BEFORE: usize = 40;
 /// Messages acknowledged while it lasts, and after it.
@@ -77,7 +77,9 @@ impl Site {
             let site = &*self;
             let (known, cluster, stop) = (&site.known, &site.cluster, &stop);
             scope.spawn(|| load::run(cluster, known, (&site.elders, stop)));
-            scope.spawn(|| changes::run(cluster, (stop, &site.heard)));
+            if set("NOCHANGES").is_none() {
+                scope.spawn(|| changes::run(cluster, (stop, &site.heard)));
+            }
             let stopped = Stops(stop);
             known.grows(BEFORE + chance);
             site.strike(fault, node);
@@ -170,7 +172,7 @@ fn of_many_gateways_any_may_fail_and_nothing_is_lost_doubled_reordered_or_unlogg
     }
     site.judge().unwrap();
     let heard = site.heard.lock().unwrap();
-    assert!(heard.changes > 0, "no change was followed");
+    assert!(set("NOCHANGES").is_some() || heard.changes > 0, "no change was followed");
     loudly(&format!(
         "many: {rounds} rounds, {} acknowledged, {} answered, {} changes followed within {:?}, \
          {} refused by nodes that could not hear: none lost",
