@@ -44,8 +44,9 @@ bench-ledger: ## a million entries, or KANGQIAO_LEDGER_ENTRIES: verified, proven
 bench-many: ## one gateway and three on PostgreSQL beside pgbench, what a message costs the server; target/many.json
 	$(CARGO) bench --locked --bench many
 
-torture: ## ten thousand power cuts, disks that ail, wires that fail; IMAGES=10000; target/torture.json
-	KANGQIAO_TORTURE_IMAGES=$(or $(IMAGES),10000) $(CARGO) test --locked --test all -- torture:: ailing:: wires::
+torture: ## ten thousand power cuts, disks that ail, wires that fail, gateways that fall; IMAGES=10000, ROUNDS=120; target/torture.json
+	KANGQIAO_TORTURE_IMAGES=$(or $(IMAGES),10000) KANGQIAO_MANY_ROUNDS=$(or $(ROUNDS),120) \
+		$(CARGO) test --locked --test all -- torture:: ailing:: wires:: many::
 
 fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
 	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)

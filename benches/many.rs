@@ -15,6 +15,7 @@
 
 #[path = "many/far.rs"]
 mod far;
+#[allow(dead_code, reason = "`gateway` needs more of it")]
 mod load;
 #[path = "many/server.rs"]
 mod measured;

@@ -10,9 +10,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use serde_json::json;
+
 use crate::rig::message::Resident;
 use crate::rig::wire::Mood;
-use crate::rig::{loudly, until};
+use crate::rig::{AGENT, call, loudly, until};
 use changes::Heard;
 use cluster::Cluster;
 use load::{ENROLLED, Known};
@@ -134,6 +136,19 @@ impl Site {
         }
     }
 
+    /// What may be done once may be done once at all of them together: a call opens one elder.
+    fn a_call_spent_at_one_is_spent_at_all(&self) {
+        let evidence = json!({ "call": call() });
+        let asked = |(node, whom): (usize, usize)| {
+            let identifier = json!({ "kind": "citizen-id", "value": self.elders[whom].citizen });
+            let question = json!({
+                "identifier": identifier, "purpose": "emergency-card", "evidence": evidence,
+            });
+            self.cluster.nodes[node].ask(AGENT, &question).status
+        };
+        assert_eq!([(0, 0), (NODES - 1, 0), (NODES - 1, 1)].map(asked), [200, 200, 409]);
+    }
+
     fn others_go_on(&self) {
         if self.cluster.nodes.len() > 1 {
             self.known.grows(MEANWHILE);
@@ -165,6 +180,7 @@ fn of_many_gateways_any_may_fail_and_nothing_is_lost_doubled_reordered_or_unlogg
         let (fault, node) = (FAULTS[round % FAULTS.len()], random as usize % NODES);
         site.round(fault, (node, (random >> 32) as usize % BEFORE));
     }
+    site.a_call_spent_at_one_is_spent_at_all();
     for (spoil, right) in judge::SPOILT {
         site.cluster.server.run(spoil);
         site.judge().expect_err(spoil);
