@@ -4,6 +4,7 @@
 //! nothing leaves that is not in the ledger. Every branch a message or a question
 //! can take is on this page and in `intake`; what they call are straight lines.
 
+mod alone;
 mod asker;
 mod batch;
 pub mod batches;
@@ -111,7 +112,7 @@ pub struct Gateway {
     /// Journal, persons, records and ledger rows.
     pub store: Store,
     /// Unfiltered records by source and person.
-    pub cache: Cache,
+    pub cache: Arc<Cache>,
     /// Keys of the blind index.
     pub keys: Keys,
     /// Limits of one unit.

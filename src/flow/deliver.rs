@@ -26,7 +26,7 @@ use crate::registry::answer::AnswerMeta;
 use crate::registry::notice::hl7::Addressed;
 use crate::registry::notice::{self, Head};
 use crate::store::outbox::{Due, Ended, Wish};
-use crate::store::{Standing, StoreError};
+use crate::store::{Lease, Standing, StoreError};
 use crate::vocabulary::{Dataset, Fault, Subscription};
 
 /// How long nothing may happen before the outbox is looked at again.
@@ -68,6 +68,15 @@ struct Told {
     body: Vec<u8>,
 }
 
+/// What became of a notice is written down, or it is told again under the same id.
+async fn noted(written: Result<(), StoreError>) {
+    if let Err(error) = written {
+        tracing::error!(error.kind = %error, "what became of a notice cannot be written");
+        // Not at once: the disk is full, or the store is closing.
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 impl Gateway {
     /// Who is told of a record, if it is about somebody they enrolled.
     pub(super) fn wishes(&self, events: &policy::Events, dataset: Dataset) -> Vec<Wish> {
@@ -96,6 +105,7 @@ impl Gateway {
         let mut sending = JoinSet::new();
         let mut busy: HashMap<Id, Busy> = HashMap::new();
         let mut counted_ms = i64::MIN;
+        let mut leases = HashMap::new();
         while !stop.is_cancelled() {
             let now_ms = (self.clock)();
             if now_ms.saturating_sub(counted_ms) > COUNT_EVERY_MS {
@@ -105,11 +115,23 @@ impl Gateway {
             // Made before the outbox is read: what comes meanwhile wakes it.
             let noticed = self.store.noticed();
             for subscriber in self.subscribers.load_full().iter() {
+                let subscription = subscriber.settings().name;
+                // Whoever tells one subscriber tells him all, so that order is kept.
+                let lease = self.store.lease(&format!("notices {subscription}")).await;
+                let Some(lease) = lease else { continue };
+                leases.insert(subscription, lease.clone());
                 for due in self.leaving(subscriber, &busy).await {
-                    let subscription = subscriber.settings().name;
                     let key = Busy { subscription, number: due.number, lanes: due.lanes() };
                     let (gateway, subscriber) = (Arc::clone(&self), Arc::clone(subscriber));
-                    let task = async move { gateway.deliver(&subscriber, due).await };
+                    let lease = lease.clone();
+                    let task = async move {
+                        tokio::select! {
+                            biased;
+                            // Another tells it, under the same id.
+                            () = gateway.store.lapsed(&lease) => (),
+                            () = gateway.deliver(&subscriber, due, &lease) => (),
+                        }
+                    };
                     busy.insert(sending.spawn(task).id(), key);
                 }
             }
@@ -128,23 +150,17 @@ impl Gateway {
             }
         }
         while sending.join_next().await.is_some() {}
+        for (_, lease) in leases {
+            self.store.give_back(lease).await;
+        }
     }
 
     /// Lets a notice wait that the gateway could not bring on its way.
     async fn hold(&self, number: i64) {
         let now_ms = (self.clock)();
         let (next_ms, why) = (now_ms + HELD_MS, Fault::Internal.row().name);
-        self.note(number, Ended::Again { next_ms, why, answered: false }, now_ms).await;
-    }
-
-    /// Writes down what became of a notice.
-    async fn note(&self, number: i64, ended: Ended, at_ms: i64) {
-        if let Err(error) = self.store.end(number, ended, at_ms).await {
-            // It is still in the outbox, and is told again under the same id.
-            tracing::error!(error.kind = %error, "what became of a notice cannot be written");
-            // Not at once: the disk is full, or the store is closing.
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let ended = self.store.end(number, Ended::Again { next_ms, why, answered: false }, now_ms);
+        noted(ended.await).await;
     }
 
     /// A gauge is a float; counts are far below 2^52, up to where each is exact.
@@ -192,7 +208,7 @@ impl Gateway {
     }
 
     /// One try of one notice, and what became of it.
-    async fn deliver(&self, subscriber: &Subscriber, due: Due) {
+    async fn deliver(&self, subscriber: &Subscriber, due: Due, lease: &Lease) {
         let settings = subscriber.settings();
         let ended = self.try_to_tell(subscriber, &due).await;
         let outcome = match ended {
@@ -215,7 +231,7 @@ impl Gateway {
                 "a notice is dead; the elder's later notices wait until somebody decides"
             );
         }
-        self.note(due.number, ended, now_ms).await;
+        noted(self.store.end_under(lease.clone(), (due.number, ended, now_ms)).await).await;
     }
 
     async fn try_to_tell(&self, subscriber: &Subscriber, due: &Due) -> Ended {

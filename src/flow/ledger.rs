@@ -160,7 +160,14 @@ impl Gateway {
             entries.push(row(&self.policy_entry(&rules.versions(), (&before, adoption))));
         }
         self.store.enforce(entries, rules.versions(), (self.clock)()).await?;
+        self.serve_by(rules, neighbours);
+        Ok(versions)
+    }
+
+    /// Serves by these from now on; they are in force.
+    pub fn serve_by(&self, rules: Rules, neighbours: Neighbours) {
         let before = self.rules.swap(Arc::new(rules));
+        self.store.in_step();
         self.upstreams.store(Arc::new(neighbours.upstreams));
         self.subscribers.store(Arc::new(neighbours.subscribers));
         self.witnesses.store(Arc::new(neighbours.witnesses));
@@ -169,7 +176,6 @@ impl Gateway {
         if before.pack.version() != self.rules.load().pack.version() {
             self.cache.invalidate_all();
         }
-        Ok(versions)
     }
 
     /// An entry about something that is no disclosure.

@@ -56,6 +56,14 @@ impl Base {
         Ok((Self::Server { database, _lock: lock }, writer, keys))
     }
 
+    /// Where the rows lie with a server.
+    pub fn server(&self) -> Option<&Arc<Database>> {
+        match self {
+            Self::File(_) => None,
+            Self::Server { database, .. } => Some(database),
+        }
+    }
+
     /// A connection that reads.
     pub fn reader(&self, settings: &Settings) -> Result<Connection, StoreError> {
         match self {

@@ -25,6 +25,28 @@ pub const LEARNED_MIN: usize = 1_000;
 const REJUDGED_AT_ONCE: usize = 200;
 
 impl Store {
+    /// Joins one person to another; the answer is everybody whose records changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if both have a citizen id, [`StoreError::Unknown`],
+    /// [`StoreError::Unavailable`].
+    pub async fn merge(
+        &self,
+        from: PersonId,
+        into: PersonId,
+        at_ms: i64,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Merge { from, into, at_ms }).await?)
+    }
+
+    /// Undoes the join of a person; the answer is everybody whose records changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unknown`] if it is not joined, [`StoreError::Unavailable`].
+    pub async fn unmerge(&self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
+        persons(self.write(Request::Unmerge { person, at_ms }).await?)
+    }
+
     /// Takes note of what somebody said of two entries; the answer is everybody whose
     /// records changed.
     ///

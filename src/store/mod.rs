@@ -27,6 +27,7 @@ mod came;
 pub mod condition;
 mod console;
 mod directory;
+mod ear;
 mod enrolment;
 mod error;
 pub mod exchange;
@@ -37,6 +38,7 @@ pub mod history;
 mod identity;
 mod index;
 mod journal;
+mod lease;
 mod ledger;
 mod master;
 mod moved;
@@ -89,6 +91,7 @@ pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
 pub use journal::{Guard, Retrial};
+pub use lease::{Lease, RENEW_EVERY};
 pub use ledger::{LedgerFile, LedgerSearch};
 pub use master::{in_force as master_in_force, mark as master_mark};
 pub use outbox::Standing;
@@ -102,7 +105,9 @@ pub use tree::{Cosigned, LedgerView, Tile};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};
 use base::Base;
+use ear::{Ear, Hearing};
 use journal::{Message, Outcome};
+use lease::Leases;
 use read::Readers;
 use room::Gauge;
 use seal::StoreKeys;
@@ -123,6 +128,7 @@ pub struct Store {
     jobs: Option<mpsc::Sender<Job>>,
     empty: Option<std::sync::mpsc::Sender<Empty>>,
     threads: Vec<JoinHandle<()>>,
+    leases: Leases,
     base: Arc<Base>,
 }
 
@@ -146,6 +152,10 @@ impl Store {
             trust: Trust::default(),
             gauge,
             node: turn::node()?,
+            hearing: match base.server() {
+                Some(_) => Hearing::within(Duration::from_millis(settings.silence_ms_max)),
+                None => Hearing::default(),
+            },
         });
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
@@ -153,15 +163,22 @@ impl Store {
         let mut writer = Writer::new(connection, Arc::clone(&keys), seal, remembered)?;
         writer.reindex()?;
         writer.connection.opened()?;
+        let ear = base
+            .server()
+            .map(|database| Ear::new(database, &writer.connection, (&shared, jobs.downgrade())));
+        let ear = ear.transpose()?;
         let tide = Tide { log, shared: Arc::clone(&shared), jobs: jobs.downgrade() };
         let readers: Result<Vec<_>, _> =
             (0..settings.readers.max(1)).map(|_| base.reader(&settings)).collect();
         let readers = Readers::new(readers?);
         let batch_max = settings.batch_requests_max.max(1);
-        let threads = vec![
+        let mut threads = vec![
             thread("store-tide", move || tide.run(&orders))?,
             thread("store-writer", move || writer.run(queue, batch_max))?,
         ];
+        if let Some(ear) = ear {
+            threads.push(thread("store-ear", move || ear.run())?);
+        }
         let tokens = moka::sync::Cache::new(TOKENS_REMEMBERED_MAX);
         let (jobs, empty) = (Some(jobs), Some(empty));
         Ok(Self {
@@ -173,6 +190,7 @@ impl Store {
             jobs,
             empty,
             threads,
+            leases: Leases::default(),
             base: Arc::new(base),
         })
     }
@@ -218,28 +236,6 @@ impl Store {
             Answer::Appended(appended) => Ok(appended),
             _ => Err(StoreError::Damaged),
         }
-    }
-
-    /// Joins one person to another; the answer is everybody whose records changed.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if both have a citizen id, [`StoreError::Unknown`],
-    /// [`StoreError::Unavailable`].
-    pub async fn merge(
-        &self,
-        from: PersonId,
-        into: PersonId,
-        at_ms: i64,
-    ) -> Result<Vec<PersonId>, StoreError> {
-        persons(self.write(Request::Merge { from, into, at_ms }).await?)
-    }
-
-    /// Undoes the join of a person; the answer is everybody whose records changed.
-    ///
-    /// # Errors
-    /// [`StoreError::Unknown`] if it is not joined, [`StoreError::Unavailable`].
-    pub async fn unmerge(&self, person: PersonId, at_ms: i64) -> Result<Vec<PersonId>, StoreError> {
-        persons(self.write(Request::Unmerge { person, at_ms }).await?)
     }
 
     /// Erases a person and everybody merged with it, by destroying their keys. The
@@ -465,6 +461,7 @@ impl Drop for Store {
         self.jobs = None;
         self.empty = None;
         for thread in self.threads.drain(..) {
+            thread.thread().unpark();
             // A thread that panicked has nothing more to finish.
             let _ = thread.join();
         }

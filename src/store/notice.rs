@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::enrolment::{lanes, opened};
 use super::error::StoreError;
 use super::generation::Generations;
+use super::lease::Lease;
 use super::ledger::limited;
 use super::outbox::{Dead, Due, Ended, Standing, Verdict, Wish};
 use super::seal::StoreKeys;
@@ -135,7 +136,16 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn end(&mut self, number: i64, ended: Ended, at_ms: i64) -> Result<Answer, Stop> {
+    pub(super) fn end(
+        &mut self,
+        number: i64,
+        (ended, at_ms): (Ended, i64),
+        lease: Option<&Lease>,
+    ) -> Result<Answer, Stop> {
+        if lease.map(|lease| self.is_leased(lease)).transpose()? == Some(false) {
+            // Another gateway tells it by now, and notes what comes of that.
+            return Err(StoreError::Settled.into());
+        }
         // What is told again meanwhile comes first, and this one once more behind it.
         let (state, tried, next_ms, why, ended_ms) = match ended {
             Ended::Delivered => (1, 1, 0, None, Some(at_ms)),

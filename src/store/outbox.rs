@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::generation::Generations;
+use super::lease::Lease;
 use super::sql::{Connection, Optional, Row};
 use super::writer::{Answer, Request};
 use super::{Store, enrolment, notice};
@@ -238,10 +239,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn end(&self, number: i64, ended: Ended, at_ms: i64) -> Result<(), StoreError> {
-        match self.write(Request::End { number, ended, at_ms }).await? {
-            Answer::Done => Ok(()),
-            _ => Err(StoreError::Damaged),
-        }
+        self.write(Request::End { number, ended, at_ms, lease: None }).await.map(drop)
+    }
+
+    /// The same of a try under a lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Settled`] if the lease is another gateway's by now, [`StoreError::Unavailable`].
+    pub async fn end_under(
+        &self,
+        lease: Lease,
+        (number, ended, at_ms): (i64, Ended, i64),
+    ) -> Result<(), StoreError> {
+        self.write(Request::End { number, ended, at_ms, lease: Some(lease) }).await.map(drop)
     }
 
     /// Carries out what somebody decided; the answer is how many notices it changed.

@@ -167,14 +167,15 @@ impl Store {
         self.settings.postgres.is_none().then(|| self.shared.gauge.room())
     }
 
-    /// Whether writes can be expected to succeed: there is room, the writer lives, and the last
-    /// commit did not just fail. A while after a failure the next write may show whether it
+    /// Whether writes can be expected to succeed: there is room, the writer lives, other gateways
+    /// are heard, and the last commit did not just fail. A while after a failure the next write may show whether it
     /// still does.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let recovering = failed.is_none_or(|at| at.elapsed() >= FAILED_FOR);
         let able = recovering && self.shared.trust.holds() && !self.shared.gauge.at_reserve();
+        let able = able && !self.shared.hearing.is_past();
         able && self.jobs.as_ref().is_some_and(|jobs| !jobs.is_closed())
     }
 

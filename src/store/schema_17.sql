@@ -1,5 +1,5 @@
--- Schema 17. Several gateways with one server: how many commits there were, and what each changed of
--- what others may remember. In a file both stay as they are.
+-- Schema 17. Several gateways with one server: how many commits there were, what each changed of what
+-- others may remember, and who does what one alone may do. In a file all stay as they are.
 DROP TABLE IF EXISTS turn;
 CREATE TABLE turn (
     one    INTEGER PRIMARY KEY,
@@ -12,3 +12,10 @@ CREATE TABLE change (
     node   INTEGER NOT NULL,
     what   TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE lease (
+    job      TEXT PRIMARY KEY,
+    node     INTEGER NOT NULL,
+    fence    INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -42,6 +42,9 @@ pub struct Settings {
     pub records_max: usize,
     /// Persons whose key and identifiers the writer remembers. Default 16384.
     pub persons_remembered_max: usize,
+    /// How long the other gateways of a PostgreSQL server may not be heard, in milliseconds,
+    /// before nothing is answered. Default 1000.
+    pub silence_ms_max: u64,
     /// A PostgreSQL server that holds the rows; left out, a file of the folder does.
     pub postgres: Option<Database>,
 }
@@ -62,6 +65,7 @@ impl Default for Settings {
             reserve_bytes: 256 * 1024 * 1024,
             records_max: 1000,
             persons_remembered_max: 16_384,
+            silence_ms_max: 1000,
             postgres: None,
         }
     }

@@ -67,7 +67,7 @@ pub struct Changes {
 
 impl Changes {
     /// Takes note of what a request came to.
-    pub fn note(&mut self, request: &Request, answer: &Answer) {
+    pub(super) fn note(&mut self, request: &Request, answer: &Answer) {
         self.policies |= matches!(request, Request::Enforce(..));
         let persons = match answer {
             Answer::Kept(kept) if !kept.repeat => &kept.persons,
@@ -145,13 +145,19 @@ pub fn changed(
 
 impl Shared {
     /// Whoever remembers who is who, or waits for a notice, looks again.
-    pub fn hear(&self, changes: &Changes) {
+    pub fn tell(&self, changes: &Changes) {
         if changes.relinked {
             self.links.fetch_add(1, Ordering::SeqCst);
         }
         if changes.noticed {
             self.noticed.notify_waiters();
         }
+    }
+
+    /// The same of what another gateway changed, with all that is remembered besides.
+    pub fn hear(&self, changes: &Changes) {
+        self.tell(changes);
+        self.hearing.apply(changes);
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -18,11 +18,13 @@ use super::assertion::Said;
 use super::batch::Deed;
 use super::condition::Conditions;
 use super::console::OfConsole;
+use super::ear::Hearing;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
 use super::index::Person;
 use super::journal::{Message, Outcome, Retrial, Tally};
+use super::lease::Lease;
 use super::opinion::Voiced;
 use super::outbox::{Ended, Enrol, Verdict};
 use super::place::Moves;
@@ -56,7 +58,7 @@ pub enum Request {
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
-    End { number: i64, ended: Ended, at_ms: i64 },
+    End { number: i64, ended: Ended, at_ms: i64, lease: Option<Lease> },
     /// Bring policies into force, and say so.
     Enforce(Vec<LedgerRow>, InForce, i64),
     /// Change whom a subscription is about.
@@ -69,6 +71,8 @@ pub enum Request {
     Freeze(Box<Frozen>),
     /// Keep a message.
     Keep(Box<Message>),
+    /// Take the lease of a job, or give it back.
+    Lease(Arc<str>, Duration),
     /// Join one person to another.
     Merge { from: PersonId, into: PersonId, at_ms: i64 },
     /// Give a held message a new outcome.
@@ -141,6 +145,7 @@ pub enum Answer {
     /// How many joined a list, and left it.
     Enrolled(usize, usize),
     Kept(Kept),
+    Leased(Option<i64>),
     Persons(Vec<PersonId>),
     Proposed(Proposal),
     Rekeyed(Step),
@@ -217,6 +222,8 @@ pub struct Shared {
     pub gauge: Gauge,
     /// Which of the gateways of a server this is.
     pub node: i64,
+    /// What is heard of the others.
+    pub hearing: Hearing,
 }
 
 /// The state of the writing thread.
@@ -289,7 +296,7 @@ impl Writer {
         // Whoever stopped waiting will ask again; nothing of it is begun.
         batch.retain(|job| !job.answer.is_closed());
         let distrusted = !self.shared.trust.holds();
-        if distrusted || self.shared.gauge.at_reserve() {
+        if distrusted || self.shared.gauge.at_reserve() || self.shared.hearing.is_past() {
             let spends = |job: &mut Job| distrusted || !job.request.spends_reserve();
             for job in batch.extract_if(.., spends) {
                 let _ = job.answer.send(Err(StoreError::Unavailable));
@@ -370,7 +377,7 @@ impl Writer {
         let checkpoint = self.write_checkpoint()?;
         let changes = self.end_turn()?;
         self.connection.commit()?;
-        self.shared.hear(&changes);
+        self.shared.tell(&changes);
         let lagging = self.next.projected < self.next.ledger;
         self.shared.lagging.store(lagging, Ordering::Relaxed);
         for outcome in &mut outcomes {
@@ -396,7 +403,10 @@ impl Writer {
             Request::Retention(what) => self.retain(what),
             Request::Tree(kept) => self.keep_of_tree(kept).map(|()| Answer::Done),
             Request::Decide(verdict) => self.decide_notices(verdict),
-            Request::End { number, ended, at_ms } => self.end(*number, *ended, *at_ms),
+            Request::End { number, ended, at_ms, lease } => {
+                self.end(*number, (*ended, *at_ms), lease.as_ref())
+            }
+            Request::Lease(job, lasts) => self.lease(job, *lasts),
             Request::Enforce(rows, now, at_ms) => {
                 self.enforce(rows, now, *at_ms).map(|()| Answer::Done)
             }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::reload::Reloader;
 use super::sandbox;
@@ -69,7 +70,7 @@ impl Reloader {
         let by = Some(format!("uid {user}"));
         let adoption = Adoption { reloads: false, widened: difference.widened(), by };
         let told = told("in-force");
-        self.swap(config, compiled, &adoption).await?;
+        self.swap(config, compiled, Some(&adoption)).await?;
         Ok(told)
     }
 
@@ -94,7 +95,49 @@ impl Reloader {
         let (config, compiled) = self.compile(&mut seen, from).await?;
         let by = Some(by.to_owned());
         let adoption = Adoption { reloads: false, widened: waiting.widened, by };
-        self.swap(config, compiled, &adoption).await.map(drop)
+        self.swap(config, compiled, Some(&adoption)).await.map(drop)
+    }
+
+    /// Brings into force here what another gateway has brought into force, whenever one does. Until
+    /// that is done nothing is answered.
+    pub async fn keep_alike(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.gateway.store.enforced_elsewhere() => (),
+            }
+            if let Err(failure) = self.follow().await {
+                tracing::error!(
+                    reason = %failure,
+                    "what another gateway brought into force does not serve here: nothing is answered"
+                );
+            }
+        }
+    }
+
+    async fn follow(&self) -> Result<(), Failure> {
+        let mut seen = self.turn.lock().await;
+        let served = self.gateway.store.policies().await;
+        let served = served.map_err(|error| Failure::during("store", error))?;
+        let Some((now, _)) = served.into_iter().next() else { return Ok(()) };
+        if now == self.gateway.rules.load().versions() {
+            self.gateway.store.in_step();
+            return Ok(());
+        }
+        self.gateway.store.out_of_step();
+        for from in [From::Folder, From::Kept(now.version.clone())] {
+            let Ok((config, compiled)) = self.compile(&mut seen, from).await else { continue };
+            if compiled.versions() == now {
+                let versions = self.swap(config, compiled, None).await?;
+                tracing::info!(versions, "as another gateway brought into force");
+                return Ok(());
+            }
+        }
+        let InForce { version, mappings } = now;
+        Err(Failure(format!(
+            "policies {version} with mappings {mappings} are in force: put their files in the \
+             folders of this gateway, then kangqiao reload"
+        )))
     }
 
     /// What would change if the folder's policies served, and how much of the last thirty days.
@@ -232,6 +275,14 @@ pub async fn begin(config: &Config, gateway: &Gateway) -> Result<Began, Failure>
     };
     if last == rules.versions() {
         return Ok(Began::default());
+    }
+    let company = gateway.store.has_company().await;
+    if company.map_err(|error| Failure::during("store", error))? {
+        return Err(Failure(format!(
+            "policies {} with mappings {} are in force at the gateways that run: start with the \
+             same files, then kangqiao policy apply",
+            last.version, last.mappings
+        )));
     }
     let before = Some(last.version.clone());
     let Some((set, files)) = past(&config.store.folder, &last) else {

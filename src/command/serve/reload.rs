@@ -81,15 +81,16 @@ impl Reloader {
         let (config, compiled) = self.compile(seen, From::Folder).await?;
         let widened = self.widens(&compiled).await?;
         let adoption = Adoption { reloads: true, widened, by: None };
-        self.swap(config, compiled, &adoption).await
+        self.swap(config, compiled, Some(&adoption)).await
     }
 
-    /// Swaps everything in that a configuration and its files say.
+    /// Swaps everything in that a configuration and its files say; without an adoption it is in
+    /// force already.
     pub(super) async fn swap(
         &self,
         config: Config,
         compiled: Compiled,
-        adoption: &Adoption,
+        adoption: Option<&Adoption>,
     ) -> Result<String, Failure> {
         // All that can fail comes first: either everything is swapped in or nothing is.
         if Served::of(&config) != self.served {
@@ -104,8 +105,17 @@ impl Reloader {
         keep(&Packs::mappings(&config.store.folder), &[&compiled.mappings])?;
         keep(&Packs::policies(&config.store.folder), &[&compiled.policy_files])?;
         let rules = compiled.bind(&config, machines.standing()).map_err(Failure)?;
-        let adopted = self.gateway.adopt(rules, neighbours, adoption).await;
-        let versions = adopted.map_err(|error| Failure::during("ledger", error))?;
+        let versions = match adoption {
+            Some(adoption) => {
+                let adopted = self.gateway.adopt(rules, neighbours, adoption).await;
+                adopted.map_err(|error| Failure::during("ledger", error))?
+            }
+            None => {
+                let followed = format!("policies {}", rules.policies.version());
+                self.gateway.serve_by(rules, neighbours);
+                followed
+            }
+        };
         self.tls.serve(machines);
         if let Some((tls, fresh)) = console {
             tls.serve(fresh);

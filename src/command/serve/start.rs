@@ -78,6 +78,7 @@ pub async fn start_within(
     let mutual = mutual.map_err(|error| Failure::caused("certificates", &error))?;
     let (gateway, missing) = gateway(config, &mutual)?;
     let gateway = Arc::new(gateway);
+    gateway.hear();
     for tiles in missing.chunks(TILES_AT_ONCE) {
         let kept = gateway.store.keep_tiles(tiles.to_vec()).await;
         kept.map_err(|error| Failure::during("ledger", error))?;
@@ -108,17 +109,20 @@ pub async fn start_within(
     running.open_https(config, echo)?;
     running.open_console(config, console)?;
     running.open_exchanges(config);
+    running.keep(Gateway::keep_leases);
     running.keep(Gateway::keep_verifying);
-    running.keep(Gateway::keep_witnessed);
-    running.keep(Gateway::keep_sending);
+    running.keep_alone("witnesses", Gateway::keep_witnessed);
+    running.keep_alone("sinks", Gateway::keep_sending);
     running.keep(Gateway::keep_counting);
     running.keep(Gateway::keep_delivering);
-    running.keep(Gateway::keep_checking);
-    running.keep(Gateway::keep_rotating);
-    running.keep(Gateway::keep_retiring);
-    running.keep(Gateway::keep_rerunning);
-    running.keep(Gateway::keep_rekeying);
+    running.keep_alone("batches", Gateway::keep_checking);
+    running.keep_alone("rotation", Gateway::keep_rotating);
+    running.keep_alone("retention", Gateway::keep_retiring);
+    running.keep_alone("rerun", Gateway::keep_rerunning);
+    running.keep_alone("rekeying", Gateway::keep_rekeying);
     running.keep(Gateway::keep_pulse);
+    let alike = Arc::clone(&running.reloader).keep_alike(running.stopping.clone());
+    running.listeners.push(tokio::spawn(alike));
     running.ready.store(true, Ordering::SeqCst);
     Ok(running)
 }
@@ -173,7 +177,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         sinks: ArcSwap::from_pointee(sinks),
         keys: Keys::derive(store.root()),
         store,
-        cache: Cache::new(config.cache.clone()),
+        cache: Arc::new(Cache::new(config.cache.clone())),
         limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
         retention_days: config.ledger.retention_days,
         empty_answer: Duration::from_millis(config.empty_answer_ms.into()),
@@ -216,6 +220,16 @@ impl Running {
     ) {
         let going = going(Arc::clone(&self.gateway), self.stopping.clone());
         self.listeners.push(tokio::spawn(going));
+    }
+
+    /// The same of what one gateway alone does, where several share a server.
+    fn keep_alone<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        job: &str,
+        going: impl Fn(Arc<Gateway>, CancellationToken) -> F + Send + Sync + 'static,
+    ) {
+        let (gateway, job, stop) = (Arc::clone(&self.gateway), job.to_owned(), &self.stopping);
+        self.listeners.push(tokio::spawn(gateway.alone(job, stop.clone(), going)));
     }
 
     fn open_mllp(&mut self, config: &Config) -> Result<(), Failure> {
@@ -319,14 +333,14 @@ impl Running {
             self.listeners.push(tokio::spawn(serving));
         }
         for settings in &config.table {
-            let gateway = Arc::clone(&self.gateway);
-            let serving = gateway.serve_table(settings.clone(), self.stopping.clone());
-            self.listeners.push(tokio::spawn(serving));
+            let (job, settings) = (format!("table {}", settings.table), settings.clone());
+            self.keep_alone(&job, move |gateway, stop| gateway.serve_table(settings.clone(), stop));
         }
         for settings in &config.inquiry_table {
-            let gateway = Arc::clone(&self.gateway);
-            let serving = gateway.serve_inquiries(settings.clone(), self.stopping.clone());
-            self.listeners.push(tokio::spawn(serving));
+            let (job, settings) = (format!("inquiries {}", settings.table), settings.clone());
+            let serving =
+                move |gateway: Arc<Gateway>, stop| gateway.serve_inquiries(settings.clone(), stop);
+            self.keep_alone(&job, serving);
         }
     }
 

@@ -21,6 +21,9 @@ use crate::vocabulary::{Fault, Position, Purpose};
 /// How long nothing may be brought before it is looked again.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// How long a list may take to be brought where another gateway takes it, milliseconds.
+const BROUGHT_MS_MAX: i64 = 3_600_000;
+
 /// What the rows before had.
 #[derive(Default)]
 struct Seen {
@@ -31,8 +34,9 @@ struct Seen {
 impl Gateway {
     /// Checks batches until it is told to stop, and ends those whose time is over.
     pub async fn keep_checking(self: Arc<Self>, stop: CancellationToken) {
-        // Whoever brought those is gone with the process.
-        let mut arriving_ms = Some((self.clock)());
+        // Whoever brought those is gone with the process; another gateway may be brought some now.
+        let lasts_ms = if self.store.is_shared() { BROUGHT_MS_MAX } else { 0 };
+        let mut arriving_ms = Some((self.clock)() - lasts_ms);
         loop {
             let swept = self.store.sweep_batches((self.clock)(), arriving_ms).await;
             if swept.is_ok() {

@@ -24,7 +24,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::server::{Database, ServerError};
 use super::value::Value;
-use super::{Connection, Error, Kind, Params, Result};
+use super::{Connection, Error, Kind, Optional, Params, Result};
 
 /// Writes that are sent before somebody waits for them.
 const SENT_MAX: usize = 256;
@@ -49,6 +49,19 @@ const OPENED: &str = "SELECT pg_advisory_unlock(1802923379, hashtext(current_sch
 const TAKE: &str = "SELECT number FROM turn FOR UPDATE";
 /// Told to whoever listens once it is committed.
 const WAKE: &str = "NOTIFY kangqiao";
+/// Hears that.
+const LISTEN: &str = "LISTEN kangqiao";
+/// Takes a lease that is free or ours for so many milliseconds; its fence.
+const LEASE: &str = "INSERT INTO lease AS held (job, node, fence, until_ms) \
+    SELECT ?1, ?2, 1, now.ms + CAST(?3 AS BIGINT) FROM \
+    (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS ms) AS now \
+    ON CONFLICT (job) DO UPDATE SET node = excluded.node, until_ms = excluded.until_ms, \
+    fence = held.fence + CASE WHEN held.node = excluded.node THEN 0 ELSE 1 END \
+    WHERE held.node = excluded.node \
+    OR held.until_ms <= excluded.until_ms - CAST(?3 AS BIGINT) RETURNING fence";
+/// Whether somebody else has a lease.
+const COMPANY: &str = "SELECT 1 FROM lease WHERE node <> ?1 \
+    AND until_ms > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
 /// A step of the schema is a turn whose changes nobody knows.
 pub const STEP: &str = "DO $$ BEGIN IF EXISTS (SELECT 1 FROM information_schema.columns \
     WHERE table_schema = current_schema() AND table_name = 'turn' AND column_name = 'number') \
@@ -69,12 +82,16 @@ pub enum Role {
     Reads,
     /// It writes, whenever it is its turn.
     Writes,
+    /// It reads and hears: the thread that opens it is woken.
+    Hears,
 }
 
 /// A session with a server. It connects again by itself, but never within what it began.
 pub struct Session {
     database: Arc<Database>,
     role: Role,
+    /// Who is woken.
+    opened_by: Thread,
     link: RefCell<Link>,
     begun: Cell<bool>,
 }
@@ -96,9 +113,15 @@ type Ended = std::result::Result<(), tokio_postgres::Error>;
 
 /// A session with the server of a store.
 pub fn open(database: &Arc<Database>, role: Role) -> Result<Connection> {
-    let link = RefCell::new(Link::new(database, role)?);
+    let opened_by = thread::current();
+    let link = RefCell::new(Link::new(database, role, &opened_by)?);
     let (database, begun) = (Arc::clone(database), Cell::new(false));
-    Ok(Connection(Kind::Postgres(Session { database, role, link, begun })))
+    Ok(Connection(Kind::Postgres(Session { database, role, opened_by, link, begun })))
+}
+
+/// A session that reads, and wakes the thread that calls this whenever somebody has committed.
+pub fn listen(database: &Arc<Database>) -> Result<Connection> {
+    open(database, Role::Hears)
 }
 
 impl Connection {
@@ -119,6 +142,19 @@ impl Connection {
     pub fn take_turn(&self) -> Result<Option<i64>> {
         let Kind::Postgres(_) = &self.0 else { return Ok(None) };
         self.query_row(TAKE, [], |row| row.get(0)).map(Some)
+    }
+
+    /// Takes a lease or more of it for so many milliseconds, by the server's clock; its fence if it
+    /// is ours now. On a file it always is.
+    pub fn lease(&self, job: &str, node: i64, lasts_ms: i64) -> Result<Option<i64>> {
+        let Kind::Postgres(_) = &self.0 else { return Ok(Some(0)) };
+        self.query_row(LEASE, (job, node, lasts_ms), |row| row.get(0)).optional()
+    }
+
+    /// Whether another gateway has a lease; nobody has one on a file.
+    pub fn has_company(&self, node: i64) -> Result<bool> {
+        let Kind::Postgres(_) = &self.0 else { return Ok(false) };
+        self.prepare_cached(COMPANY)?.exists([node])
     }
 
     /// Wakes whoever listens for what others changed, once it is committed.
@@ -215,7 +251,7 @@ impl Session {
     }
 
     fn connect(&self) -> Result<()> {
-        *self.link.borrow_mut() = Link::new(&self.database, self.role)?;
+        *self.link.borrow_mut() = Link::new(&self.database, self.role, &self.opened_by)?;
         Ok(())
     }
 
@@ -258,14 +294,21 @@ impl std::fmt::Debug for Session {
 }
 
 impl Link {
-    fn new(database: &Arc<Database>, role: Role) -> Result<Self> {
-        let database = Arc::clone(database);
+    fn new(database: &Arc<Database>, role: Role, opened_by: &Thread) -> Result<Self> {
+        let (database, woken) = (Arc::clone(database), opened_by.clone());
         let idle = if role == Role::Writes { WRITES_MS } else { READS_MS };
         let options = format!("{OPTIONS}{idle}");
-        let connecting = runtime()?.spawn(async move { database.connect(&options).await });
+        let connecting = runtime()?
+            .spawn(async move { database.connect_woken(&options, move || woken.unpark()).await });
         let client = wait(connecting).map_err(|_| ServerError::Lost)??;
         let (statements, sent) = (HashMap::new(), VecDeque::new());
-        Ok(Self { client: Arc::new(client), statements, sent, failed: None, broken: false })
+        let mut link =
+            Self { client: Arc::new(client), statements, sent, failed: None, broken: false };
+        if role == Role::Hears {
+            let client = Arc::clone(&link.client);
+            link.wait(async move { client.batch_execute(LISTEN).await })?;
+        }
+        Ok(link)
     }
 
     /// Sends, and remembers that somebody must look at what comes of it.

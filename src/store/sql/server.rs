@@ -1,5 +1,6 @@
 //! 数据库服务器, where a PostgreSQL server is, who asks it, and how it is connected to.
 
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Where a database is and who reads it.
@@ -74,6 +76,15 @@ impl Database {
     /// # Errors
     /// [`ServerError`].
     pub async fn connect(&self, options: &str) -> Result<Client, ServerError> {
+        self.connect_woken(options, || ()).await
+    }
+
+    /// The same; `wake` is called for every notification.
+    pub(super) async fn connect_woken(
+        &self,
+        options: &str,
+        wake: impl Fn() + Send + 'static,
+    ) -> Result<Client, ServerError> {
         let mut config = Config::new();
         config.host(&self.host).port(self.port).dbname(&self.name).user(&self.user);
         config.application_name("kangqiao").connect_timeout(Duration::from_secs(5));
@@ -91,15 +102,27 @@ impl Database {
                 return Err(ServerError::Plain);
             }
             let (client, connection) = config.connect(NoTls).await?;
-            // What was wrong the next statement says.
-            tokio::spawn(async move { drop(connection.await) });
+            tokio::spawn(carry(connection, wake));
             return Ok(client);
         };
         config.ssl_mode(SslMode::Require);
         let tls = MakeRustlsConnect::new(trust(authority)?);
         let (client, connection) = config.connect(tls).await?;
-        tokio::spawn(async move { drop(connection.await) });
+        tokio::spawn(carry(connection, wake));
         Ok(client)
+    }
+}
+
+/// Carries a connection until it ends; what was wrong the next statement says.
+async fn carry<S, T>(mut connection: Connection<S, T>, wake: impl Fn())
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        if let AsyncMessage::Notification(_) = message {
+            wake();
+        }
     }
 }
 

@@ -37,9 +37,11 @@ fn proposed(outcome: u8, text: u8) -> (Proposed, State) {
 /// What the journal must hold: by number, the control id, the text and the state.
 type Model = BTreeMap<u64, (u8, u8, State)>;
 
-async fn play(store: &Store, acts: &[Act]) -> (Model, u64) {
+/// Each is done by the gateway of its number, where there are several.
+async fn play(stores: &[Store], acts: &[(u8, Act)]) -> (Model, u64) {
     let (mut model, mut repeats) = (Model::new(), 0);
-    for act in acts {
+    for (node, act) in acts {
+        let store = &stores[usize::from(*node) % stores.len()];
         match *act {
             Act::Send { id, text, outcome } => {
                 let (what, state) = proposed(outcome, text);
@@ -104,16 +106,17 @@ proptest! {
 
     #[test]
     fn received_is_kept_and_quarantined_and_refused(
-        acts in proptest::collection::vec(act(), 0..30)
+        acts in proptest::collection::vec((any::<u8>(), act()), 0..30)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let folder = tempfile::tempdir().unwrap();
-            let store = open(&folder);
-            let (model, repeats) = play(&store, &acts).await;
-            agree(&store, &model, repeats).await;
-            drop(store);
-            agree(&open(&folder), &model, repeats).await;
+            let folders = [0; 3].map(|_| tempfile::tempdir().unwrap());
+            let stores = open_all(&folders);
+            let (model, repeats) = play(&stores, &acts).await;
+            for store in stores {
+                agree(&store, &model, repeats).await;
+            }
+            agree(&open(&folders[0]), &model, repeats).await;
         });
     }
 }

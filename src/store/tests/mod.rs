@@ -211,7 +211,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     DROP TABLE tile; DROP TABLE cosignature; DROP TABLE retired; DROP TABLE preserved;
-    DROP TABLE turn; DROP TABLE change;
+    DROP TABLE turn; DROP TABLE change; DROP TABLE lease;
     DROP TABLE sink; DROP TABLE rerun; DROP TABLE lifting; DROP TABLE saved_search;
     DROP INDEX journal_source; DROP INDEX journal_why; DROP TABLE outcome;
     ALTER TABLE journal DROP COLUMN entrance; ALTER TABLE journal DROP COLUMN mappings;

@@ -20,6 +20,11 @@ pub fn open(folder: &TempDir) -> Store {
     Store::open(settings(folder.path()), &MASTER, chain()).unwrap()
 }
 
+/// One store: a file is held by one.
+fn open_all(folders: &[TempDir]) -> Vec<Store> {
+    vec![open(&folders[0])]
+}
+
 #[path = "batch.rs"]
 mod batch;
 #[path = "failure.rs"]

@@ -135,5 +135,7 @@ pub fn settings(folder: &Path) -> Settings {
     if made.insert(name.clone()) {
         connect("postgres").execute_batch(&format!("CREATE DATABASE \"{name}\"")).unwrap();
     }
-    Settings { postgres: Some(server.database(&name)), ..Settings::of(folder) }
+    let postgres = Some(server.database(&name));
+    // A machine that does many things at once is no reason to be silent.
+    Settings { postgres, silence_ms_max: 60_000, ..Settings::of(folder) }
 }

@@ -1,7 +1,11 @@
 //! What a server does that a file never does: several gateways write in turns, it goes away and
 //! comes back.
 
+use std::time::Instant;
+
 use super::*;
+use crate::store::outbox::Ended;
+use crate::store::policies::InForce;
 
 /// Ends every session of a store but our own, as a restart of the server would.
 fn cut(store: &Store) {
@@ -28,7 +32,7 @@ impl House {
     }
 
     fn all(&self) -> Vec<Store> {
-        (0..self.0.len()).map(|node| self.open(node)).collect()
+        open_all(&self.0)
     }
 }
 
@@ -275,6 +279,128 @@ async fn keys_and_weights_that_another_gateway_changed_are_known_at_once() {
     assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
     assert!(stores[1].distrusted().await.contains("master key"));
     keep(&stores[0], "five", vec![local(1)]).await;
+}
+
+/// Waits until something is so, which it is soon.
+async fn soon(mut is: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !is().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never comes");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_another_gateway_changed_is_heard_by_one_that_writes_nothing() {
+    if !server::is_there() {
+        return;
+    }
+    let stores = House::new(2).all();
+    let one = keep(&stores[0], "one", vec![local(1)]).await.persons[0];
+    let other = keep(&stores[0], "other", vec![local(2)]).await.persons[0];
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hears = Arc::clone(&heard);
+    stores[1].on_change(move |changes| hears.lock().unwrap().push(changes.clone()));
+    // The second remembers who it is, and is told that it is no more.
+    let token = local(1).token;
+    assert_eq!(stores[1].person(&[token]).await.unwrap(), Some(one));
+    let noticed = stores[1].noticed();
+    stores[0].merge(one, other, 1).await.unwrap();
+    soon(async || stores[1].person(&[token]).await.unwrap() != Some(one)).await;
+    soon(async || heard.lock().unwrap().iter().any(|it| it.persons.contains(&one.0))).await;
+    assert!(!heard.lock().unwrap().iter().any(|it| it.all));
+    stores[0].erase(other, 2).await.unwrap();
+    soon(async || heard.lock().unwrap().iter().any(|it| it.all)).await;
+    stores[0].end(0, Ended::Delivered, 1).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), noticed).await.unwrap();
+    let version = |text: &str| InForce { version: text.into(), mappings: "m".into() };
+    stores[0].enforce(vec![row("policies", None, None)], version("p"), 3).await.unwrap();
+    let wait = Duration::from_secs(60);
+    tokio::time::timeout(wait, stores[1].enforced_elsewhere()).await.unwrap();
+    // Until it serves by them it does nothing.
+    assert!(!stores[1].is_ready() && stores[0].is_ready());
+    let refused = stores[1].append(row("late", None, None)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
+    stores[1].in_step();
+    stores[1].append(row("now", None, None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gateway_that_hears_nothing_answers_nothing_until_it_hears_again() {
+    if !server::is_there() {
+        return;
+    }
+    let house = House::new(2);
+    let stores = [house.open(0), {
+        let silence = Settings { silence_ms_max: 700, ..house.settings(1) };
+        Store::open(silence, &MASTER, chain()).unwrap()
+    }];
+    let one = keep(&stores[0], "one", vec![local(1)]).await.persons[0];
+    let token = local(1).token;
+    soon(async || stores[1].person(&[token]).await.unwrap() == Some(one)).await;
+    let signal = |signal: &str| {
+        let ears = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+            AND query = 'SELECT number FROM turn'";
+        let raw = raw(&stores[0]);
+        let mut select = raw.prepare_cached(ears).unwrap();
+        let pids = select.query_map([], |row| row.get::<i32>(0)).unwrap();
+        let pids: Vec<_> = pids.map(|pid| pid.unwrap().to_string()).collect();
+        assert!(!pids.is_empty());
+        let sent = std::process::Command::new("kill").arg(signal).args(&pids).status();
+        assert!(sent.unwrap().success());
+    };
+    // Of those who hear, the sessions hang; those that write do not.
+    signal("-STOP");
+    soon(async || !stores[1].is_ready()).await;
+    let refused = stores[1].append(row("late", None, None)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
+    let refused = stores[1].keep(arrival("late", "late", quarantine())).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
+    let other = keep(&stores[0], "other", vec![local(2)]).await.persons[0];
+    stores[0].merge(one, other, 1).await.unwrap();
+    signal("-CONT");
+    soon(async || stores[1].append(row("again", None, None)).await.is_ok()).await;
+    assert!(stores[1].person(&[token]).await.unwrap() != Some(one), "what was missed is heard");
+}
+
+#[tokio::test]
+async fn one_gateway_alone_has_a_lease_and_what_an_earlier_one_did_is_not_noted() {
+    if !server::is_there() {
+        return;
+    }
+    let stores = House::new(2).all();
+    let first = stores[0].lease("notices").await.unwrap();
+    assert!(stores[1].lease("notices").await.is_none());
+    assert!(stores[1].lease("other").await.is_some(), "each job has its own");
+    assert!(stores[0].has_company().await.unwrap() && stores[1].has_company().await.unwrap());
+    stores[0].renew().await;
+    assert_eq!(stores[0].lease("notices").await.unwrap(), first);
+    // It runs out, as that of a gateway that was killed.
+    raw(&stores[0]).execute("UPDATE lease SET until_ms = 0 WHERE job = 'notices'", []).unwrap();
+    let mut second = None;
+    soon(async || {
+        second = stores[1].lease("notices").await;
+        second.is_some()
+    })
+    .await;
+    assert_eq!(second.as_ref().map(|lease| lease.fence), Some(first.fence + 1));
+    let delivered = (1, Ended::Delivered, 1);
+    let late = stores[0].end_under(first.clone(), delivered).await;
+    assert!(matches!(late, Err(StoreError::Settled)), "{late:?}");
+    stores[1].end_under(second.clone().unwrap(), delivered).await.unwrap();
+    stores[0].renew().await;
+    stores[0].lapsed(&first).await;
+    stores[1].give_back(second.unwrap()).await;
+    soon(async || stores[0].lease("notices").await.is_some()).await;
+}
+
+#[tokio::test]
+async fn on_a_file_every_lease_is_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(Settings::of(folder.path()), &MASTER, chain()).unwrap();
+    let lease = store.lease("notices").await.unwrap();
+    store.end_under(lease, (1, Ended::Delivered, 1)).await.unwrap();
+    assert!(!store.has_company().await.unwrap() && !store.is_shared());
 }
 
 #[tokio::test]

@@ -23,6 +23,17 @@ fn open(folder: &TempDir) -> Store {
     Store::open(settings(folder.path()), &MASTER, chain()).unwrap()
 }
 
+/// Stores of as many gateways with the database of the first folder.
+fn open_all(folders: &[TempDir]) -> Vec<Store> {
+    let shared = settings(folders[0].path());
+    let folders = &folders[..if server::is_there() { folders.len() } else { 1 }];
+    let open = |folder: &TempDir| {
+        let own = Settings { folder: folder.path().to_owned(), ..shared.clone() };
+        Store::open(own, &MASTER, chain()).unwrap()
+    };
+    folders.iter().map(open).collect()
+}
+
 #[path = "batch.rs"]
 mod batch;
 #[path = "failure.rs"]
