@@ -2,7 +2,7 @@
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 CARGO  := cargo
 
-.PHONY: help deb demo test bench bench-beside bench-bulk bench-identity bench-ledger bench-privacy fuzz packages torture
+.PHONY: help deb demo test bench bench-beside bench-bulk bench-identity bench-ledger bench-many bench-privacy fuzz packages torture
 help: ## these lines
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'
 
@@ -47,8 +47,12 @@ bench-privacy: ## what a decision costs, and what the time of an answer tells; t
 bench-ledger: ## a million entries, or KANGQIAO_LEDGER_ENTRIES: verified, proven, restarted, every page read; target/ledger.json
 	$(CARGO) bench --locked --bench ledger
 
-torture: ## ten thousand power cuts, disks that ail, wires that fail; IMAGES=10000; target/torture.json
-	KANGQIAO_TORTURE_IMAGES=$(or $(IMAGES),10000) $(CARGO) test --locked --test all -- torture:: ailing:: wires::
+bench-many: ## one gateway and three on PostgreSQL beside pgbench, what a message costs the server; target/many.json
+	$(CARGO) bench --locked --bench many
+
+torture: ## ten thousand power cuts, disks that ail, wires that fail, gateways that fall; IMAGES=10000, ROUNDS=120; target/torture.json
+	KANGQIAO_TORTURE_IMAGES=$(or $(IMAGES),10000) KANGQIAO_MANY_ROUNDS=$(or $(ROUNDS),120) \
+		$(CARGO) test --locked --test all -- torture:: ailing:: wires:: many::
 
 fuzz: ## every reader fed with spoilt bytes; SECONDS=600 for each, two at a time
 	@scripts/fuzz $(or $(SECONDS),600) $(TARGET)

@@ -28,6 +28,17 @@ impl Load {
         Self { micros, seconds }
     }
 
+    /// Several runs of the same time as one.
+    pub fn together(loads: Vec<Self>) -> Self {
+        let seconds = loads.iter().map(|load| load.seconds).fold(0.0, f64::max);
+        Self::of(loads.into_iter().map(|load| load.micros).collect(), seconds)
+    }
+
+    /// How many answers.
+    pub fn count(&self) -> usize {
+        self.micros.len()
+    }
+
     /// Answers a second.
     pub fn rate(&self) -> f64 {
         self.micros.len() as f64 / self.seconds

@@ -3,6 +3,7 @@
 //! Standard: RFC 9112 sections 2, 6.3 and 9.3.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use crate::stream::{Stream, Tls};
 
@@ -44,6 +45,14 @@ impl Link {
     /// If there is no connection to be had.
     pub fn connect(address: &str, tls: Option<&Tls>) -> io::Result<Self> {
         Ok(Self { stream: Stream::connect(address, tls)?, host: address.to_owned() })
+    }
+
+    /// How long a reply is waited for.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn wait(&self, wait: Duration) -> io::Result<()> {
+        self.stream.socket().set_read_timeout(Some(wait))
     }
 
     /// Posts a body.

@@ -24,6 +24,9 @@ use crate::identity::Certificate;
 const BODIES_KIB_MAX: usize = 64 * 1024;
 /// Where the exchange services stand, one path for each dialect.
 const SOAP: &[&str] = &["/soap/hospital", "/soap/regional"];
+/// Where a balancer asks, with any certificate of our authority. What it learns, whoever has one
+/// learns by asking.
+const READY: &str = "/health/ready";
 /// Where what everybody may see of the ledger stands.
 pub const LEDGER: &str = "/v1/ledger/";
 /// How much of each body is free.
@@ -88,6 +91,8 @@ pub struct Doors {
     pub ledger: Door,
     /// `GET /soap/…`: the description of the interface.
     pub describe: Door,
+    /// `GET /health/ready`, for a balancer before several gateways.
+    pub ready: Door,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
     pub echo: Option<Door>,
 }
@@ -130,6 +135,8 @@ pub fn serve(
         );
         let ledger = door(&doors.ledger, room()).method(Method::GET);
         app = app.service(web::resource(format!("{LEDGER}{{of:.*}}")).route(ledger));
+        let ready = door(&doors.ready, room()).method(Method::GET);
+        app = app.service(web::resource(READY).route(ready));
         for path in SOAP {
             let described = door(&doors.describe, room()).method(Method::GET);
             let called = door(&doors.call, room()).method(Method::POST);

@@ -176,10 +176,10 @@ impl Writer {
                     .execute([holder.0])?;
             }
             self.tokens.keep((indexed.token, meant.source), holder);
-            // Others may have it too: what readers remember may be too little.
             self.changes.linked = true;
-            self.changes.relinked |= self.is_shared(&indexed.token, holder)?;
         }
+        // Others may have one too: what readers remember may be too little.
+        self.changes.relinked |= self.are_shared(&meant.unknown, holder)?;
         Ok((holder, root))
     }
 
@@ -191,13 +191,20 @@ impl Writer {
         Source::parse(&name).map_err(|_| StoreError::Damaged.into())
     }
 
-    fn is_shared(&self, token: &Token, holder: PersonId) -> sql::Result<bool> {
-        let [token, ending] = self.generations.covers(token);
-        self.connection
-            .prepare_cached(
-                "SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person <> ?3 LIMIT 1",
-            )?
-            .exists((token, ending, holder.0))
+    /// Whether any of them is of others too.
+    fn are_shared(&self, identifiers: &[&Indexed], holder: PersonId) -> sql::Result<bool> {
+        if identifiers.is_empty() {
+            return Ok(false);
+        }
+        let tokens = identifiers.iter().map(|indexed| {
+            let [token, ending] = self.generations.covers(&indexed.token);
+            (token, ending, holder.0)
+        });
+        let mut select = self.connection.prepare_cached(
+            "SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person <> ?3 LIMIT 1",
+        )?;
+        let found = select.query_each(tokens, |_| Ok(()))?;
+        Ok(found.iter().any(|others| !others.is_empty()))
     }
 
     /// Destroys the keys of everybody who is this person, and unlinks their identifiers.

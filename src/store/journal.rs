@@ -189,8 +189,14 @@ impl Writer {
             self.write_mark(mark)?;
         }
         let earlier = self.earlier(message)?;
-        if let Some(Earlier { kept, same: true }) = earlier {
+        if let Some(Earlier { mut kept, same: true }) = earlier {
             self.tally(message.source).repeated += 1;
+            // It may come again because its first answer was lost, and with that whose records
+            // are read otherwise since: they are told again.
+            if let Some(holder) = kept.persons.pop() {
+                let root = self.root(holder)?;
+                kept.persons = self.with_root(root)?;
+            }
             return Ok(kept);
         }
         let number = self.next.journal;

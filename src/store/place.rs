@@ -34,6 +34,14 @@ const COMPONENT_MAX: usize = 400;
 const JUDGED_ANEW: &str = "ON CONFLICT (one, other) DO UPDATE SET verdict = excluded.verdict, \
     rule = excluded.rule, weight = excluded.weight, at_ms = excluded.at_ms";
 
+/// Who hangs together with an entry at once.
+const BESIDE: &str = "SELECT other FROM pair WHERE one = ?1 AND verdict = 3 \
+    UNION ALL SELECT one FROM pair WHERE other = ?1 AND verdict = 3 \
+    UNION ALL SELECT other FROM assertion WHERE one = ?1 AND same = 1 AND ended_at_ms IS NULL \
+    UNION ALL SELECT one FROM assertion WHERE other = ?1 AND same = 1 AND ended_at_ms IS NULL \
+    UNION ALL SELECT id FROM person WHERE merged_into = ?1 \
+    UNION ALL SELECT merged_into FROM person WHERE id = ?1 AND merged_into IS NOT NULL";
+
 /// Who is another person's than before, because of one change.
 #[derive(Debug, Default)]
 pub struct Moves {
@@ -152,17 +160,15 @@ impl Writer {
         at_ms: i64,
     ) -> Result<(), Stop> {
         let mut old: BTreeMap<PersonId, i64> = BTreeMap::new();
-        for sql in [
-            "SELECT other, at_ms FROM pair WHERE one = ?1",
-            "SELECT one, at_ms FROM pair WHERE other = ?1",
-        ] {
-            let mut select = self.connection.prepare_cached(sql)?;
-            let rows =
-                select.query_map([entry.0], |row| Ok((row.get(0).map(PersonId)?, row.get(1)?)))?;
-            for row in rows {
-                let (other, at_ms) = row?;
-                old.insert(other, at_ms);
-            }
+        let mut select = self.connection.prepare_cached(
+            "SELECT other, at_ms FROM pair WHERE one = ?1 \
+             UNION ALL SELECT one, at_ms FROM pair WHERE other = ?1",
+        )?;
+        let rows =
+            select.query_map([entry.0], |row| Ok((row.get(0).map(PersonId)?, row.get(1)?)))?;
+        for row in rows {
+            let (other, at_ms) = row?;
+            old.insert(other, at_ms);
         }
         // What somebody claimed waits until somebody looks, whatever the score.
         for sql in [
@@ -171,11 +177,11 @@ impl Writer {
         ] {
             self.connection.prepare_cached(sql)?.execute([entry.0])?;
         }
-        for candidate in candidates(&self.connection, &self.generations, &now.traits)? {
-            if candidate == entry {
-                continue;
-            }
-            let Some(other) = self.traits(candidate)? else { continue };
+        let mut found = candidates(&self.connection, &self.generations, &now.traits)?;
+        found.remove(&entry);
+        let found: Vec<_> = found.into_iter().collect();
+        let found = review::traits_of(&self.connection, &self.generations, &found)?;
+        for (candidate, other) in found {
             let judged = now.against(&other, &self.weights);
             let Some(judged) = judged.filter(|judged| judged.verdict >= Verdict::Review) else {
                 continue;
@@ -277,19 +283,9 @@ impl Writer {
             if !found.insert(entry) || found.len() > COMPONENT_MAX {
                 continue;
             }
-            for sql in [
-                "SELECT other FROM pair WHERE one = ?1 AND verdict = 3",
-                "SELECT one FROM pair WHERE other = ?1 AND verdict = 3",
-                "SELECT other FROM assertion WHERE one = ?1 AND same = 1 AND ended_at_ms IS NULL",
-                "SELECT one FROM assertion WHERE other = ?1 AND same = 1 AND ended_at_ms IS NULL",
-                "SELECT id FROM person WHERE merged_into = ?1",
-                "SELECT merged_into FROM person WHERE id = ?1 AND merged_into IS NOT NULL",
-            ] {
-                let mut select = self.connection.prepare_cached(sql)?;
-                let rows = select.query_map([entry.0], |row| row.get(0).map(PersonId))?;
-                for row in rows {
-                    open.push(row?);
-                }
+            let mut select = self.connection.prepare_cached(BESIDE)?;
+            for row in select.query_map([entry.0], |row| row.get(0).map(PersonId))? {
+                open.push(row?);
             }
         }
         Ok(found.into_iter().collect())
@@ -466,17 +462,12 @@ pub fn candidates(
 ) -> sql::Result<BTreeSet<PersonId>> {
     let mut select =
         connection.prepare_cached("SELECT person FROM trait WHERE key IN (?1, ?2) LIMIT ?3")?;
-    let mut found = BTreeSet::new();
-    for key in traits.keys.iter().chain(&traits.probes) {
+    let keys = traits.keys.iter().chain(&traits.probes).map(|key| {
         let [key, ending] = generations.found_by(*key);
-        let rows = select
-            .query_map((key, ending, limited(SHARED_MAX + 1)), |row| row.get(0).map(PersonId))?;
-        let holders: Vec<_> = rows.collect::<sql::Result<_>>()?;
-        if holders.len() <= SHARED_MAX {
-            found.extend(holders);
-        }
-    }
-    Ok(found)
+        (key, ending, limited(SHARED_MAX + 1))
+    });
+    let found = select.query_each(keys, |row| row.get(0).map(PersonId))?;
+    Ok(found.into_iter().filter(|holders| holders.len() <= SHARED_MAX).flatten().collect())
 }
 
 /// A verdict as the store writes it.

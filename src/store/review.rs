@@ -249,16 +249,28 @@ pub fn traits(
     generations: &Generations,
     entry: PersonId,
 ) -> Result<Option<Veiled>, StoreError> {
+    Ok(traits_of(connection, generations, &[entry])?.pop().map(|(_, veiled)| veiled))
+}
+
+/// The same of several entries, of those that have any.
+pub fn traits_of(
+    connection: &Connection,
+    generations: &Generations,
+    entries: &[PersonId],
+) -> Result<Vec<(PersonId, Veiled)>, StoreError> {
     let found = connection
         .prepare_cached("SELECT traits, generation, veil FROM person WHERE id = ?1")?
-        .query_row([entry.0], |row| {
+        .query_each(entries.iter().map(|entry| [entry.0]), |row| {
             let bytes: Option<Vec<u8>> = row.get(0)?;
             Ok((bytes, row.get(1)?, row.get::<Option<[u8; 8]>>(2)?))
-        })
-        .optional()?;
-    let Some((Some(bytes), number, by)) = found else { return Ok(None) };
-    let traits = generations.of(number)?.open(entry, &bytes)?;
-    Ok(Some(Veiled { by: by.map(Fingerprint), traits }))
+        })?;
+    let mut known = Vec::with_capacity(entries.len());
+    for (entry, rows) in entries.iter().zip(found) {
+        let Some((Some(bytes), number, by)) = rows.into_iter().next() else { continue };
+        let traits = generations.of(number)?.open(*entry, &bytes)?;
+        known.push((*entry, Veiled { by: by.map(Fingerprint), traits }));
+    }
+    Ok(known)
 }
 
 /// How the index stands.
@@ -374,8 +386,9 @@ pub fn alike(
     let weights = weights(connection)?;
     let described = Veiled { by: None, traits };
     let mut found: Vec<Alike> = Vec::new();
-    for entry in candidates(connection, generations, &described.traits)? {
-        let Some(other) = self::traits(connection, generations, entry)? else { continue };
+    let entries = candidates(connection, generations, &described.traits)?;
+    let entries: Vec<_> = entries.into_iter().collect();
+    for (entry, other) in traits_of(connection, generations, &entries)? {
         let judged = described.against(&other, &weights);
         if let Some(judged) = judged.filter(|judged| judged.verdict >= Verdict::Review) {
             found.push(Alike { person: index::root(connection, entry)?, entry, judged });

@@ -46,6 +46,7 @@ mod interface;
 mod invite;
 mod keys;
 mod laws;
+mod many;
 mod matching;
 mod memory;
 mod model;

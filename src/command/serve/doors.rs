@@ -23,7 +23,8 @@ const UNITS_MAX: usize = 1_000;
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
     let [pushing, telling, answering, reading, serving] =
         std::array::from_fn(|_| Arc::clone(gateway));
-    let [subscribing, listing, counting, publishing] = std::array::from_fn(|_| Arc::clone(gateway));
+    let [subscribing, listing, counting, publishing, readying] =
+        std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
         push: Arc::new(move |asked: Asked| {
@@ -79,6 +80,7 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             })
         }),
         describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),
+        ready: Arc::new(move |_| Box::pin(std::future::ready(ready(&readying)))),
         echo: echo.then_some(trivial),
     }
 }
@@ -97,6 +99,13 @@ pub fn folder(gateway: &Arc<Gateway>, settings: &exchange::Settings) -> exchange
             Box::pin(async move { gateway.note_file(&settings, (found, sums)).await })
         }),
     }
+}
+
+/// Whether messages can be kept and answers given now, as the door of operation says it.
+fn ready(gateway: &Gateway) -> Answered {
+    let (status, body) =
+        if gateway.store.is_ready() { (200, "ready\n") } else { (503, "not ready\n") };
+    Answered { status, media: "text/plain", body: body.into(), entry: None }
 }
 
 /// Keeps what a body holds, by what its media type says it is.

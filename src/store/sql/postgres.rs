@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Row, Statement};
 
@@ -205,6 +206,22 @@ impl Session {
         let mut link = self.link.borrow_mut();
         let client = Arc::clone(&link.client);
         link.wait(async move { client.query_raw(statement, values).await?.try_collect().await })
+    }
+
+    /// The rows of each of several answers: all are asked for before one is waited for.
+    pub fn rows_of_each<P: Params>(
+        &self,
+        statement: &Statement,
+        values: impl IntoIterator<Item = P>,
+    ) -> Result<Vec<Vec<Row>>> {
+        let values = values.into_iter().map(|values| owned(values, statement));
+        let values: Vec<_> = values.collect::<Result<_>>()?;
+        let mut link = self.link.borrow_mut();
+        let client = &*Arc::clone(&link.client);
+        let asked = values.into_iter().map(async |values| {
+            client.query_raw(statement, values).await?.try_collect::<Vec<_>>().await
+        });
+        link.wait(try_join_all(asked))
     }
 
     /// Does what several statements say, and waits for all of them.

@@ -73,6 +73,22 @@ impl Statement<'_> {
         Ok(Mapped { rows: self.query(values)?, read })
     }
 
+    /// Its answers to several sets of values, each row read. A server is asked all of it before
+    /// it is waited for, so that it costs one way there and back.
+    pub fn query_each<T, P: Params>(
+        &mut self,
+        values: impl IntoIterator<Item = P>,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<Vec<T>>> {
+        let Self::Postgres(session, statement) = self else {
+            let answers = values.into_iter().map(|one| self.query_map(one, &mut read)?.collect());
+            return answers.collect();
+        };
+        let answers = session.rows_of_each(statement, values)?.into_iter();
+        let rows = |rows: Vec<_>| rows.into_iter().map(|row| read(&Row::Postgres(row))).collect();
+        answers.map(rows).collect()
+    }
+
     /// The first row of its answer, read.
     pub fn query_row<T>(
         &mut self,

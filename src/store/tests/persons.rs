@@ -55,6 +55,20 @@ async fn two_citizen_ids_are_two_people() {
 }
 
 #[tokio::test]
+async fn what_is_sent_again_names_whoever_stands_for_its_person() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    let root = keep(&store, "a", vec![local(1)]).await.persons[0];
+    keep(&store, "b", vec![local(2)]).await;
+    let joined = merge(vec![local(1)], vec![local(2)]);
+    assert_eq!(store.keep(arrival("c", "c", joined)).await.unwrap().state, State::Kept);
+    let first = keep(&store, "d", vec![local(2)]).await;
+    assert_eq!((first.persons[0], first.persons.len()), (root, 2));
+    let again = keep(&store, "d", vec![local(2)]).await;
+    assert_eq!(again, Kept { repeat: true, ..first }, "a copy of the root would outlive it");
+}
+
+#[tokio::test]
 async fn what_speaks_against_one_person_is_seen_without_writing() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use super::{free_port, skipped, until};
 
@@ -10,15 +11,18 @@ pub const STATUS: &str = "kq_state text, kq_fault text, kq_at text, kq_remedy te
 
 /// A PostgreSQL server of one's own.
 pub struct Server {
-    child: Child,
+    child: Mutex<Child>,
     folder: tempfile::TempDir,
-    port: u16,
+    programs: PathBuf,
+    /// Settings beside those every server here has, as `name=value`.
+    settings: &'static [&'static str],
+    /// Where it listens.
+    pub port: u16,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
+        self.end("-INT");
     }
 }
 
@@ -44,20 +48,39 @@ fn as_server(program: &Path) -> Command {
     command
 }
 
+fn spawn(programs: &Path, folder: &Path, (port, settings): (u16, &[&str])) -> Child {
+    as_server(&programs.join("postgres"))
+        .args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()])
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
+        .arg("-c")
+        .arg(format!("unix_socket_directories={}", folder.display()))
+        .arg("-D")
+        .arg(folder.join("data"))
+        .current_dir("/")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 impl Server {
-    /// Starts it; says loudly if there is none.
+    /// Starts it; says loudly if there is none. What it holds need not outlive the machine.
     pub fn start() -> Option<Self> {
+        Self::with(&["fsync=off"])
+    }
+
+    /// Starts one with further settings.
+    pub fn with(settings: &'static [&'static str]) -> Option<Self> {
         let Some(programs) = programs() else {
             skipped("no PostgreSQL server");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
         let owned = Command::new("chown").arg("postgres").arg(folder.path()).status();
         let _ = owned;
         let made = as_server(&programs.join("initdb"))
             .args(["--auth=trust", "--username=kangqiao", "--encoding=UTF8", "--no-sync", "-D"])
-            .arg(&data)
+            .arg(folder.path().join("data"))
             .current_dir("/")
             .stdout(Stdio::null())
             .status();
@@ -65,20 +88,24 @@ impl Server {
             return None;
         }
         let port = free_port();
-        let child = as_server(&programs.join("postgres"))
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-p", &port.to_string()])
-            .arg("-c")
-            .arg(format!("unix_socket_directories={}", folder.path().display()))
-            .arg("-D")
-            .arg(&data)
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self { child, folder, port };
+        let child = Mutex::new(spawn(&programs, folder.path(), (port, settings)));
+        let server = Self { child, folder, programs, settings, port };
         until("the database is ready", || server.sql("SELECT 1"));
         Some(server)
+    }
+
+    fn end(&self, signal: &str) {
+        let mut child = self.child.lock().unwrap();
+        let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        let _ = child.wait();
+    }
+
+    /// Ends it where it stands, as `pg_ctl restart -m immediate` does; it recovers from its log.
+    pub fn restart_at_once(&self) {
+        self.end("-QUIT");
+        let listens = (self.port, self.settings);
+        *self.child.lock().unwrap() = spawn(&self.programs, self.folder.path(), listens);
+        until("the database is ready again", || self.sql("SELECT 1"));
     }
 
     /// What a statement says, a line a row; `None` if it fails.
@@ -135,11 +162,7 @@ impl Server {
 
     /// In the configuration, that the rows of the store lie here.
     pub fn holds_the_store(&self) -> String {
-        format!(
-            "[store.postgres]\nhost = \"127.0.0.1\"\nport = {}\nname = \"postgres\"\n\
-             user = \"kangqiao\"\n",
-            self.port
-        )
+        holds_the_store(self.port)
     }
 
     /// Waits until all inquiries of a table are answered or refused.
@@ -149,4 +172,12 @@ impl Server {
             (open == "0").then_some(())
         });
     }
+}
+
+/// In the configuration, that the rows of the store lie with a server behind a port.
+pub fn holds_the_store(port: u16) -> String {
+    format!(
+        "[store.postgres]\nhost = \"127.0.0.1\"\nport = {port}\nname = \"postgres\"\n\
+         user = \"kangqiao\"\n"
+    )
 }

@@ -1,5 +1,7 @@
 //! A gateway of one's own for a test: the real binary, real sockets, real TLS, a folder that goes.
 
+pub mod balancer;
+pub mod beside;
 pub mod database;
 pub mod faults;
 pub mod foreign;
