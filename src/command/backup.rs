@@ -1,6 +1,7 @@
 //! `kangqiao backup|restore`: a copy of the store while the gateway serves, proven when it is made
 //! and proven again before it takes the store's place. The keys are not in it.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
@@ -14,11 +15,11 @@ use sha2::{Digest, Sha256};
 use super::check::complain;
 use super::ledger::{Reading, public_key};
 use super::operate::give;
-use super::{Failure, say};
+use super::{Failure, operator, say};
 use crate::audit::{self, Signs, VerifyingKeys};
 use crate::config::{Config, keys};
 use crate::inbound::operator::Order;
-use crate::store::{LedgerFile, Settings, backup, master_in_force};
+use crate::store::{LedgerFile, Settings, backup, departed, master_in_force};
 
 /// What a backup says of itself, beside its files.
 const LABEL: &str = "backup.json";
@@ -170,6 +171,9 @@ impl Restore {
         if (report.entries, report.root.to_string()) != (label.entries, label.root.clone()) {
             return Err(Failure("the ledger in it is not the one it says it holds".to_owned()));
         }
+        let subject = format!("backup of {}, {} entries", label.made_at, label.entries);
+        let owed = departed::owe_in(&part, "restore", (&subject, &operator()?));
+        owed.map_err(|error| during(&error))?;
         if folder.exists() {
             fs::remove_dir(folder).map_err(|error| during(&error))?;
         }
@@ -207,15 +211,24 @@ pub fn proven(config: &Config, store: &Settings) -> Result<(u64, audit::Report),
         let path = config.master_key.display();
         Failure(format!("{path}: the store is under another master key"))
     })?;
+    Ok((number, verified(config, &Reading::open(store)?)?))
+}
+
+/// A ledger, proven by the public keys of a configuration.
+///
+/// # Errors
+/// [`Failure`] with what is wrong.
+pub fn verified<F: Borrow<LedgerFile>>(
+    config: &Config,
+    reading: &Reading<F>,
+) -> Result<audit::Report, Failure> {
     let own = public_key(&config.ledger.public_key(), Signs::Checkpoints)?;
     let sm2 = config.ledger.sm2_public_key();
     let sm2 = sm2.map(|path| public_key(&path, Signs::CheckpointsBySm2)).transpose()?;
     let keys = VerifyingKeys { own: &own, sm2: sm2.as_ref() };
-    let reading = Reading::open(store)?;
     let report = audit::verify(keys, reading.kept(), reading.checkpoints(), &[]);
     reading.finish()?;
-    let report = report.map_err(|error| Failure::caused("ledger", &error))?;
-    Ok((number, report))
+    report.map_err(|error| Failure::caused("ledger", &error))
 }
 
 fn tell(label: &Label) -> Result<(), Failure> {

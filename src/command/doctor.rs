@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::inbound::console::users::Users;
 use crate::inbound::tls::ReloadableTls;
 use crate::sandbox::{self, Mode};
+use crate::store::departed::{self, Departed};
 use crate::store::room::{Fill, measured};
 use crate::store::{LedgerFile, backup as copies};
 
@@ -171,6 +172,14 @@ fn store(config: &Config) -> Vec<Finding> {
     let mode = fs::metadata(folder).map(|found| found.permissions().mode() & 0o777);
     if !mode.as_ref().is_ok_and(|mode| mode & 0o077 == 0) {
         findings.push(bad(place, "others may enter its folder: chmod 700"));
+    }
+    match departed::look(&config.store) {
+        Ok(None) => (),
+        Ok(Some(Departed { place: to, .. })) => findings.push(bad(
+            place,
+            format_args!("its rows were moved to {to}: no gateway starts on these"),
+        )),
+        Err(error) => findings.push(bad(place, error)),
     }
     findings.push(match copies::check(&config.store) {
         Ok(true) => good(place, "the database is whole; sealed rows are not opened"),

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::departed;
 use super::error::StoreError;
 use super::file::{self, Lock, StoreFile};
 use super::master;
@@ -15,7 +16,8 @@ use super::sql::{self, Connection, Database};
 use super::tide::Log;
 
 /// What says which schema the rows with a server are of.
-const VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT NOT NULL)";
+pub(super) const VERSION: &str =
+    "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT NOT NULL)";
 
 /// Where the rows of an open store lie.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ impl Base {
         })?;
         writer.execute_batch(VERSION)?;
         file::upgrade(&writer)?;
+        departed::still_here(&writer)?;
         writer.take_turn()?;
         let keys = master::open(&writer, master)?;
         tracing::info!(

@@ -4,6 +4,7 @@
 #![allow(clippy::duplicate_mod)]
 
 mod cache;
+mod carry;
 mod on_a_file;
 mod server;
 mod with_a_server;
@@ -191,6 +192,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP INDEX record_word; ALTER TABLE record DROP COLUMN word;
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     DROP TABLE tile; DROP TABLE cosignature; DROP TABLE retired; DROP TABLE preserved;
+    DROP TABLE owed; DROP TABLE departed;
     DROP TABLE sink; DROP TABLE rerun; DROP TABLE lifting; DROP TABLE saved_search;
     DROP INDEX journal_source; DROP INDEX journal_why; DROP TABLE outcome;
     ALTER TABLE journal DROP COLUMN entrance; ALTER TABLE journal DROP COLUMN mappings;
