@@ -27,7 +27,7 @@ const LABEL: &str = "backup.json";
 const DATA: &str = "data";
 
 /// What a restore cannot bring back.
-const AFTER: &str = "\
+pub const AFTER: &str = "\
 此后 what came after   不在其中：请医院重发；部门与见证方持有更晚的检查点，请记为事故
                        is not in it: let hospitals send it again; departments and witnesses
                        hold later checkpoints, so record it as an incident";

@@ -1,7 +1,9 @@
-//! `kangqiao store move`: all rows of a stopped gateway carried between a file and a PostgreSQL
-//! server, and proven there before anything of the old place changes.
+//! `kangqiao store move|put-back`: all rows of a stopped gateway carried between a file and a
+//! PostgreSQL server, and proven there before anything of the old place changes.
 
 use std::path::PathBuf;
+
+use chrono::{DateTime, FixedOffset, SecondsFormat};
 
 use super::backup::verified;
 use super::check::complain;
@@ -31,6 +33,9 @@ pub struct Args {
 enum What {
     /// 搬迁 Carries all rows to the place another configuration names, and proves them there
     Move(Move),
+    /// 回退 Says that the rows were put back to an earlier moment by other means, such as the server's
+    /// own; proves them, and the next start enters it
+    PutBack(PutBack),
 }
 
 #[derive(Debug, clap::Args)]
@@ -50,7 +55,17 @@ struct Move {
     lost: bool,
 }
 
-/// What stops a move.
+#[derive(Debug, clap::Args)]
+struct PutBack {
+    /// The gateway's configuration file; it must be stopped
+    #[arg(long, default_value = "kangqiao.toml")]
+    config: PathBuf,
+    /// The moment they were put back to, as 2026-11-30T10:15:00+08:00
+    #[arg(long, value_name = "TIME")]
+    to: DateTime<FixedOffset>,
+}
+
+/// What stops it.
 #[derive(Debug)]
 enum Stop {
     Carry(CarryError),
@@ -77,7 +92,25 @@ impl From<Stop> for Failure {
 /// # Errors
 /// [`Failure`] if they are not moved; then both places are as they were.
 pub fn run(args: Args) -> Result<(), Failure> {
-    let What::Move(order) = args.what;
+    match args.what {
+        What::Move(order) => moved(&order),
+        What::PutBack(order) => put_back(&order),
+    }
+}
+
+fn put_back(order: &PutBack) -> Result<(), Failure> {
+    let config = Config::load(&order.config).map_err(complain)?;
+    let mut report = None;
+    let moment = order.to.to_rfc3339_opts(SecondsFormat::Secs, true);
+    carry::put_back(&config.store, (&moment, &operator()?), |ledger| {
+        prove(&config, (ledger, &mut report))
+    })?;
+    say("已核验 the rows are proven; the next start enters where they were put back to")?;
+    tell_ledger(report.as_ref())?;
+    say(super::backup::AFTER)
+}
+
+fn moved(order: &Move) -> Result<(), Failure> {
     let by = operator()?;
     let old = Config::load(&order.config).map_err(complain)?;
     let Some(to) = &order.to else {
@@ -91,20 +124,23 @@ pub fn run(args: Args) -> Result<(), Failure> {
         return say(BACK);
     }
     let mut report = None;
-    let carried = carrying.carry(&by, |ledger| {
-        let proven = proven(&new, ledger);
-        report = Some(proven.map_err(Stop::Proof)?);
-        Ok::<_, Stop>(())
-    })?;
+    let carried = carrying.carry(&by, |ledger| prove(&new, (ledger, &mut report)))?;
     tell((&old.store, &new.store), carried.as_deref(), report.as_ref())
 }
 
 /// Whether a gateway of this configuration could go on from there.
-fn proven(config: &Config, ledger: &LedgerFile) -> Result<Report, Failure> {
-    let master = keys::read(&config.master_key);
-    let master = master.map_err(|error| Failure::caused("master key", &error))?;
-    ledger.root(&master).map_err(|error| Failure::caused("master key", &error))?;
-    verified(config, &Reading::of(ledger)?)
+fn prove(
+    config: &Config,
+    (ledger, report): (&LedgerFile, &mut Option<Report>),
+) -> Result<(), Stop> {
+    let proven = || {
+        let master = keys::read(&config.master_key);
+        let master = master.map_err(|error| Failure::caused("master key", &error))?;
+        ledger.root(&master).map_err(|error| Failure::caused("master key", &error))?;
+        verified(config, &Reading::of(ledger)?)
+    };
+    *report = Some(proven().map_err(Stop::Proof)?);
+    Ok(())
 }
 
 fn tell(
@@ -122,11 +158,14 @@ fn tell(
         let rows: usize = carried.iter().map(|table| table.rows).sum();
         say(format_args!("表 tables           {}, 行 rows {rows}", carried.len()))?;
     }
-    if let Some(report) = report {
-        say(format_args!("台账条目 entries     {}", report.entries))?;
-        say(format_args!("根 root              {}", report.root))?;
-    }
+    tell_ledger(report)?;
     say(AFTER)
+}
+
+fn tell_ledger(report: Option<&Report>) -> Result<(), Failure> {
+    let Some(report) = report else { return Ok(()) };
+    say(format_args!("台账条目 entries     {}", report.entries))?;
+    say(format_args!("根 root              {}", report.root))
 }
 
 fn failed(error: &CarryError) -> Failure {

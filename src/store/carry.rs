@@ -207,6 +207,26 @@ pub fn unlost(settings: &Settings, by: &str) -> Result<(), CarryError> {
     unmark(&rows, (&format!("lost at {}, older rows", mark.place), by))
 }
 
+/// Owes to the next start that rows were put back to an earlier moment by other means than ours;
+/// `prove` looks at them first.
+///
+/// # Errors
+/// [`CarryError`] or what `prove` says.
+pub fn put_back<E: From<CarryError>>(
+    settings: &Settings,
+    (moment, by): (&str, &str),
+    prove: impl FnOnce(&LedgerFile) -> Result<(), E>,
+) -> Result<(), E> {
+    let held = StoreFile::hold(&settings.folder).map_err(CarryError::from)?;
+    let ledger = LedgerFile::of(existing(settings, &held)?);
+    departed::still_here(ledger.rows()).map_err(CarryError::from)?;
+    prove(&ledger)?;
+    let entries = entries(ledger.rows())?;
+    let subject = format!("rows put back to {moment}, {entries} entries");
+    let owed = departed::owe(ledger.rows(), "restore", (&subject, by));
+    Ok(owed.map_err(CarryError::from)?)
+}
+
 /// Where rows lie, as an entry and an operator read it.
 #[must_use]
 pub fn place(settings: &Settings) -> String {

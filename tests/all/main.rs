@@ -49,6 +49,7 @@ mod laws;
 mod matching;
 mod memory;
 mod model;
+mod moment;
 mod moving;
 mod notices;
 mod notices_ways;

@@ -17,8 +17,7 @@ pub struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
@@ -44,20 +43,49 @@ fn as_server(program: &Path) -> Command {
     command
 }
 
+/// Gives a folder to the user who runs the server, where that is another.
+fn own(folder: &Path) {
+    let _ = Command::new("chown").args(["-R", "postgres"]).arg(folder).status();
+}
+
+/// Runs it on what lies in a folder.
+fn serve(folder: &Path, port: u16, more: &[&str]) -> Child {
+    as_server(&programs().unwrap().join("postgres"))
+        .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-p", &port.to_string()])
+        .arg("-c")
+        .arg(format!("unix_socket_directories={}", folder.display()))
+        .args(more)
+        .arg("-D")
+        .arg(folder.join("data"))
+        .current_dir("/")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 impl Server {
     /// Starts it; says loudly if there is none.
     pub fn start() -> Option<Self> {
+        Self::with(&[])
+    }
+
+    /// One that keeps its log beside it, as whoever wants to go back does.
+    pub fn archiving() -> Option<Self> {
+        Self::with(&["-c", "archive_mode=on", "-c", "archive_command=cp %p ../archive/%f"])
+    }
+
+    fn with(more: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             skipped("no PostgreSQL server");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        let owned = Command::new("chown").arg("postgres").arg(folder.path()).status();
-        let _ = owned;
+        std::fs::create_dir(folder.path().join("archive")).unwrap();
+        own(folder.path());
         let made = as_server(&programs.join("initdb"))
             .args(["--auth=trust", "--username=kangqiao", "--encoding=UTF8", "--no-sync", "-D"])
-            .arg(&data)
+            .arg(folder.path().join("data"))
             .current_dir("/")
             .stdout(Stdio::null())
             .status();
@@ -65,20 +93,52 @@ impl Server {
             return None;
         }
         let port = free_port();
-        let child = as_server(&programs.join("postgres"))
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-p", &port.to_string()])
-            .arg("-c")
-            .arg(format!("unix_socket_directories={}", folder.path().display()))
-            .arg("-D")
-            .arg(&data)
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let child = serve(folder.path(), port, more);
         let server = Self { child, folder, port };
         until("the database is ready", || server.sql("SELECT 1"));
         Some(server)
+    }
+
+    /// Takes a base backup.
+    pub fn base(&self) {
+        let made = as_server(&programs().unwrap().join("pg_basebackup"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "kangqiao"])
+            .args(["--no-sync", "--checkpoint=fast", "-X", "none", "-D"])
+            .arg(self.folder.path().join("base"))
+            .current_dir("/")
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.unwrap().success());
+    }
+
+    /// Goes back to a moment, by its base backup and the log it kept.
+    pub fn put_back(&mut self, moment: &str) {
+        self.run("SELECT pg_switch_wal()");
+        until("the log is kept", || {
+            let sql = "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) \
+                FROM pg_stat_archiver";
+            (self.run(sql) == "t").then_some(())
+        });
+        self.end();
+        let folder = self.folder.path();
+        std::fs::rename(folder.join("data"), folder.join("lost")).unwrap();
+        std::fs::rename(folder.join("base"), folder.join("data")).unwrap();
+        let recovers = format!(
+            "restore_command = 'cp ../archive/%f %p'\nrecovery_target_time = '{moment}'\n\
+             recovery_target_action = 'promote'\n"
+        );
+        std::fs::write(folder.join("data/postgresql.auto.conf"), recovers).unwrap();
+        std::fs::write(folder.join("data/recovery.signal"), "").unwrap();
+        own(folder);
+        self.child = serve(folder, self.port, &[]);
+        until("the database is where it is to be", || {
+            (self.sql("SELECT pg_is_in_recovery()")? == "f").then_some(())
+        });
+    }
+
+    fn end(&mut self) {
+        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
     }
 
     /// What a statement says, a line a row; `None` if it fails.
@@ -96,6 +156,19 @@ impl Server {
     /// The same of one that must not fail.
     pub fn run(&self, statement: &str) -> String {
         self.sql(statement).unwrap_or_else(|| panic!("{statement}"))
+    }
+
+    /// Somebody who holds a table until he is ended.
+    pub fn holds(&self, table: &str) -> Child {
+        let words = format!("BEGIN; LOCK TABLE {table}; SELECT pg_sleep(600)");
+        Command::new("psql")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "kangqiao"])
+            .args(["-d", "postgres", "-c", &words])
+            .current_dir(self.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// A table of inquiries and one of their answers.
