@@ -81,6 +81,7 @@ mod tidy;
 mod torture;
 mod trace;
 mod twins;
+mod upgrade;
 mod veiled;
 mod ways;
 mod whom;
