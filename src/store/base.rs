@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::archive::Archive;
 use super::departed;
 use super::error::StoreError;
 use super::file::{self, Lock, StoreFile};
@@ -82,8 +83,13 @@ impl Base {
     /// What of a file is to be copied from its log; a server does so by itself.
     pub fn log(&self, settings: &Settings) -> Result<Option<Log>, StoreError> {
         let Self::File(file) = self else { return Ok(None) };
+        let archive = settings.archive.as_deref().map(|folder| {
+            let reader = file.reader(settings)?;
+            Archive::new((folder, settings.archive_days), &settings.folder, reader)
+        });
         Ok(Some(Log {
             connection: file.checkpointer()?,
+            archive: archive.transpose()?,
             every: Duration::from_millis(settings.checkpoint_ms.max(1)),
             wal_bytes_max: settings.wal_bytes_max,
             path: file.path().to_owned(),

@@ -126,10 +126,15 @@ impl StoreFile {
     }
 
     fn log(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
-        name.into()
+        log_of(&self.path)
     }
+}
+
+/// The write-ahead log of a database.
+pub fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.to_owned().into_os_string();
+    name.push("-wal");
+    name.into()
 }
 
 /// The database inside a folder.

@@ -15,6 +15,7 @@
 //! their positions, entrances, versions of mappings, and the ledger's own text.
 
 mod apply;
+pub mod archive;
 pub mod arrival;
 mod assertion;
 mod backlog;
@@ -462,10 +463,11 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.jobs = None;
-        self.empty = None;
-        for thread in self.threads.drain(..) {
+        // The writer first: what it wrote last is archived by the other.
+        for thread in self.threads.drain(..).rev() {
             // A thread that panicked has nothing more to finish.
             let _ = thread.join();
+            self.empty = None;
         }
     }
 }

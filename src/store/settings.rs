@@ -42,6 +42,11 @@ pub struct Settings {
     pub records_max: usize,
     /// Persons whose key and identifiers the writer remembers. Default 16384.
     pub persons_remembered_max: usize,
+    /// Folder of an archive, from which the file goes back to any moment of the last days; on
+    /// another disk, and as secret as the store. Default none.
+    pub archive: Option<PathBuf>,
+    /// How far back it reaches, in days. Default 7.
+    pub archive_days: u32,
     /// A PostgreSQL server that holds the rows; left out, a file of the folder does.
     pub postgres: Option<Database>,
 }
@@ -62,6 +67,8 @@ impl Default for Settings {
             reserve_bytes: 256 * 1024 * 1024,
             records_max: 1000,
             persons_remembered_max: 16_384,
+            archive: None,
+            archive_days: 7,
             postgres: None,
         }
     }

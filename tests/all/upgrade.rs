@@ -9,7 +9,7 @@ use crate::notices::{Site, in_order, subscription};
 use crate::operate::allergens;
 use crate::rig::message::field;
 use crate::rig::receiver::Receiver;
-use crate::rig::{CLERK, PLAIN_SENDER, ROOT, Rig, free_port};
+use crate::rig::{PLAIN_SENDER, ROOT, Rig, free_port};
 
 /// Who is who in the file, and the keys of it.
 struct Story(Value);

@@ -96,7 +96,8 @@ fn filled(log: &File, bytes: &mut [u8], at: u64) -> io::Result<bool> {
 /// The sum over words of eight bytes, going on from another.
 fn summed([mut one, mut two]: [u32; 2], bytes: Option<&[u8]>, big: bool) -> [u32; 2] {
     for pair in bytes.unwrap_or_default().chunks_exact(8) {
-        let [first, second] = [word(pair, 0, big), word(pair, 4, big)].map(Option::unwrap_or_default);
+        let [first, second] =
+            [word(pair, 0, big), word(pair, 4, big)].map(Option::unwrap_or_default);
         one = one.wrapping_add(first).wrapping_add(two);
         two = two.wrapping_add(second).wrapping_add(one);
     }

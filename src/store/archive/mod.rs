@@ -56,6 +56,7 @@ struct State {
 
 struct Stretch {
     begun_ms: i64,
+    path: PathBuf,
     log: File,
 }
 
@@ -88,7 +89,7 @@ impl Archive {
     /// stretch goes on however long it is.
     pub fn take(&self, held: Option<&Transaction<'_>>) -> bool {
         let state = &mut *self.state.borrow_mut();
-        let taken = self.append(state, held.is_some());
+        let taken = self.append(state, held);
         if let Err(error) = &taken
             && !state.failing
         {
@@ -102,17 +103,24 @@ impl Archive {
         taken.is_ok()
     }
 
-    fn append(&self, state: &mut State, may_begin: bool) -> io::Result<()> {
+    fn append(&self, state: &mut State, held: Option<&Transaction<'_>>) -> io::Result<()> {
         let now_ms = Utc::now().timestamp_millis().max(state.last_ms);
+        // One that somebody took away is written into nowhere.
+        let gone = |stretch: &Stretch| !stretch.path.join(LOG).exists();
+        if state.stretch.as_ref().is_some_and(gone) {
+            (state.stretch, state.mark) = (None, None);
+        }
         let over = |stretch: &Stretch| now_ms - stretch.begun_ms >= STRETCH_MS;
-        let begins = state.stretch.as_ref().is_none_or(|stretch| may_begin && over(stretch));
-        if begins {
+        let due = held.filter(|_| state.stretch.as_ref().is_none_or(over));
+        if let Some(held) = due {
             // One that fails half way is begun again.
             (state.stretch, state.mark) = (None, None);
-            state.stretch = Some(self.begin(now_ms)?);
+            state.stretch = Some(self.begin(now_ms, held)?);
             self.retire(now_ms)?;
         }
-        let Some(stretch) = &mut state.stretch else { return Ok(()) };
+        let Some(stretch) = &mut state.stretch else {
+            return Err(io::Error::other("no stretch has begun"));
+        };
         let at_ms = Utc::now().timestamp_millis().max(now_ms);
         let log = file::log_of(&file::database(&self.store));
         let committed = match File::open(&log) {
@@ -128,7 +136,7 @@ impl Archive {
                 state.mark = Some(committed.mark);
                 true
             }
-            None if begins => record::write_empty(&mut stretch.log, at_ms).map(|()| true)?,
+            None if due.is_some() => record::write_empty(&mut stretch.log, at_ms).map(|()| true)?,
             None => false,
         };
         if written {
@@ -138,25 +146,23 @@ impl Archive {
         Ok(())
     }
 
-    /// Begins a stretch: with the database as it lies, which nobody but us copies anything into.
-    fn begin(&self, now_ms: i64) -> io::Result<Stretch> {
+    /// Begins a stretch with the database as it is now. Of the log all is taken next that has not
+    /// begun anew, so what of it the copy has already is no matter.
+    fn begin(&self, now_ms: i64, held: &Transaction<'_>) -> io::Result<Stretch> {
         let name = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().format(NAME);
         let folder = self.folder.join(name.to_string());
         file::private_folder(&folder)?;
         packs::copy(&self.store, &folder)?;
-        let options = || {
-            let mut options = OpenOptions::new();
-            options.mode(0o600).create(true).truncate(true).write(true).clone()
-        };
         let (part, base) = (folder.join("base.part"), folder.join(BASE));
-        let mut from = File::open(file::database(&self.store))?;
-        io::copy(&mut from, &mut options().open(&part)?)?;
+        held.copy_pages_into(&part).map_err(io::Error::other)?;
         sync(&part)?;
-        let log = options().open(folder.join(LOG))?;
+        let mut options = OpenOptions::new();
+        options.mode(0o600).create(true).truncate(true).read(true).write(true);
+        let log = options.open(folder.join(LOG))?;
         fs::rename(&part, &base)?;
         sync(&base)?;
         sync(&folder)?;
-        Ok(Stretch { begun_ms: now_ms, log })
+        Ok(Stretch { begun_ms: now_ms, path: folder, log })
     }
 
     /// Takes away what is older than the archive reaches: stretches whose next one is too.

@@ -3,6 +3,7 @@
 // The same tests run where rows lie in a file and where they lie with a server.
 #![allow(clippy::duplicate_mod)]
 
+mod archive;
 mod cache;
 mod carry;
 mod on_a_file;
