@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kangqiao::command::{
     Failure, ask, backup, card, certs, check, demo, doctor, explain, hold, identity, interface,
-    keys, ledger, mappings, notices, operate, policy, send, serve, trace, translate, user, witness,
+    keys, ledger, mappings, notices, operate, policy, send, serve, store, trace, translate, user,
+    witness,
 };
 use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
@@ -68,6 +69,8 @@ enum Command {
     Send(send::Args),
     /// 运行 Run the gateway.
     Serve(serve::Args),
+    /// 存储 Move all rows to another database, proven.
+    Store(store::Args),
     /// 追踪 What became of a message: find it, or tell its whole way.
     Trace(trace::Args),
     /// 翻译 What a message becomes.
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => args.run(),
         Command::Send(args) => send::run(args),
         Command::Serve(args) => serve::run(args),
+        Command::Store(args) => store::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Translate(args) => translate::run(args),
         Command::Unmerge(args) => args.run(),

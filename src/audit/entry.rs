@@ -50,6 +50,8 @@ pub enum Kind {
     Location,
     /// 合并: two persons of the index became one.
     Merge,
+    /// 搬迁: the rows of the store were moved to another place, or taken back.
+    Move,
     /// 拆分: what was one person of the index is two.
     Part,
     /// 策略: policies came into force, were proposed, accepted or refused.
@@ -63,6 +65,8 @@ pub enum Kind {
     /// 重放: a quarantined message was tried again, or somebody previewed, proposed, approved or
     /// ended that for many.
     Replay,
+    /// 恢复: a backup was put in the place of the store.
+    Restore,
     /// 到期: the time of entries is over, and what they said is gone.
     Retention,
     /// 身份审核: a reviewer looked at entries that may be one person's.
@@ -79,7 +83,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind with its name and its Chinese heading, alphabetical.
-    pub const ALL: [(Self, &'static str, &'static str); 28] = [
+    pub const ALL: [(Self, &'static str, &'static str); 30] = [
         (Self::Account, "account", "账号"),
         (Self::Backup, "backup", "备份"),
         (Self::Batch, "batch", "批量查询"),
@@ -96,12 +100,14 @@ impl Kind {
         (Self::Link, "link", "归并"),
         (Self::Location, "location", "定位"),
         (Self::Merge, "merge", "合并"),
+        (Self::Move, "move", "搬迁"),
         (Self::Part, "part", "拆分"),
         (Self::Policy, "policy", "策略"),
         (Self::Query, "query", "台账查询"),
         (Self::Refusal, "refusal", "拒绝"),
         (Self::Reload, "reload", "重新加载"),
         (Self::Replay, "replay", "重放"),
+        (Self::Restore, "restore", "恢复"),
         (Self::Retention, "retention", "到期"),
         (Self::Review, "review", "身份审核"),
         (Self::SignIn, "sign-in", "登录"),

@@ -1,24 +1,26 @@
 //! `kangqiao backup|restore`: a copy of the store while the gateway serves, proven when it is made
-//! and proven again before it takes the store's place. The keys are not in it.
+//! and proven again before it takes the store's place, as does what an archive has of a moment. The
+//! keys are in neither.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::check::complain;
 use super::ledger::{Reading, public_key};
 use super::operate::give;
-use super::{Failure, say};
+use super::{Failure, operator, say};
 use crate::audit::{self, Signs, VerifyingKeys};
 use crate::config::{Config, keys};
 use crate::inbound::operator::Order;
-use crate::store::{LedgerFile, Settings, backup, master_in_force};
+use crate::store::{LedgerFile, Settings, StoreError, archive, backup, departed, master_in_force};
 
 /// What a backup says of itself, beside its files.
 const LABEL: &str = "backup.json";
@@ -26,7 +28,7 @@ const LABEL: &str = "backup.json";
 const DATA: &str = "data";
 
 /// What a restore cannot bring back.
-const AFTER: &str = "\
+pub const AFTER: &str = "\
 此后 what came after   不在其中：请医院重发；部门与见证方持有更晚的检查点，请记为事故
                        is not in it: let hospitals send it again; departments and witnesses
                        hold later checkpoints, so record it as an incident";
@@ -42,15 +44,18 @@ pub struct Backup {
     to: PathBuf,
 }
 
-/// `kangqiao restore --from DIR`
+/// `kangqiao restore --from DIR`, `kangqiao restore --at TIME`
 #[derive(Debug, clap::Args)]
 pub struct Restore {
     /// The gateway's configuration file; its store's folder must be empty or not there
     #[arg(long, default_value = "kangqiao.toml")]
     config: PathBuf,
-    /// The folder of a backup
-    #[arg(long, value_name = "DIR")]
-    from: PathBuf,
+    /// The folder of a backup; with --at that of an archive, if it is not the configuration's
+    #[arg(long, value_name = "DIR", required_unless_present = "at")]
+    from: Option<PathBuf>,
+    /// A moment the archive reaches, as 2026-11-30T10:15:00+08:00
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<FixedOffset>>,
 }
 
 /// What a backup says of itself.
@@ -147,16 +152,6 @@ impl Restore {
         let master = keys::read(&config.master_key);
         let name = config.master_key.display().to_string();
         master.map_err(|error| Failure::caused(&name, &error))?;
-        let label = self.from.join(LABEL);
-        let name = label.display().to_string();
-        let label = fs::read(&label).map_err(|error| Failure::during(&name, error))?;
-        let label: Label = serde_json::from_slice(&label).map_err(|error| during(&error))?;
-        let data = self.from.join(DATA);
-        for (name, signed) in &label.files {
-            if digest(&data.join(name))? != *signed {
-                return Err(Failure(format!("{name}: is not what was backed up")));
-            }
-        }
         // Beside its place first: what is half copied is in nobody's way.
         let part = folder.with_extension("part");
         match fs::remove_dir_all(&part) {
@@ -165,11 +160,15 @@ impl Restore {
             }
             _ => (),
         }
-        backup::copy(&data, &part).map_err(|error| during(&error))?;
-        let (_, report) = proven(&config, &Settings::of(&part))?;
-        if (report.entries, report.root.to_string()) != (label.entries, label.root.clone()) {
-            return Err(Failure("the ledger in it is not the one it says it holds".to_owned()));
-        }
+        let label = match (self.at, &self.from) {
+            (Some(at), from) => of_moment(&config, (at, from.as_deref()), &part)?,
+            (None, Some(from)) => of_backup(&config, from, &part)?,
+            (None, None) => return Err(Failure("neither a backup nor a moment".to_owned())),
+        };
+        let (what, made) = (if self.at.is_some() { "archive" } else { "backup" }, &label.made_at);
+        let subject = format!("{what} of {made}, {} entries", label.entries);
+        let owed = departed::owe_in(&part, "restore", (&subject, &operator()?));
+        owed.map_err(|error| during(&error))?;
         if folder.exists() {
             fs::remove_dir(folder).map_err(|error| during(&error))?;
         }
@@ -179,6 +178,56 @@ impl Restore {
         tell(&label)?;
         say(AFTER)
     }
+}
+
+/// Lays a backup into a new folder, proven to be what it says it is.
+fn of_backup(config: &Config, from: &Path, part: &Path) -> Result<Label, Failure> {
+    let during = |error: &dyn std::error::Error| Failure::caused("restore", error);
+    let label = from.join(LABEL);
+    let name = label.display().to_string();
+    let label = fs::read(&label).map_err(|error| Failure::during(&name, error))?;
+    let label: Label = serde_json::from_slice(&label).map_err(|error| during(&error))?;
+    let data = from.join(DATA);
+    for (name, signed) in &label.files {
+        if digest(&data.join(name))? != *signed {
+            return Err(Failure(format!("{name}: is not what was backed up")));
+        }
+    }
+    backup::copy(&data, part).map_err(|error| during(&error))?;
+    let (_, report) = proven(config, &Settings::of(part))?;
+    if (report.entries, report.root.to_string()) != (label.entries, label.root.clone()) {
+        return Err(Failure("the ledger in it is not the one it says it holds".to_owned()));
+    }
+    Ok(label)
+}
+
+/// Lays what an archive had of a moment into a new folder, whole and proven by its last
+/// checkpoint.
+fn of_moment(
+    config: &Config,
+    (at, from): (DateTime<FixedOffset>, Option<&Path>),
+    part: &Path,
+) -> Result<Label, Failure> {
+    let archive = from.or(config.store.archive.as_deref());
+    let archive = archive.ok_or_else(|| Failure("[store] names no archive: --from".to_owned()))?;
+    let laid = archive::lay(archive, at.timestamp_millis(), part).map_err(|error| match error {
+        StoreError::Unknown => {
+            Failure(format!("{}: does not reach back to {at}", archive.display()))
+        }
+        error => Failure::caused("archive", &error),
+    })?;
+    let laid_at = DateTime::from_timestamp_millis(laid).unwrap_or_default();
+    let settings = Settings::of(part);
+    backup::check(&settings).map_err(|error| Failure::caused("archive", &error))?;
+    let (master_key, report) = proven(config, &settings)?;
+    Ok(Label {
+        made_at: laid_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        master_key,
+        entries: report.entries,
+        root: report.root.to_string(),
+        files: BTreeMap::new(),
+    })
 }
 
 /// A copy of a server's rows is the server's own business.
@@ -207,15 +256,24 @@ pub fn proven(config: &Config, store: &Settings) -> Result<(u64, audit::Report),
         let path = config.master_key.display();
         Failure(format!("{path}: the store is under another master key"))
     })?;
+    Ok((number, verified(config, &Reading::open(store)?)?))
+}
+
+/// A ledger, proven by the public keys of a configuration.
+///
+/// # Errors
+/// [`Failure`] with what is wrong.
+pub fn verified<F: Borrow<LedgerFile>>(
+    config: &Config,
+    reading: &Reading<F>,
+) -> Result<audit::Report, Failure> {
     let own = public_key(&config.ledger.public_key(), Signs::Checkpoints)?;
     let sm2 = config.ledger.sm2_public_key();
     let sm2 = sm2.map(|path| public_key(&path, Signs::CheckpointsBySm2)).transpose()?;
     let keys = VerifyingKeys { own: &own, sm2: sm2.as_ref() };
-    let reading = Reading::open(store)?;
     let report = audit::verify(keys, reading.kept(), reading.checkpoints(), &[]);
     reading.finish()?;
-    let report = report.map_err(|error| Failure::caused("ledger", &error))?;
-    Ok((number, report))
+    report.map_err(|error| Failure::caused("ledger", &error))
 }
 
 fn tell(label: &Label) -> Result<(), Failure> {

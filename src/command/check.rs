@@ -7,6 +7,7 @@ use super::serve::neighbours;
 use super::{Failure, say};
 use crate::audit::{SigningKey, Signs};
 use crate::config::Config;
+use crate::config::places::Place;
 use crate::flow::doubts::list;
 use crate::inbound::console::users::Users;
 use crate::inbound::tls::ReloadableTls;
@@ -32,6 +33,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     neighbours(&config)?;
     let signing = SigningKey::generate(&config.ledger.name, Signs::Checkpoints);
     signing.map_err(|error| Failure::during("ledger.name", error))?;
+    named(&config)?;
     // What is not there yet is made at the first start.
     for (path, signs) in config.ledger.keys().filter(|(path, _)| path.exists()) {
         let key = SigningKey::load(path, &config.ledger.name, signs);
@@ -62,6 +64,23 @@ pub fn run(args: Args) -> Result<(), Failure> {
     say(format_args!("数据元 elements   {elements}"))?;
     say(format_args!("映射版本 mappings {mappings}"))?;
     say(format_args!("策略版本 policies {policies}"))
+}
+
+/// What databases and subscribers need that nothing else reads before the first row or notice.
+fn named(config: &Config) -> Result<(), Failure> {
+    let told = config.subscription.iter().filter_map(|one| one.table.as_ref());
+    let tables = config.table.iter().map(|table| &table.database);
+    let tables = tables.chain(config.inquiry_table.iter().map(|table| &table.database));
+    for database in tables.chain(told.map(|table| &table.database)).chain(&config.store.postgres) {
+        database.check().map_err(|error| Failure::during(&database.to_string(), error))?;
+    }
+    for (place, folder) in config.clone().places() {
+        if place == Place::TheirFolder && !folder.is_dir() {
+            let missing = "is not there: whoever is told makes it, and this gateway never does";
+            return Err(Failure::during(&folder.display().to_string(), missing));
+        }
+    }
+    Ok(())
 }
 
 /// Upstream systems that a purpose asks and the configuration does not know: an answer

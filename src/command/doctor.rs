@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::check::complain;
@@ -19,8 +19,9 @@ use crate::config::Config;
 use crate::inbound::console::users::Users;
 use crate::inbound::tls::ReloadableTls;
 use crate::sandbox::{self, Mode};
+use crate::store::departed::{self, Departed};
 use crate::store::room::{Fill, measured};
-use crate::store::{LedgerFile, backup as copies};
+use crate::store::{LedgerFile, archive, backup as copies};
 
 /// Days before an end from which it is told.
 const ENDS_SOON_DAYS: i64 = 30;
@@ -172,6 +173,14 @@ fn store(config: &Config) -> Vec<Finding> {
     if !mode.as_ref().is_ok_and(|mode| mode & 0o077 == 0) {
         findings.push(bad(place, "others may enter its folder: chmod 700"));
     }
+    match departed::look(&config.store) {
+        Ok(None) => (),
+        Ok(Some(Departed { place: to, .. })) => findings.push(bad(
+            place,
+            format_args!("its rows were moved to {to}: no gateway starts on these"),
+        )),
+        Err(error) => findings.push(bad(place, error)),
+    }
     findings.push(match copies::check(&config.store) {
         Ok(true) => good(place, "the database is whole; sealed rows are not opened"),
         Ok(false) => good(place, "the server answers; pg_amcheck says whether it is whole"),
@@ -195,10 +204,23 @@ fn store(config: &Config) -> Vec<Finding> {
         }
         Err(failure) => bad("ledger", failure),
     });
+    findings.extend(archived(config));
     let keys = config.ledger.keys();
     findings.extend(keys.map(|key| signing(&config.ledger.name, key)));
     findings.extend(ledger(config));
     findings
+}
+
+/// How far an archive reaches, if there is to be one.
+fn archived(config: &Config) -> Option<Finding> {
+    let folder = config.store.archive.as_ref()?;
+    let place = "archive";
+    let told = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap_or_default().to_rfc3339();
+    Some(match archive::span(folder) {
+        Ok(Some((first, last))) => good(place, format_args!("{} to {}", told(first), told(last))),
+        Ok(None) => warning(place, "empty yet: the next start begins it"),
+        Err(error) => bad(place, Failure::caused(&folder.display().to_string(), &error)),
+    })
 }
 
 /// A key that signs the ledger, and whether the public one beside it is its own.

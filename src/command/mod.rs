@@ -21,12 +21,14 @@ pub mod operate;
 pub mod policy;
 pub mod send;
 pub mod serve;
+pub mod store;
 pub mod trace;
 pub mod translate;
 pub mod user;
 pub mod witness;
 
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 
 /// Why a command ended with exit code 1: one line for the operator, no personal data.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,15 @@ impl Write for Output {
             flushed => flushed,
         }
     }
+}
+
+/// Who runs this command, as entries name an operator.
+///
+/// # Errors
+/// [`Failure`] if the system does not say.
+pub fn operator() -> Result<String, Failure> {
+    let own = std::fs::metadata("/proc/self").map_err(|error| Failure::during("user", error))?;
+    Ok(format!("uid {}", own.uid()))
 }
 
 /// Prints a line.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 
 use super::check::complain;
@@ -136,7 +137,16 @@ impl Erase {
     /// [`Failure`] if the gateway does not carry it out.
     pub fn run(self) -> Result<(), Failure> {
         let identifier = self.who.identifier()?;
-        print(&order(&self.place, &Order::Erase { identifier })?)
+        print(&order(&self.place, &Order::Erase { identifier })?)?;
+        let config = Config::load(&self.place.config).map_err(complain)?;
+        match config.store.archive {
+            None => Ok(()),
+            Some(_) => say(format_args!(
+                "归档中的旧密钥保留至 the archive can bring it back until {}",
+                (Utc::now() + TimeDelta::days(i64::from(config.store.archive_days) + 1))
+                    .format("%Y-%m-%d")
+            )),
+        }
     }
 }
 

@@ -362,6 +362,7 @@ impl Config {
             ("keep_days", usize::from(self.batch.keep_days)),
             ("queue_requests_max", self.store.queue_requests_max),
             ("records_max", self.store.records_max),
+            ("archive_days", usize::try_from(self.store.archive_days).unwrap_or(usize::MAX)),
             ("message_bytes_max", self.hl7v2.message_bytes_max),
             ("segments_max", self.hl7v2.segments_max),
             ("leaves_max", self.hl7v2.leaves_max),

@@ -43,6 +43,7 @@ impl Config {
             (File, &mut self.clients.revocations),
         ];
         places.extend(self.ledger.sm2_key.iter_mut().map(|key| (ChangedFile, key)));
+        places.extend(self.store.archive.iter_mut().map(|folder| (ChangedFolder, folder)));
         let mut files: Vec<&mut PathBuf> = Vec::new();
         files.extend(self.ledger.people.iter_mut().chain(&mut self.ledger.font));
         if let Some(console) = &mut self.console {

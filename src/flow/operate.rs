@@ -145,6 +145,20 @@ impl Gateway {
         Ok(json!({ "entered": true }))
     }
 
+    /// Enters what was done to the whole store while no gateway ran: by whom, and where from.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written.
+    pub async fn enter_owed(&self) -> Result<(), StoreError> {
+        for owed in self.store.owed().await? {
+            let kind = Kind::parse(&owed.kind).ok_or(StoreError::Damaged)?;
+            let mut entry = self.event(kind, &owed.subject);
+            entry.asker = Some(Reference::new(&owed.said_by));
+            self.store.enter_owed(owed.number, ledger::row(&entry)).await?;
+        }
+        Ok(())
+    }
+
     /// Erases a person by destroying the keys of everything kept about them.
     ///
     /// # Errors

@@ -26,22 +26,7 @@ pub fn copy(folder: &Path, to: &Path) -> Result<Vec<PathBuf>, StoreError> {
     connection.copy_into(&copied)?;
     check(&Settings::of(to))?;
     let mut files = vec![PathBuf::from(copied.file_name().unwrap_or_default())];
-    for kept in packs::FOLDERS {
-        let from = folder.join(kept);
-        if !from.is_dir() {
-            continue;
-        }
-        fs::create_dir(to.join(kept)).map_err(StoreError::Folder)?;
-        for entry in fs::read_dir(&from).map_err(StoreError::Folder)? {
-            let name = entry.map_err(StoreError::Folder)?.file_name();
-            // What is still being written has another ending, and may be gone by now.
-            if Path::new(&name).extension().is_some_and(|ending| ending == "json") {
-                let path = Path::new(kept).join(name);
-                fs::copy(folder.join(&path), to.join(&path)).map_err(StoreError::Folder)?;
-                files.push(path);
-            }
-        }
-    }
+    files.extend(packs::copy(folder, to).map_err(StoreError::Folder)?);
     files.sort();
     files.iter().try_for_each(|path| sync(&to.join(path))).map_err(StoreError::Folder)?;
     Ok(files)

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::archive::Archive;
+use super::departed;
 use super::error::StoreError;
 use super::file::{self, Lock, StoreFile};
 use super::master;
@@ -15,7 +17,8 @@ use super::sql::{Connection, Database};
 use super::tide::Log;
 
 /// What says which schema the rows with a server are of.
-const VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT NOT NULL)";
+pub(super) const VERSION: &str =
+    "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT NOT NULL)";
 
 /// Where the rows of an open store lie.
 #[derive(Debug)]
@@ -48,6 +51,7 @@ impl Base {
         writer.opening()?;
         writer.execute_batch(VERSION)?;
         file::upgrade(&writer)?;
+        departed::still_here(&writer)?;
         let keys = master::open(&writer, master)?;
         tracing::info!(
             "the rows lie with a PostgreSQL server: its disk and its copies are watched there, \
@@ -83,8 +87,13 @@ impl Base {
     /// What of a file is to be copied from its log; a server does so by itself.
     pub fn log(&self, settings: &Settings) -> Result<Option<Log>, StoreError> {
         let Self::File(file) = self else { return Ok(None) };
+        let archive = settings.archive.as_deref().map(|folder| {
+            let reader = file.reader(settings)?;
+            Archive::new((folder, settings.archive_days), &settings.folder, reader)
+        });
         Ok(Some(Log {
             connection: file.checkpointer()?,
+            archive: archive.transpose()?,
             every: Duration::from_millis(settings.checkpoint_ms.max(1)),
             wal_bytes_max: settings.wal_bytes_max,
             path: file.path().to_owned(),

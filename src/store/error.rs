@@ -22,6 +22,15 @@ pub enum StoreError {
     /// A row does not open under its key or does not read as what it should be.
     #[error("a stored row is damaged")]
     Damaged,
+    /// Its rows were moved.
+    #[error(
+        "the rows were moved to {place}: start the gateway on the configuration of that place, or \
+         take them back with `kangqiao store move --undo`"
+    )]
+    Departed {
+        /// Where they are now.
+        place: String,
+    },
     /// The department has as many batches as it may.
     #[error("the department has as many batches as it may have at once")]
     Full,

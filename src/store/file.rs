@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::departed;
 use super::error::StoreError;
 use super::master;
 use super::seal::StoreKeys;
@@ -33,9 +34,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_15.sql"),
     include_str!("schema_16.sql"),
     include_str!("schema_17.sql"),
+    include_str!("schema_18.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 17;
+pub(super) const SCHEMA: i64 = 18;
 
 /// The database of a folder that is held against other processes while this lives.
 #[derive(Debug)]
@@ -47,21 +49,37 @@ pub struct StoreFile {
 impl StoreFile {
     /// Makes or checks the folder, takes its lock, makes or checks the schema and the keys.
     pub fn open(settings: &Settings, master: &[u8; 32]) -> Result<(Self, StoreKeys), StoreError> {
-        let lock = Lock::take(&settings.folder)?;
-        let file = Self { path: database(&settings.folder), _lock: lock };
-        // SQLite gives its log files the mode of the database.
-        private_file(&file.path).map_err(StoreError::Folder)?;
-        let lasts =
-            [&settings.folder, &file.path].into_iter().try_for_each(|path| trust::name(path));
-        lasts.and_then(|()| trust::refresh(&file.log())).map_err(StoreError::Folder)?;
-        let connection = sqlite::open(&file.path)?;
+        let file = Self::hold(&settings.folder)?;
+        let connection = file.begin()?;
+        departed::still_here(&connection)?;
+        let keys = master::open(&connection, master)?;
+        Ok((file, keys))
+    }
+
+    /// Makes or checks the folder and takes its lock; of the database nothing is touched.
+    pub fn hold(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self { path: database(folder), _lock: Lock::take(folder)? })
+    }
+
+    /// Makes the database, or brings it to what this build writes.
+    pub fn begin(&self) -> Result<Connection, StoreError> {
+        self.settle().map_err(StoreError::Folder)?;
+        let connection = sqlite::open(&self.path)?;
         if connection.version()? == 0 {
             connection.set("page_size", PAGE_BYTES.cast_signed())?;
             connection.set("journal_mode", "wal")?;
         }
         upgrade(&connection)?;
-        let keys = master::open(&connection, master)?;
-        Ok((file, keys))
+        Ok(connection)
+    }
+
+    /// Makes sure that what is read from now on is on the disk.
+    pub fn settle(&self) -> io::Result<()> {
+        // SQLite gives its log files the mode of the database.
+        private_file(&self.path)?;
+        let folder = self.path.parent().unwrap_or(&self.path);
+        [folder, &self.path].into_iter().try_for_each(trust::name)?;
+        trust::refresh(&self.log())
     }
 
     /// Where the database lies.
@@ -109,10 +127,15 @@ impl StoreFile {
     }
 
     fn log(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
-        name.into()
+        log_of(&self.path)
     }
+}
+
+/// The write-ahead log of a database.
+pub fn log_of(database: &Path) -> PathBuf {
+    let mut name = database.to_owned().into_os_string();
+    name.push("-wal");
+    name.into()
 }
 
 /// The database inside a folder.

@@ -88,6 +88,15 @@ impl LedgerFile {
         Ok(Self(file))
     }
 
+    /// Of rows that nobody else sees yet.
+    pub(super) const fn of(rows: Connection) -> Self {
+        Self(rows)
+    }
+
+    pub(super) const fn rows(&self) -> &Connection {
+        &self.0
+    }
+
     /// What is in it, at each call as it then stands.
     #[must_use]
     pub const fn now(&self) -> LedgerView<'_> {

@@ -158,7 +158,8 @@ pub fn open(connection: &Connection, master: &[u8; 32]) -> Result<StoreKeys, Sto
     Ok(keys)
 }
 
-fn is_empty(connection: &Connection) -> sql::Result<bool> {
+/// Whether nothing was ever kept.
+pub fn is_empty(connection: &Connection) -> sql::Result<bool> {
     let sql = "SELECT 1 FROM journal UNION ALL SELECT 1 FROM person UNION ALL SELECT 1 FROM ledger";
     connection.prepare_cached(sql)?.exists([]).map(|found| !found)
 }

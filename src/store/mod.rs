@@ -15,6 +15,7 @@
 //! their positions, entrances, versions of mappings, and the ledger's own text.
 
 mod apply;
+pub mod archive;
 pub mod arrival;
 mod assertion;
 mod backlog;
@@ -24,8 +25,10 @@ pub mod batch;
 pub mod budget;
 pub mod cache;
 mod came;
+pub mod carry;
 pub mod condition;
 mod console;
+pub mod departed;
 mod directory;
 mod ear;
 mod enrolment;
@@ -461,11 +464,12 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         self.jobs = None;
-        self.empty = None;
-        for thread in self.threads.drain(..) {
+        // The writer first: what it wrote last is archived by another.
+        for thread in self.threads.drain(..).rev() {
             thread.thread().unpark();
             // A thread that panicked has nothing more to finish.
             let _ = thread.join();
+            self.empty = None;
         }
     }
 }

@@ -23,6 +23,27 @@ const PROPOSED: &str = "proposed";
 /// Versions that are kept.
 pub const KEPT: usize = 20;
 
+/// Copies all versions of a store's folder into another; their paths in it.
+///
+/// # Errors
+/// If one cannot be read or written.
+pub fn copy(folder: &Path, to: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for kept in FOLDERS.iter().filter(|kept| folder.join(kept).is_dir()) {
+        std::fs::create_dir_all(to.join(kept))?;
+        for entry in std::fs::read_dir(folder.join(kept))? {
+            let name = entry?.file_name();
+            // What is still being written has another ending, and may be gone by now.
+            if Path::new(&name).extension().is_some_and(|ending| ending == "json") {
+                let path = Path::new(kept).join(name);
+                std::fs::copy(folder.join(&path), to.join(&path))?;
+                files.push(path);
+            }
+        }
+    }
+    Ok(files)
+}
+
 /// A folder of past versions.
 #[derive(Debug, Clone)]
 pub struct Packs(PathBuf);

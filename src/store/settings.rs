@@ -45,6 +45,11 @@ pub struct Settings {
     /// How long the other gateways of a PostgreSQL server may not be heard, in milliseconds,
     /// before nothing is answered. Default 1000.
     pub silence_ms_max: u64,
+    /// Folder of an archive, from which the file goes back to any moment of the last days; on
+    /// another disk, and as secret as the store. Default none.
+    pub archive: Option<PathBuf>,
+    /// How far back it reaches, in days. Default 7.
+    pub archive_days: u32,
     /// A PostgreSQL server that holds the rows; left out, a file of the folder does.
     pub postgres: Option<Database>,
 }
@@ -66,6 +71,8 @@ impl Default for Settings {
             records_max: 1000,
             persons_remembered_max: 16_384,
             silence_ms_max: 1000,
+            archive: None,
+            archive_days: 7,
             postgres: None,
         }
     }

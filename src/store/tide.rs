@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::archive::Archive;
 use super::sql::{self, Connection};
 use super::trust;
 use super::writer::{Job, Request, Shared};
@@ -35,6 +36,8 @@ pub struct Tide {
 pub struct Log {
     /// A connection of its own.
     pub connection: Connection,
+    /// What is to have everything before it is copied.
+    pub archive: Option<Archive>,
     /// How often it is copied.
     pub every: Duration,
     /// Size from which the writer waits until it starts anew.
@@ -57,7 +60,12 @@ impl Tide {
                     let _ = answer.send(!owed);
                 }
                 Err(RecvTimeoutError::Timeout) => owed = owed && !self.empty(),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    if let Some(log) = self.log.as_ref().filter(|log| log.archive.is_some()) {
+                        log.checkpoint(&self.shared, "PASSIVE");
+                    }
+                    return;
+                }
             }
             self.project();
             if let Some(log) = &self.log
@@ -115,6 +123,13 @@ impl Log {
     /// Whether it went through, and how many pages the log holds.
     pub(super) fn checkpoint(&self, shared: &Shared, mode: &str) -> (bool, u64) {
         if !shared.trust.holds() {
+            return (false, 0);
+        }
+        let archive = self.archive.as_ref();
+        // Where the log is not to begin anew, nobody may write: then nothing comes in between.
+        let held = archive.filter(|_| mode == "PASSIVE").map(Archive::hold).transpose();
+        let Ok(held) = held else { return (false, 0) };
+        if archive.is_some_and(|archive| !archive.take(held.as_ref())) {
             return (false, 0);
         }
         let ended = self.connection.checkpoint(mode);

@@ -3,7 +3,7 @@
 //! What is hashed, and what a signature says, is the business of `audit`.
 
 use super::Store;
-use super::arrival::{Checkpoint, LedgerEntry};
+use super::arrival::{Checkpoint, LedgerEntry, LedgerRow};
 use super::came;
 use super::error::StoreError;
 use super::ledger::{self, bound};
@@ -40,6 +40,8 @@ pub struct Cosigned {
 pub enum OfTree {
     /// What a witness signed.
     Cosigned(Cosigned),
+    /// The entry of what was done while no gateway ran.
+    Owed(i64, LedgerRow),
     /// How far a sink has taken the ledger.
     Taken(String, u64),
     /// Rows of hashes that were missing.
@@ -213,9 +215,10 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn keep_of_tree(&self, kept: &OfTree) -> Result<(), Stop> {
+    pub(super) fn keep_of_tree(&mut self, kept: &OfTree) -> Result<(), Stop> {
         match kept {
             OfTree::Cosigned(cosigned) => self.keep_cosigned(cosigned)?,
+            OfTree::Owed(number, row) => self.settle_owed(*number, row)?,
             OfTree::Taken(sink, next) => self.keep_taken(sink, *next)?,
             OfTree::Tiles(tiles) => self.keep_tiles(tiles)?,
         }

@@ -52,6 +52,9 @@ fn what_was_kept_before_a_backup_is_answered_after_it_was_restored() {
     assert!(done && text.contains("restored and proven"), "{text}");
     assert!(text.contains(&label["entries"].to_string()), "{text}");
     rig.resume();
+    let entered = rig.ledger(&["search", "--kind", "restore"]);
+    let made = label["made_at"].as_str().unwrap();
+    assert!(entered.contains(made) && entered.contains("uid"), "{entered}");
     assert_eq!(allergens(&rig, &before.citizen).len(), 1);
     assert!(allergens(&rig, &erased.citizen).is_empty());
     assert!(allergens(&rig, &after.citizen).is_empty(), "it came after the backup");

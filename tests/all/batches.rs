@@ -92,18 +92,21 @@ fn ready(rig: &Rig, purpose: &str, rows: (&str, &str)) -> (String, Value) {
     (id.clone(), checked(rig, &id))
 }
 
-fn checked(rig: &Rig, id: &str) -> Value {
+/// Waits until all rows of a batch are checked; how it stands then.
+pub fn checked(rig: &Rig, id: &str) -> Value {
     until("the rows are checked", || {
         let standing = look(rig, id);
         (standing["state"] == "ready").then_some(standing)
     })
 }
 
-fn answers(rig: &Rig, id: &str, from: u64) -> Reply {
+/// The answers of a batch from a row on.
+pub fn answers(rig: &Rig, id: &str, from: u64) -> Reply {
     request(rig, CLERK, &format!("GET /v1/batches/{id}/answers?from={from}"), ("", b""))
 }
 
-fn lines(reply: &Reply) -> Vec<Value> {
+/// A body of lines, each read.
+pub fn lines(reply: &Reply) -> Vec<Value> {
     assert_eq!(reply.status, 200, "{}", text(reply));
     text(reply).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

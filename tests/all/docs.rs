@@ -93,7 +93,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -108,6 +108,7 @@ const PAGES: [&str; 17] = [
     "docs/mappings.md",
     "docs/messages.md",
     "docs/notices.md",
+    "docs/operating.md",
     "docs/policies.md",
     "docs/statistics.md",
     "docs/tracing.md",

@@ -369,5 +369,7 @@ fn a_way_that_leads_nowhere_stops_the_start() {
         "event long-stay has no HL7 v2 message",
     );
     assert!(check(death, ("\"death\"", &near), "payments: mllp 127.0.0.1:2575"));
+    refuses(death, "\"death\"", "folder = \"out\"", "is not there");
+    std::fs::create_dir(rig.path().join("out")).unwrap();
     assert!(check(death, ("\"death\"", "folder = \"out\""), "payments: folder "));
 }

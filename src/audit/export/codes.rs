@@ -19,7 +19,7 @@ pub const fn event(kind: Kind) -> Option<Code> {
         Kind::Start => ("110100", "Application Activity"),
         Kind::Export | Kind::Query => ("110101", "Audit Log Used"),
         Kind::Backup | Kind::Delivery | Kind::Disclosure => ("110106", "Export"),
-        Kind::Replay => ("110107", "Import"),
+        Kind::Replay | Kind::Restore => ("110107", "Import"),
         Kind::Consent
         | Kind::Erase
         | Kind::Identity
@@ -32,6 +32,7 @@ pub const fn event(kind: Kind) -> Option<Code> {
         Kind::Account
         | Kind::BreakGlass
         | Kind::Keys
+        | Kind::Move
         | Kind::Policy
         | Kind::Reload
         | Kind::Witness => ("110113", "Security Alert"),
@@ -50,7 +51,7 @@ pub fn event_kind(entry: &Entry) -> Option<Code> {
         // One that only looks at it afterwards has no department.
         Kind::BreakGlass if entry.department.is_some() => ("110127", "Emergency Override Started"),
         Kind::Keys | Kind::Policy => ("110129", "Security Configuration"),
-        Kind::Reload => ("110131", "Software Configuration"),
+        Kind::Move | Kind::Reload => ("110131", "Software Configuration"),
         Kind::Account => ("110137", "User Security Attributes Changed"),
         _ => return None,
     })

@@ -1,17 +1,18 @@
 //! The ledger as it stood at one moment, read page by page.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 
 use crate::command::Failure;
 use crate::flow::proof::{self, Numbered, ProofError};
-use crate::store::{LedgerFile, Settings, StoreError};
+use crate::store::{LedgerFile, LedgerView, Settings, StoreError};
 
 /// How many rows are read at once.
 const PAGE_ROWS: usize = 2048;
 
 /// A ledger of which the gateway may go on to write the rest.
-pub struct Reading {
-    file: LedgerFile,
+pub struct Reading<F = LedgerFile> {
+    file: F,
     /// Entries from this number on came later.
     size: u64,
     /// Checkpoints over more than this came later.
@@ -27,8 +28,31 @@ impl Reading {
     /// [`Failure`] if there is no ledger that can be read.
     pub fn open(store: &Settings) -> Result<Self, Failure> {
         let open = LedgerFile::open(store).map_err(failed)?;
-        let (size, sealed) = ends(&open).map_err(failed)?;
+        let (size, sealed) = open.look(ends).and_then(|ends| ends).map_err(failed)?;
         Ok(Self { file: open, size, sealed, trouble: RefCell::new(None) })
+    }
+
+    /// The file itself.
+    #[must_use]
+    pub const fn file(&self) -> &LedgerFile {
+        &self.file
+    }
+}
+
+impl<'a> Reading<&'a LedgerFile> {
+    /// One that nobody goes on to write.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be read.
+    pub fn of(file: &'a LedgerFile) -> Result<Self, Failure> {
+        let (size, sealed) = ends(file.now()).map_err(failed)?;
+        Ok(Self { file, size, sealed, trouble: RefCell::new(None) })
+    }
+}
+
+impl<F: Borrow<LedgerFile>> Reading<F> {
+    fn now(&self) -> LedgerView<'_> {
+        self.file.borrow().now()
     }
 
     /// How many entries it has.
@@ -43,20 +67,14 @@ impl Reading {
     /// [`Failure`] if the file cannot be read.
     pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, Failure> {
         let above = self.sealed.saturating_sub(1);
-        let last = self.file.now().checkpoints(above, 1).map_err(failed)?;
+        let last = self.now().checkpoints(above, 1).map_err(failed)?;
         Ok(last.into_iter().next().map(|last| last.bytes))
-    }
-
-    /// The file itself.
-    #[must_use]
-    pub const fn file(&self) -> &LedgerFile {
-        &self.file
     }
 
     /// Every entry with its number, in order.
     pub fn entries(&self) -> impl Iterator<Item = (u64, Vec<u8>)> {
         let page = move |from| {
-            let rows = self.note(self.file.now().entries(from, PAGE_ROWS))?;
+            let rows = self.note(self.now().entries(from, PAGE_ROWS))?;
             let next = rows.last()?.number.checked_add(1)?;
             Some((next, rows.into_iter().map(|row| (row.number, row.bytes)).collect()))
         };
@@ -67,7 +85,7 @@ impl Reading {
     /// Every entry with its number, in order, or its hash where its time is over.
     pub fn kept(&self) -> impl Iterator<Item = Numbered> {
         let page = move |from| {
-            let rows = proof::kept(self.file.now(), from, PAGE_ROWS);
+            let rows = proof::kept(self.now(), from, PAGE_ROWS);
             let rows = self.note(rows)?;
             let next = rows.last()?.0.checked_add(1)?;
             Some((next, rows))
@@ -79,7 +97,7 @@ impl Reading {
     /// Every checkpoint, in order.
     pub fn checkpoints(&self) -> impl Iterator<Item = Vec<u8>> {
         let page = move |above| {
-            let rows = self.note(self.file.now().checkpoints(above, PAGE_ROWS))?;
+            let rows = self.note(self.now().checkpoints(above, PAGE_ROWS))?;
             let next = rows.last()?.size;
             Some((next, rows.into_iter().map(|row| (row.size, row.bytes)).collect()))
         };
@@ -103,8 +121,8 @@ impl Reading {
 }
 
 /// How many entries there are, and how many the newest checkpoint signed, at one moment.
-fn ends(file: &LedgerFile) -> Result<(u64, u64), StoreError> {
-    file.look(|view| Ok((view.size()?, view.checkpoint()?.map_or(0, |last| last.size))))?
+fn ends(view: LedgerView<'_>) -> Result<(u64, u64), StoreError> {
+    Ok((view.size()?, view.checkpoint()?.map_or(0, |last| last.size)))
 }
 
 /// Rows that are read a page at a time, each from where the last one ended.

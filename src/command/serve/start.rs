@@ -85,6 +85,7 @@ pub async fn start_within(
     }
     let began = policies::begin(config, &gateway).await?;
     keep(&Packs::policies(&config.store.folder), &[&gateway.rules.load().policy_files])?;
+    gateway.enter_owed().await.map_err(|error| Failure::during("ledger", error))?;
     gateway
         .enter_start(env!("CARGO_PKG_VERSION"))
         .await

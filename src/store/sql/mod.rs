@@ -4,6 +4,7 @@
 //! `?1`, and reads rows. What is one database's alone has a file that says so.
 
 mod cell;
+mod layout;
 pub mod postgres;
 mod server;
 pub mod sqlite;
@@ -12,9 +13,11 @@ mod value;
 
 use std::ops::Deref;
 
-pub use cell::{Params, ToSql};
+pub use cell::{Cell, Params, ToSql};
+pub use layout::{Table, tables};
 pub use server::{Database, ServerError};
 pub use statement::{Row, Rows, Statement};
+pub use value::Value;
 
 /// What the database answers.
 pub type Result<T> = std::result::Result<T, Error>;

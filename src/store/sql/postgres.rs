@@ -420,7 +420,10 @@ pub(super) fn is_storage(error: &ServerError) -> bool {
             ["08", "53", "55", "57", "58", "XX"].iter().any(|class| state.starts_with(class))
                 || state == "25006"
         }
-        ServerError::File(_) | ServerError::Lost | ServerError::Plain => true,
+        ServerError::At { why, .. } => is_storage(why),
+        ServerError::File(_) | ServerError::Lost | ServerError::Open(_) | ServerError::Plain => {
+            true
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ffi};
@@ -79,6 +80,17 @@ impl Connection {
     /// Writes the whole anew into another file, without what was deleted.
     pub fn copy_into(&self, path: &Path) -> Result<()> {
         self.execute("VACUUM INTO ?1", [path.to_string_lossy().as_ref()])
+    }
+
+    /// Copies the file page for page, as this connection sees it, into one that is not there yet.
+    pub fn copy_pages_into(&self, path: &Path) -> Result<()> {
+        let mut copied = rusqlite::Connection::open(path)?;
+        let backup = Backup::new(self.file()?, &mut copied)?;
+        // All at once: nothing changes meanwhile that is seen here.
+        match backup.step(-1)? {
+            StepResult::Done => Ok(()),
+            _ => Err(Error::InUse),
+        }
     }
 
     /// Whether the file is whole: every page, and every index with its table.

@@ -1,9 +1,9 @@
 //! Statements, and the rows they answer.
 
-use super::cell::{self, FromSql, Params};
+use super::cell::{self, Cell, FromSql, Params};
 use super::postgres::Session;
 use super::server::ServerError;
-use super::value::Came;
+use super::value::{Came, Value};
 use super::{Error, Result, sqlite};
 
 /// A statement that is ready.
@@ -117,12 +117,21 @@ impl Rows<'_> {
 impl Row<'_> {
     /// The value of a column, counted from 0.
     pub fn get<T: FromSql>(&self, column: usize) -> Result<T> {
+        cell::read(column, self.cell(column)?)
+    }
+
+    /// The values of so many columns, whatever they are.
+    pub fn values(&self, width: usize) -> Result<Vec<Value>> {
+        (0..width).map(|column| self.cell(column).map(Value::from)).collect()
+    }
+
+    fn cell(&self, column: usize) -> Result<Cell<'_>> {
         match self {
             Self::Postgres(row) => {
                 let Came(value) = row.try_get(column).map_err(ServerError::from)?;
-                cell::read(column, value)
+                Ok(value)
             }
-            Self::Sqlite(row) => cell::read(column, sqlite::cell(row.get_ref(column)?, column)?),
+            Self::Sqlite(row) => sqlite::cell(row.get_ref(column)?, column),
         }
     }
 }

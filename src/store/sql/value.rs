@@ -5,7 +5,7 @@ use std::error::Error;
 use bytes::{BufMut, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-use super::cell::Cell;
+use super::cell::{Cell, Params};
 
 /// A value that is kept until it is sent.
 pub enum Value {
@@ -14,6 +14,26 @@ pub enum Value {
     Null,
     Real(f64),
     Text(String),
+}
+
+impl Value {
+    /// As a statement takes it.
+    pub fn cell(&self) -> Cell<'_> {
+        match self {
+            Self::Blob(bytes) => Cell::Blob(bytes),
+            Self::Integer(number) => Cell::Integer(*number),
+            Self::Null => Cell::Null,
+            Self::Real(number) => Cell::Real(*number),
+            Self::Text(text) => Cell::Text(text),
+        }
+    }
+}
+
+/// Values of a row that was read whole.
+impl Params for &[Value] {
+    fn each(&self, mut take: impl FnMut(Cell<'_>) -> super::Result<()>) -> super::Result<()> {
+        self.iter().try_for_each(|value| take(value.cell()))
+    }
 }
 
 impl From<Cell<'_>> for Value {

@@ -3,7 +3,9 @@
 // The same tests run where rows lie in a file and where they lie with a server.
 #![allow(clippy::duplicate_mod)]
 
+mod archive;
 mod cache;
+mod carry;
 mod on_a_file;
 mod server;
 mod with_a_server;
@@ -212,6 +214,7 @@ const WITHOUT_ENTRIES: &str = "
     DROP TABLE batch; DROP TABLE batch_part; DROP TABLE statistic;
     DROP TABLE tile; DROP TABLE cosignature; DROP TABLE retired; DROP TABLE preserved;
     DROP TABLE turn; DROP TABLE change; DROP TABLE lease;
+    DROP TABLE owed; DROP TABLE departed;
     DROP TABLE sink; DROP TABLE rerun; DROP TABLE lifting; DROP TABLE saved_search;
     DROP INDEX journal_source; DROP INDEX journal_why; DROP TABLE outcome;
     ALTER TABLE journal DROP COLUMN entrance; ALTER TABLE journal DROP COLUMN mappings;

@@ -455,3 +455,28 @@ async fn keys_rotate_beneath_everything_and_a_lost_connection_between_steps_lose
     let old = rekey::try_open(&folder, &MASTER);
     assert!(matches!(old, Err(StoreError::MasterReplaced)));
 }
+
+#[tokio::test]
+async fn rows_of_an_earlier_schema_are_brought_forward_and_those_of_a_later_one_refused() {
+    if !server::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let rows = server::connect(&settings.postgres.as_ref().unwrap().name);
+    rows.execute_batch(base::VERSION).unwrap();
+    // The first schema that a server had.
+    for (version, step) in (1..=16).zip(file::STEPS) {
+        rows.step(step, version).unwrap();
+    }
+    let store = open(&folder);
+    keep(&store, "one", vec![local(1)]).await;
+    assert_eq!(rows.version().unwrap(), file::SCHEMA);
+    drop(store);
+    rows.execute("UPDATE schema_version SET number = ?1", [file::SCHEMA + 1]).unwrap();
+    let refused = Store::open(settings, &MASTER, chain());
+    let known = file::SCHEMA;
+    assert!(
+        matches!(refused, Err(StoreError::Newer { found, known: k }) if found == known + 1 && k == known)
+    );
+}

@@ -48,7 +48,13 @@ fn as_server(program: &Path) -> Command {
     command
 }
 
-fn spawn(programs: &Path, folder: &Path, (port, settings): (u16, &[&str])) -> Child {
+/// Gives a folder to the user who runs the server, where that is another.
+fn own(folder: &Path) {
+    let _ = Command::new("chown").args(["-R", "postgres"]).arg(folder).status();
+}
+
+/// Runs it on what lies in a folder.
+fn serve(programs: &Path, folder: &Path, (port, settings): (u16, &[&str])) -> Child {
     as_server(&programs.join("postgres"))
         .args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()])
         .args(settings.iter().flat_map(|setting| ["-c", setting]))
@@ -69,6 +75,11 @@ impl Server {
         Self::with(&["fsync=off"])
     }
 
+    /// One that keeps its log beside it, as whoever wants to go back does.
+    pub fn archiving() -> Option<Self> {
+        Self::with(&["fsync=off", "archive_mode=on", "archive_command=cp %p ../archive/%f"])
+    }
+
     /// Starts one with further settings.
     pub fn with(settings: &'static [&'static str]) -> Option<Self> {
         let Some(programs) = programs() else {
@@ -76,8 +87,8 @@ impl Server {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let owned = Command::new("chown").arg("postgres").arg(folder.path()).status();
-        let _ = owned;
+        std::fs::create_dir(folder.path().join("archive")).unwrap();
+        own(folder.path());
         let made = as_server(&programs.join("initdb"))
             .args(["--auth=trust", "--username=kangqiao", "--encoding=UTF8", "--no-sync", "-D"])
             .arg(folder.path().join("data"))
@@ -88,7 +99,7 @@ impl Server {
             return None;
         }
         let port = free_port();
-        let child = Mutex::new(spawn(&programs, folder.path(), (port, settings)));
+        let child = Mutex::new(serve(&programs, folder.path(), (port, settings)));
         let server = Self { child, folder, programs, settings, port };
         until("the database is ready", || server.sql("SELECT 1"));
         Some(server)
@@ -103,9 +114,50 @@ impl Server {
     /// Ends it where it stands, as `pg_ctl restart -m immediate` does; it recovers from its log.
     pub fn restart_at_once(&self) {
         self.end("-QUIT");
-        let listens = (self.port, self.settings);
-        *self.child.lock().unwrap() = spawn(&self.programs, self.folder.path(), listens);
+        self.serve(self.settings);
         until("the database is ready again", || self.sql("SELECT 1"));
+    }
+
+    fn serve(&self, settings: &[&str]) {
+        let child = serve(&self.programs, self.folder.path(), (self.port, settings));
+        *self.child.lock().unwrap() = child;
+    }
+
+    /// Takes a base backup.
+    pub fn base(&self) {
+        let made = as_server(&self.programs.join("pg_basebackup"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "kangqiao"])
+            .args(["--no-sync", "--checkpoint=fast", "-X", "none", "-D"])
+            .arg(self.folder.path().join("base"))
+            .current_dir("/")
+            .stderr(Stdio::null())
+            .status();
+        assert!(made.unwrap().success());
+    }
+
+    /// Goes back to a moment, by its base backup and the log it kept.
+    pub fn put_back(&self, moment: &str) {
+        self.run("SELECT pg_switch_wal()");
+        until("the log is kept", || {
+            let sql = "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) \
+                FROM pg_stat_archiver";
+            (self.run(sql) == "t").then_some(())
+        });
+        self.end("-INT");
+        let folder = self.folder.path();
+        std::fs::rename(folder.join("data"), folder.join("lost")).unwrap();
+        std::fs::rename(folder.join("base"), folder.join("data")).unwrap();
+        let recovers = format!(
+            "restore_command = 'cp ../archive/%f %p'\nrecovery_target_time = '{moment}'\n\
+             recovery_target_action = 'promote'\n"
+        );
+        std::fs::write(folder.join("data/postgresql.auto.conf"), recovers).unwrap();
+        std::fs::write(folder.join("data/recovery.signal"), "").unwrap();
+        own(folder);
+        self.serve(&["fsync=off"]);
+        until("the database is where it is to be", || {
+            (self.sql("SELECT pg_is_in_recovery()")? == "f").then_some(())
+        });
     }
 
     /// What a statement says, a line a row; `None` if it fails.
@@ -123,6 +175,19 @@ impl Server {
     /// The same of one that must not fail.
     pub fn run(&self, statement: &str) -> String {
         self.sql(statement).unwrap_or_else(|| panic!("{statement}"))
+    }
+
+    /// Somebody who holds a table until he is ended.
+    pub fn holds(&self, table: &str) -> Child {
+        let words = format!("BEGIN; LOCK TABLE {table}; SELECT pg_sleep(600)");
+        Command::new("psql")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "kangqiao"])
+            .args(["-d", "postgres", "-c", &words])
+            .current_dir(self.folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// A table of inquiries and one of their answers.
