@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::identity::linkage::Fingerprint;
-use crate::inbound::{batch, console, exchange, mllp, tls};
+use crate::inbound::{batch, console, door, exchange, mllp, tls, turnstile};
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::outbound::way::To;
 use crate::outbound::{SinkSettings, SubscriptionSettings, WitnessSettings};
@@ -91,6 +91,9 @@ pub struct Config {
     /// 批量查询, limits of lists that are asked about at once.
     #[serde(default)]
     pub batch: batch::Settings,
+    /// 负荷, how much is worked on at once.
+    #[serde(default)]
+    pub load: turnstile::Settings,
     /// The embedded store.
     #[serde(default)]
     pub store: store::Settings,
@@ -145,9 +148,15 @@ pub struct Https {
     /// Largest body of a message, bytes. Default 1 MiB.
     #[serde(default = "default_body")]
     pub body_bytes_max: usize,
+    /// Bytes of all bodies in hand, beyond 65,536 of each connection. Default 64 MiB.
+    #[serde(default = "default_buffered")]
+    pub buffered_bytes_max: usize,
     /// Connections at once. Default 1,024.
     #[serde(default = "default_connections")]
     pub connections_max: usize,
+    /// Limits of its connections.
+    #[serde(default)]
+    pub limits: door::Limits,
 }
 
 /// The port of metrics and health.
@@ -192,6 +201,9 @@ const fn default_drain() -> u64 {
 }
 const fn default_body() -> usize {
     1 << 20
+}
+const fn default_buffered() -> usize {
+    64 << 20
 }
 const fn default_connections() -> usize {
     1024
@@ -360,6 +372,10 @@ impl Config {
             ("body_bytes_max", self.batch.body_bytes_max),
             ("batches_max", self.batch.batches_max),
             ("keep_days", usize::from(self.batch.keep_days)),
+            ("questions_max", self.load.questions_max),
+            ("pushes_max", self.load.pushes_max),
+            ("background_max", self.load.background_max),
+            ("share_max", self.load.share_max),
             ("queue_requests_max", self.store.queue_requests_max),
             ("records_max", self.store.records_max),
             ("message_bytes_max", self.hl7v2.message_bytes_max),

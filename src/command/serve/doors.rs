@@ -23,7 +23,8 @@ const UNITS_MAX: usize = 1_000;
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
     let [pushing, telling, answering, reading, serving] =
         std::array::from_fn(|_| Arc::clone(gateway));
-    let [subscribing, listing, counting, publishing] = std::array::from_fn(|_| Arc::clone(gateway));
+    let [subscribing, listing, counting, publishing, waiting] =
+        std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
         push: Arc::new(move |asked: Asked| {
@@ -33,10 +34,12 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         told: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&telling);
             Box::pin(async move {
-                match gateway.own_messages(asked.certificate.as_ref(), &asked.path).await {
-                    Ok(found) => receipts_of(&found),
-                    Err(fault) => refused(fault, None),
-                }
+                let certificate = asked.certificate.as_ref();
+                let found = match gateway.admit_visit(certificate).await {
+                    Ok(_inside) => gateway.own_messages(certificate, &asked.path).await,
+                    Err(fault) => Err(fault),
+                };
+                found.map_or_else(|fault| refused(fault, None), |found| receipts_of(&found))
             })
         }),
         answer: Arc::new(move |asked: Asked| {
@@ -56,7 +59,12 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         }),
         subscribe: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&subscribing);
-            Box::pin(async move { gateway.subscribe(asked.certificate, asked.body).await })
+            Box::pin(async move {
+                match gateway.admit_visit(asked.certificate.as_ref()).await {
+                    Ok(_inside) => gateway.subscribe(asked.certificate, asked.body).await,
+                    Err(fault) => refused(fault, None),
+                }
+            })
         }),
         count: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&counting);
@@ -75,10 +83,14 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             let gateway = Arc::clone(&publishing);
             Box::pin(async move {
                 let path = asked.path.strip_prefix(http::LEDGER).unwrap_or_default();
-                gateway.published(asked.certificate, path).await
+                match gateway.admit_visit(asked.certificate.as_ref()).await {
+                    Ok(_inside) => gateway.published(asked.certificate, path).await,
+                    Err(fault) => refused(fault, None),
+                }
             })
         }),
         describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),
+        again: Arc::new(move || waiting.again()),
         echo: echo.then_some(trivial),
     }
 }
@@ -110,6 +122,11 @@ async fn push(gateway: &Gateway, asked: Asked) -> Answered {
 
 /// One unit after the other, each with its receipt: of one person they stay in order.
 async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
+    let who = (asked.certificate.as_ref(), None);
+    let _inside = match gateway.admit_push(who, Entrance::Https).await {
+        Ok(inside) => inside,
+        Err(fault) => return refused(fault, None),
+    };
     let Some(found) = units(form, &asked.body, UNITS_MAX) else {
         return refused(Fault::Limit, None);
     };

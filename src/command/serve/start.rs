@@ -24,6 +24,7 @@ use crate::command::compile::compile;
 use crate::config::Config;
 use crate::flow::batches::Batches;
 use crate::flow::doubts::Watching;
+use crate::flow::load::Load;
 use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
@@ -112,6 +113,7 @@ pub async fn start_within(
     running.keep(Gateway::keep_witnessed);
     running.keep(Gateway::keep_sending);
     running.keep(Gateway::keep_counting);
+    running.keep(Gateway::keep_tallying);
     running.keep(Gateway::keep_delivering);
     running.keep(Gateway::keep_checking);
     running.keep(Gateway::keep_rotating);
@@ -182,6 +184,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         background: tokio::runtime::Handle::current(),
         doubts: Watching::new(config.store.folder.clone(), config.ledger.people.clone())
             .map_err(|error| Failure::during("ledger.people", error))?,
+        load: Load::new(&config.load),
         making: Default::default(),
         pulse: Default::default(),
         font: config.ledger.font.clone(),
@@ -245,7 +248,9 @@ impl Running {
         let bounds = Bounds {
             body_bytes_max: config.https.body_bytes_max,
             batch_bytes_max: config.batch.body_bytes_max,
+            buffered_bytes_max: config.https.buffered_bytes_max,
             connections_max: config.https.connections_max,
+            limits: config.https.limits.clone(),
             drain_seconds_max: config.drain_seconds_max,
         };
         let tls =
