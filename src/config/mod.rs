@@ -103,6 +103,12 @@ pub struct Config {
     /// Limits of one HL7 v2 message.
     #[serde(default)]
     pub hl7v2: wire::hl7v2::Limits,
+    /// Limits of one JSON text.
+    #[serde(default)]
+    pub json: wire::json::Limits,
+    /// Limits of one XML text.
+    #[serde(default)]
+    pub xml: wire::xml::Limits,
     /// Answers in which nothing is told leave so many milliseconds after their question, or a
     /// multiple of it, whether anybody is known or not; 0 is at once. Default 20.
     #[serde(default = "default_empty_answer")]
@@ -349,9 +355,17 @@ impl Config {
 
     /// What is wrong with where browsers find the console.
     fn odd_url(&self) -> Option<(&str, &'static str)> {
-        let url = self.console.as_ref().and_then(|console| console.url.as_deref());
-        let told = "it is https:// with a host and perhaps a port, and nothing behind";
-        url.filter(|url| !is_origin(url)).map(|url| (url, told))
+        let console = self.console.as_ref()?;
+        match &console.url {
+            Some(url) if !is_origin(url) => Some((
+                url.as_str(),
+                "it is https:// with a host and perhaps a port, and nothing behind",
+            )),
+            None if console.listen.ip().is_unspecified() => {
+                Some(("listen", "no browser reaches this address: say by `url` which one it does"))
+            }
+            _ => None,
+        }
     }
 
     /// Every address that is listened on.
@@ -381,11 +395,21 @@ impl Config {
             ("message_bytes_max", self.hl7v2.message_bytes_max),
             ("segments_max", self.hl7v2.segments_max),
             ("leaves_max", self.hl7v2.leaves_max),
+            ("values_max", self.json.values_max),
+            ("nodes_max", self.xml.nodes_max),
         ];
         for listener in &self.mllp {
             limits.push(("connections_max", listener.limits.connections_max));
             limits.push(("frame_bytes_max", listener.limits.frame_bytes_max));
             limits.push(("buffered_bytes_max", listener.limits.buffered_bytes_max));
+        }
+        if let Some(console) = &self.console {
+            limits.push(("connections_max", console.connections_max));
+            limits.push(("sessions_max", console.sessions_max));
+            let wide = |one: u32| usize::try_from(one).unwrap_or(usize::MAX);
+            limits.push(("invitation_minutes", wide(console.invitation_minutes)));
+            limits.push(("idle_minutes", wide(console.idle_minutes)));
+            limits.push(("absolute_hours", wide(console.absolute_hours)));
         }
         limits.extend(self.exchange.iter().map(|one| ("units_max", one.units_max)));
         limits

@@ -151,6 +151,8 @@ where
         stop: stop.clone(),
     });
     let mut tasks = JoinSet::new();
+    // Kept from round to round: whoever waits for a place is not forgotten when another ends.
+    let mut accepting = Box::pin(accept(&socket, &places, &shared));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -159,12 +161,14 @@ where
                 report(&ended);
                 continue;
             }
-            accepted = accept(&socket, &places, &shared) => accepted,
+            accepted = &mut accepting => accepted,
         };
+        accepting = Box::pin(accept(&socket, &places, &shared));
         let Some((stream, remote, place)) = accepted else { continue };
         let (shared, answer) = (Arc::clone(&shared), Arc::clone(&answer));
         tasks.spawn(async move { open((stream, remote), place, &shared, answer.as_ref()).await });
     }
+    drop(accepting);
     drop(socket);
     let drained = async {
         while let Some(ended) = tasks.join_next().await {

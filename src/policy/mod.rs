@@ -229,7 +229,7 @@ impl PolicySet {
         Ok(admission)
     }
 
-    /// Whether questions of an asker for a purpose go first: nobody's do for one he was not granted.
+    /// Whether questions of an asker for a purpose go first: none do for one he was not granted.
     #[must_use]
     pub fn precedence(&self, (department, role): (Department, Role), purpose: &str) -> Precedence {
         let id = Purpose::parse(purpose).ok();

@@ -221,7 +221,7 @@ faults! {
     NumberUnknown "number-unknown" 204 Error 404 false
         "the journal has no message of this number" "收件日志中没有该编号的消息";
     Overloaded "overloaded" 207 Error 503 true
-        "more is asked than the gateway can do now; nothing was kept or released; send it again later"
+        "more is asked than can be done now; nothing was kept or released; send it again later"
         "网关繁忙，未保存也未披露任何内容，请稍后重试";
     PeriodOpen "period-open" 207 Error 409 true
         "the period is not over" "统计期尚未结束";
@@ -237,7 +237,7 @@ faults! {
     SegmentSequence "segment-sequence" 100 Error 422 false
         "a segment is missing or out of order" "段缺失或顺序错误";
     ShareExceeded "share-exceeded" 207 Error 429 true
-        "this department or sender has as much in hand as it may at once; nothing was kept or released; send it again later"
+        "this department or sender has too much in hand; nothing was kept or released; try later"
         "该部门或发送方同时进行的请求已达上限，未保存也未披露任何内容，请稍后重试";
     SubscriptionUnknown "subscription-unknown" 204 Error 404 false
         "this department has no subscription of this name" "该部门没有此名称的订阅";

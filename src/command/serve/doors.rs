@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::flow::{Gateway, Question, Unit, media, services, units};
+use crate::identity::Certificate;
 use crate::inbound::http::{self, Answered, Asked, Doors};
 use crate::inbound::{batch, exchange, mllp};
 use crate::registry::answer::{RefusalMeta, write_refusal};
@@ -33,14 +34,7 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         }),
         told: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&telling);
-            Box::pin(async move {
-                let certificate = asked.certificate.as_ref();
-                let found = match gateway.admit_visit(certificate).await {
-                    Ok(_inside) => gateway.own_messages(certificate, &asked.path).await,
-                    Err(fault) => Err(fault),
-                };
-                found.map_or_else(|fault| refused(fault, None), |found| receipts_of(&found))
-            })
+            Box::pin(async move { told(&gateway, asked).await })
         }),
         answer: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&answering);
@@ -60,10 +54,9 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         subscribe: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&subscribing);
             Box::pin(async move {
-                match gateway.admit_visit(asked.certificate.as_ref()).await {
-                    Ok(_inside) => gateway.subscribe(asked.certificate, asked.body).await,
-                    Err(fault) => refused(fault, None),
-                }
+                let Asked { certificate, body, .. } = asked;
+                let going = gateway.subscribe(certificate.clone(), body);
+                visited(&gateway, certificate.as_ref(), going).await
             })
         }),
         count: Arc::new(move |asked: Asked| {
@@ -83,10 +76,8 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             let gateway = Arc::clone(&publishing);
             Box::pin(async move {
                 let path = asked.path.strip_prefix(http::LEDGER).unwrap_or_default();
-                match gateway.admit_visit(asked.certificate.as_ref()).await {
-                    Ok(_inside) => gateway.published(asked.certificate, path).await,
-                    Err(fault) => refused(fault, None),
-                }
+                let going = gateway.published(asked.certificate.clone(), path);
+                visited(&gateway, asked.certificate.as_ref(), going).await
             })
         }),
         describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),
@@ -109,6 +100,28 @@ pub fn folder(gateway: &Arc<Gateway>, settings: &exchange::Settings) -> exchange
             Box::pin(async move { gateway.note_file(&settings, (found, sums)).await })
         }),
     }
+}
+
+/// What is no question about a person, once there is room for it.
+async fn visited(
+    gateway: &Gateway,
+    certificate: Option<&Certificate>,
+    going: impl Future<Output = Answered>,
+) -> Answered {
+    match gateway.admit_visit(certificate).await {
+        Ok(_inside) => going.await,
+        Err(fault) => refused(fault, None),
+    }
+}
+
+/// What became of the sender's own messages of a control id.
+async fn told(gateway: &Gateway, asked: Asked) -> Answered {
+    let certificate = asked.certificate.as_ref();
+    let going = async {
+        let found = gateway.own_messages(certificate, &asked.path).await;
+        found.map_or_else(|fault| refused(fault, None), |found| receipts_of(&found))
+    };
+    visited(gateway, certificate, going).await
 }
 
 /// Keeps what a body holds, by what its media type says it is.

@@ -16,7 +16,7 @@ use super::doors::doors;
 use super::keys::master;
 use super::neighbours::{fetch, neighbours};
 use super::policies::{self, keep};
-use super::reload::{Reloader, Served};
+use super::reload::{Reloader, Served, takers};
 use super::sealer::sealer;
 use crate::command::Failure;
 use crate::command::check::complain;
@@ -143,6 +143,7 @@ fn reloader(
         widening: config.policy_widening,
         master_key: config.master_key.clone(),
         served: Served::of(config),
+        takers: takers(config),
         bounds,
         turn: Mutex::default(),
     })
@@ -176,7 +177,11 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         keys: Keys::derive(store.root()),
         store,
         cache: Cache::new(config.cache.clone()),
-        limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
+        limits: Limits {
+            hl7v2: config.hl7v2.clone(),
+            json: config.json.clone(),
+            xml: config.xml.clone(),
+        },
         retention_days: config.ledger.retention_days,
         empty_answer: Duration::from_millis(config.empty_answer_ms.into()),
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
