@@ -22,6 +22,7 @@ pub mod identity;
 mod inspect;
 mod intake;
 mod ledger;
+pub mod load;
 mod one;
 mod operate;
 mod overlay;
@@ -79,6 +80,7 @@ use crate::store::{Reason, State, Store};
 use crate::translate::Form;
 use crate::translate::form::Limits;
 use crate::vocabulary::{Date, Fault, Source};
+use crate::wire::charset::Charset;
 use crate::wire::hl7v2::batch::is_batch;
 use crate::wire::hl7v2::{self, ack};
 
@@ -129,6 +131,8 @@ pub struct Gateway {
     pub background: tokio::runtime::Handle,
     /// What the ledger is looked at for.
     pub doubts: doubts::Watching,
+    /// How much is worked on at once.
+    pub load: load::Load,
     /// Held while a return is made.
     pub making: statistics::Making,
     /// What went through it in the last day.
@@ -162,6 +166,11 @@ impl Gateway {
         {
             return response;
         }
+        let who = (received.peer.as_ref(), received.sender);
+        let _inside = match self.admit_push(who, received.entrance).await {
+            Ok(inside) => inside,
+            Err(fault) => return turned_away(&received, fault, (self.clock)()),
+        };
         let unit = Unit {
             certificate: received.peer,
             sender: received.sender,
@@ -178,6 +187,10 @@ impl Gateway {
     pub async fn answer(&self, question: Question) -> Answered {
         let _timed = counters::Timed::new("kangqiao_answer_seconds");
         let turn = self.turn();
+        let _inside = match self.admit_question(&turn, &question).await {
+            Ok(inside) => inside,
+            Err(answered) => return answered,
+        };
         match self.disclose(&turn, &question).await {
             Ok(answered) => answered,
             Err(refused) => self.refuse(&turn, &question, refused).await,
@@ -252,6 +265,14 @@ fn acknowledge(taken: Taken) -> Vec<Vec<u8>> {
     let control_id = format!("KQ{number}");
     let stamp = ack::Stamp { control_id: &control_id, at: &at };
     hl7v2::replies(taken.header.as_ref(), &verdict, stamp)
+}
+
+/// The acknowledgement of a message that was not looked at, so that it is sent again.
+fn turned_away(received: &mllp::Received, fault: Fault, at_ms: i64) -> Vec<Vec<u8>> {
+    let header = hl7v2::Header::salvage(&received.body, Charset::Utf8);
+    let at = Date::from_timestamp(at_ms / 1000);
+    let stamp = ack::Stamp { control_id: "KQ0", at: &at };
+    hl7v2::replies(header.as_ref(), &ack::Verdict::refused(fault, None), stamp)
 }
 
 /// What became of a message, as its acknowledgement says it.

@@ -39,6 +39,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
         let key = SigningKey::load(path, &config.ledger.name, signs);
         key.map_err(|error| Failure::during(&path.display().to_string(), error))?;
     }
+    if let Some(one) = config.exchange.iter().find(|one| !one.folder.is_dir()) {
+        let folder = one.folder.display().to_string();
+        return Err(Failure::during(&folder, "there is no such folder"));
+    }
     if let Some(people) = &config.ledger.people {
         list(people).map_err(|error| Failure::during("ledger.people", error))?;
     }

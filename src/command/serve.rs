@@ -1,5 +1,6 @@
 //! `kangqiao serve`: wires the rooms, opens the doors, and closes them in order.
 
+mod descriptors;
 mod doors;
 mod keys;
 mod neighbours;
@@ -42,6 +43,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     telemetry::log();
     telemetry::mask_panics();
     let config = Config::load(&args.config).map_err(complain)?;
+    descriptors::raise(&config);
     // Before the runtime: what has threads already cannot be confined as a whole.
     let bounds = sandbox::enter(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::identity::linkage::Fingerprint;
-use crate::inbound::{batch, console, exchange, mllp, tls};
+use crate::inbound::{batch, console, door, exchange, mllp, tls, turnstile};
 use crate::outbound::table::settings::{InquirySettings, TableSettings};
 use crate::outbound::way::To;
 use crate::outbound::{SinkSettings, SubscriptionSettings, WitnessSettings};
@@ -91,6 +91,9 @@ pub struct Config {
     /// 批量查询, limits of lists that are asked about at once.
     #[serde(default)]
     pub batch: batch::Settings,
+    /// 负荷, how much is worked on at once.
+    #[serde(default)]
+    pub load: turnstile::Settings,
     /// The embedded store.
     #[serde(default)]
     pub store: store::Settings,
@@ -100,6 +103,12 @@ pub struct Config {
     /// Limits of one HL7 v2 message.
     #[serde(default)]
     pub hl7v2: wire::hl7v2::Limits,
+    /// Limits of one JSON text.
+    #[serde(default)]
+    pub json: wire::json::Limits,
+    /// Limits of one XML text.
+    #[serde(default)]
+    pub xml: wire::xml::Limits,
     /// Answers in which nothing is told leave so many milliseconds after their question, or a
     /// multiple of it, whether anybody is known or not; 0 is at once. Default 20.
     #[serde(default = "default_empty_answer")]
@@ -145,9 +154,15 @@ pub struct Https {
     /// Largest body of a message, bytes. Default 1 MiB.
     #[serde(default = "default_body")]
     pub body_bytes_max: usize,
+    /// Bytes of all bodies in hand, beyond 65,536 of each connection. Default 64 MiB.
+    #[serde(default = "default_buffered")]
+    pub buffered_bytes_max: usize,
     /// Connections at once. Default 1,024.
     #[serde(default = "default_connections")]
     pub connections_max: usize,
+    /// Limits of its connections.
+    #[serde(default)]
+    pub limits: door::Limits,
 }
 
 /// The port of metrics and health.
@@ -192,6 +207,9 @@ const fn default_drain() -> u64 {
 }
 const fn default_body() -> usize {
     1 << 20
+}
+const fn default_buffered() -> usize {
+    64 << 20
 }
 const fn default_connections() -> usize {
     1024
@@ -337,9 +355,17 @@ impl Config {
 
     /// What is wrong with where browsers find the console.
     fn odd_url(&self) -> Option<(&str, &'static str)> {
-        let url = self.console.as_ref().and_then(|console| console.url.as_deref());
-        let told = "it is https:// with a host and perhaps a port, and nothing behind";
-        url.filter(|url| !is_origin(url)).map(|url| (url, told))
+        let console = self.console.as_ref()?;
+        match &console.url {
+            Some(url) if !is_origin(url) => Some((
+                url.as_str(),
+                "it is https:// with a host and perhaps a port, and nothing behind",
+            )),
+            None if console.listen.ip().is_unspecified() => {
+                Some(("listen", "no browser reaches this address: say by `url` which one it does"))
+            }
+            _ => None,
+        }
     }
 
     /// Every address that is listened on.
@@ -360,17 +386,31 @@ impl Config {
             ("body_bytes_max", self.batch.body_bytes_max),
             ("batches_max", self.batch.batches_max),
             ("keep_days", usize::from(self.batch.keep_days)),
+            ("questions_max", self.load.questions_max),
+            ("pushes_max", self.load.pushes_max),
+            ("background_max", self.load.background_max),
+            ("share_max", self.load.share_max),
             ("queue_requests_max", self.store.queue_requests_max),
             ("records_max", self.store.records_max),
             ("archive_days", usize::try_from(self.store.archive_days).unwrap_or(usize::MAX)),
             ("message_bytes_max", self.hl7v2.message_bytes_max),
             ("segments_max", self.hl7v2.segments_max),
             ("leaves_max", self.hl7v2.leaves_max),
+            ("values_max", self.json.values_max),
+            ("nodes_max", self.xml.nodes_max),
         ];
         for listener in &self.mllp {
             limits.push(("connections_max", listener.limits.connections_max));
             limits.push(("frame_bytes_max", listener.limits.frame_bytes_max));
             limits.push(("buffered_bytes_max", listener.limits.buffered_bytes_max));
+        }
+        if let Some(console) = &self.console {
+            limits.push(("connections_max", console.connections_max));
+            limits.push(("sessions_max", console.sessions_max));
+            let wide = |one: u32| usize::try_from(one).unwrap_or(usize::MAX);
+            limits.push(("invitation_minutes", wide(console.invitation_minutes)));
+            limits.push(("idle_minutes", wide(console.idle_minutes)));
+            limits.push(("absolute_hours", wide(console.absolute_hours)));
         }
         limits.extend(self.exchange.iter().map(|one| ("units_max", one.units_max)));
         limits

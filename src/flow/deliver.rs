@@ -268,6 +268,7 @@ impl Gateway {
         due: &Due,
     ) -> Result<Result<Told, &'static str>, Fault> {
         let settings = subscriber.settings();
+        let _yielding = self.yielding(settings.department).await;
         let events = turn.rules.policies.events();
         let event = events.event(due.event).filter(|event| settings.events.contains(&event.id));
         let Some(event) = event else { return Ok(Err(why::UNSUBSCRIBED)) };

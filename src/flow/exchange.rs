@@ -96,6 +96,7 @@ impl Gateway {
         let bytes = pieces.units.get(index)?.clone();
         let (form, sender) = (pieces.form, Some(exchange.sender));
         let entrance = Entrance::Folder;
+        let _inside = self.admit_push((None, sender), entrance).await.ok()?;
         let unit =
             Unit { certificate: None, sender, form, entrance, mark: None, number: None, bytes };
         Some(self.take(unit).await)

@@ -17,11 +17,12 @@ use crate::registry::fhir::request::{self, Interaction, Who};
 use crate::registry::fhir::taken;
 use crate::registry::fhir::write::{self, FhirWriting};
 use crate::registry::pdq;
+use crate::registry::receipt::Receipt;
 use crate::registry::whom::{self, Whom};
 use crate::registry::writing::Written;
 use crate::store::LedgerSearch;
 use crate::translate::Form;
-use crate::vocabulary::{Fault, Identifier, Position};
+use crate::vocabulary::{Entrance, Fault, Identifier, Position};
 use crate::wire::Tree;
 
 /// The purpose of who reads the ledger.
@@ -170,6 +171,13 @@ impl Gateway {
     /// Keeps a bundle or a single resource: one unit, one record.
     async fn take_resource(&self, asked: Request) -> Answered {
         let Request { certificate, body, .. } = asked;
+        let _inside = match self.admit_push((certificate.as_ref(), None), Entrance::Https).await {
+            Ok(inside) => inside,
+            Err(fault) => {
+                let Written { status, media, body } = taken::answer(&Receipt::of(fault));
+                return Answered { status, media, body, entry: None };
+            }
+        };
         let unit = Unit::posted(certificate, Form::Fhir, body);
         let taken = self.take(unit).await;
         let Written { status, media, body } = taken::answer(&taken.receipt());

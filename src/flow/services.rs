@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Gateway;
 use super::intake::{Taken, Unit};
+use super::load::turned_away;
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
 use super::whom::of;
@@ -74,6 +75,16 @@ impl Gateway {
         let agrees = request.service.is_none_or(|service| services::agrees(&action, service));
         let answering = Answering { call, request, at };
         let deed = answering.request.service.map_or(Deed::Take, |service| service.deed);
+        let _inside = match deed {
+            Deed::Take | Deed::Enter | Deed::Store if agrees => {
+                let who = (asked.certificate.as_ref(), None);
+                match self.admit_push(who, Entrance::Https).await {
+                    Ok(inside) => Some(inside),
+                    Err(fault) => return turned_away(&answering, fault),
+                }
+            }
+            _ => None,
+        };
         match deed {
             _ if !agrees => self.decline(asked.certificate, answering).await,
             Deed::Store if readable => self.store_all(asked.certificate, answering, message).await,

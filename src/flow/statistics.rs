@@ -158,6 +158,7 @@ impl Gateway {
             let Some(last) = persons.last() else { break };
             after = *last;
             for person in persons {
+                let _yielding = self.yielding(admission.department()).await;
                 let release = self.seen_at(turn, (admission, &reads), (person, end)).await;
                 let release = release.map_err(|error| error.fault())?;
                 let places = indicator.tables.iter().map(|table| {

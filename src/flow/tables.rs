@@ -114,6 +114,7 @@ impl Gateway {
             number: Some(format!("{}/{}/{digest}", settings.name, row.number)),
             bytes,
         };
+        let _inside = self.admit_push((None, unit.sender), unit.entrance).await.ok()?;
         let taken = self.take(unit).await;
         let kept = taken.kept.as_ref().ok()?;
         let state = kept.state.as_str().to_owned();

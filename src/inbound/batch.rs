@@ -14,15 +14,17 @@ use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::fhir::{evidence, text};
-use super::http::{Answered, respond};
+use super::http::{Answered, coded, refuse, respond};
 use crate::identity::Certificate;
 use crate::policy::Evidence;
 use crate::vocabulary::Fault;
 
-/// How long the next piece of a body may take.
-const PIECE_TIME_MAX: Duration = Duration::from_secs(30);
+/// How much of a body comes in the time of one piece: who sends a byte now and then holds a
+/// connection.
+const PIECE_BYTES: usize = 65_536;
 /// Pieces of a body that wait to be read.
 const PIECES_MAX: usize = 4;
 
@@ -122,7 +124,7 @@ pub type Replying = Pin<Box<dyn Future<Output = Reply> + Send>>;
 pub type Door = Arc<dyn Fn(Request) -> Replying + Send + Sync>;
 
 /// The routes.
-pub(super) fn routes(door: &Door, body_bytes_max: usize) -> [Resource; 3] {
+pub(super) fn routes(door: &Door, bounds: (usize, Duration)) -> [Resource; 3] {
     let looking = |method: Method, wish: fn(&HttpRequest) -> Wish| {
         let door = Arc::clone(door);
         web::method(method).to(move |request: HttpRequest| {
@@ -132,7 +134,7 @@ pub(super) fn routes(door: &Door, body_bytes_max: usize) -> [Resource; 3] {
     };
     let bringing = Arc::clone(door);
     let bring = web::post().to(move |request: HttpRequest, payload: web::Payload| {
-        bring(Arc::clone(&bringing), request, (payload, body_bytes_max))
+        bring(Arc::clone(&bringing), request, (payload, bounds))
     });
     [
         web::resource("/v1/batches").route(looking(Method::GET, |_| Wish::List)).route(bring),
@@ -167,8 +169,11 @@ fn number(request: &HttpRequest, name: &str) -> Option<i64> {
 async fn bring(
     door: Door,
     request: HttpRequest,
-    (payload, limit): (web::Payload, usize),
+    (payload, bounds): (web::Payload, (usize, Duration)),
 ) -> HttpResponse {
+    if coded(&request) {
+        return refuse(Fault::UnsupportedMedia.row().http_status, Fault::UnsupportedMedia);
+    }
     let headers = request.headers();
     let terms = Terms {
         purpose: text(headers, "kangqiao-purpose").unwrap_or_default(),
@@ -181,23 +186,33 @@ async fn bring(
     let (pieces, body) = mpsc::channel(PIECES_MAX);
     let wish = Wish::Bring { terms: Box::new(terms), media, body };
     let ((), replied) =
-        future::join(pump(payload, pieces, limit), door(asked(&request, wish))).await;
+        future::join(pump(payload, pieces, bounds), door(asked(&request, wish))).await;
     reply(replied)
 }
 
 /// Hands the body on piece by piece. What nobody reads any more is still taken in: a client
 /// that is refused early hears why once it has sent what it had.
-async fn pump(mut payload: web::Payload, pieces: mpsc::Sender<Piece>, limit: usize) {
+async fn pump(
+    mut payload: web::Payload,
+    pieces: mpsc::Sender<Piece>,
+    (limit, within): (usize, Duration),
+) {
     let mut left = limit;
+    let (mut ends, mut come) = (Instant::now() + within, 0);
     let last = loop {
-        match tokio::time::timeout(PIECE_TIME_MAX, payload.next()).await {
+        match tokio::time::timeout_at(ends, payload.next()).await {
             Err(_) => break Piece::Torn(Fault::Limit),
             Ok(None) => break Piece::End,
             Ok(Some(Err(_))) => break Piece::Torn(Fault::Malformed),
             Ok(Some(Ok(bytes))) => match left.checked_sub(bytes.len()) {
                 Some(rest) => {
                     left = rest;
+                    come += bytes.len();
                     let _ = pieces.send(Piece::Bytes(bytes)).await;
+                    // What the gateway took its time for is not the sender's.
+                    if come >= PIECE_BYTES {
+                        (ends, come) = (Instant::now() + within, 0);
+                    }
                 }
                 None => break Piece::Torn(Fault::Limit),
             },

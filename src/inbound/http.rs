@@ -3,25 +3,26 @@
 //! Knows sockets, sizes and headers. What a body means is decided behind the two
 //! closures it is given; it does not know `flow`.
 
-use std::any::Any;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Extensions, Server};
+use actix_web::body::MessageBody;
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{batch, fhir, tls};
+use super::door::{self, Limits, Manner};
+use super::{batch, fhir};
 use crate::identity::Certificate;
+use crate::registry::answer::{RefusalMeta, write_refusal};
+use crate::vocabulary::Fault;
 
-/// Memory for all bodies at once, in KiB, beyond the first [`FREE_KIB`] of each: else every
-/// connection could have one of the largest size in hand.
-const BODIES_KIB_MAX: usize = 64 * 1024;
 /// Where the exchange services stand, one path for each dialect.
 const SOAP: &[&str] = &["/soap/hospital", "/soap/regional"];
 /// Where a balancer asks, with any certificate of our authority. What it learns, whoever has one
@@ -31,8 +32,8 @@ const READY: &str = "/health/ready";
 pub const LEDGER: &str = "/v1/ledger/";
 /// How much of each body is free.
 const FREE_KIB: usize = 64;
-/// How long a body may take from its first byte to its last: who dribbles holds a connection.
-const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// What a ledger entry's number stands in.
+const ENTRY: &str = "kangqiao-ledger-entry";
 
 /// What came in by this door.
 #[derive(Debug)]
@@ -93,21 +94,39 @@ pub struct Doors {
     pub describe: Door,
     /// `GET /health/ready`, for a balancer before several gateways.
     pub ready: Door,
+    /// After how many seconds whoever is turned away now does well to come again.
+    pub again: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// A trivial answer of the same server, which benchmarks compare with; none in production.
     pub echo: Option<Door>,
 }
 
 /// Bounds of this port.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Bounds {
     /// Largest body, bytes.
     pub body_bytes_max: usize,
+    /// Memory for all bodies at once, bytes, beyond the first [`FREE_KIB`] of each: else every
+    /// connection could have one of the largest size in hand.
+    pub buffered_bytes_max: usize,
     /// Largest body of a batch, bytes.
     pub batch_bytes_max: usize,
     /// Connections at once.
     pub connections_max: usize,
     /// How long a stop waits for answers in hand, seconds.
     pub drain_seconds_max: u64,
+    /// Of each connection.
+    pub limits: Limits,
+}
+
+/// What bounds one body.
+#[derive(Clone)]
+struct Bound {
+    /// Bytes.
+    limit: usize,
+    /// From its first byte to its last: who dribbles holds a connection.
+    within: Duration,
+    /// For all bodies together, KiB.
+    room: Arc<Semaphore>,
 }
 
 /// Serves until the returned server is stopped.
@@ -122,10 +141,24 @@ pub fn serve(
 ) -> io::Result<Server> {
     let limit = bounds.body_bytes_max;
     // One body of the largest size must fit.
-    let room = Arc::new(Semaphore::new(BODIES_KIB_MAX.max(limit / 1024 + 1)));
+    let all = (bounds.buffered_bytes_max / 1024).clamp(limit / 1024 + 1, Semaphore::MAX_PERMITS);
+    let within = Duration::from_millis(bounds.limits.body_ms_max);
+    let bound = Bound { limit, within, room: Arc::new(Semaphore::new(all)) };
+    let manner = Manner {
+        name: "https",
+        workers: std::thread::available_parallelism().map_or(2, usize::from),
+        connections_max: bounds.connections_max,
+        drain_seconds_max: bounds.drain_seconds_max,
+        limits: bounds.limits,
+    };
     let app = move || {
-        let room = || (limit, Arc::clone(&room));
-        let mut app = App::new()
+        let room = || bound.clone();
+        let again = Arc::clone(&doors.again);
+        let app = App::new().wrap(from_fn(move |request, next| {
+            let again = Arc::clone(&again);
+            async move { later(request, next, again).await }
+        }));
+        let mut app = app
             .service(post("/v1/messages", &doors.push, room()))
             .service(post("/v1/inquiries", &doors.answer, room()))
             .service(post("/v1/subscriptions", &doors.subscribe, room()))
@@ -142,7 +175,7 @@ pub fn serve(
             let called = door(&doors.call, room()).method(Method::POST);
             app = app.service(web::resource(*path).route(described).route(called));
         }
-        for path in batch::routes(&doors.batches, bounds.batch_bytes_max) {
+        for path in batch::routes(&doors.batches, (bounds.batch_bytes_max, within)) {
             app = app.service(path);
         }
         for path in fhir::paths() {
@@ -155,35 +188,32 @@ pub fn serve(
         }
         app
     };
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    // `on_connect` stands before `listen`, or client certificates would silently be absent.
-    let server = HttpServer::new(app)
-        .on_connect(remember)
-        .workers(workers)
-        // actix counts the connections of each worker by themselves.
-        .max_connections((bounds.connections_max / workers).max(1))
-        .client_request_timeout(Duration::from_secs(10))
-        .keep_alive(Duration::from_secs(75))
-        .tcp_nodelay(true)
-        .shutdown_timeout(bounds.drain_seconds_max)
-        .disable_signals()
-        .listen_rustls_0_23(listener, tls)?;
-    Ok(server.run())
+    door::serve(listener, tls, manner, app)
 }
 
-/// Keeps the client's certificate with its connection.
-fn remember(connection: &dyn Any, extensions: &mut Extensions) {
-    if let Some(certificate) = tls::peer_of(connection) {
-        extensions.insert(certificate);
+/// Tells whoever is turned away when to come again. What is in the ledger was not turned away:
+/// it says for itself what helps.
+async fn later(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+    again: Arc<dyn Fn() -> u64 + Send + Sync>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let turned = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE]
+        .contains(&response.status());
+    let headers = response.headers_mut();
+    if turned && !headers.contains_key(ENTRY) && !headers.contains_key(header::RETRY_AFTER) {
+        headers.insert(header::RETRY_AFTER, header::HeaderValue::from(again()));
     }
+    Ok(response)
 }
 
-fn post(path: &str, behind: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Resource {
+fn post(path: &str, behind: &Door, bounds: Bound) -> actix_web::Resource {
     web::resource(path).route(door(behind, bounds).method(Method::POST))
 }
 
 /// The route to a door, of any method.
-fn door(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
+fn door(door: &Door, bounds: Bound) -> actix_web::Route {
     let door = Arc::clone(door);
     web::route().to(move |request: HttpRequest, payload: web::Payload| {
         let path = request.path().to_owned();
@@ -192,7 +222,7 @@ fn door(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
 }
 
 /// The route to a door that is told what the path names, as it was before it was escaped.
-fn named(door: &Door, bounds: (usize, Arc<Semaphore>)) -> actix_web::Route {
+fn named(door: &Door, bounds: Bound) -> actix_web::Route {
     let door = Arc::clone(door);
     web::get().to(move |request: HttpRequest, name: web::Path<String>, payload: web::Payload| {
         through(Arc::clone(&door), name.into_inner(), (request, payload), bounds.clone())
@@ -203,7 +233,7 @@ async fn through(
     door: Door,
     path: String,
     (request, payload): (HttpRequest, web::Payload),
-    bounds: (usize, Arc<Semaphore>),
+    bounds: Bound,
 ) -> HttpResponse {
     let certificate = request.conn_data::<Certificate>().cloned();
     // An address is missing only where the connection is already gone.
@@ -214,10 +244,7 @@ async fn through(
     bounded(&request, payload, bounds, |body| door(asked(body))).await
 }
 
-fn fhir_door(
-    (door, method): (&fhir::Door, fhir::Method),
-    bounds: (usize, Arc<Semaphore>),
-) -> actix_web::Route {
+fn fhir_door((door, method): (&fhir::Door, fhir::Method), bounds: Bound) -> actix_web::Route {
     let door = Arc::clone(door);
     let route = match method {
         fhir::Method::Get => web::get(),
@@ -236,9 +263,12 @@ fn fhir_door(
 async fn bounded(
     request: &HttpRequest,
     payload: web::Payload,
-    (limit, room): (usize, Arc<Semaphore>),
+    Bound { limit, within, room }: Bound,
     answer: impl FnOnce(Bytes) -> Answering,
 ) -> HttpResponse {
+    if coded(request) {
+        return refuse(Fault::UnsupportedMedia.row().http_status, Fault::UnsupportedMedia);
+    }
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     // A GET announces nothing and brings nothing.
@@ -246,11 +276,26 @@ async fn bounded(
     // Held until the answer is there.
     let _place = match reserve(&room, announced, limit) {
         Ok(place) => place,
-        Err(status) => return refuse(status),
+        Err(status) => return refuse(status.as_u16(), meant(status)),
     };
-    match collect(payload, limit, BODY_TIME_MAX).await {
+    match collect(payload, limit, within).await {
         Ok(body) => respond(answer(body).await),
-        Err(status) => refuse(status),
+        Err(status) => refuse(status.as_u16(), meant(status)),
+    }
+}
+
+/// Whether a body is compressed. None is unpacked: a kilobyte can be a gigabyte.
+pub(super) fn coded(request: &HttpRequest) -> bool {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING);
+    codings.into_iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The fault by which a body that is not taken is named.
+fn meant(status: StatusCode) -> Fault {
+    match status {
+        StatusCode::BAD_REQUEST => Fault::Malformed,
+        StatusCode::SERVICE_UNAVAILABLE => Fault::Overloaded,
+        _ => Fault::Limit,
     }
 }
 
@@ -259,9 +304,13 @@ fn text(request: &HttpRequest, name: &header::HeaderName) -> Option<String> {
     request.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// What is still on its way is not waited for.
-fn refuse(status: StatusCode) -> HttpResponse {
-    HttpResponse::build(status).force_close().finish()
+/// What is still on its way is not waited for, and nothing of it was looked at.
+pub(super) fn refuse(status: u16, fault: Fault) -> HttpResponse {
+    let meta = RefusalMeta { fault, at: None, rule: None, receipt: None, remedy: None };
+    let (media, body) = ("application/json", write_refusal(&meta));
+    let mut response = respond(Answered { status, media, body, entry: None });
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
 }
 
 /// Room for a body of the size announced, or of any where none is; `None` if it is free.
@@ -302,12 +351,12 @@ pub(super) fn respond(answered: Answered) -> HttpResponse {
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     if let Some((number, checkpoint)) = answered.entry {
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, "5"));
+        }
         response
-            .insert_header(("kangqiao-ledger-entry", number.to_string()))
+            .insert_header((ENTRY, number.to_string()))
             .insert_header(("kangqiao-checkpoint", checkpoint));
-    }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.insert_header((header::RETRY_AFTER, "5"));
     }
     response.body(answered.body)
 }

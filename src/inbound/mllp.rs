@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::places::{Place, Places};
 use crate::identity::Certificate;
 use crate::vocabulary::{Entrance, Fault, Position, Source};
 use connection::Connection;
@@ -29,8 +30,11 @@ use connection::Connection;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Connections open at once; further ones wait to be accepted; default 256.
+    /// Connections open at once; beyond, whoever has been idle longest goes; default 256.
     pub connections_max: usize,
+    /// Connections open at once from one address, or one IPv6 network of 64 bits; default half
+    /// of all.
+    pub connections_per_address_max: Option<usize>,
     /// Bytes of one frame's body; default 1,048,576.
     pub frame_bytes_max: usize,
     /// Bytes of all frames being received or handled, beyond 65,536 of each
@@ -54,6 +58,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             connections_max: 256,
+            connections_per_address_max: None,
             frame_bytes_max: 1_048_576,
             buffered_bytes_max: 67_108_864,
             handshake_ms_max: 10_000,
@@ -136,15 +141,18 @@ where
 {
     let answer = Arc::new(answer);
     let Listener { socket, sender, tls, settings } = listener;
+    let (most, each) = (settings.connections_max, settings.connections_per_address_max);
+    let places = Places::new("mllp", most, each.unwrap_or(most.div_ceil(2)));
     let shared = Arc::new(Shared {
         sender,
         tls,
-        connections: Arc::new(Semaphore::new(settings.connections_max)),
         buffer: Arc::new(Semaphore::new(settings.buffered_bytes_max.min(Semaphore::MAX_PERMITS))),
         settings,
         stop: stop.clone(),
     });
     let mut tasks = JoinSet::new();
+    // Kept from round to round: whoever waits for a place is not forgotten when another ends.
+    let mut accepting = Box::pin(accept(&socket, &places, &shared));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -153,15 +161,14 @@ where
                 report(&ended);
                 continue;
             }
-            accepted = accept(&socket, &shared) => accepted,
+            accepted = &mut accepting => accepted,
         };
-        let Some((stream, remote, permit)) = accepted else { continue };
+        accepting = Box::pin(accept(&socket, &places, &shared));
+        let Some((stream, remote, place)) = accepted else { continue };
         let (shared, answer) = (Arc::clone(&shared), Arc::clone(&answer));
-        tasks.spawn(async move {
-            let _permit = permit;
-            open(stream, remote, &shared, answer.as_ref()).await;
-        });
+        tasks.spawn(async move { open((stream, remote), place, &shared, answer.as_ref()).await });
     }
+    drop(accepting);
     drop(socket);
     let drained = async {
         while let Some(ended) = tasks.join_next().await {
@@ -181,7 +188,6 @@ struct Shared {
     sender: Option<Source>,
     tls: Option<Tls>,
     settings: Settings,
-    connections: Arc<Semaphore>,
     /// One permit a byte.
     buffer: Arc<Semaphore>,
     stop: CancellationToken,
@@ -193,13 +199,16 @@ impl Shared {
     }
 }
 
-type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+type Accepted = (TcpStream, SocketAddr, Place);
 
-/// The next connection, once there is room for it.
-async fn accept(socket: &TcpListener, shared: &Shared) -> Option<Accepted> {
-    let permit = Arc::clone(&shared.connections).acquire_owned().await.ok()?;
+/// The next connection, once there is a place for it.
+async fn accept(socket: &TcpListener, places: &Arc<Places>, shared: &Shared) -> Option<Accepted> {
     match socket.accept().await {
-        Ok((stream, remote)) => Some((stream, remote, permit)),
+        Ok((stream, remote)) => {
+            let within = shared.within(shared.settings.handshake_ms_max);
+            let place = places.wait(remote.ip(), within).await.ok()?;
+            Some((stream, remote, place))
+        }
         Err(error) => {
             // Out of descriptors, mostly: wait for some to come back.
             tracing::warn!(error.kind = %error.kind(), "mllp connection not accepted");
@@ -215,8 +224,12 @@ fn report(ended: &Result<(), JoinError>) {
     }
 }
 
-async fn open<A, F>(stream: TcpStream, remote: SocketAddr, shared: &Shared, answer: &A)
-where
+async fn open<A, F>(
+    (stream, remote): (TcpStream, SocketAddr),
+    place: Place,
+    shared: &Shared,
+    answer: &A,
+) where
     A: Fn(Arrival) -> F,
     F: Future<Output = Vec<Vec<u8>>>,
 {
@@ -225,7 +238,7 @@ where
     let (sender, entrance) = (shared.sender, Entrance::Mllp);
     let received = |peer| Received { body: Bytes::new(), peer, sender, entrance, remote };
     let Some(tls) = &shared.tls else {
-        return Connection::new(stream, received(None), shared).run(answer).await;
+        return Connection::new(stream, received(None), (shared, place)).run(answer).await;
     };
     let Ok(acceptor) = (tls.acceptor)() else {
         tracing::error!("no tls configuration can be had; the connection is closed");
@@ -233,7 +246,12 @@ where
     };
     let handshake =
         timeout(shared.within(shared.settings.handshake_ms_max), acceptor.accept(stream));
-    let stream = match handshake.await {
+    let leave = place.leave();
+    let shaken = tokio::select! {
+        () = leave.cancelled() => return,
+        shaken = handshake => shaken,
+    };
+    let stream = match shaken {
         Ok(Ok(stream)) => stream,
         // Who is refused here, and why, only the listener knows: it is said once.
         Ok(Err(error)) => return tracing::warn!(%remote, %error, "mllp tls handshake failed"),
@@ -241,7 +259,7 @@ where
     };
     let chain = stream.get_ref().1.peer_certificates();
     let peer = chain.and_then(<[_]>::first).and_then(|first| (tls.certificate)(first));
-    Connection::new(stream, received(peer), shared).run(answer).await;
+    Connection::new(stream, received(peer), (shared, place)).run(answer).await;
 }
 
 #[cfg(test)]

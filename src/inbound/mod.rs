@@ -4,11 +4,15 @@
 
 pub mod batch;
 pub mod console;
+pub mod door;
 pub mod exchange;
 pub mod fhir;
 pub mod http;
+mod line;
 pub mod mllp;
 pub mod operation;
 pub mod operator;
+pub mod places;
 pub mod tls;
+pub mod turnstile;
 pub mod witness;

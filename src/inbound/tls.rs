@@ -9,11 +9,9 @@ mod material;
 #[cfg(test)]
 mod tests;
 
-use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix_tls::accept::rustls_0_23::TlsStream;
 use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -113,7 +111,7 @@ impl ReloadableTls {
         self.current.store(Arc::new(fresh.0));
     }
 
-    /// For actix `bind_rustls_0_23`; stays right across reloads.
+    /// For a port that speaks HTTPS; stays right across reloads.
     ///
     /// # Errors
     /// [`TlsError::Rustls`] if the provider lacks TLS 1.2 or 1.3.
@@ -245,16 +243,6 @@ pub fn certificate(der: &[u8]) -> Option<Certificate> {
         }),
         _ => None,
     }
-}
-
-/// The certificate of an actix connection, for `HttpServer::on_connect`.
-///
-/// `None` on a connection without TLS or without a client certificate: refuse it.
-#[must_use]
-pub fn peer_of(connection: &dyn Any) -> Option<Certificate> {
-    let stream = connection.downcast_ref::<TlsStream<actix_web::rt::net::TcpStream>>()?;
-    let (_, session) = stream.get_ref();
-    certificate(session.peer_certificates()?.first()?)
 }
 
 fn provider() -> Arc<CryptoProvider> {

@@ -3,18 +3,20 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use bytes::Bytes;
 
+use super::door::{self, Limits, Manner};
 use super::http::{Answered, respond};
 
 /// Largest submission, bytes: 63 hashes and a note.
 const BODY_BYTES_MAX: usize = 128 * 1024;
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 256;
+/// How long a stop waits for signatures in hand.
+const DRAIN_SECONDS_MAX: u64 = 30;
 
 /// What happens behind a route.
 pub type Door = Arc<dyn Fn(Bytes) -> Answered + Send + Sync>;
@@ -42,14 +44,14 @@ pub fn serve(listener: TcpListener, tls: rustls::ServerConfig, doors: Doors) -> 
             .service(web::resource("/add-checkpoint").route(add))
             .service(web::resource("/held").route(show))
     };
-    let server = HttpServer::new(app)
-        .workers(1)
-        .max_connections(CONNECTIONS_MAX)
-        .client_request_timeout(Duration::from_secs(10))
-        .keep_alive(Duration::from_secs(75))
-        .disable_signals()
-        .listen_rustls_0_23(listener, tls)?;
-    Ok(server.run())
+    let manner = Manner {
+        name: "witness",
+        workers: 1,
+        connections_max: CONNECTIONS_MAX,
+        drain_seconds_max: DRAIN_SECONDS_MAX,
+        limits: Limits::default(),
+    };
+    door::serve(listener, tls, manner, app)
 }
 
 /// What writes to a disk does not do so on a thread that serves sockets.

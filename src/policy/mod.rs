@@ -72,8 +72,8 @@ pub use law::Law;
 pub use past::Past;
 pub use plan::Withheld;
 pub use purpose::{
-    Authority, Bilingual, EvidenceKey, LegalBasis, Naming, Purposes, Requirement, Stale, Terms,
-    TicketTerms, Wording,
+    Authority, Bilingual, EvidenceKey, LegalBasis, Naming, Precedence, Purposes, Requirement,
+    Stale, Terms, TicketTerms, Wording,
 };
 pub use relation::{RelationRow, Relations};
 pub use release::{Release, Released, decide};
@@ -227,6 +227,14 @@ impl PolicySet {
             return Err(Refusal::new(Fault::PurposeNotGranted, fixed::COUNTS_ONLY, "/purpose"));
         }
         Ok(admission)
+    }
+
+    /// Whether questions of an asker for a purpose go first: none do for one he was not granted.
+    #[must_use]
+    pub fn precedence(&self, (department, role): (Department, Role), purpose: &str) -> Precedence {
+        let id = Purpose::parse(purpose).ok();
+        let desk = id.and_then(|id| self.desks.get(&(department, role, id)));
+        desk.map_or_else(Precedence::default, |desk| desk.terms.precedence)
     }
 
     /// The admission of an asker, whether the purpose is for persons or for counting alone.

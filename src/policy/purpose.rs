@@ -116,6 +116,17 @@ pub enum Stale {
     Refuse,
 }
 
+/// 先后, which questions go first when more is asked than can be answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precedence {
+    /// Those for life and health: others wait, and are turned away, before them.
+    Emergency,
+    /// All others.
+    #[default]
+    Ordinary,
+}
+
 /// How the source of a value is named to the asker. The ledger keeps the true one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -182,6 +193,8 @@ pub struct Terms {
     pub ticket: Option<TicketTerms>,
     /// If any are named, the newest record of these datasets alone is looked at.
     pub latest_of: Vec<Dataset>,
+    /// Whether its questions go first.
+    pub precedence: Precedence,
     /// Whether a list of people may be asked about at once.
     pub batch: bool,
     /// Whether it is for counting alone.
@@ -240,6 +253,8 @@ struct PurposeRow {
     ticket: Option<Spanned<TicketTerms>>,
     #[serde(default)]
     latest_of: Vec<Dataset>,
+    #[serde(default)]
+    precedence: Precedence,
     #[serde(default)]
     batch: bool,
     #[serde(default)]
@@ -379,6 +394,7 @@ fn terms(row: PurposeRow, catalogue: &Catalogue, page: &mut Page<'_>) -> Option<
         requires: row.requires,
         ticket: row.ticket.map(Spanned::into_inner),
         latest_of: row.latest_of,
+        precedence: row.precedence,
         batch: row.batch,
         counts: row.counts,
         stale: row.stale,

@@ -53,6 +53,21 @@ const UNMAPPED: Text = Text {
 };
 
 impl Receipt<'_> {
+    /// Of something that was not looked at.
+    #[must_use]
+    pub const fn of(fault: Fault) -> Self {
+        Self {
+            number: None,
+            state: "unavailable",
+            fault: Some(fault),
+            at: None,
+            diagnostic: None,
+            reused: false,
+            bins: None,
+            received_at_ms: 0,
+        }
+    }
+
     /// The HTTP status: that of the fault, else 200.
     #[must_use]
     pub fn status(&self) -> u16 {

@@ -51,6 +51,8 @@ pub enum Fault {
     NotOnList,
     /// The journal has no message of this number.
     NumberUnknown,
+    /// More is asked or brought than the gateway can do now.
+    Overloaded,
     /// The period is not over.
     PeriodOpen,
     /// The department may not ask for this purpose.
@@ -63,6 +65,8 @@ pub enum Fault {
     SecondPersonNeeded,
     /// Segments are missing or in the wrong order.
     SegmentSequence,
+    /// The department or sender has as much in hand as it may at once.
+    ShareExceeded,
     /// The department has no subscription of this name.
     SubscriptionUnknown,
     /// A code is not in its table.
@@ -216,6 +220,9 @@ faults! {
         "nobody on a list of this department has this identifier" "该标识符不在本部门登记的名单上";
     NumberUnknown "number-unknown" 204 Error 404 false
         "the journal has no message of this number" "收件日志中没有该编号的消息";
+    Overloaded "overloaded" 207 Error 503 true
+        "more is asked than can be done now; nothing was kept or released; send it again later"
+        "网关繁忙，未保存也未披露任何内容，请稍后重试";
     PeriodOpen "period-open" 207 Error 409 true
         "the period is not over" "统计期尚未结束";
     PurposeNotGranted "purpose-not-granted" 207 Reject 403 false
@@ -229,6 +236,9 @@ faults! {
         "须由本部门另一名经办人在案件时限内提出同一查询";
     SegmentSequence "segment-sequence" 100 Error 422 false
         "a segment is missing or out of order" "段缺失或顺序错误";
+    ShareExceeded "share-exceeded" 207 Error 429 true
+        "this department or sender has too much in hand; nothing was kept or released; try later"
+        "该部门或发送方同时进行的请求已达上限，未保存也未披露任何内容，请稍后重试";
     SubscriptionUnknown "subscription-unknown" 204 Error 404 false
         "this department has no subscription of this name" "该部门没有此名称的订阅";
     TableValue "table-value" 103 Error 422 false

@@ -35,6 +35,8 @@ fn check_names_file_line_and_column_of_what_is_wrong() {
     };
     for (path, from, to) in [
         ("kangqiao.toml", "[https]\n", "[https]\nadress = 1\n"),
+        ("kangqiao.toml", "[console]\n", "[console]\ninvitation_minutes = 0\n"),
+        ("kangqiao.toml", "listen = \"127.0.0.1", "listen = \"0.0.0.0"),
         ("mappings/hl7v2/pid.toml", "DE02.01.039.00", "DE99.01.039.00"),
         ("policies/departments.toml", "purpose = \"living-check\"", "purpose = \"curiosity\""),
         ("policies/hotline.cedar", "permit (", "permitt ("),

@@ -17,6 +17,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[[mllp]]", "src/config/mod.rs", "Mllp"),
     ("[mllp.limits]", "src/inbound/mllp.rs", "Settings"),
     ("[https]", "src/config/mod.rs", "Https"),
+    ("[https.limits]", "src/inbound/door.rs", "Limits"),
     ("[console]", "src/inbound/console/mod.rs", "Settings"),
     ("[console.openid]", "src/inbound/console/openid/mod.rs", "Settings"),
     ("[operation]", "src/config/mod.rs", "Operation"),
@@ -33,9 +34,12 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[[witness]]", "src/outbound/witness.rs", "WitnessSettings"),
     ("[[audit_sink]]", "src/outbound/sink.rs", "SinkSettings"),
     ("[batch]", "src/inbound/batch.rs", "Settings"),
+    ("[load]", "src/inbound/turnstile.rs", "Settings"),
     ("[store]", "src/store/settings.rs", "Settings"),
     ("[cache]", "src/store/cache.rs", "Settings"),
     ("[hl7v2]", "src/wire/hl7v2/mod.rs", "Limits"),
+    ("[json]", "src/wire/json.rs", "Limits"),
+    ("[xml]", "src/wire/xml/mod.rs", "Limits"),
 ];
 
 fn read(path: &str) -> String {
@@ -83,6 +87,41 @@ fn every_setting_stands_in_the_reference_and_nothing_else() {
     assert_eq!(rows(&page, "Top level"), top);
 }
 
+/// `docs/limits.md` names every key that bounds something, with the default of the reference,
+/// and tests that are there.
+#[test]
+fn every_limit_stands_on_the_page_of_limits_with_its_default() {
+    let (page, reference) = (read("docs/limits.md"), read("docs/configuration.md"));
+    let cell = |line: &str, at: usize| line.split('|').nth(at).map(|cell| cell.trim().to_owned());
+    let mut keys = BTreeSet::new();
+    for (heading, file, name) in SETTINGS {
+        let section = reference.split("\n## ").find(|section| {
+            section.lines().next().is_some_and(|line| line.replace('`', "") == *heading)
+        });
+        for key in fields(&read(file), name).into_iter().filter(|key| key.contains("_max")) {
+            let row = section.unwrap().lines().find(|line| line.starts_with(&format!("| `{key}`")));
+            keys.insert((format!("`{heading} {key}`"), cell(row.unwrap(), 3).unwrap()));
+        }
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `["));
+    let listed: BTreeSet<_> =
+        rows.clone().map(|row| (cell(row, 1).unwrap(), cell(row, 2).unwrap())).collect();
+    assert_eq!(listed, keys);
+    for row in page.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let Some((_, tests)) = row.trim_end_matches(" |").rsplit_once("| ") else { continue };
+        for test in tests.split(", ").filter_map(|test| test.strip_prefix('`')) {
+            let (file, _) = test.trim_end_matches('`').split_once("::").unwrap();
+            let (_, function) = test.trim_end_matches('`').rsplit_once("::").unwrap();
+            let places = [format!("tests/all/{file}.rs"), format!("src/{file}.rs")];
+            let there = places.iter().any(|place| {
+                let source = std::fs::read_to_string(Path::new(ROOT).join(place));
+                source.is_ok_and(|source| source.contains(&format!("fn {function}(")))
+            });
+            assert!(there, "docs/limits.md names {test}, and there is none");
+        }
+    }
+}
+
 #[test]
 fn a_key_left_out_of_the_reference_is_noticed() {
     let source =
@@ -105,6 +144,7 @@ const PAGES: [&str; 18] = [
     "docs/durability.md",
     "docs/exchange.md",
     "docs/inquiries.md",
+    "docs/limits.md",
     "docs/mappings.md",
     "docs/messages.md",
     "docs/notices.md",

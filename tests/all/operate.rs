@@ -137,3 +137,21 @@ fn a_faulty_folder_is_told_to_whoever_ordered_the_reload() {
     let (done, text) = rig.order(&["reload"]);
     assert!(!done && text.contains("pid.toml:"), "{text}");
 }
+
+#[test]
+fn a_reload_says_what_waits_for_a_restart() {
+    let rig = Rig::prepare("sandbox = \"off\"");
+    rig.resume();
+    let exchange = "[[exchange]]\nname = \"city-a\"\nsender = \"hospital-a\"\nfolder = \"in\"\n";
+    let config = std::fs::read_to_string(rig.config()).unwrap();
+    std::fs::write(rig.config(), format!("{config}\n{exchange}")).unwrap();
+    let (sound, text) = rig.order(&["check"]);
+    assert!(!sound && text.contains("there is no such folder"), "{text}");
+    std::fs::create_dir(rig.path().join("in")).unwrap();
+    assert!(rig.order(&["check"]).0);
+    let (done, text) = rig.order(&["reload"]);
+    assert!(done && text.contains("after a restart: [[exchange]] city-a"), "{text}");
+    std::fs::write(rig.config(), config).unwrap();
+    let (done, text) = rig.order(&["reload"]);
+    assert!(done && !text.contains("restart"), "{text}");
+}

@@ -7,11 +7,12 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, web};
 use serde_json::{Value, json};
 
 use super::site::Site;
 use crate::command::Failure;
+use crate::inbound::door::{self, Limits, Manner};
 use crate::inbound::tls::{self, ReloadableTls};
 
 type People = HashMap<String, Value>;
@@ -91,13 +92,14 @@ fn serve(
         };
         App::new().route(path, web::post().to(answered))
     };
-    let server = HttpServer::new(app)
-        .workers(1)
-        .disable_signals()
-        .tcp_nodelay(true)
-        .listen_rustls_0_23(listener, tls)
-        .map_err(|error| during(&error))?
-        .run();
+    let manner = Manner {
+        name: "demo",
+        workers: 1,
+        connections_max: 256,
+        drain_seconds_max: 1,
+        limits: Limits::default(),
+    };
+    let server = door::serve(listener, tls, manner, app).map_err(|error| during(&error))?;
     let handle = server.handle();
     tokio::spawn(server);
     Ok(handle)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::flow::{Gateway, Question, Unit, media, services, units};
+use crate::identity::Certificate;
 use crate::inbound::http::{self, Answered, Asked, Doors};
 use crate::inbound::{batch, exchange, mllp};
 use crate::registry::answer::{RefusalMeta, write_refusal};
@@ -23,7 +24,7 @@ const UNITS_MAX: usize = 1_000;
 pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
     let [pushing, telling, answering, reading, serving] =
         std::array::from_fn(|_| Arc::clone(gateway));
-    let [subscribing, listing, counting, publishing, readying] =
+    let [subscribing, listing, counting, publishing, readying, waiting] =
         std::array::from_fn(|_| Arc::clone(gateway));
     let trivial: http::Door = Arc::new(|asked: Asked| Box::pin(std::future::ready(repeat(&asked))));
     Doors {
@@ -33,12 +34,7 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         }),
         told: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&telling);
-            Box::pin(async move {
-                match gateway.own_messages(asked.certificate.as_ref(), &asked.path).await {
-                    Ok(found) => receipts_of(&found),
-                    Err(fault) => refused(fault, None),
-                }
-            })
+            Box::pin(async move { told(&gateway, asked).await })
         }),
         answer: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&answering);
@@ -57,7 +53,11 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         }),
         subscribe: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&subscribing);
-            Box::pin(async move { gateway.subscribe(asked.certificate, asked.body).await })
+            Box::pin(async move {
+                let Asked { certificate, body, .. } = asked;
+                let going = gateway.subscribe(certificate.clone(), body);
+                visited(&gateway, certificate.as_ref(), going).await
+            })
         }),
         count: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&counting);
@@ -76,11 +76,13 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
             let gateway = Arc::clone(&publishing);
             Box::pin(async move {
                 let path = asked.path.strip_prefix(http::LEDGER).unwrap_or_default();
-                gateway.published(asked.certificate, path).await
+                let going = gateway.published(asked.certificate.clone(), path);
+                visited(&gateway, asked.certificate.as_ref(), going).await
             })
         }),
         describe: Arc::new(|asked: Asked| Box::pin(std::future::ready(described(&asked)))),
         ready: Arc::new(move |_| Box::pin(std::future::ready(ready(&readying)))),
+        again: Arc::new(move || waiting.again()),
         echo: echo.then_some(trivial),
     }
 }
@@ -108,6 +110,28 @@ fn ready(gateway: &Gateway) -> Answered {
     Answered { status, media: "text/plain", body: body.into(), entry: None }
 }
 
+/// What is no question about a person, once there is room for it.
+async fn visited(
+    gateway: &Gateway,
+    certificate: Option<&Certificate>,
+    going: impl Future<Output = Answered>,
+) -> Answered {
+    match gateway.admit_visit(certificate).await {
+        Ok(_inside) => going.await,
+        Err(fault) => refused(fault, None),
+    }
+}
+
+/// What became of the sender's own messages of a control id.
+async fn told(gateway: &Gateway, asked: Asked) -> Answered {
+    let certificate = asked.certificate.as_ref();
+    let going = async {
+        let found = gateway.own_messages(certificate, &asked.path).await;
+        found.map_or_else(|fault| refused(fault, None), |found| receipts_of(&found))
+    };
+    visited(gateway, certificate, going).await
+}
+
 /// Keeps what a body holds, by what its media type says it is.
 async fn push(gateway: &Gateway, asked: Asked) -> Answered {
     match media::form(asked.media.as_deref(), &asked.body) {
@@ -119,6 +143,11 @@ async fn push(gateway: &Gateway, asked: Asked) -> Answered {
 
 /// One unit after the other, each with its receipt: of one person they stay in order.
 async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
+    let who = (asked.certificate.as_ref(), None);
+    let _inside = match gateway.admit_push(who, Entrance::Https).await {
+        Ok(inside) => inside,
+        Err(fault) => return refused(fault, None),
+    };
     let Some(found) = units(form, &asked.body, UNITS_MAX) else {
         return refused(Fault::Limit, None);
     };

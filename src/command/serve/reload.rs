@@ -32,6 +32,15 @@ impl Served {
     }
 }
 
+/// What takes files and rows, by name: a reload opens and closes none of them.
+pub(super) fn takers(config: &Config) -> Vec<String> {
+    let exchanges = config.exchange.iter().map(|one| format!("[[exchange]] {}", one.name));
+    let tables = config.table.iter().map(|one| format!("[[table]] {}", one.name));
+    let inquiries = config.inquiry_table.iter();
+    let inquiries = inquiries.map(|one| format!("[[inquiry_table]] {}", one.name));
+    exchanges.chain(tables).chain(inquiries).collect()
+}
+
 /// What a reload swaps, and where it reads.
 pub struct Reloader {
     /// The configuration file.
@@ -48,6 +57,8 @@ pub struct Reloader {
     pub master_key: PathBuf,
     /// Which certificates are shown and whose are accepted; as it was at the start.
     pub served: Served,
+    /// What takes files and rows; as it was at the start.
+    pub takers: Vec<String>,
     /// What the process was confined to at the start, if it was.
     pub bounds: Option<Bounds>,
     /// One reload at a time, with what was compiled last.
@@ -120,7 +131,14 @@ impl Reloader {
         if let Some((tls, fresh)) = console {
             tls.serve(fresh);
         }
-        Ok(versions)
+        let (now, before) = (takers(&config), &self.takers);
+        let added = now.iter().filter(|one| !before.contains(one));
+        let gone = before.iter().filter(|one| !now.contains(one));
+        let waiting: Vec<_> = added.chain(gone).map(String::as_str).collect();
+        match waiting.is_empty() {
+            true => Ok(versions),
+            false => Ok(format!("{versions}; after a restart: {}", waiting.join(", "))),
+        }
     }
 
     /// The same as [`past`](Self::past) for whoever can do without.

@@ -16,7 +16,7 @@ use super::doors::doors;
 use super::keys::master;
 use super::neighbours::{fetch, neighbours};
 use super::policies::{self, keep};
-use super::reload::{Reloader, Served};
+use super::reload::{Reloader, Served, takers};
 use super::sealer::sealer;
 use crate::command::Failure;
 use crate::command::check::complain;
@@ -24,6 +24,7 @@ use crate::command::compile::compile;
 use crate::config::Config;
 use crate::flow::batches::Batches;
 use crate::flow::doubts::Watching;
+use crate::flow::load::Load;
 use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
@@ -115,6 +116,7 @@ pub async fn start_within(
     running.keep_alone("witnesses", Gateway::keep_witnessed);
     running.keep_alone("sinks", Gateway::keep_sending);
     running.keep(Gateway::keep_counting);
+    running.keep(Gateway::keep_tallying);
     running.keep(Gateway::keep_delivering);
     running.keep_alone("batches", Gateway::keep_checking);
     running.keep_alone("rotation", Gateway::keep_rotating);
@@ -146,6 +148,7 @@ fn reloader(
         widening: config.policy_widening,
         master_key: config.master_key.clone(),
         served: Served::of(config),
+        takers: takers(config),
         bounds,
         turn: Mutex::default(),
     })
@@ -179,7 +182,11 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         keys: Keys::derive(store.root()),
         store,
         cache: Arc::new(Cache::new(config.cache.clone())),
-        limits: Limits { hl7v2: config.hl7v2.clone(), ..Limits::default() },
+        limits: Limits {
+            hl7v2: config.hl7v2.clone(),
+            json: config.json.clone(),
+            xml: config.xml.clone(),
+        },
         retention_days: config.ledger.retention_days,
         empty_answer: Duration::from_millis(config.empty_answer_ms.into()),
         watch: Watch::new(verifying, now_ms(), Arc::clone(mutual)),
@@ -187,6 +194,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
         background: tokio::runtime::Handle::current(),
         doubts: Watching::new(config.store.folder.clone(), config.ledger.people.clone())
             .map_err(|error| Failure::during("ledger.people", error))?,
+        load: Load::new(&config.load),
         making: Default::default(),
         pulse: Default::default(),
         font: config.ledger.font.clone(),
@@ -260,7 +268,9 @@ impl Running {
         let bounds = Bounds {
             body_bytes_max: config.https.body_bytes_max,
             batch_bytes_max: config.batch.body_bytes_max,
+            buffered_bytes_max: config.https.buffered_bytes_max,
             connections_max: config.https.connections_max,
+            limits: config.https.limits.clone(),
             drain_seconds_max: config.drain_seconds_max,
         };
         let tls =

@@ -77,6 +77,7 @@ impl Gateway {
         mut part: Part,
         seen: &mut Seen,
     ) -> Result<(), StoreError> {
+        let _yielding = self.yielding(batch.department).await;
         let checked = part.checked;
         let token = |row: &Row| Some(self.keys.indexed(row.identifier.as_ref()?).ok()?.1);
         let tokens: Vec<_> = part.rows.iter().map(token).collect();

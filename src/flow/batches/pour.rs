@@ -190,6 +190,7 @@ impl Pour {
     /// Decides every row of a block.
     async fn decide_block(&self, block: Block) -> Result<DecidedBlock, Fault> {
         let gateway = &self.gateway;
+        let _yielding = gateway.yielding(self.asker.0).await;
         // Rules that changed since the last block hold for this one.
         let turn = gateway.turn();
         let asker = turn.rules.asker(self.certificate.as_ref(), turn.at_ms)?;

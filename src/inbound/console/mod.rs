@@ -56,7 +56,7 @@ use throttle::{Admission, Key, Throttle};
 use users::{Attempt, Proven, Users, UsersError};
 use view::{Door, Occasion, Sight};
 
-use super::tls;
+use super::{door, tls};
 
 const FORM_BYTES_MAX: usize = 4096;
 /// Each costs 19 MiB for a moment.
@@ -76,6 +76,10 @@ pub struct Settings {
     pub openid: Option<openid::Settings>,
     /// File written by `kangqiao user` and by opened invitations. Default `users.toml`.
     pub users: PathBuf,
+    /// Connections at once; a console has few readers. Default 256.
+    pub connections_max: usize,
+    /// Limits of its connections.
+    pub limits: door::Limits,
     /// Minutes for which the link of an invitation is good. Default 60.
     pub invitation_minutes: u32,
     /// Minutes without a request after which a session ends. Default 15.
@@ -106,6 +110,8 @@ impl Default for Settings {
             url: None,
             openid: None,
             users: "users.toml".into(),
+            connections_max: 256,
+            limits: door::Limits::default(),
             invitation_minutes: 60,
             idle_minutes: 15,
             absolute_hours: 8,

@@ -7,15 +7,13 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, HttpServer, error};
+use actix_web::{App, error};
 
+use super::super::door::{self, Manner};
 use super::{Console, configure};
 
-/// Connections at once; a console has few readers.
-const CONNECTIONS_MAX: usize = 256;
-/// How long one request may take, its form included: anybody may connect, and who
-/// dribbles holds a connection.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a stop waits for pages in hand.
+const DRAIN_SECONDS_MAX: u64 = 30;
 
 /// Serves the console until the server is stopped.
 ///
@@ -26,24 +24,30 @@ pub fn serve(
     tls: rustls::ServerConfig,
     console: Console,
 ) -> io::Result<Server> {
+    let settings = &console.0.settings;
+    let within = Duration::from_millis(settings.limits.body_ms_max);
+    let manner = Manner {
+        name: "console",
+        workers: 1,
+        connections_max: settings.connections_max,
+        drain_seconds_max: DRAIN_SECONDS_MAX,
+        limits: settings.limits.clone(),
+    };
     let app = move || {
         let console = console.clone();
-        App::new().wrap(from_fn(hurry)).configure(|config| configure(config, console))
+        // A request with its form: anybody may connect, and who dribbles holds a connection.
+        let hurried = from_fn(move |request, next| hurry(request, next, within));
+        App::new().wrap(hurried).configure(|config| configure(config, console))
     };
-    let server = HttpServer::new(app)
-        .workers(1)
-        .max_connections(CONNECTIONS_MAX)
-        .tcp_nodelay(true)
-        .disable_signals()
-        .listen_rustls_0_23(listener, tls)?;
-    Ok(server.run())
+    door::serve(listener, tls, manner, app)
 }
 
 async fn hurry(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
+    within: Duration,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    in_time(next.call(request), REQUEST_TIME_MAX).await
+    in_time(next.call(request), within).await
 }
 
 /// An answer, unless it takes too long.

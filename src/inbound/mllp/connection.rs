@@ -9,7 +9,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
+use tokio_util::sync::CancellationToken;
 
+use super::super::places::Place;
 use super::{Arrival, Received, Shared};
 use crate::vocabulary::{Date, Fault, Position};
 use crate::wire::hl7v2::batch::{Batch, Part, is_batch};
@@ -30,6 +32,8 @@ pub(super) struct Connection<'a, S> {
     stream: S,
     origin: Received,
     shared: &'a Shared,
+    place: Place,
+    leave: CancellationToken,
     codec: Codec,
     buffer: BytesMut,
     /// Permits for what is buffered beyond [`FREE_BYTES`].
@@ -45,10 +49,11 @@ enum Next {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
-    pub fn new(stream: S, origin: Received, shared: &'a Shared) -> Self {
+    pub fn new(stream: S, origin: Received, (shared, place): (&'a Shared, Place)) -> Self {
+        let leave = place.leave();
         let codec = Codec::new(shared.settings.frame_bytes_max);
         let buffer = BytesMut::new();
-        Self { stream, origin, shared, codec, buffer, held: None, begun: false }
+        Self { stream, origin, shared, place, leave, codec, buffer, held: None, begun: false }
     }
 
     /// Serves the connection to its end.
@@ -58,7 +63,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         F: Future<Output = Vec<Vec<u8>>>,
     {
         loop {
-            let (arrival, broken) = match self.next().await {
+            let next = self.next().await;
+            let _occupied = self.place.occupy();
+            let (arrival, broken) = match next {
                 Next::Message(body) => (Arrival::Message(self.received(body)), false),
                 Next::Broken(fault, at) => {
                     let received = self.received(self.head());
@@ -125,6 +132,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             let read = tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled(), if between => return Next::End,
+                () = self.leave.cancelled() => return Next::End,
                 read = timeout_at(ends, self.stream.read_buf(&mut self.buffer)) => read,
             };
             match (read, between) {
@@ -151,7 +159,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     {
         self.buffer.advance(1);
         let mut batch = Batch::new(self.shared.settings.frame_bytes_max, now());
-        let mut ended = false;
+        let within = self.shared.within(self.shared.settings.frame_ms_max);
+        let (mut ended, mut ends) = (false, Instant::now() + within);
         self.send(&[0x0B]).await?;
         let outcome = loop {
             match batch.next_part() {
@@ -164,9 +173,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     let replies = join_all(taking).await.concat();
                     batch.answered(replies.len());
                     self.send(&replies.concat()).await?;
+                    // Each message of a batch has the time of a frame.
+                    ends = Instant::now() + within;
                 }
                 Ok(None) if ended => break Ok(()),
-                Ok(None) => match self.more(&mut batch).await {
+                Ok(None) => match self.more(&mut batch, ends).await {
                     Ok(end) => ended = end,
                     Err(fault) => break Err((fault, Position::Byte(0))),
                 },
@@ -181,8 +192,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     }
 
     /// Hands on what has come of a batch; whether it was the end of the frame.
-    async fn more(&mut self, batch: &mut Batch) -> Result<bool, Fault> {
-        let within = self.shared.within(self.shared.settings.frame_ms_max);
+    async fn more(&mut self, batch: &mut Batch, ends: Instant) -> Result<bool, Fault> {
         loop {
             let end = self.buffer.iter().position(|byte| *byte == 0x1C);
             match end.map(|at| (at, self.buffer.get(at + 1).copied())) {
@@ -209,7 +219,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 }
             }
             self.buffer.reserve(BATCH_READ_BYTES);
-            match timeout(within, self.stream.read_buf(&mut self.buffer)).await {
+            match timeout_at(ends, self.stream.read_buf(&mut self.buffer)).await {
                 Ok(Ok(1..)) => (),
                 Ok(_) => return Err(Fault::Malformed),
                 Err(_) => return Err(Fault::Limit),

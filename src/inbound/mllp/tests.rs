@@ -188,15 +188,33 @@ async fn a_panic_closes_its_own_connection_alone() {
 }
 
 #[tokio::test]
-async fn connections_above_the_limit_wait_for_one_to_close() {
-    let running = start(Settings { connections_max: 1, ..Settings::default() }, None).await;
-    let mut first = running.client().await;
-    assert_eq!(first.ask("first").await.as_deref(), Some("first"));
-    let mut second = running.client().await;
-    second.send(b"\x0Bsecond\x1C\r").await;
-    assert!(timeout(Duration::from_millis(100), second.reply()).await.is_err());
-    drop(first);
-    assert_eq!(second.reply().await.as_deref(), Some("second"));
+async fn beyond_the_limit_who_is_idle_makes_room_and_who_is_answered_does_not() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let answer = move |arrival| {
+        let held = Arc::clone(&held);
+        async move {
+            let Arrival::Message(received) = arrival else { return Vec::new() };
+            if &received.body[..] == b"held" {
+                let _ = held.acquire().await;
+            }
+            vec![received.body.to_vec()]
+        }
+    };
+    let settings = Settings {
+        connections_max: 2,
+        connections_per_address_max: Some(2),
+        ..Settings::default()
+    };
+    let running = start_with(settings, None, answer).await;
+    let (mut busy, mut idle) = (running.client().await, running.client().await);
+    assert_eq!(idle.ask("first").await.as_deref(), Some("first"));
+    busy.send(b"\x0Bheld\x1C\r").await;
+    let mut third = running.client().await;
+    assert_eq!(third.ask("third").await.as_deref(), Some("third"));
+    assert_eq!(idle.reply().await, None, "it made room");
+    gate.add_permits(1);
+    assert_eq!(busy.reply().await.as_deref(), Some("held"));
 }
 
 #[tokio::test]

@@ -257,31 +257,27 @@ async fn an_authority_without_a_list_does_not_start() {
 }
 
 #[actix_web::test]
-async fn an_actix_connection_knows_whose_it_is() {
-    use actix_web::{App, HttpRequest, HttpServer, web};
+async fn a_connection_of_a_door_knows_whose_it_is() {
+    use crate::inbound::door::{self, Limits, Manner};
+    use actix_web::{App, HttpRequest, web};
     install_provider();
     let site = Site::open().await;
     site.issue("hospital-a");
-    let server = HttpServer::new(|| {
-        let whose = |request: HttpRequest| async move {
-            request.conn_data::<Certificate>().map(|named| named.subject.clone())
-        };
-        App::new().route(
-            "/",
-            web::get().to(move |request| async move { whose(request).await.unwrap_or_default() }),
-        )
-    })
-    .workers(1)
-    .disable_signals()
-    .on_connect(|connection, extensions| {
-        if let Some(named) = peer_of(connection) {
-            extensions.insert(named);
-        }
-    })
-    .bind_rustls_0_23("127.0.0.1:0", site.tls.server_config().unwrap())
-    .unwrap();
-    let address = format!("https://localhost:{}/", server.addrs()[0].port());
-    actix_web::rt::spawn(server.run());
+    let whose = |request: HttpRequest| async move {
+        request.conn_data::<Certificate>().map(|named| named.subject.clone()).unwrap_or_default()
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let manner = Manner {
+        name: "test",
+        workers: 1,
+        connections_max: 4,
+        drain_seconds_max: 1,
+        limits: Limits::default(),
+    };
+    let app = move || App::new().route("/", web::get().to(whose));
+    let tls = site.tls.server_config().unwrap();
+    actix_web::rt::spawn(door::serve(listener, tls, manner, app).unwrap());
     let read = |name: &str| std::fs::read(site.dir.path().join(name)).unwrap();
     let client = || {
         let root = reqwest::Certificate::from_pem(&read("ca.pem")).unwrap();
@@ -317,5 +313,4 @@ fn bytes_that_are_no_certificate_name_nobody() {
     for bytes in [&b""[..], b"\x30", &[0xff; 64]] {
         assert_eq!(certificate(bytes), None);
     }
-    assert_eq!(peer_of(&"no connection"), None);
 }

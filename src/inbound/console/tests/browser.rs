@@ -1,12 +1,11 @@
 //! A browser small enough to see through, and the house it knocks at.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-
-use actix_web::{App, HttpServer};
 
 use super::fake::Fake;
 use crate::command::certs::{Authority, Request, Usage};
@@ -14,7 +13,7 @@ use crate::inbound::console::access::{Role, Roles};
 use crate::inbound::console::openid::{self, Fetch};
 use crate::inbound::console::users::{Enrolment, Users};
 use crate::inbound::console::view::Door;
-use crate::inbound::console::{Console, Settings, configure};
+use crate::inbound::console::{Console, Settings, serve};
 use crate::inbound::tls::{self, ReloadableTls};
 
 /// A console on a port of its own, with the auditor `lin`, the operators `wen` and `wu`, the
@@ -70,16 +69,10 @@ impl House {
             certificate: dir.path().join("gateway.pem"),
             key: dir.path().join("gateway.key"),
         });
-        let server = HttpServer::new(move || {
-            let console = served.clone();
-            App::new().configure(move |config| configure(config, console))
-        })
-        .workers(1)
-        .disable_signals()
-        .bind_rustls_0_23("127.0.0.1:0", tls.unwrap().server_config().unwrap())
-        .unwrap();
-        let address = format!("https://localhost:{}", server.addrs()[0].port());
-        actix_web::rt::spawn(server.run());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let tls = tls.unwrap().server_config().unwrap();
+        actix_web::rt::spawn(serve(listener, tls, served).unwrap());
         Self { fake, console, dir, clock, told, address }
     }
 
