@@ -217,7 +217,6 @@ impl Gateway {
         for person in persons {
             let search = LedgerSearch {
                 person: Some(person),
-                department: None,
                 before: None,
                 limit: ENTRIES_MAX,
             };

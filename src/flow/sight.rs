@@ -53,6 +53,17 @@ impl Sight for Sights {
         async move { Ok(named) }.boxed()
     }
 
+    fn purposes(&self) -> Seen<'_, Vec<view::Named>> {
+        let rules = self.gateway.rules.load_full();
+        let named = rules.policies.purposes().iter().map(|terms| view::Named {
+            id: terms.id.to_string(),
+            zh: terms.title.zh.clone(),
+            en: terms.title.en.clone(),
+        });
+        let named = named.collect();
+        async move { Ok(named) }.boxed()
+    }
+
     fn search<'a>(
         &'a self,
         asker: &'a view::Asker,

@@ -32,9 +32,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_14.sql"),
     include_str!("schema_15.sql"),
     include_str!("schema_16.sql"),
+    include_str!("schema_17.sql"),
 ];
 /// What this build writes.
-const SCHEMA: i64 = 16;
+const SCHEMA: i64 = 17;
 
 /// The database of a folder that is held against other processes while this lives.
 #[derive(Debug)]

@@ -68,6 +68,7 @@ mod tide;
 pub mod trace;
 mod tree;
 mod trust;
+mod word;
 mod writer;
 
 use std::fmt;
@@ -97,6 +98,7 @@ pub use rotation::Rotation;
 pub use settings::Settings;
 pub use sql::{Database, ServerError};
 pub use tree::{Cosigned, LedgerView, Tile};
+pub use word::Worded;
 
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};

@@ -116,6 +116,7 @@ pub async fn start_within(
     running.keep(Gateway::keep_checking);
     running.keep(Gateway::keep_rotating);
     running.keep(Gateway::keep_retiring);
+    running.keep(Gateway::keep_words);
     running.keep(Gateway::keep_rerunning);
     running.keep(Gateway::keep_rekeying);
     running.keep(Gateway::keep_pulse);

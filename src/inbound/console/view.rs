@@ -30,7 +30,7 @@ pub use overview::{
 
 use super::access::{Role, Roles};
 use crate::audit::Kind;
-use crate::vocabulary::{Fault, Identifier, Tier};
+use crate::vocabulary::{ElementId, Fault, Identifier, Purpose, Tier};
 
 /// An answer that may wait for the store, or say in the words of the fault table why not.
 pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
@@ -55,6 +55,9 @@ pub trait Sight:
 
     /// The departments of the policies, in their order. Not recorded.
     fn departments(&self) -> Seen<'_, Vec<Named>>;
+
+    /// The purposes of the policies, in their order. Not recorded.
+    fn purposes(&self) -> Seen<'_, Vec<Named>>;
 
     /// Ledger entries, newest first.
     fn search<'a>(&'a self, asker: &'a Asker, query: &'a Query) -> Seen<'a, LedgerPage>;
@@ -149,6 +152,10 @@ pub struct Query {
 pub struct Terms {
     /// What happened.
     pub kind: Option<Kind>,
+    /// What for.
+    pub purpose: Option<Purpose>,
+    /// What left, or was withheld.
+    pub element: Option<ElementId>,
     /// Not before this time, unix milliseconds.
     pub since_ms: Option<i64>,
     /// Before this time, unix milliseconds.
