@@ -168,7 +168,9 @@ pub fn read(rig: &Rig, entries: u64) -> Value {
     page("receipt", LOOKS, &|look| {
         ("/ledger/entry".to_owned(), format!("receipt={}", entry(number(look)).receipt))
     });
-    page("number", LOOKS, &|look| ("/ledger/entry".to_owned(), format!("receipt={}", number(look))));
+    page("number", LOOKS, &|look| {
+        ("/ledger/entry".to_owned(), format!("receipt={}", number(look)))
+    });
     page("entry", LOOKS, &|look| get(format!("/ledger/entry/{}", number(look))));
     page("entry, the first there are", LOOKS, &|look| get(format!("/ledger/entry/{look}")));
     page("proof", LOOKS, &|look| get(format!("/ledger/entry/{}/proof", number(look))));

@@ -112,11 +112,7 @@ type Due = (Vec<Span>, Vec<(i64, u64)>);
 
 /// Rows of entries that were all made before a time and none of which is preserved, oldest first,
 /// a few of them. The last row stays: the ledger goes on from it.
-fn due(
-    view: LedgerView<'_>,
-    before_ms: i64,
-    preserving: &Preserving,
-) -> Result<Due, StoreError> {
+fn due(view: LedgerView<'_>, before_ms: i64, preserving: &Preserving) -> Result<Due, StoreError> {
     let (size, width) = (view.size()?, usize::try_from(tile::WIDTH).unwrap_or(usize::MAX));
     let (mut found, mut words, mut from) = (Vec::new(), Vec::new(), 0);
     while found.len() < ROWS_AT_ONCE {

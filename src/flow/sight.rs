@@ -87,7 +87,12 @@ impl Sight for Sights {
     fn record<'a>(&'a self, occasion: &'a view::Occasion) -> Seen<'a, ()> {
         async move {
             let kind = match occasion.what {
-                Door::Enrolled(_) | Door::Invited(_) => Kind::Account,
+                Door::Declined(_)
+                | Door::Enrolled(_)
+                | Door::Found(..)
+                | Door::Gone
+                | Door::Invited(_)
+                | Door::Nominated(_) => Kind::Account,
                 Door::Locked | Door::Refused | Door::SignedIn | Door::SignedOut => Kind::SignIn,
             };
             let subject = occasion.to_string();

@@ -197,16 +197,17 @@ impl Request {
     pub(super) fn spends_reserve(&self) -> bool {
         // The words of entries can wait until there is room.
         let words = matches!(self, Self::Tree(kept) if matches!(**kept, OfTree::Words(_)));
-        !words && matches!(
-            self,
-            Self::AppendOrder(_)
-                | Self::End { .. }
-                | Self::Enforce(..)
-                | Self::Erase { .. }
-                | Self::Exchanged(..)
-                | Self::Retention(..)
-                | Self::Tree(..)
-        )
+        !words
+            && matches!(
+                self,
+                Self::AppendOrder(_)
+                    | Self::End { .. }
+                    | Self::Enforce(..)
+                    | Self::Erase { .. }
+                    | Self::Exchanged(..)
+                    | Self::Retention(..)
+                    | Self::Tree(..)
+            )
     }
 }
 

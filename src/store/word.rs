@@ -96,8 +96,10 @@ mod tests {
         let mut plan = file.prepare_cached(&sql).unwrap();
         let steps = plan.query_map((1, 2, 9, 1), |row| row.get::<String>(3)).unwrap();
         let steps: Vec<_> = steps.map(Result::unwrap).collect();
-        let sought = ["one USING PRIMARY KEY (word=? AND place<?)",
-            "other USING PRIMARY KEY (word=? AND place=?)"];
+        let sought = [
+            "one USING PRIMARY KEY (word=? AND place<?)",
+            "other USING PRIMARY KEY (word=? AND place=?)",
+        ];
         assert_eq!(steps, sought.map(|step| format!("SEARCH {step}")));
     }
 }

@@ -27,7 +27,8 @@ use crate::flow::doubts::Watching;
 use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
-use crate::inbound::console::access::{Host, Role};
+use crate::inbound::console::access::{Role, Voice};
+use crate::inbound::console::invite::{self, Spoken};
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Notices, Order, Policies};
@@ -103,6 +104,9 @@ pub async fn start_within(
     };
     running.open_operation(config)?;
     let console = running.console(config)?;
+    if let Some(console) = &console {
+        console.enter_all().await;
+    }
     running.open_operator(config, console.clone())?;
     running.open_mllp(config)?;
     running.open_https(config, echo)?;
@@ -348,9 +352,13 @@ async fn invite(
     user: u32,
 ) -> operator::Outcome {
     let console = console.ok_or("there is no [console]")?;
-    let host = (Host::Machine, format!("uid {user}"));
-    let invited = console.invite((&name, role), host).await.map_err(|error| error.to_string())?;
-    Ok(serde_json::json!({ "link": invited.link, "until": invited.until() }))
+    let spoken = console.invite_by((&name, role), Voice::Machine, &format!("uid {user}")).await;
+    Ok(match spoken.map_err(|error| error.to_string())? {
+        Spoken::Invited(invited) => {
+            serde_json::json!({ "link": invited.link, "until": invited.until() })
+        }
+        Spoken::Waits { ends } => serde_json::json!({ "waits_until": invite::moment(ends) }),
+    })
 }
 
 /// Carries out what an operator orders.
@@ -417,6 +425,7 @@ async fn carry(
             return told.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en));
         }
         Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
+        Order::Walls => return Ok(crate::sandbox::standing().missing().into()),
     };
     done.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en))
 }

@@ -106,9 +106,15 @@ impl fmt::Display for Occasion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, what, by } = self;
         match what {
+            Door::Declined(role) => write!(f, "{user} declined as {}", role.as_str())?,
             Door::Enrolled(role) => write!(f, "{user} enrolled as {}", role.as_str())?,
+            Door::Found(role, mark) => {
+                write!(f, "{user} found as {}, {mark:016x}", role.as_str())?;
+            }
+            Door::Gone => write!(f, "{user} gone from the users file")?,
             Door::Invited(role) => write!(f, "{user} invited as {}", role.as_str())?,
             Door::Locked => write!(f, "{user} locked")?,
+            Door::Nominated(role) => write!(f, "{user} nominated as {}", role.as_str())?,
             Door::Refused => write!(f, "{user} refused")?,
             Door::SignedIn => write!(f, "{user} signed-in")?,
             Door::SignedOut => write!(f, "{user} signed-out")?,
@@ -120,12 +126,20 @@ impl fmt::Display for Occasion {
 /// What happened at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
+    /// Somebody spoke against an account that waited.
+    Declined(Role),
     /// A link was used: there is an account more.
     Enrolled(Role),
+    /// The users file has this account, and it was made by no link; the digest of its line.
+    Found(Role, u64),
+    /// The users file has this account no more.
+    Gone,
     /// A link was made.
     Invited(Role),
     /// Too many failures; further attempts wait.
     Locked,
+    /// Somebody spoke for an account; it waits for a second.
+    Nominated(Role),
     /// Wrong password or code.
     Refused,
     /// Signed in.
