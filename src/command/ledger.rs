@@ -256,7 +256,9 @@ impl Export {
         if let Some(path) = self.output.as_ref().filter(|path| path.exists()) {
             return Err(Failure(format!("{}: is there already", path.display())));
         }
-        place.not_live()?;
+        if place.config.is_none() {
+            place.not_live()?;
+        }
         let question = self.filter.at(&place)?;
         let entered = self.enter(&place, &question)?;
         let Some(path) = &self.output else {

@@ -71,9 +71,9 @@ impl Place {
     /// [`Failure`] if it is one.
     pub fn not_live(&self) -> Result<(), Failure> {
         let socket = self.store.folder.join(SOCKET);
-        match self.config.is_none() && UnixStream::connect(socket).is_ok() {
-            false => Ok(()),
-            true => Err(Failure(
+        match UnixStream::connect(socket) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(Failure(
                 "此文件夹有网关在运行 a gateway runs here, and this would not be entered: name its \
                  configuration by --config"
                     .to_owned(),
