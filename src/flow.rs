@@ -54,6 +54,7 @@ mod watch;
 mod whom;
 mod witnesses;
 pub mod witnessing;
+mod word;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -40,8 +40,12 @@ pub enum BundleError {
     /// The checkpoint is not the ledger's.
     #[error("checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
-    /// The line of the key by SM2 that was asked for.
-    #[error("checkpoint, by SM2: {0}")]
+    /// The line of the key by SM2 that was asked for is wrong, or there is none.
+    #[error("checkpoint, by SM2: {}", if matches!(.0, CheckpointError::Unsigned) {
+        "the key asked for has no line below it".to_owned()
+    } else {
+        .0.to_string()
+    })]
     Sm2(#[source] CheckpointError),
     /// The path does not lead from the entry to the checkpoint.
     #[error("the entry is not what was signed")]

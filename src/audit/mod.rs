@@ -27,6 +27,7 @@ pub mod tile;
 pub mod tree;
 pub mod verify;
 pub mod witness;
+pub mod word;
 
 use serde::{Deserialize, Serialize};
 

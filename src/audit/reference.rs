@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::vocabulary::identifier::CitizenId;
 
 /// How many characters of a reference are kept.
-const CHARACTERS_MAX: usize = 64;
+pub const CHARACTERS_MAX: usize = 64;
 /// What stands where a citizen id stood.
 const MASKED: &str = "<citizen-id>";
 

@@ -15,7 +15,7 @@ use super::tree::{Frontier, Hash};
 pub struct VerifyingKeys<'k> {
     /// Its own.
     pub own: &'k VerifyingKey,
-    /// The one by SM2. From the first checkpoint it signed on, each must have its line.
+    /// The one by SM2. From the first checkpoint it signed to the last, each must have its line.
     pub sm2: Option<&'k VerifyingKey>,
 }
 
@@ -36,6 +36,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// How many of them are signed by the key by SM2 besides.
     pub by_sm2: u64,
+    /// From which entry on that key signed no more, if it signed before.
+    pub sm2_ends: Option<u64>,
     /// How many checkpoints that others hold.
     pub held: u64,
     /// The root over all entries.
@@ -111,13 +113,30 @@ pub enum Tampering {
         /// How many are there.
         found: u64,
     },
-    /// A checkpoint that the key by SM2 did not sign, or that has another line in its place.
+    /// A checkpoint whose line by SM2 is wrong, or that has another key's in its place.
     #[error("checkpoint {number}, by SM2: {error}")]
     Sm2 {
         /// Which checkpoint, from 1.
         number: u64,
         /// What is wrong with its line.
         error: CheckpointError,
+    },
+    /// A checkpoint between two that the key by SM2 signed, without a line of it.
+    #[error(
+        "checkpoint {number} has no line by SM2, and the key signed before it and after it: the \
+         second signature is missing from entry {first} on"
+    )]
+    Sm2Missing {
+        /// Which checkpoint, from 1.
+        number: u64,
+        /// First entry that it alone signs.
+        first: u64,
+    },
+    /// The key by SM2 that is asked for has signed nothing.
+    #[error("the key by SM2 signed none of the {checkpoints} checkpoints")]
+    Sm2Nowhere {
+        /// How many there are.
+        checkpoints: u64,
     },
     /// Two entries stand in each other's place.
     #[error("entries {first} and {second} have changed places")]
@@ -155,7 +174,9 @@ impl Tampering {
             | Self::Checkpoint { .. }
             | Self::Forked { .. }
             | Self::Order { .. }
-            | Self::Sm2 { .. } => None,
+            | Self::Sm2 { .. }
+            | Self::Sm2Missing { .. }
+            | Self::Sm2Nowhere { .. } => None,
             Self::Cut { found, .. } | Self::RolledBack { found, .. } => Some(found),
             Self::Inserted { number } | Self::NotCanonical { number, .. } => Some(number),
             Self::Removed { first, .. }
@@ -187,6 +208,7 @@ pub fn verify<'k, B: AsRef<[u8]>, C: AsRef<[u8]>>(
         next: None,
         opened: 0,
         by_sm2: 0,
+        sm2_ends: None,
         held: held.iter().map(|one| (one.size, one.root)).collect(),
         frontier: Frontier::default(),
         good: Frontier::default(),
@@ -224,6 +246,8 @@ struct Walk<'k, I: Iterator> {
     opened: u64,
     /// How many of them the key by SM2 signed.
     by_sm2: u64,
+    /// The first that it signed no more, and the first entry of it.
+    sm2_ends: Option<(u64, u64)>,
     held: BTreeMap<u64, Hash>,
     frontier: Frontier,
     /// The tree at the last checkpoint that fitted.
@@ -246,10 +270,20 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
         let next = opened.map_err(|error| Tampering::Checkpoint { number, error })?;
         match self.keys.sm2.map(|key| Checkpoint::open(note.as_ref(), key)) {
             None => (),
-            Some(Ok(_)) => self.by_sm2 += 1,
-            // Before it began there is no line of it, nor of another in its place.
+            Some(Ok(_)) => match self.sm2_ends {
+                // A gateway signs by it from one day on, to one day: whoever took its lines away
+                // for a while, or the setting, cannot be told apart.
+                Some((number, first)) => return Err(Tampering::Sm2Missing { number, first }),
+                None => self.by_sm2 += 1,
+            },
+            // Before it began, and after it ended, there is no line of another in its place.
             Some(Err(CheckpointError::Unsigned))
-                if self.by_sm2 == 0 && !signed_besides(note.as_ref(), self.keys.own) => {}
+                if !signed_besides(note.as_ref(), self.keys.own) =>
+            {
+                if self.by_sm2 > 0 {
+                    self.sm2_ends.get_or_insert((number, passed.unwrap_or(0)));
+                }
+            }
             Some(Err(error)) => return Err(Tampering::Sm2 { number, error }),
         }
         // A batch without entries would sign the same size again; the store makes none.
@@ -331,11 +365,10 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
         }
         let (checkpoints, by_sm2, root) = (self.opened, self.by_sm2, self.frontier.root());
         if self.keys.sm2.is_some() && by_sm2 == 0 && checkpoints > 0 {
-            // It signed none: not the last one either.
-            let error = CheckpointError::Unsigned;
-            return Err(Tampering::Sm2 { number: checkpoints, error });
+            return Err(Tampering::Sm2Nowhere { checkpoints });
         }
-        Ok(Report { entries: found, retired, checkpoints, by_sm2, held, root })
+        let sm2_ends = self.sm2_ends.map(|(_, first)| first);
+        Ok(Report { entries: found, retired, checkpoints, by_sm2, sm2_ends, held, root })
     }
 }
 

@@ -279,8 +279,13 @@ fn doubly(sm2: &SigningKey) -> Ledger {
     ledger
 }
 
+/// How many entries a checkpoint of the ledger signs.
+fn signed(ledger: &Ledger, at: usize) -> u64 {
+    Checkpoint::open(&ledger.checkpoints[at], key().public()).unwrap().size
+}
+
 #[test]
-fn a_checkpoint_whose_line_by_sm2_is_wrong_is_named() {
+fn a_line_by_sm2_that_is_wrong_or_missing_is_named() {
     let sm2 = SigningKey::generate("ledger", Signs::CheckpointsBySm2).unwrap();
     let own = key();
     let keys = VerifyingKeys { own: own.public(), sm2: Some(sm2.public()) };
@@ -292,10 +297,10 @@ fn a_checkpoint_whose_line_by_sm2_is_wrong_is_named() {
     assert_eq!(run(&good).map(|report| (report.checkpoints, report.by_sm2)), Ok((5, 3)));
     // Whoever has not the key passes its lines over.
     assert_eq!(alone(&good).map(|report| report.by_sm2), Ok(0));
-    let named = |change: &dyn Fn(&mut Ledger), number, error| {
+    let named = |change: &dyn Fn(&mut Ledger), number, error: &dyn Fn(u64) -> Tampering| {
         let mut ledger = doubly(&sm2);
         change(&mut ledger);
-        assert_eq!(run(&ledger), Err(Tampering::Sm2 { number, error }));
+        assert_eq!(run(&ledger), Err(error(number)));
         assert!(alone(&ledger).is_ok(), "by Ed25519 alone nothing is wrong");
     };
     let line = |ledger: &Ledger, at: usize| {
@@ -307,22 +312,35 @@ fn a_checkpoint_whose_line_by_sm2_is_wrong_is_named() {
         let (head, _) = line(ledger, at);
         ledger.checkpoints[at] = (head + last).into_bytes();
     };
-    // Taken away, in the middle and at the end; another checkpoint's; another key's; everywhere.
-    named(&|all| put(all, 3, ""), 4, CheckpointError::Unsigned);
-    named(&|all| put(all, 4, ""), 5, CheckpointError::Unsigned);
+    let unsigned = |number| Tampering::Sm2 { number, error: CheckpointError::Unsigned };
+    let wrong = |number| Tampering::Sm2 { number, error: CheckpointError::Signature };
+    let first = signed(&good, 2);
+    // Taken away, in the middle and everywhere; another checkpoint's; another key's.
+    named(&|all| put(all, 3, ""), 4, &|number| Tampering::Sm2Missing { number, first });
+    named(&|all| (2..5).for_each(|at| put(all, at, "")), 5, &|checkpoints| Tampering::Sm2Nowhere {
+        checkpoints,
+    });
+    // At the end it is a ledger that has the key no more: it says since when.
+    for (at, lines) in [(4, 2), (3, 1)] {
+        let mut ended = doubly(&sm2);
+        (at..5).for_each(|at| put(&mut ended, at, ""));
+        let report = run(&ended).unwrap();
+        assert_eq!((report.by_sm2, report.sm2_ends), (lines, Some(signed(&good, at - 1))));
+    }
+    assert_eq!(run(&good).unwrap().sm2_ends, None);
     let other = |all: &mut Ledger| {
         let (_, of_fifth) = line(all, 4);
         put(all, 3, &of_fifth);
     };
-    named(&other, 4, CheckpointError::Signature);
+    named(&other, 4, &wrong);
     let stranger = SigningKey::generate("ledger", Signs::CheckpointsBySm2).unwrap();
     let foreign = |at: usize| {
         let signed = Checkpoint::open(&good.checkpoints[at], own.public()).unwrap();
         signed.line(&stranger)
     };
-    named(&|all| put(all, 3, &foreign(3)), 4, CheckpointError::Unsigned);
-    named(&|all| put(all, 2, &foreign(2)), 3, CheckpointError::Unsigned);
-    named(&|all| (2..5).for_each(|at| put(all, at, "")), 5, CheckpointError::Unsigned);
+    named(&|all| put(all, 4, &foreign(4)), 5, &unsigned);
+    named(&|all| put(all, 3, &foreign(3)), 4, &unsigned);
+    named(&|all| put(all, 2, &foreign(2)), 3, &unsigned);
     // One sign of it.
     let spoilt = |all: &mut Ledger| {
         let (_, mut last) = line(all, 2);
@@ -331,5 +349,5 @@ fn a_checkpoint_whose_line_by_sm2_is_wrong_is_named() {
         last.replace_range(at..=at, sign);
         put(all, 2, &last);
     };
-    named(&spoilt, 3, CheckpointError::Signature);
+    named(&spoilt, 3, &wrong);
 }

@@ -2,13 +2,14 @@
 
 mod batch;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::Failure;
 use super::identifier::typed;
-use super::{Failure, say};
 use crate::outbound::TlsFiles;
 
 /// `kangqiao ask --purpose … --citizen-id …`, or `--name … --birth-date …`
@@ -96,7 +97,12 @@ pub fn run(args: Args) -> Result<(), Failure> {
         return runtime.block_on(batch::run(&args, file));
     }
     let reply = runtime.block_on(ask(&args))?;
-    say(if args.json { reply.body.to_string() } else { reply.table() })?;
+    match args.json {
+        // As it was received, without a line end: the digest in its entry is of these bytes.
+        true => super::output().write_all(&reply.bytes),
+        false => writeln!(super::output(), "{}", reply.table()),
+    }
+    .map_err(|error| Failure::during("output", error))?;
     match reply.status {
         200 => Ok(()),
         status => Err(Failure(format!("refused with status {status}"))),
@@ -109,6 +115,8 @@ pub struct Reply {
     pub status: u16,
     /// The answer or the refusal.
     pub body: Value,
+    /// The same as it was received.
+    pub bytes: Vec<u8>,
     /// Number of the ledger entry.
     pub entry: Option<String>,
 }
@@ -165,8 +173,10 @@ impl Asking {
         let status = response.status().as_u16();
         let entry = response.headers().get("kangqiao-ledger-entry");
         let entry = entry.and_then(|number| number.to_str().ok()).map(str::to_owned);
-        let body = response.json().await.map_err(|error| Failure::during("answer", error))?;
-        Ok(Reply { status, body, entry })
+        let bytes = response.bytes().await.map_err(|error| Failure::during("answer", error))?;
+        let body = serde_json::from_slice(&bytes);
+        let body = body.map_err(|error| Failure::during("answer", error))?;
+        Ok(Reply { status, body, bytes: bytes.to_vec(), entry })
     }
 }
 

@@ -12,11 +12,15 @@ use serde_json::json;
 
 use super::check::complain;
 use super::compile::compile;
+use super::ledger::public_key;
+use super::operate::give;
 use super::serve::neighbours;
 use super::{Failure, backup, say};
+use crate::audit::checkpoint::signed_besides;
 use crate::audit::{SigningKey, Signs};
 use crate::config::Config;
 use crate::inbound::console::users::Users;
+use crate::inbound::operator::Order;
 use crate::inbound::tls::ReloadableTls;
 use crate::sandbox::{self, Mode};
 use crate::store::departed::{self, Departed};
@@ -134,9 +138,22 @@ fn gateway(config: &Config) -> Finding {
     }
 }
 
-/// What this kernel can confine; what stands around a gateway that runs is told by its metrics.
+/// Which walls stand around the gateway that runs; where none does, what this kernel can confine.
 fn walls(config: &Config) -> Finding {
     let place = "sandbox";
+    if config.sandbox != Mode::Off
+        && let Ok(told) = give(&config.file, &Order::Walls)
+    {
+        let missing = told.as_array().map(Vec::as_slice).unwrap_or_default();
+        let missing: Vec<_> = missing.iter().filter_map(|name| name.as_str()).collect();
+        return match missing.is_empty() {
+            true => good(place, "the gateway that runs is confined wholly"),
+            false => warning(
+                place,
+                format_args!("the gateway that runs is not confined in: {}", missing.join(", ")),
+            ),
+        };
+    }
     let missing = sandbox::offered().missing().join(", ");
     match config.sandbox {
         Mode::Off => warning(place, "off: the gateway may do whatever its user may"),
@@ -206,7 +223,7 @@ fn store(config: &Config) -> Vec<Finding> {
     });
     findings.extend(archived(config));
     let keys = config.ledger.keys();
-    findings.extend(keys.map(|key| signing(&config.ledger.name, key)));
+    findings.extend(keys.map(|key| signing(config, key)));
     findings.extend(ledger(config));
     findings
 }
@@ -224,11 +241,15 @@ fn archived(config: &Config) -> Option<Finding> {
 }
 
 /// A key that signs the ledger, and whether the public one beside it is its own.
-fn signing(name: &str, (path, signs): (&Path, Signs)) -> Finding {
+fn signing(config: &Config, (path, signs): (&Path, Signs)) -> Finding {
+    let name = &config.ledger.name;
     let place = match signs {
         Signs::CheckpointsBySm2 => "ledger SM2 key",
         _ => "ledger key",
     };
+    if signs == Signs::CheckpointsBySm2 && !path.exists() && !signed_by_sm2(config) {
+        return warning(place, "none yet: the next start makes it");
+    }
     let key = match SigningKey::load(path, name, signs) {
         Ok(key) => key,
         Err(error) => return bad(place, format_args!("{}: {error}", path.display())),
@@ -238,6 +259,18 @@ fn signing(name: &str, (path, signs): (&Path, Signs)) -> Finding {
         Ok(text) if text.trim() == key.public().to_string() => good(place, "is there"),
         Ok(_) => bad(place, format_args!("{}: is another key's", public.display())),
         Err(error) => bad(place, format_args!("{}: {error}", public.display())),
+    }
+}
+
+/// Whether the newest checkpoint has a second line: then a key that is not there is lost.
+fn signed_by_sm2(config: &Config) -> bool {
+    let own = public_key(&config.ledger.public_key(), Signs::Checkpoints);
+    let newest = LedgerFile::open(&config.store).and_then(|file| file.now().checkpoint());
+    // What cannot be looked at is not excused.
+    match (own, newest) {
+        (Ok(own), Ok(Some(newest))) => signed_besides(&newest.bytes, &own),
+        (_, Ok(None)) => false,
+        _ => true,
     }
 }
 

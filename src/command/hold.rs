@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::check::complain;
+use super::columns::columns;
 use super::compile::compile;
 use super::identifier::Named;
 use super::operate::{give, print};
@@ -117,12 +118,16 @@ fn list(config: &Path, json: bool) -> Result<(), Failure> {
     if holds.is_empty() {
         return say("没有保全 no holds");
     }
-    say(row(["编号 number", "起始 since", "范围 whose entries", "理由 reason"]))?;
-    holds.iter().try_for_each(|hold| say(line(hold)))
+    let headings = ["编号 number", "起始 since", "范围 whose entries", "理由 reason"];
+    say(columns(headings, holds.iter().map(row).collect()))
 }
 
 /// A hold on one line.
 fn line(hold: &Value) -> String {
+    row(hold).join("  ")
+}
+
+fn row(hold: &Value) -> [String; 4] {
     let whose = match (text(hold, "person"), text(hold, "department")) {
         (person, _) if !person.is_empty() => format!("人员 person {person}"),
         (_, department) if !department.is_empty() => format!("部门 department {department}"),
@@ -133,15 +138,5 @@ fn line(hold: &Value) -> String {
     if !lifting.is_empty() {
         reason += &format!("  待第二人解除 waits to be lifted by a second ({lifting})");
     }
-    row([&text(hold, "number"), &time(hold, "since_ms"), &whose, &reason])
-}
-
-/// Columns as wide as what mostly stands in them; a Chinese character is as wide as two letters.
-fn row(words: [&str; 4]) -> String {
-    let widths = [12, 22, 50, 0];
-    let padded = words.into_iter().zip(widths).map(|(word, width)| {
-        let wide = word.chars().filter(|sign| !sign.is_ascii()).count();
-        format!("{word:<0$}", usize::saturating_sub(width, wide))
-    });
-    padded.collect::<Vec<_>>().join("").trim_end().to_owned()
+    [text(hold, "number"), time(hold, "since_ms"), whose, reason]
 }

@@ -177,24 +177,33 @@ impl Verify {
     }
 
     fn print(&self, report: &Report, out: &mut dyn Write) -> Result<(), Failure> {
-        let Report { entries, retired, checkpoints, by_sm2, held, root } = report;
+        let Report { entries, retired, checkpoints, by_sm2, sm2_ends, held, root } = report;
         let text = if self.json {
             let all = json!({
                 "entries": entries,
                 "retired": retired,
                 "checkpoints": checkpoints,
                 "by_sm2": by_sm2,
+                "sm2_ends": sm2_ends,
                 "held": held,
                 "root": root.to_string(),
             });
             format!("{all}\n")
         } else {
+            let ends = sm2_ends.map(|entry| {
+                format!(
+                    "国密签名止于 SM2 ends  自条目 {entry} 起无第二签名 from entry {entry} on the \
+                     second signature is missing\n"
+                )
+            });
+            let ends = ends.unwrap_or_default();
             format!(
                 "台账完整，未被改动 ledger verified\n\
                  条目 entries          {entries}\n\
                  其中已到期 retired    {retired}\n\
                  检查点 checkpoints    {checkpoints}\n\
                  其中国密签名 by SM2   {by_sm2}\n\
+                 {ends}\
                  外部检查点 held       {held}\n\
                  根 root               {root}\n"
             )
@@ -246,6 +255,9 @@ impl Export {
         let form = form(&self.format)?;
         if let Some(path) = self.output.as_ref().filter(|path| path.exists()) {
             return Err(Failure(format!("{}: is there already", path.display())));
+        }
+        if place.config.is_none() {
+            place.not_live()?;
         }
         let question = self.filter.at(&place)?;
         let entered = self.enter(&place, &question)?;

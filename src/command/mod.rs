@@ -5,6 +5,7 @@ pub mod backup;
 pub mod card;
 pub mod certs;
 pub mod check;
+mod columns;
 pub mod compile;
 pub mod demo;
 pub mod doctor;

@@ -1,9 +1,13 @@
 //! `kangqiao notices list|retry|skip|rewind`: how subscriptions stand, and what becomes of
 //! notices that are dead.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use super::columns::columns;
 use super::operate::{give, print};
+use super::trace::{text, time};
 use super::{Failure, say};
 use crate::inbound::operator::{Notices, Order};
 use crate::vocabulary::{Date, Subscription};
@@ -21,7 +25,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// How each subscription stands, and the dead notices
-    List,
+    List {
+        /// As JSON, a line for each
+        #[arg(long)]
+        json: bool,
+    },
     /// Try a dead notice again
     Retry {
         /// Its number
@@ -48,7 +56,7 @@ enum What {
 /// [`Failure`] if the gateway does not carry it out.
 pub fn run(args: Args) -> Result<(), Failure> {
     let about = match args.what {
-        What::List => Notices::List,
+        What::List { json } => return list(&args.config, json),
         What::Retry { number } => Notices::Retry { number },
         What::Skip { number } => Notices::Skip { number },
         What::Rewind { subscription, since } => {
@@ -59,13 +67,58 @@ pub fn run(args: Args) -> Result<(), Failure> {
             Notices::Rewind { subscription, since_ms: seconds.saturating_mul(1000) }
         }
     };
-    let told = give(&args.config, &Order::Notices { about })?;
-    for rows in ["subscriptions", "dead"] {
-        let rows = told.get(rows).and_then(serde_json::Value::as_array);
-        rows.into_iter().flatten().try_for_each(say)?;
+    print(&give(&args.config, &Order::Notices { about })?)
+}
+
+fn list(config: &Path, json: bool) -> Result<(), Failure> {
+    let told = give(config, &Order::Notices { about: Notices::List })?;
+    let rows = |key: &str| told.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let (standing, dead) = (rows("subscriptions"), rows("dead"));
+    if json {
+        return standing.iter().chain(&dead).try_for_each(say);
     }
-    match told.get("notices") {
-        Some(_) => print(&told),
-        None => Ok(()),
+    if standing.is_empty() {
+        return say("没有订阅 no subscriptions");
     }
+    let headings = [
+        "订阅 subscription",
+        "登记 enrolled",
+        "待投 waiting",
+        "最早 oldest",
+        "已投 delivered",
+        "略过 passed",
+        "死信 dead",
+    ];
+    let row = |row: &Value| {
+        let count = |key| text(row, key);
+        [
+            count("subscription"),
+            count("enrolled"),
+            count("waiting"),
+            time(row, "oldest_ms"),
+            count("delivered"),
+            count("passed"),
+            count("dead"),
+        ]
+    };
+    say(columns(headings, standing.iter().map(row).collect()))?;
+    if dead.is_empty() {
+        return Ok(());
+    }
+    say("\n死信 dead notices; retry or skip by number")?;
+    let headings =
+        ["编号 number", "订阅 subscription", "事件 event", "起始 since", "次数 tries", "原因 why"];
+    let row = |row: &Value| {
+        let why = text(row, "why");
+        let since = time(row, "at_ms");
+        [
+            text(row, "number"),
+            text(row, "subscription"),
+            text(row, "event"),
+            since,
+            text(row, "tries"),
+            why,
+        ]
+    };
+    say(columns(headings, dead.iter().map(row).collect()))
 }

@@ -7,8 +7,9 @@ use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 
 use super::check::complain;
+use super::columns::columns;
 use super::identifier::Named;
-use super::trace::{LIKE, Like};
+use super::trace::{LIKE, Like, text};
 use super::{Failure, say};
 use crate::config::Config;
 use crate::inbound::operator::Order;
@@ -59,6 +60,9 @@ pub struct Replay {
     /// replace what its number stood for
     #[arg(long, requires = "numbers", conflicts_with_all = ["all", "like"])]
     accept_overlay: bool,
+    /// What would become of them as JSON
+    #[arg(long, requires = "preview")]
+    json: bool,
 }
 
 /// `kangqiao unmerge --local … --authority …`
@@ -100,7 +104,8 @@ impl Replay {
     pub fn run(self) -> Result<(), Failure> {
         let like = Box::new(self.like.wanted()?);
         if self.preview {
-            return print(&order(&self.place, &Order::Rehearse { like })?);
+            let told = order(&self.place, &Order::Rehearse { like })?;
+            return if self.json { say(told) } else { foretold(&told) };
         }
         let replay = Order::Replay {
             numbers: self.numbers,
@@ -109,8 +114,8 @@ impl Replay {
             accept_overlay: self.accept_overlay,
         };
         let told = order(&self.place, &replay)?;
-        print(&told)?;
         let all = told.as_array().map(Vec::as_slice).unwrap_or_default();
+        print(&told)?;
         let kept = all.iter().filter(|one| one.get("state") == Some(&"kept".into())).count();
         match all.len() - kept {
             0 => Ok(()),
@@ -147,6 +152,33 @@ impl Erase {
                     .format("%Y-%m-%d")
             )),
         }
+    }
+}
+
+/// What would become of messages, for people.
+fn foretold(told: &Value) -> Result<(), Failure> {
+    let count = |key| text(told, key);
+    say(format_args!("映射 mappings      {}", count("mappings")))?;
+    say(format_args!("隔离 quarantined   {}", count("quarantined")))?;
+    say(format_args!("试算 tried out     {}", count("looked")))?;
+    say(format_args!("将保存 kept        {}", count("kept")))?;
+    let list = |key: &str| told.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let (mut reasons, mut leaving) = (Vec::new(), Vec::new());
+    for (key, name) in [("held", "仍隔离 held"), ("refused", "将拒绝 refused")] {
+        let row = |row: &Value| {
+            [name.to_owned(), text(row, "count"), text(row, "fault"), text(row, "place")]
+        };
+        reasons.extend(list(key).iter().map(row));
+    }
+    if !reasons.is_empty() {
+        say(columns(["其余 the rest", "件数 count", "原因 fault", "位置 place"], reasons))?;
+    }
+    for row in list("notices") {
+        leaving.push([text(&row, "subscription"), text(&row, "event"), text(&row, "count")]);
+    }
+    match leaving.is_empty() {
+        true => Ok(()),
+        false => say(columns(["将通知 told", "事件 event", "件数 count"], leaving)),
     }
 }
 

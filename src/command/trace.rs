@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::columns::columns;
 use super::identifier::{NUMBERS, Number};
 use super::ledger::moment;
 use super::operate::give;
@@ -92,7 +93,11 @@ pub fn run(args: Args) -> Result<(), Failure> {
     if args.quarantine {
         let told = ask(Trace::Quarantine)?;
         let piles = told.as_array().map(Vec::as_slice).unwrap_or_default();
-        return piles.iter().try_for_each(|row| if args.json { say(row) } else { pile(row) });
+        return match (args.json, piles.is_empty()) {
+            (true, _) => piles.iter().try_for_each(say),
+            (false, true) => say("没有隔离的报文 nothing is quarantined"),
+            (false, false) => say(columns(PILE, piles.iter().map(pile).collect())),
+        };
     }
     let query = Box::new(query(&args)?);
     let told = ask(Trace::Find { query })?;
@@ -100,7 +105,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
         return say(told);
     }
     let rows = told.get("rows").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    rows.iter().try_for_each(|row| say(line(row)))?;
+    if !rows.is_empty() {
+        say(columns(LINE, rows.iter().map(words).collect()))?;
+    }
     match told.get("next").and_then(Value::as_u64) {
         Some(next) => say(format!("更早的 older: --before {next}")),
         None if rows.is_empty() => say("没有这样的报文 no such message"),
@@ -160,17 +167,29 @@ fn query(args: &Args) -> Result<MessageQuery, Failure> {
     Ok(MessageQuery { wanted, person: args.who.identifier()?.map(Whom::Identifier) })
 }
 
+const LINE: [&str; 6] = [
+    "编号 number",
+    "收到 received",
+    "来源 sender",
+    "控制编号 control id",
+    "格式 form",
+    "状态 became",
+];
+
 /// A message on one line.
 fn line(row: &Value) -> String {
-    let words = [
+    words(row).join("  ")
+}
+
+fn words(row: &Value) -> [String; 6] {
+    [
         text(row, "number"),
         time(row, "received_at_ms"),
         text(row, "source"),
         text(row, "control_id"),
         text(row, "form"),
         became(row),
-    ];
-    words.join("  ")
+    ]
 }
 
 /// What became of it, and why.
@@ -180,8 +199,18 @@ fn became(row: &Value) -> String {
     words.join(" ")
 }
 
-fn pile(row: &Value) -> Result<(), Failure> {
-    let words = [
+const PILE: [&str; 7] = [
+    "件数 count",
+    "来源 sender",
+    "原因 fault",
+    "位置 place",
+    "最早 first",
+    "最近 last",
+    "其一 one of them",
+];
+
+fn pile(row: &Value) -> [String; 7] {
+    [
         text(row, "count"),
         text(row, "source"),
         text(row, "fault"),
@@ -189,8 +218,7 @@ fn pile(row: &Value) -> Result<(), Failure> {
         time(row, "first_ms"),
         time(row, "last_ms"),
         format!("--number {}", text(row, "last")),
-    ];
-    say(words.join("  "))
+    ]
 }
 
 /// The whole way of a message, a step a line.

@@ -3,24 +3,30 @@
 //! An invitation is the way for people: they choose their own password, and the ledger knows.
 //! `add` is for whoever sets up a site by a script: password and secret of the one-time codes are
 //! printed once and can only be replaced, never shown again. The gateway sees a changed file at
-//! the next sign-in.
+//! the next sign-in, and enters whose line is another.
 
 use std::path::PathBuf;
 
 use chrono::DateTime;
 
+use super::check::complain;
+use super::columns::columns;
 use super::operate::give;
 use super::{Failure, say};
+use crate::config::Config;
 use crate::inbound::console::access::{Role, Roles};
-use crate::inbound::console::users::{Enrolment, Users};
+use crate::inbound::console::users::{Enrolment, User, Users};
 use crate::inbound::operator::Order;
 
 /// `kangqiao user …`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// File of the console users
-    #[arg(long, global = true, default_value = "users.toml")]
-    users: PathBuf,
+    /// The gateway's configuration file, which names the file of the console users
+    #[arg(long, global = true, default_value = "kangqiao.toml")]
+    config: PathBuf,
+    /// File of the console users, where there is no configuration
+    #[arg(long, global = true, conflicts_with = "config")]
+    users: Option<PathBuf>,
     #[command(subcommand)]
     step: Step,
 }
@@ -36,16 +42,13 @@ enum Step {
         #[arg(long, required = true)]
         role: Vec<Role>,
     },
-    /// Have the running gateway make a link, good once and for a short time, by which somebody
-    /// makes his own account
+    /// Speak for an account: the running gateway makes a link, good once and for a short time, by
+    /// which somebody makes it himself
     Invite {
-        /// The gateway's configuration file
-        #[arg(long, default_value = "kangqiao.toml")]
-        config: PathBuf,
         /// Name: a-z, 0-9, `.`, `-`, `_`
         #[arg(long)]
         name: String,
-        /// What the user may see; an auditor from here only while there is none
+        /// What the user may see; the first of a role at once, a further one once an auditor agrees
         #[arg(long)]
         role: Role,
     },
@@ -74,26 +77,46 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let failed = |error| failure(&error);
     let now = chrono::Utc::now().timestamp().unsigned_abs();
     // Written first: what is printed has then become true.
+    let file = || args.file();
     match args.step {
-        Step::Add { name, role } => {
-            let roles = Roles::of(&role).ok_or_else(|| Failure("no role is given".to_owned()))?;
-            let added = Users::change(&args.users, |users| users.add(&name, roles, now));
+        Step::Add { ref name, ref role } => {
+            let roles = Roles::of(role).ok_or_else(|| Failure("no role is given".to_owned()))?;
+            let added = Users::change(&file()?, |users| users.add(name, roles, now));
             tell(&added.map_err(failed)?)
         }
-        Step::Invite { config, name, role } => {
-            let told = give(&config, &Order::Invite { name, role })?;
+        Step::Invite { ref name, role } => {
+            let told = give(&args.config, &Order::Invite { name: name.clone(), role })?;
             let word = |key: &str| told.get(key).and_then(|word| word.as_str()).unwrap_or_default();
+            if told.get("link").is_none() {
+                return say(format_args!(
+                    "waits     until {}: an auditor agrees at the console (台账 → 账号), or has \
+                     nominated before",
+                    word("waits_until")
+                ));
+            }
             say(format_args!("link      {}", word("link")))?;
             say(format_args!("until     {}; good once, and shown this once", word("until")))
         }
-        Step::List => say(table(&Users::read(&args.users).map_err(failed)?).trim_end()),
-        Step::Remove { name } => {
-            Users::change(&args.users, |users| users.remove(&name)).map_err(failed)
+        Step::List => say(table(&Users::read(&file()?).map_err(failed)?)),
+        Step::Remove { ref name } => {
+            Users::change(&file()?, |users| users.remove(name)).map_err(failed)
         }
-        Step::Reset { name } => {
-            let reset = Users::change(&args.users, |users| users.reset(&name, now));
+        Step::Reset { ref name } => {
+            let reset = Users::change(&file()?, |users| users.reset(name, now));
             tell(&reset.map_err(failed)?)
         }
+    }
+}
+
+impl Args {
+    /// The file of the users, as the gateway finds it.
+    fn file(&self) -> Result<PathBuf, Failure> {
+        if let Some(file) = &self.users {
+            return Ok(file.clone());
+        }
+        let config = Config::load(&self.config).map_err(complain)?;
+        let console = config.console.ok_or_else(|| Failure("there is no [console]".to_owned()))?;
+        Ok(console.users)
     }
 }
 
@@ -104,13 +127,12 @@ fn tell(told: &Enrolment) -> Result<(), Failure> {
 }
 
 fn table(users: &Users) -> String {
-    let mut text = format!("{:<32}  {:<17}  SINCE\n", "NAME", "ROLE");
-    for user in users.iter() {
+    let row = |user: &User| {
         let since = i64::try_from(user.added).unwrap_or_default();
         let since = DateTime::from_timestamp(since, 0).unwrap_or_default().format("%Y-%m-%d");
-        text += &format!("{:<32}  {:<17}  {since}\n", user.name, user.role);
-    }
-    text
+        [user.name.clone(), user.role.to_string(), since.to_string()]
+    };
+    columns(["NAME", "ROLE", "SINCE"], users.iter().map(row).collect())
 }
 
 fn failure(error: &dyn std::error::Error) -> Failure {

@@ -22,6 +22,9 @@ use crate::vocabulary::catalogue::parse_toml;
 use crate::vocabulary::{Diagnostic, Source, Subscription};
 use crate::{audit, outbound, sandbox, store, wire};
 
+/// The name of the operator's socket in the folder of the store.
+pub const SOCKET: &str = "operator.sock";
+
 /// `kangqiao.toml`. Paths are relative to the folder the file is in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -225,7 +228,7 @@ impl Config {
     /// 运维接口, the socket operators give orders by: in the store's folder.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.store.folder.join("operator.sock")
+        self.store.folder.join(SOCKET)
     }
 
     /// Reads and checks the file; paths become relative to its folder.

@@ -223,12 +223,7 @@ impl Gateway {
         entry.person = persons.first().cloned();
         let mut events = Vec::new();
         for person in persons {
-            let search = LedgerSearch {
-                person: Some(person),
-                department: None,
-                before: None,
-                limit: ENTRIES_MAX,
-            };
+            let search = LedgerSearch { person: Some(person), before: None, limit: ENTRIES_MAX };
             for stored in self.store.search(search).await? {
                 let entry = Entry::from_bytes(&stored.bytes).map_err(|_| Fault::Internal)?;
                 events.push((stored.number, audit::audit_event(stored.number, &entry)));

@@ -13,7 +13,7 @@ use super::{Gateway, ledger};
 use crate::audit::retention::joined;
 use crate::audit::tile;
 use crate::audit::tree::leaf;
-use crate::audit::{Entry, Kind, Span};
+use crate::audit::{Entry, Kind, Span, word};
 use crate::identity::Pseudonym;
 use crate::store::retention::Retiring;
 use crate::store::{LedgerView, StoreError};
@@ -29,6 +29,8 @@ const DAY_MS: i64 = 86_400_000;
 /// Whose entries are kept beyond their time.
 #[derive(Default)]
 struct Preserving {
+    /// By which holds, by number.
+    holds: Vec<u64>,
     all: bool,
     departments: BTreeSet<Department>,
     persons: Vec<Pseudonym>,
@@ -65,8 +67,9 @@ impl Gateway {
         let days = self.retention_days;
         let before_ms = (self.clock)().saturating_sub(i64::from(days).saturating_mul(DAY_MS));
         let preserving = self.preserving().await.map_err(store)?;
+        let holds = preserving.holds.clone();
         let due = self.store.look(move |view| due(view, before_ms, &preserving)).await;
-        let due = due.map_err(store)?.map_err(store)?;
+        let (due, words) = due.map_err(store)?.map_err(store)?;
         if due.is_empty() {
             return Ok(false);
         }
@@ -80,14 +83,18 @@ impl Gateway {
         });
         let rows = rows.collect();
         let pairs = |spans: Vec<Span>| spans.iter().map(|span| (span.first, span.last)).collect();
-        let going = Retiring { now: pairs(due), then: pairs(then) };
-        self.store.retire(going, rows).await.map_err(store)?;
-        Ok(true)
+        let going = Retiring { now: pairs(due), then: pairs(then), words, holds };
+        match self.store.retire(going, rows).await {
+            // Somebody placed a hold meanwhile, or lifted one: it is looked again.
+            Ok(()) | Err(StoreError::Settled) => Ok(true),
+            Err(error) => Err(error.fault()),
+        }
     }
 
     async fn preserving(&self) -> Result<Preserving, StoreError> {
         let mut preserving = Preserving::default();
         for hold in self.store.preserved().await? {
+            preserving.holds.push(hold.number);
             preserving.all |= hold.person.is_none() && hold.department.is_none();
             preserving.departments.extend(hold.department);
             if let Some(person) = hold.person {
@@ -100,15 +107,14 @@ impl Gateway {
     }
 }
 
+/// What goes: spans of entries, and words that they said with their rows.
+type Due = (Vec<Span>, Vec<(i64, u64)>);
+
 /// Rows of entries that were all made before a time and none of which is preserved, oldest first,
 /// a few of them. The last row stays: the ledger goes on from it.
-fn due(
-    view: LedgerView<'_>,
-    before_ms: i64,
-    preserving: &Preserving,
-) -> Result<Vec<Span>, StoreError> {
+fn due(view: LedgerView<'_>, before_ms: i64, preserving: &Preserving) -> Result<Due, StoreError> {
     let (size, width) = (view.size()?, usize::try_from(tile::WIDTH).unwrap_or(usize::MAX));
-    let (mut found, mut from) = (Vec::new(), 0);
+    let (mut found, mut words, mut from) = (Vec::new(), Vec::new(), 0);
     while found.len() < ROWS_AT_ONCE {
         let row = view.entries(from, width)?;
         let Some((oldest, newest)) = row.first().zip(row.last()) else { break };
@@ -117,13 +123,14 @@ fn due(
         if !whole || span.last + 1 >= size {
             break;
         }
-        let mut keeps = false;
+        let (mut keeps, mut said) = (false, BTreeSet::new());
         for stored in &row {
             let entry = Entry::from_bytes(&stored.bytes).map_err(|_| StoreError::Damaged)?;
             if entry.at_ms >= before_ms {
-                return Ok(found);
+                return Ok((found, words));
             }
             keeps = keeps || preserving.keeps(&entry);
+            said.extend(word::said(&entry));
         }
         if !keeps {
             let kept = view.tile(0, span.first / tile::WIDTH)?;
@@ -133,8 +140,9 @@ fn due(
                 return Err(StoreError::Damaged);
             }
             found.push(span);
+            words.extend(said.into_iter().map(|word| (word, word::place(span.first))));
         }
         from = span.last + 1;
     }
-    Ok(found)
+    Ok((found, words))
 }

@@ -1,20 +1,16 @@
 //! 台账查询, what an auditor at the console looks for in the ledger: the question is entered first.
 
 use super::Gateway;
-use super::seek::first_at;
 use super::sight::line;
-use crate::audit::{Entry, Question};
+use super::word::pick;
+use crate::audit::{Entry, Question, reference};
 use crate::identity::{PersonId, Pseudonym, Token};
 use crate::inbound::console::view::{self, Whose};
-use crate::store::{LedgerEntry, LedgerSearch, StoreError};
+use crate::store::{LedgerSearch, StoreError};
 use crate::vocabulary::{Date, Department, Fault, Identifier};
 
 /// Entries on one page at most.
 const ROWS_MAX: usize = 200;
-/// Entries read at once where most may not be what is looked for.
-const ROWS_AT_ONCE: usize = 500;
-/// Entries one look goes through.
-const LOOKED_MAX: usize = 20_000;
 
 impl Gateway {
     pub(super) async fn search(
@@ -34,84 +30,66 @@ impl Gateway {
             (Whose::Department(_), None) => return Ok(view::LedgerPage::default()),
             (Whose::Person(_) | Whose::Known(_), _) => "person".to_owned(),
         };
-        let subject = [subject, told(&query.terms)].concat();
-        self.asked(&asker.user, &subject, persons.first().cloned()).await?;
+        for subject in told(subject, &query.terms) {
+            self.asked(&asker.user, &subject, persons.first().cloned()).await?;
+        }
         // The store's columns are not signed; what an entry says is.
         let asked = Question {
             department,
+            element: query.terms.element,
             persons,
+            purpose: query.terms.purpose,
             kinds: query.terms.kind.into_iter().collect(),
             since_ms: query.terms.since_ms,
             until_ms: query.terms.until_ms,
             ..Question::default()
         };
-        let page = self.found(&asked, (query.before, query.limit.clamp(1, ROWS_MAX))).await;
+        let limit = query.limit.clamp(1, ROWS_MAX);
+        let page = match asked.persons.is_empty() {
+            true => self.picked(asked, (query.before, limit)).await,
+            false => self.about_one(asked.persons, (query.before, limit)).await,
+        };
         page.map_err(|error| error.fault())
     }
 
     /// Entries that answer a question, newest first, as far as one look goes.
-    async fn found(
+    async fn picked(
         &self,
-        asked: &Question,
-        (mut before, limit): (Option<u64>, usize),
+        asked: Question,
+        page: (Option<u64>, usize),
     ) -> Result<view::LedgerPage, StoreError> {
-        let rules = self.rules.load_full();
-        if let Some(until_ms) = asked.until_ms {
-            let until = self.store.look(move |view| first_at(view, until_ms)).await??;
-            before = Some(before.map_or(until, |before| before.min(until)));
-        }
-        let picks = !asked.kinds.is_empty() || asked.since_ms.is_some();
-        let at_once = if picks { ROWS_AT_ONCE } else { limit };
-        let mut page = view::LedgerPage::default();
-        for looked in (0..).step_by(at_once) {
-            page.tired = looked >= LOOKED_MAX;
-            if page.tired {
-                page.older = before;
-                break;
-            }
-            let read = self.read(asked, (before, at_once)).await?;
-            for stored in &read {
-                let entry = Entry::from_bytes(&stored.bytes).ok();
-                let entry = entry.filter(|entry| asked.matches(entry));
-                page.rows.extend(entry.map(|entry| line(&rules, stored.number, &entry)));
-                before = Some(stored.number);
-                if page.rows.len() == limit {
-                    break;
-                }
-            }
-            let past = |stored: &LedgerEntry| asked.since_ms.is_some_and(|at| stored.at_ms < at);
-            if page.rows.len() == limit {
-                page.older = before;
-                break;
-            }
-            if read.len() < at_once || read.last().is_some_and(past) {
-                break;
-            }
-        }
-        page.known = asked.persons.iter().map(|known| known.0.clone()).collect();
-        Ok(page)
+        let picked = self.store.look(move |view| pick(view, &asked, page)).await??;
+        let rules = self.rules.load();
+        let rows = picked.found.iter().map(|(number, entry)| line(&rules, *number, entry));
+        let (older, tired) = (picked.older, picked.tired);
+        Ok(view::LedgerPage { rows: rows.collect(), older, tired, ..view::LedgerPage::default() })
     }
 
-    /// Entries of whom is asked about, newest first.
-    async fn read(
+    /// Entries about a person, by all his pseudonyms, newest first.
+    async fn about_one(
         &self,
-        asked: &Question,
-        (before, limit): (Option<u64>, usize),
-    ) -> Result<Vec<LedgerEntry>, StoreError> {
-        let department = asked.department;
-        let whom = match asked.persons.is_empty() {
-            true => vec![None],
-            false => asked.persons.iter().cloned().map(Some).collect(),
-        };
+        persons: Vec<Pseudonym>,
+        (mut before, limit): (Option<u64>, usize),
+    ) -> Result<view::LedgerPage, StoreError> {
         let mut found = Vec::new();
-        for person in whom {
-            let search = LedgerSearch { person, department, before, limit };
+        for person in persons.iter().cloned() {
+            let search = LedgerSearch { person: Some(person), before, limit };
             found.extend(self.store.search(search).await?);
         }
         found.sort_by_key(|entry| std::cmp::Reverse(entry.number));
         found.dedup_by_key(|entry| entry.number);
         found.truncate(limit);
-        Ok(found)
+        before = found.last().filter(|_| found.len() == limit).map(|last| last.number);
+        let rules = self.rules.load();
+        let asked = Question { persons, ..Question::default() };
+        let rows = found.iter().filter_map(|stored| {
+            let entry = Entry::from_bytes(&stored.bytes).ok();
+            let entry = entry.filter(|entry| asked.matches(entry))?;
+            Some(line(&rules, stored.number, &entry))
+        });
+        let rows = rows.collect();
+        let known = asked.persons.into_iter().map(|known| known.0).collect();
+        Ok(view::LedgerPage { rows, known, older: before, tired: false })
     }
 
     /// Every pseudonym under which entries may name a person.
@@ -132,13 +110,50 @@ impl Gateway {
     }
 }
 
-/// What the ledger says of the terms of a question.
-fn told(terms: &view::Terms) -> String {
+/// What the ledger says of a question: of one with many terms in more than one entry, for what is
+/// too long for one would be cut.
+fn told(whose: String, terms: &view::Terms) -> Vec<String> {
     let day = |at_ms: i64| Date::from_timestamp(at_ms / 1000).to_iso();
-    let told = [
-        terms.kind.map(|kind| format!(" {}", kind.as_str())),
-        terms.since_ms.map(|at_ms| format!(" since {}", day(at_ms))),
-        terms.until_ms.map(|at_ms| format!(" until {}", day(at_ms))),
+    let terms = [
+        terms.kind.map(|kind| kind.as_str().to_owned()),
+        terms.purpose.map(|purpose| purpose.to_string()),
+        terms.element.map(|element| element.to_string()),
+        terms.since_ms.map(|at_ms| format!("since {}", day(at_ms))),
+        terms.until_ms.map(|at_ms| format!("until {}", day(at_ms))),
     ];
-    told.into_iter().flatten().collect()
+    let mut told = vec![whose];
+    for term in terms.into_iter().flatten() {
+        match told.last_mut() {
+            Some(last) if last.len() + 1 + term.len() <= reference::CHARACTERS_MAX => {
+                *last += &format!(" {term}");
+            }
+            _ => told.push(format!("and {term}")),
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Kind;
+    use crate::vocabulary::{ElementId, Purpose};
+
+    #[test]
+    fn no_term_of_a_question_is_cut_from_what_is_entered() {
+        let terms = view::Terms {
+            kind: Some(Kind::BreakGlass),
+            purpose: Purpose::parse("subsidy-eligibility").ok(),
+            element: ElementId::parse("DE02.01.005.01").ok(),
+            since_ms: Some(0),
+            until_ms: Some(86_400_000),
+        };
+        let told = told("department civil-affairs".to_owned(), &terms);
+        let whole = [
+            "department civil-affairs break-glass subsidy-eligibility",
+            "and DE02.01.005.01 since 1970-01-01 until 1970-01-02",
+        ];
+        assert_eq!(told, whole);
+        assert!(whole.iter().all(|told| reference::Reference::new(told).as_str() == *told));
+    }
 }

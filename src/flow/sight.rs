@@ -53,6 +53,17 @@ impl Sight for Sights {
         async move { Ok(named) }.boxed()
     }
 
+    fn purposes(&self) -> Seen<'_, Vec<view::Named>> {
+        let rules = self.gateway.rules.load_full();
+        let named = rules.policies.purposes().iter().map(|terms| view::Named {
+            id: terms.id.to_string(),
+            zh: terms.title.zh.clone(),
+            en: terms.title.en.clone(),
+        });
+        let named = named.collect();
+        async move { Ok(named) }.boxed()
+    }
+
     fn search<'a>(
         &'a self,
         asker: &'a view::Asker,
@@ -76,7 +87,12 @@ impl Sight for Sights {
     fn record<'a>(&'a self, occasion: &'a view::Occasion) -> Seen<'a, ()> {
         async move {
             let kind = match occasion.what {
-                Door::Enrolled(_) | Door::Invited(_) => Kind::Account,
+                Door::Declined(_)
+                | Door::Enrolled(_)
+                | Door::Found(..)
+                | Door::Gone
+                | Door::Invited(_)
+                | Door::Nominated(_) => Kind::Account,
                 Door::Locked | Door::Refused | Door::SignedIn | Door::SignedOut => Kind::SignIn,
             };
             let subject = occasion.to_string();

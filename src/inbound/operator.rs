@@ -116,6 +116,8 @@ pub enum Order {
         /// An identifier of the one that was merged away.
         identifier: Identifier,
     },
+    /// 围栏: which walls do not stand around the gateway.
+    Walls,
 }
 
 /// What an operator asks or orders of entries beyond their time.

@@ -35,9 +35,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_16.sql"),
     include_str!("schema_17.sql"),
     include_str!("schema_18.sql"),
+    include_str!("schema_19.sql"),
 ];
 /// What this build writes.
-pub(super) const SCHEMA: i64 = 18;
+pub(super) const SCHEMA: i64 = 19;
 
 /// The database of a folder that is held against other processes while this lives.
 #[derive(Debug)]

@@ -46,13 +46,9 @@ impl Writer {
         if until == from {
             return Ok(());
         }
-        for column in ["person", "department"] {
-            let sql = format!(
-                "INSERT INTO ledger_{column} SELECT {column}, number FROM ledger \
-                 WHERE number >= ?1 AND number < ?2 AND {column} IS NOT NULL ORDER BY 1, 2"
-            );
-            self.connection.prepare_cached(&sql)?.execute((from, until))?;
-        }
+        let sql = "INSERT INTO ledger_person SELECT person, number FROM ledger \
+            WHERE number >= ?1 AND number < ?2 AND person IS NOT NULL ORDER BY 1, 2";
+        self.connection.prepare_cached(sql)?.execute((from, until))?;
         self.connection.prepare_cached("UPDATE projected SET until = ?1")?.execute([until])?;
         self.next.projected = until;
         Ok(())
@@ -154,8 +150,6 @@ impl LedgerFile {
 pub struct LedgerSearch {
     /// About whom.
     pub person: Option<Pseudonym>,
-    /// Who saw it.
-    pub department: Option<Department>,
     /// Only entries below this number: the last of one page begins the next.
     pub before: Option<u64>,
     /// At most so many.
@@ -220,11 +214,7 @@ pub fn entries(connection: &Connection, from: u64, limit: usize) -> sql::Result<
 pub fn find(connection: &Connection, search: &LedgerSearch) -> sql::Result<Vec<LedgerEntry>> {
     // One snapshot, so that no entry falls between index and tail.
     let snapshot = connection.snapshot()?;
-    let table = match (&search.person, &search.department) {
-        (Some(_), _) => "ledger_person",
-        (None, Some(_)) => "ledger_department",
-        (None, None) => "ledger",
-    };
+    let table = if search.person.is_some() { "ledger_person" } else { "ledger" };
     let (until, before) = (projected(&snapshot)?, bound(search.before.unwrap_or(u64::MAX)));
     let mut rows = page(&snapshot, search, ("ledger", until, before))?;
     let rest = LedgerSearch { limit: search.limit.saturating_sub(rows.len()), ..search.clone() };
@@ -237,16 +227,14 @@ pub fn find(connection: &Connection, search: &LedgerSearch) -> sql::Result<Vec<L
 fn paged(table: &str) -> String {
     let key = match table {
         "ledger_person" => "found.person = ?1",
-        "ledger_department" => "found.department = ?2",
         _ => "TRUE",
     };
     format!(
         "SELECT ledger.number, ledger.at_ms, ledger.bytes FROM {table} AS found \
          JOIN ledger ON ledger.number = found.number \
-         WHERE {key} AND found.number >= ?5 AND found.number < ?3 \
+         WHERE {key} AND found.number >= ?4 AND found.number < ?2 \
          AND (CAST(?1 AS TEXT) IS NULL OR ledger.person = ?1) \
-         AND (CAST(?2 AS TEXT) IS NULL OR ledger.department = ?2) \
-         ORDER BY found.number DESC LIMIT ?4"
+         ORDER BY found.number DESC LIMIT ?3"
     )
 }
 
@@ -257,7 +245,6 @@ fn page(
 ) -> sql::Result<Vec<LedgerEntry>> {
     let given = (
         search.person.as_ref().map(|person| person.0.as_str()),
-        search.department.as_ref().map(Department::as_str),
         before,
         limited(search.limit),
         from,
@@ -322,11 +309,10 @@ mod tests {
         for (table, sought) in [
             ("ledger", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
             ("ledger_person", "PRIMARY KEY (person=? AND number>? AND number<?)"),
-            ("ledger_department", "PRIMARY KEY (department=? AND number>? AND number<?)"),
         ] {
             let sql = format!("EXPLAIN QUERY PLAN {}", paged(table));
             let mut plan = file.prepare_cached(&sql).unwrap();
-            let given = ("person", "department", 9, 1, 0);
+            let given = ("person", 9, 1, 0);
             let steps = plan.query_map(given, |row| row.get::<String>(3)).unwrap();
             let steps: Vec<_> = steps.map(Result::unwrap).collect();
             let each = "SEARCH ledger USING INTEGER PRIMARY KEY (rowid=?)".to_owned();

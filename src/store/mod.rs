@@ -75,6 +75,7 @@ pub mod trace;
 mod tree;
 mod trust;
 mod turn;
+mod word;
 mod writer;
 
 use std::fmt;
@@ -105,6 +106,7 @@ pub use rotation::Rotation;
 pub use settings::Settings;
 pub use sql::{Database, ServerError};
 pub use tree::{Cosigned, LedgerView, Tile};
+pub use word::Worded;
 
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};

@@ -19,6 +19,10 @@ pub struct Retiring {
     pub now: Vec<(u64, u64)>,
     /// All that are gone then, in as few spans as there can be.
     pub then: Vec<(u64, u64)>,
+    /// Words that those that go said, with their rows.
+    pub words: Vec<(i64, u64)>,
+    /// The holds that were looked at, by number: with others nothing goes.
+    pub holds: Vec<u64>,
 }
 
 /// 保全: what is kept beyond its time.
@@ -78,6 +82,7 @@ impl Store {
     /// checkpoints around them stay.
     ///
     /// # Errors
+    /// [`StoreError::Settled`] if there are other holds by then than those that were looked at,
     /// [`StoreError::Unavailable`].
     pub async fn retire(&self, going: Retiring, rows: Vec<LedgerRow>) -> Result<(), StoreError> {
         self.write(Request::Retention(Box::new(OfRetention::Retire(going, rows)))).await.map(drop)
@@ -188,6 +193,10 @@ impl Writer {
             }
             OfRetention::Release(number, row) => self.release(*number, row).map(|()| Answer::Done),
             OfRetention::Retire(going, rows) => {
+                let holds = preserved(&self.connection)?;
+                if !holds.iter().map(|hold| hold.number).eq(going.holds.iter().copied()) {
+                    return Err(StoreError::Settled.into());
+                }
                 rows.iter().try_for_each(|row| self.append(row).map(drop))?;
                 self.retire(going).map(|()| Answer::Done)
             }
@@ -265,19 +274,16 @@ impl Writer {
             self.connection.prepare_cached(sql)?.execute((bound(first), bound(last)))
         };
         for &span in &going.now {
-            // The search tables are in the order of whom, so a row is found by what it says.
-            for column in ["person", "department"] {
-                let sql = format!(
-                    "DELETE FROM ledger_{column} WHERE ({column}, number) IN (\
-                     SELECT {column}, number FROM ledger \
-                     WHERE number BETWEEN ?1 AND ?2 AND {column} IS NOT NULL)"
-                );
-                delete(&sql, span)?;
-            }
+            // The search table is in the order of whom, so a row is found by what it says.
+            let sql = "DELETE FROM ledger_person WHERE (person, number) IN (\
+                SELECT person, number FROM ledger \
+                WHERE number BETWEEN ?1 AND ?2 AND person IS NOT NULL)";
+            delete(sql, span)?;
             delete("DELETE FROM ledger WHERE number BETWEEN ?1 AND ?2", span)?;
             // One that ends with the span, or before it began, seals entries that are there.
             delete("DELETE FROM checkpoint WHERE size > ?1 AND size <= ?2", span)?;
         }
+        self.forget_words(&going.words)?;
         self.connection.execute("DELETE FROM retired", [])?;
         for (first, last) in &going.then {
             let row = (bound(*first), bound(*last));

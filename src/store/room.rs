@@ -17,6 +17,7 @@ use super::file;
 use super::settings::Settings;
 use super::sql::Connection;
 use super::sql::sqlite::PAGE_BYTES;
+use super::tree::OfTree;
 use super::writer::{Answer, Request};
 
 /// How long after a commit failed for want of storage nothing is expected of the next.
@@ -194,17 +195,20 @@ impl Store {
 impl Request {
     /// Whether it is done from the reserve too: what an operator orders to set things right,
     /// and what has happened already and would be done twice if it were not noted.
-    pub(super) const fn spends_reserve(&self) -> bool {
-        matches!(
-            self,
-            Self::AppendOrder(_)
-                | Self::End { .. }
-                | Self::Enforce(..)
-                | Self::Erase { .. }
-                | Self::Exchanged(..)
-                | Self::Retention(..)
-                | Self::Tree(..)
-        )
+    pub(super) fn spends_reserve(&self) -> bool {
+        // The words of entries can wait until there is room.
+        let words = matches!(self, Self::Tree(kept) if matches!(**kept, OfTree::Words(_)));
+        !words
+            && matches!(
+                self,
+                Self::AppendOrder(_)
+                    | Self::End { .. }
+                    | Self::Enforce(..)
+                    | Self::Erase { .. }
+                    | Self::Exchanged(..)
+                    | Self::Retention(..)
+                    | Self::Tree(..)
+            )
     }
 }
 

@@ -8,6 +8,7 @@ use super::came;
 use super::error::StoreError;
 use super::ledger::{self, bound};
 use super::sql::{self, Connection, Optional};
+use super::word::Worded;
 use super::writer::{Request, Stop, Writer};
 use crate::identity::PersonId;
 use crate::vocabulary::Dataset;
@@ -46,6 +47,8 @@ pub enum OfTree {
     Taken(String, u64),
     /// Rows of hashes that were missing.
     Tiles(Vec<Tile>),
+    /// Which rows of entries say what.
+    Words(Worded),
 }
 
 /// The ledger as somebody looks at it, on one connection.
@@ -55,6 +58,10 @@ pub struct LedgerView<'a>(&'a Connection);
 impl<'a> LedgerView<'a> {
     pub(super) const fn new(connection: &'a Connection) -> Self {
         Self(connection)
+    }
+
+    pub(super) const fn rows(self) -> &'a Connection {
+        self.0
     }
 
     /// One snapshot: a checkpoint and the entries below it are of one moment.
@@ -221,6 +228,7 @@ impl Writer {
             OfTree::Owed(number, row) => self.settle_owed(*number, row)?,
             OfTree::Taken(sink, next) => self.keep_taken(sink, *next)?,
             OfTree::Tiles(tiles) => self.keep_tiles(tiles)?,
+            OfTree::Words(worded) => self.keep_words(worded)?,
         }
         Ok(())
     }

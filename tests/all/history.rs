@@ -239,6 +239,12 @@ fn an_export_by_command_is_entered_before_it_is_written() {
     }
     assert_eq!(exports().lines().count(), 2);
 
+    // Its own folder is no copy: that would go past the ledger.
+    let output = rig.run(&["ledger", "export", "--data", "data"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("a gateway runs here"), "{said}");
+    assert_eq!(exports().lines().count(), 2);
+
     // Without a gateway there is nobody to enter it; a copy is read without.
     rig.stop();
     let (made, said) = rig.order(&["ledger", "export", "--output", &out("two.csv")]);

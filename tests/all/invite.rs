@@ -59,8 +59,12 @@ async fn the_first_auditor_makes_the_account_by_keyboard() {
     let token = link.rsplit('/').next().unwrap();
     assert!(!rig.printed().contains(token) && !entries.contains(token), "a link in the log");
     let (done, text) = invite(&rig, "wen", "auditor");
-    assert!(!done && text.contains("invited by an auditor at the console"), "{text}");
+    assert!(done && text.contains("an auditor agrees at the console"), "{text}");
     let (done, text) = invite(&rig, "lin", "operator");
     assert!(!done && text.contains("of that name already"), "{text}");
-    assert!(invite(&rig, "wen", "operator").0);
+    assert!(invite(&rig, "wu", "operator").1.starts_with("link"), "the first of them");
+    let entries = rig.ledger(&["search", "--kind", "account", "--json"]);
+    assert!(entries.contains("wen nominated as auditor by uid "), "{entries}");
+    let (done, text) = rig.order(&["user", "list"]);
+    assert!(done && text.contains("lin") && !text.contains("wen"), "{text}");
 }

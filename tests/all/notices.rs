@@ -247,7 +247,7 @@ fn a_notice_that_is_refused_holds_up_its_own_elder_alone() {
     until("the notice is dead", || {
         (site.rig.stored("SELECT count(*) FROM outbox WHERE state = 2") == 1).then_some(())
     });
-    let (listed, lines) = site.notices(&["list"]);
+    let (listed, lines) = site.notices(&["list", "--json"]);
     assert!(listed, "{lines}");
     assert!(lines.contains("\"dead\":1") && lines.contains("\"waiting\":1"), "{lines}");
     assert!(lines.contains("\"why\":\"refused\""), "{lines}");

@@ -150,7 +150,7 @@ fn a_notice_is_a_row_once_and_one_the_table_refuses_holds_up_its_elder_alone() {
     server.run("ALTER TABLE kq_notice ADD CONSTRAINT wanted CHECK (reference <> 'POISON')");
     stands(&rig, (1, 1));
     assert_eq!(server.run("SELECT DISTINCT reference FROM kq_notice"), "OTHER");
-    let (_, lines) = rig.order(&["notices", "list"]);
+    let (_, lines) = rig.order(&["notices", "list", "--json"]);
     assert!(lines.contains("\"why\":\"refused\""), "{lines}");
     rig.kill();
     rig.resume();

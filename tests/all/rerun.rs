@@ -66,7 +66,8 @@ fn what_was_foretold_happens_in_order_and_a_killed_gateway_counts_nothing_twice(
     for told in ["<dd>59</dd>", "<dd>1</dd>", "table-value", "PID-8"] {
         assert!(page.contains(told), "{told}: {page}");
     }
-    let by_command = ["replay", "--sender", PLAIN_SENDER, "--place", "PID-8", "--preview"];
+    let by_command =
+        ["replay", "--sender", PLAIN_SENDER, "--place", "PID-8", "--preview", "--json"];
     let (done, text) = rig.order(&by_command);
     assert!(done && text.contains("\"kept\":59"), "{text}");
     assert_eq!(first.post("/trace/replays", PILE).status, 303);

@@ -197,7 +197,7 @@ fn a_second_key_is_added_to_a_ledger_and_a_lost_one_stops_the_start() {
         format!("{head}\n")
     });
     let (sound, said) = rig.order(&["ledger", "verify"]);
-    let named = format!("checkpoint {}, by SM2: not signed by this key", all - 1);
+    let named = format!("checkpoint {} has no line by SM2", all - 1);
     assert!(!sound && said.contains(&named), "{said}");
     let (data, own) = (rig.path().join("data"), rig.path().join("keys/ledger.pub"));
     let [data, own] = [&data, &own].map(|path| path.to_str().unwrap());

@@ -84,6 +84,6 @@ async fn expected(response: Response, status: u16) -> Result<Value, Failure> {
     if found == status {
         return Ok(body);
     }
-    say(Reply { status: found, body, entry: None }.table())?;
+    say(Reply { status: found, body, bytes: Vec::new(), entry: None }.table())?;
     Err(Failure(format!("refused with status {found}")))
 }

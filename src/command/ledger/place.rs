@@ -1,10 +1,11 @@
 //! Where a ledger and its keys are: as the gateway's configuration says, or as the auditor does.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use crate::command::Failure;
 use crate::command::compile::compile;
-use crate::config::Config;
+use crate::config::{Config, SOCKET};
 use crate::store::Settings;
 
 /// The options that say where.
@@ -64,6 +65,22 @@ impl Where {
 }
 
 impl Place {
+    /// Refuses a folder beside which a gateway runs: it is no copy, and what leaves it is entered.
+    ///
+    /// # Errors
+    /// [`Failure`] if it is one.
+    pub fn not_live(&self) -> Result<(), Failure> {
+        let socket = self.store.folder.join(SOCKET);
+        match UnixStream::connect(socket) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(Failure(
+                "此文件夹有网关在运行 a gateway runs here, and this would not be entered: name its \
+                 configuration by --config"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// Where a configuration says.
     pub fn of(config: &Config) -> Self {
         Self {

@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::audit::{Entry, Found};
+use crate::command::columns::columns;
 use crate::vocabulary::Date;
 
 const HEADINGS: [&str; 9] = [
@@ -24,22 +23,7 @@ const PERSON_SHOWN: usize = 12;
 
 /// Prints entries, oldest first, and how many there are.
 pub fn print(found: &[Found], out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<[String; 9]> =
-        std::iter::once(HEADINGS.map(str::to_owned)).chain(found.iter().map(row)).collect();
-    let mut widths = [0; 9];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.width().max(*width);
-        }
-    }
-    for row in &rows {
-        let mut line = String::new();
-        for (width, cell) in widths.iter().zip(row) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
-        }
-        writeln!(out, "{}", line.trim_end())?;
-    }
+    writeln!(out, "{}", columns(HEADINGS, found.iter().map(row).collect()))?;
     writeln!(out, "共 {} 条 entries", found.len())
 }
 

@@ -28,7 +28,8 @@ use crate::flow::load::Load;
 use crate::flow::trace::Looker;
 use crate::flow::{Enforce, Gateway, Neighbours, Sights, Watch, proof};
 use crate::identity::Keys;
-use crate::inbound::console::access::{Host, Role};
+use crate::inbound::console::access::{Role, Voice};
+use crate::inbound::console::invite::{self, Spoken};
 use crate::inbound::console::{self, Console};
 use crate::inbound::http::{self, Bounds};
 use crate::inbound::operator::{self, Notices, Order, Policies};
@@ -106,6 +107,9 @@ pub async fn start_within(
     };
     running.open_operation(config)?;
     let console = running.console(config)?;
+    if let Some(console) = &console {
+        console.enter_all().await;
+    }
     running.open_operator(config, console.clone())?;
     running.open_mllp(config)?;
     running.open_https(config, echo)?;
@@ -121,6 +125,7 @@ pub async fn start_within(
     running.keep_alone("batches", Gateway::keep_checking);
     running.keep_alone("rotation", Gateway::keep_rotating);
     running.keep_alone("retention", Gateway::keep_retiring);
+    running.keep_alone("words", Gateway::keep_words);
     running.keep_alone("rerun", Gateway::keep_rerunning);
     running.keep_alone("rekeying", Gateway::keep_rekeying);
     running.keep(Gateway::keep_pulse);
@@ -372,9 +377,13 @@ async fn invite(
     user: u32,
 ) -> operator::Outcome {
     let console = console.ok_or("there is no [console]")?;
-    let host = (Host::Machine, format!("uid {user}"));
-    let invited = console.invite((&name, role), host).await.map_err(|error| error.to_string())?;
-    Ok(serde_json::json!({ "link": invited.link, "until": invited.until() }))
+    let spoken = console.invite_by((&name, role), Voice::Machine, &format!("uid {user}")).await;
+    Ok(match spoken.map_err(|error| error.to_string())? {
+        Spoken::Invited(invited) => {
+            serde_json::json!({ "link": invited.link, "until": invited.until() })
+        }
+        Spoken::Waits { ends } => serde_json::json!({ "waits_until": invite::moment(ends) }),
+    })
 }
 
 /// Carries out what an operator orders.
@@ -441,6 +450,7 @@ async fn carry(
             return told.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en));
         }
         Order::Unmerge { identifier } => gateway.unmerge(&identifier, user).await,
+        Order::Walls => return Ok(crate::sandbox::standing().missing().into()),
     };
     done.map_err(|fault| format!("{}: {}", fault.row().name, fault.row().en))
 }

@@ -1,5 +1,6 @@
 //! Who may see what of the console: one table.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Error, SeqAccess, Visitor, value};
@@ -80,27 +81,25 @@ impl Role {
     }
 }
 
-/// Who makes an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Host {
-    /// Whoever may give orders to the gateway on its machine.
+/// Who speaks for an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Voice {
+    /// Whoever may give orders to the gateway on its machine, all of them as one.
     Machine,
-    /// A user of the console.
-    User(Roles),
+    /// An auditor of the console, by name.
+    Auditor(String),
 }
 
 impl Role {
-    /// Whether a host may invite somebody as this, `held` already by others or not.
+    /// Whether these voices are enough for an account of this role, `held` by others already or not.
     ///
-    /// Whoever judges is not chosen by whom he judges: the first auditor is invited from the
-    /// machine, the next ones by an auditor. Policy administrators and reviewers invite nobody, so
-    /// none of them makes his own second. An auditor who lifts a hold can, and the ledger says so.
+    /// In every role two decide together: auditors lift holds, operators try messages again, policy
+    /// administrators open cells, reviewers join persons. So the first of a role is the machine's
+    /// alone, for there is nobody else; every further one takes two, and none of them is whoever
+    /// would decide together with him, but among auditors: nobody makes his own second alone.
     #[must_use]
-    pub fn may_be_invited(self, by: Host, held: bool) -> bool {
-        match by {
-            Host::Machine => self != Self::Auditor || !held,
-            Host::User(roles) => self == Self::Auditor && roles.has(Self::Auditor),
-        }
+    pub fn is_spoken_for(self, voices: &BTreeSet<Voice>, held: bool) -> bool {
+        voices.len() > 1 || (!held && voices.contains(&Voice::Machine))
     }
 }
 
@@ -211,15 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn nobody_makes_his_own_judge_or_his_own_second() {
-        let user = |role: Role| Host::User(role.into());
-        for invited in Role::ALL {
-            assert!(invited.may_be_invited(Host::Machine, false), "the first {invited:?}");
-            let next = invited != Role::Auditor;
-            assert_eq!(invited.may_be_invited(Host::Machine, true), next, "{invited:?}");
-            for host in Role::ALL {
-                let may = (host, invited) == (Role::Auditor, Role::Auditor);
-                assert_eq!(invited.may_be_invited(user(host), true), may, "{host:?} {invited:?}");
+    fn the_first_of_a_role_takes_the_machine_and_each_other_one_two() {
+        let [lin, wu] = ["lin", "wu"].map(|name| Voice::Auditor(name.to_owned()));
+        for (voices, first, further) in [
+            (&[][..], false, false),
+            (&[Voice::Machine], true, false),
+            (&[Voice::Machine, Voice::Machine], true, false),
+            (&[lin.clone()], false, false),
+            (&[lin.clone(), lin.clone()], false, false),
+            (&[lin.clone(), Voice::Machine], true, true),
+            (&[lin, wu], true, true),
+        ] {
+            let voices = voices.iter().cloned().collect();
+            for role in Role::ALL {
+                assert_eq!(role.is_spoken_for(&voices, false), first, "{role:?} {voices:?}");
+                assert_eq!(role.is_spoken_for(&voices, true), further, "{role:?} {voices:?}");
             }
         }
     }

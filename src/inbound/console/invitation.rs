@@ -3,11 +3,13 @@
 //! In memory, as digests, and nowhere else: whoever reads the disk finds none, and a restart
 //! ends all of them.
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::error::Unspecified;
 use sha2::{Digest, Sha256};
 
-use super::access::{Host, Role};
+use super::access::{Role, Voice};
 use super::session::random;
 
 /// Links that wait to be opened, at once.
@@ -20,8 +22,8 @@ pub struct Invitation {
     pub name: String,
     /// Its one role.
     pub role: Role,
-    /// By whom.
-    pub host: Host,
+    /// Who spoke for it.
+    pub voices: BTreeSet<Voice>,
     /// When the link is over, unix seconds.
     pub ends: i64,
 }
@@ -99,7 +101,8 @@ mod tests {
     use super::*;
 
     fn lin(ends: i64) -> Invitation {
-        Invitation { name: "lin".to_owned(), role: Role::Auditor, host: Host::Machine, ends }
+        let voices = BTreeSet::from([Voice::Machine]);
+        Invitation { name: "lin".to_owned(), role: Role::Auditor, voices, ends }
     }
 
     #[test]

@@ -12,10 +12,11 @@ use chrono::{DateTime, SecondsFormat};
 use fast_qr::QRBuilder;
 use serde::Deserialize;
 
-use super::access::{Area, Host, Role, Roles};
+use super::access::{Role, Roles, Voice};
 use super::code::Secret;
 use super::guard::{DOOR, Problem, Visit, cookie};
 use super::invitation::{Invitation, NoLink};
+use super::nomination::Nomination;
 use super::pages::{Frame, MessagePage, show};
 use super::sign::welcome;
 use super::text::invite::InviteText;
@@ -40,8 +41,7 @@ impl Invited {
     /// When it is over, as machines read it.
     #[must_use]
     pub fn until(&self) -> String {
-        let until = DateTime::from_timestamp(self.ends, 0).unwrap_or_default();
-        until.to_rfc3339_opts(SecondsFormat::Secs, true)
+        moment(self.ends)
     }
 }
 
@@ -51,18 +51,34 @@ pub enum InviteError {
     /// The gateway cannot write it down now.
     #[error("{}: {}", .0.row().name, .0.row().en)]
     Fault(Fault),
-    /// The host may not.
-    #[error(
-        "there is an auditor: the next one is invited by an auditor at the console; other roles \
-         from the gateway's machine"
-    )]
-    Host,
+    /// As many accounts wait for a second voice as may.
+    #[error("too many accounts wait for a second to speak for them")]
+    Full,
     /// No link can be made.
     #[error("too many invitations wait to be opened, or the system has no random numbers")]
     Link(NoLink),
     /// The name is not one, or somebody's.
     #[error(transparent)]
     Name(#[from] UsersError),
+}
+
+/// What comes of it if somebody speaks for an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spoken {
+    /// A link: enough have spoken.
+    Invited(Invited),
+    /// It waits for a second.
+    Waits {
+        /// Until when, unix seconds.
+        ends: i64,
+    },
+}
+
+/// A moment in unix seconds as machines read it.
+#[must_use]
+pub fn moment(at: i64) -> String {
+    let at = DateTime::from_timestamp(at, 0).unwrap_or_default();
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 impl Console {
@@ -72,34 +88,81 @@ impl Console {
         self.users().iter().next().is_none()
     }
 
-    /// Makes a link for an account, once it is in the ledger through whom.
+    /// Somebody speaks for an account: a link for it once enough have, in the ledger first.
     ///
     /// # Errors
     /// [`InviteError`].
-    pub async fn invite(
-        &self,
-        (name, role): (&str, Role),
-        (host, by): (Host, String),
-    ) -> Result<Invited, InviteError> {
-        let users = self.users();
-        if !role.may_be_invited(host, users.hold(role)) {
-            return Err(InviteError::Host);
-        }
-        users.free(name)?;
-        let what = Door::Invited(role);
-        let occasion = Occasion { user: name.to_owned(), what, by: Some(by) };
-        self.sight().record(&occasion).await.map_err(InviteError::Fault)?;
-        let now = self.now();
-        let ends = now.saturating_add(i64::from(self.0.settings.invitation_minutes) * 60);
-        let invitation = Invitation { name: name.to_owned(), role, host, ends };
-        let drawn = lock(&self.0.invitations).draw(invitation, now).map_err(InviteError::Link)?;
-        Ok(Invited { link: format!("{}/invitation/{drawn}", self.url()), ends })
+    pub async fn invite(&self, who: (&str, Role), voice: Voice) -> Result<Spoken, InviteError> {
+        self.invite_by(who, voice, "the machine").await
     }
 
-    /// What a link is for. One of the machine for an auditor is over once there is an auditor.
+    /// The same, where the ledger is told who the machine's voice was.
+    ///
+    /// # Errors
+    /// [`InviteError`].
+    pub async fn invite_by(
+        &self,
+        (name, role): (&str, Role),
+        voice: Voice,
+        machine: &str,
+    ) -> Result<Spoken, InviteError> {
+        // One after the other: of two who speak at once the second hears the first.
+        let _turn = self.0.speaking.lock().await;
+        self.users().free(name)?;
+        let now = self.now();
+        let by = match &voice {
+            Voice::Machine => machine.to_owned(),
+            Voice::Auditor(auditor) => auditor.clone(),
+        };
+        let nomination = lock(&self.0.nominations).with((name, role), voice, now);
+        let enough = role.is_spoken_for(&nomination.voices, self.is_held(role));
+        let what = if enough { Door::Invited(role) } else { Door::Nominated(role) };
+        let occasion = Occasion { user: name.to_owned(), what, by: Some(by) };
+        self.sight().record(&occasion).await.map_err(InviteError::Fault)?;
+        if !enough {
+            let ends = nomination.ends;
+            let kept = lock(&self.0.nominations).keep(nomination, now);
+            return if kept { Ok(Spoken::Waits { ends }) } else { Err(InviteError::Full) };
+        }
+        let ends = now.saturating_add(i64::from(self.0.settings.invitation_minutes) * 60);
+        let voices = nomination.voices;
+        let invitation = Invitation { name: name.to_owned(), role, voices, ends };
+        let drawn = lock(&self.0.invitations).draw(invitation, now).map_err(InviteError::Link)?;
+        lock(&self.0.nominations).end(name);
+        let link = format!("{}/invitation/{drawn}", self.url());
+        Ok(Spoken::Invited(Invited { link, ends }))
+    }
+
+    /// An auditor speaks against an account that waits; whether one did.
+    pub(super) async fn decline(
+        &self,
+        (name, role): (&str, Role),
+        voice: &Voice,
+    ) -> Result<bool, Fault> {
+        let _turn = self.0.speaking.lock().await;
+        let waits = |one: &Nomination| one.name == name && one.role == role;
+        if !lock(&self.0.nominations).waiting(self.now()).any(waits) {
+            return Ok(false);
+        }
+        let by = match voice {
+            Voice::Machine => None,
+            Voice::Auditor(auditor) => Some(auditor.clone()),
+        };
+        let occasion = Occasion { user: name.to_owned(), what: Door::Declined(role), by };
+        self.sight().record(&occasion).await?;
+        lock(&self.0.nominations).end(name);
+        Ok(true)
+    }
+
+    /// Whether anybody is that, by the users file or perhaps by the provider.
+    fn is_held(&self, role: Role) -> bool {
+        self.users().hold(role) || self.openid().is_some_and(|provider| provider.gives(role))
+    }
+
+    /// What a link is for. One of the machine alone is over once there is somebody of its role.
     fn invitation(&self, token: &str) -> Option<Invitation> {
         let found = lock(&self.0.invitations).find(token, self.now()).cloned();
-        found.filter(|one| one.role.may_be_invited(one.host, self.users().hold(one.role)))
+        found.filter(|one| one.role.is_spoken_for(&one.voices, self.is_held(one.role)))
     }
 
     /// Makes the account of a link, in the ledger first. A link of which nothing comes is good
@@ -118,7 +181,7 @@ impl Console {
         let _turn = self.0.hashing.acquire().await.map_err(|_| Fault::Unavailable)?;
         let users = self.users();
         users.free(&invitation.name).map_err(|_| Fault::Unavailable)?;
-        if !invitation.role.may_be_invited(invitation.host, users.hold(invitation.role)) {
+        if !invitation.role.is_spoken_for(&invitation.voices, self.is_held(invitation.role)) {
             return Err(Fault::Unavailable);
         }
         let occasion = Occasion::of(&invitation.name, Door::Enrolled(invitation.role));
@@ -137,6 +200,7 @@ impl Console {
             tracing::error!(error = %error, "an account cannot be made");
             Fault::Unavailable
         })?;
+        self.found_already(&proven.name).await;
         self.take_code(&proven);
         Ok(proven)
     }
@@ -159,13 +223,6 @@ pub(super) struct OwnForm {
     code: String,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct InviteForm {
-    form_token: String,
-    name: String,
-}
-
 /// Where somebody who was invited makes the account.
 #[derive(Template)]
 #[template(path = "invitation.html")]
@@ -181,17 +238,6 @@ struct InvitationPage {
     secret: String,
     uri: String,
     wrong: Option<&'static str>,
-}
-
-/// A link, for the eyes of who invites.
-#[derive(Template)]
-#[template(path = "ledger_invited.html")]
-struct InvitedPage {
-    f: Frame,
-    v: &'static InviteText,
-    name: String,
-    ends_ms: i64,
-    invited: Invited,
 }
 
 /// Somebody opens a link.
@@ -210,12 +256,6 @@ pub(super) async fn open(visit: Visit, token: Path<String>) -> HttpResponse {
 pub(super) async fn accept(visit: Visit, token: Path<String>, form: Form<OwnForm>) -> HttpResponse {
     let accepted = accepted(&visit, &token, form.into_inner()).await;
     visit.answer(accepted)
-}
-
-/// An auditor invites another.
-pub(super) async fn invite(visit: Visit, form: Form<InviteForm>) -> HttpResponse {
-    let invited = invited(&visit, &form).await;
-    visit.answer(invited)
 }
 
 async fn accepted(visit: &Visit, token: &str, form: OwnForm) -> Result<HttpResponse, Problem> {
@@ -241,24 +281,6 @@ async fn accepted(visit: &Visit, token: &str, form: OwnForm) -> Result<HttpRespo
         Some(proven) => welcome(visit, &proven).await,
         None => Ok(gone(visit)),
     }
-}
-
-async fn invited(visit: &Visit, form: &InviteForm) -> Result<HttpResponse, Problem> {
-    let asker = visit.asker(Area::Ledger)?;
-    visit.own_form(&form.form_token)?;
-    let v = InviteText::of(visit.t.lang);
-    let host = (Host::User(asker.roles), asker.user);
-    let invited = match visit.console.invite((&form.name, Role::Auditor), host).await {
-        Ok(invited) => invited,
-        Err(InviteError::Fault(fault)) => return Err(fault.into()),
-        Err(InviteError::Host) => return Err(Problem::Forbidden),
-        Err(InviteError::Link(_)) => return Err(Fault::Unavailable.into()),
-        Err(InviteError::Name(UsersError::Exists)) => return Err(Problem::Unchanged(v.taken)),
-        Err(InviteError::Name(_)) => return Err(Problem::Unchanged(v.name_shape)),
-    };
-    let (f, name) = (visit.frame(Some(Area::Ledger)), form.name.clone());
-    let ends_ms = invited.ends.saturating_mul(1000);
-    Ok(show(&InvitedPage { f, v, name, ends_ms, invited }, StatusCode::OK))
 }
 
 /// The form of a link; `wrong` says what was not right the last time.

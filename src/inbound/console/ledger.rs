@@ -22,7 +22,7 @@ use super::view::saved::Shelf;
 use super::view::{EntryKey, Named, Query, Terms, Whose};
 use crate::audit::{Kind, history};
 use crate::identity::Pseudonym;
-use crate::vocabulary::{Identifier, IdentifierKind};
+use crate::vocabulary::{ElementId, Identifier, IdentifierKind, Purpose};
 
 const ROWS_MAX: usize = 50;
 const RECEIPT_BYTES_MAX: usize = 64;
@@ -41,6 +41,8 @@ pub(super) struct TermsForm {
     /// Of which department.
     name: String,
     kind: String,
+    purpose: String,
+    element: String,
     since: String,
     until: String,
     before: Option<u64>,
@@ -165,25 +167,33 @@ async fn begin_page(
     visit.asker(Area::Ledger)?;
     let saved = Shelved::of(visit, Shelf::Ledger, said).await?;
     let departments = visit.console.sight().departments().await?;
+    let purposes = visit.console.sight().purposes().await?;
     let f = visit.frame(Some(Area::Ledger));
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let lang = visit.t.lang;
     let (w, d, h) = (TicketText::of(lang), DoubtText::of(lang), HoldText::of(lang));
     let (v, m) = (InviteText::of(lang), TraceText::of(lang));
-    Ok(show(&SearchPage { f, w, d, h, v, m, saved, departments, wrong }, status))
+    Ok(show(&SearchPage { f, w, d, h, v, m, saved, departments, purposes, wrong }, status))
 }
 
 async fn terms_page(visit: &Visit, asked: TermsForm) -> Result<HttpResponse, Problem> {
     visit.asker(Area::Ledger)?;
     let department = asked.department(visit).await?;
-    let Some(terms) = asked.terms(visit) else {
-        let wrong = TraceText::of(visit.t.lang).wrong_time;
-        return begin_page(visit, (Some(wrong), None)).await;
+    let terms = match asked.terms(visit) {
+        Ok(terms) => terms,
+        Err(wrong) => return begin_page(visit, (Some(wrong), None)).await,
+    };
+    let purposes = visit.console.sight().purposes().await?;
+    let named = |id: Purpose| {
+        let known = purposes.iter().find(|known| known.id == id.as_str());
+        known.map_or_else(|| id.to_string(), |known| visit.t.name(known).to_owned())
     };
     let frame = visit.frame(None);
     let words = [
         department.as_ref().map(|department| visit.t.name(department).to_owned()),
         terms.kind.map(|kind| visit.t.kind_of(kind.as_str()).to_owned()),
+        terms.purpose.map(named),
+        terms.element.map(|element| element.to_string()),
         terms.since_ms.map(|at_ms| format!("≥ {}", frame.time(&at_ms))),
         terms.until_ms.map(|at_ms| format!("< {}", frame.time(&at_ms))),
     ];
@@ -195,15 +205,22 @@ async fn terms_page(visit: &Visit, asked: TermsForm) -> Result<HttpResponse, Pro
 
 impl TermsForm {
     /// The same, as fields.
-    pub(super) fn fields(&self) -> [(&'static str, &str); 4] {
-        [("name", &self.name), ("kind", &self.kind), ("since", &self.since), ("until", &self.until)]
+    pub(super) fn fields(&self) -> [(&'static str, &str); 6] {
+        [
+            ("name", &self.name),
+            ("kind", &self.kind),
+            ("purpose", &self.purpose),
+            ("element", &self.element),
+            ("since", &self.since),
+            ("until", &self.until),
+        ]
     }
 
     /// Whether it asks for something there is.
     pub(super) async fn can_be_run(&self, visit: &Visit) -> Result<bool, Problem> {
         let asks = self.fields().iter().any(|(_, value)| !value.is_empty());
         let department = self.department(visit).await;
-        Ok(asks && department.is_ok() && self.terms(visit).is_some())
+        Ok(asks && department.is_ok() && self.terms(visit).is_ok())
     }
 
     /// The department, if one is named.
@@ -216,17 +233,21 @@ impl TermsForm {
         known.map(Some).ok_or(Problem::NotFound)
     }
 
-    /// The rest; `None` if it cannot be read.
-    fn terms(&self, visit: &Visit) -> Option<Terms> {
+    /// The rest, or in words what of it cannot be read.
+    fn terms(&self, visit: &Visit) -> Result<Terms, &'static str> {
+        let wrong_time = TraceText::of(visit.t.lang).wrong_time;
+        let wrong_term = SavedText::of(visit.t.lang).wrong_term;
         let time = |text: &str| match text.trim() {
-            "" => Some(None),
-            text => moment(text, visit).map(Some),
+            "" => Ok(None),
+            text => moment(text, visit).map(Some).ok_or(wrong_time),
         };
-        let kind = match self.kind.as_str() {
-            "" => None,
-            kind => Some(Kind::parse(kind)?),
-        };
-        Some(Terms { kind, since_ms: time(&self.since)?, until_ms: time(&self.until)? })
+        Ok(Terms {
+            kind: typed(&self.kind, Kind::parse).ok_or(wrong_term)?,
+            purpose: typed(&self.purpose, |id| Purpose::parse(id).ok()).ok_or(wrong_term)?,
+            element: typed(&self.element, |id| ElementId::parse(id).ok()).ok_or(wrong_term)?,
+            since_ms: time(&self.since)?,
+            until_ms: time(&self.until)?,
+        })
     }
 }
 
@@ -265,6 +286,14 @@ async fn entry_page(visit: &Visit, key: Option<EntryKey>) -> Result<HttpResponse
     let entry = visit.console.sight().entry(&asker, &key).await?.ok_or(Problem::NotFound)?;
     let f = visit.frame(Some(Area::Ledger));
     Ok(show(&EntryPage { f, entry }, StatusCode::OK))
+}
+
+/// A word of a field that may be left out; `None` if it is none of its words.
+fn typed<T>(field: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match field.trim() {
+        "" => Some(None),
+        word => parse(word).map(Some),
+    }
 }
 
 /// Whom a form means.

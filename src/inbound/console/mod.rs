@@ -6,6 +6,7 @@
 //! in the body of a form and nowhere else.
 
 pub mod access;
+mod account;
 mod assets;
 pub mod code;
 mod doubt;
@@ -14,6 +15,7 @@ mod hold;
 mod invitation;
 pub mod invite;
 mod ledger;
+mod nomination;
 pub mod openid;
 mod overview;
 mod pages;
@@ -49,6 +51,7 @@ use tokio::sync::Semaphore;
 
 use guard::{Problem, Visit};
 use invitation::Invitations;
+use nomination::Nominations;
 use openid::{Fetch, OpenId};
 pub use serve::serve;
 use session::{Came, Session, Sessions};
@@ -139,6 +142,11 @@ struct Inner {
     openid: Option<OpenId>,
     sessions: Mutex<Sessions>,
     invitations: Mutex<Invitations>,
+    nominations: Mutex<Nominations>,
+    /// Held by whoever speaks for an account.
+    speaking: tokio::sync::Mutex<()>,
+    /// The accounts as the ledger knows them.
+    entered: tokio::sync::Mutex<account::Known>,
     throttle: Mutex<Throttle>,
     /// Last code taken of each user, by step; names come from the users file alone.
     steps: Mutex<HashMap<String, u64>>,
@@ -177,6 +185,7 @@ impl Console {
         let users_seen = Mutex::new(mark(&settings.users));
         let users = Users::read(&settings.users)?;
         users::prepare();
+        let entered = tokio::sync::Mutex::new(account::known(&users));
         let openid = settings.openid.as_ref().zip(fetch);
         let openid = openid.map(|(openid, fetch)| OpenId::new(openid, fetch)).transpose()?;
         let mut key = [0; 32];
@@ -200,6 +209,9 @@ impl Console {
             openid,
             sessions: Mutex::new(Sessions::new(sessions)),
             invitations: Mutex::default(),
+            nominations: Mutex::default(),
+            speaking: tokio::sync::Mutex::default(),
+            entered,
             throttle: Mutex::new(Throttle::new(throttle)),
             steps: Mutex::new(HashMap::new()),
             door_key: hmac::Key::new(hmac::HMAC_SHA256, &key),
@@ -366,8 +378,8 @@ pub fn configure(config: &mut web::ServiceConfig, console: Console) {
             .route("/ledger/entry", web::post().to(ledger::find))
             .route("/ledger/entry/{number}", web::get().to(ledger::entry))
             .route("/ledger/entry/{number}/proof", web::get().to(ledger::proof))
-            .route("/ledger/invite", web::get().to(ledger::again))
-            .route("/ledger/invite", web::post().to(invite::invite))
+            .route("/ledger/accounts", web::get().to(account::list))
+            .route("/ledger/accounts", web::post().to(account::speak))
             .route("/ledger/doubts", web::get().to(doubt::list))
             .route("/ledger/holds", web::get().to(hold::list))
             .route("/ledger/holds", web::post().to(hold::place))

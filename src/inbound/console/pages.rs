@@ -199,6 +199,7 @@ pub(super) struct SearchPage {
     pub(super) m: &'static TraceText,
     pub(super) saved: Shelved,
     pub(super) departments: Vec<Named>,
+    pub(super) purposes: Vec<Named>,
     pub(super) wrong: Option<&'static str>,
 }
 

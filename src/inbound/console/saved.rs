@@ -50,7 +50,7 @@ impl Shelf {
     /// The fields that are kept.
     const fn fields(self) -> &'static [&'static str] {
         match self {
-            Self::Ledger => &["name", "kind", "since", "until"],
+            Self::Ledger => &["name", "kind", "purpose", "element", "since", "until"],
             Self::Trace => &["sender", "state", "form", "since", "until", "fault", "place"],
         }
     }

@@ -110,6 +110,7 @@ pub(super) async fn open(
     (by, mut response): (Option<&str>, HttpResponse),
 ) -> Result<HttpResponse, Problem> {
     let console = &visit.console;
+    console.enter_found().await;
     let (user, by) = (proven.name.clone(), by.map(str::to_owned));
     console.sight().record(&Occasion { user, what: Door::SignedIn, by }).await?;
     if let Some(old) = &visit.session_cookie {

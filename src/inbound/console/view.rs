@@ -30,7 +30,7 @@ pub use overview::{
 
 use super::access::{Role, Roles};
 use crate::audit::Kind;
-use crate::vocabulary::{Fault, Identifier, Tier};
+use crate::vocabulary::{ElementId, Fault, Identifier, Purpose, Tier};
 
 /// An answer that may wait for the store, or say in the words of the fault table why not.
 pub type Seen<'a, T> = BoxFuture<'a, Result<T, Fault>>;
@@ -55,6 +55,9 @@ pub trait Sight:
 
     /// The departments of the policies, in their order. Not recorded.
     fn departments(&self) -> Seen<'_, Vec<Named>>;
+
+    /// The purposes of the policies, in their order. Not recorded.
+    fn purposes(&self) -> Seen<'_, Vec<Named>>;
 
     /// Ledger entries, newest first.
     fn search<'a>(&'a self, asker: &'a Asker, query: &'a Query) -> Seen<'a, LedgerPage>;
@@ -103,9 +106,15 @@ impl fmt::Display for Occasion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, what, by } = self;
         match what {
+            Door::Declined(role) => write!(f, "{user} declined as {}", role.as_str())?,
             Door::Enrolled(role) => write!(f, "{user} enrolled as {}", role.as_str())?,
+            Door::Found(role, mark) => {
+                write!(f, "{user} found as {}, {mark:016x}", role.as_str())?;
+            }
+            Door::Gone => write!(f, "{user} gone from the users file")?,
             Door::Invited(role) => write!(f, "{user} invited as {}", role.as_str())?,
             Door::Locked => write!(f, "{user} locked")?,
+            Door::Nominated(role) => write!(f, "{user} nominated as {}", role.as_str())?,
             Door::Refused => write!(f, "{user} refused")?,
             Door::SignedIn => write!(f, "{user} signed-in")?,
             Door::SignedOut => write!(f, "{user} signed-out")?,
@@ -117,12 +126,20 @@ impl fmt::Display for Occasion {
 /// What happened at the door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
+    /// Somebody spoke against an account that waited.
+    Declined(Role),
     /// A link was used: there is an account more.
     Enrolled(Role),
+    /// The users file has this account, and it was made by no link; the digest of its line.
+    Found(Role, u64),
+    /// The users file has this account no more.
+    Gone,
     /// A link was made.
     Invited(Role),
     /// Too many failures; further attempts wait.
     Locked,
+    /// Somebody spoke for an account; it waits for a second.
+    Nominated(Role),
     /// Wrong password or code.
     Refused,
     /// Signed in.
@@ -149,6 +166,10 @@ pub struct Query {
 pub struct Terms {
     /// What happened.
     pub kind: Option<Kind>,
+    /// What for.
+    pub purpose: Option<Purpose>,
+    /// What left, or was withheld.
+    pub element: Option<ElementId>,
     /// Not before this time, unix milliseconds.
     pub since_ms: Option<i64>,
     /// Before this time, unix milliseconds.

@@ -150,6 +150,11 @@ impl OpenId {
         self.stamp
     }
 
+    /// Whether somebody may be this by what it says of him.
+    pub(super) fn gives(&self, role: Role) -> bool {
+        self.settings.roles.values().any(|given| *given == role)
+    }
+
     /// What it is called in the ledger.
     fn name(&self) -> String {
         let host = || Url::parse(&self.settings.issuer).ok()?.host_str().map(str::to_owned);

@@ -102,6 +102,11 @@ impl Sight for Fake {
         Box::pin(async move { Ok(departments) })
     }
 
+    fn purposes(&self) -> Seen<'_, Vec<Named>> {
+        let purposes = vec![named("living-check", "生存核验", "check that someone is alive")];
+        Box::pin(async move { Ok(purposes) })
+    }
+
     fn search<'a>(&'a self, asker: &'a Asker, query: &'a Query) -> Seen<'a, LedgerPage> {
         Box::pin(async move {
             self.ask(asker, query)?;

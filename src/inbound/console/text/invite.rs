@@ -36,12 +36,31 @@ texts! { InviteText:
         "此链接无效：已使用、已到期，或网关已重新启动。请向邀请人索取新链接。"
         "This link is no good: it was used, its time is over, or the gateway was restarted. Ask \
          whoever invited you for another.";
-    invite "邀请审计员" "Invite an auditor";
+    accounts "账号" "Accounts";
+    accounts_lead
+        "谁能登录控制台，谁将有账号。每个身份的首位由网关主机单独邀请，此后每位须两方同意：两名审计员，\
+         或一名审计员与网关主机（kangqiao user invite）。"
+        "Who may sign in, and who is to. The first of a role is invited from the gateway's machine \
+         alone; every further one takes two: two auditors, or one and the machine (kangqiao user \
+         invite).";
+    provider
+        "另有单位账号登录：谁是什么身份由其提供方说明，不在此列。"
+        "Besides, a provider says who is what: its people are not listed here.";
+    accounts_caption "用户文件中的账号" "Accounts of the users file";
+    since "建立或重置" "Made or reset";
+    waiting "待第二方同意" "Waiting for a second";
+    nobody_waits "没有待同意的账号。" "No account waits for a second.";
+    spoken_for "已同意" "Spoken for by";
+    machine "网关主机" "the machine";
+    decide "决定" "Decide";
+    agree "同意" "Agree";
+    decline "不同意" "Decline";
+    invite "提名" "Nominate";
     invite_lead
-        "审计员只由审计员邀请；其他身份由运维人员在网关主机上邀请。邀请会记入台账。"
-        "Auditors are invited by auditors alone, other roles from the gateway's machine. It is \
-         written to the ledger.";
-    send "生成一次性链接" "Make a one-time link";
+        "提名、同意与不同意均记入台账。第二方同意后即生成一次性链接；一周内无人同意，或网关重新启动，提名作废。"
+        "Each word is written to the ledger. Once a second agrees there is a one-time link; without \
+         one in a week, or when the gateway is started again, it is over.";
+    send "提名" "Nominate";
     invited "一次性链接" "One-time link";
     hand_over
         "请经可信途径交给本人。链接只显示这一次，只能用一次。"

@@ -21,11 +21,18 @@ texts! { SavedText:
         "It cannot be saved: nothing empty, too long, or with the number of a person.";
     terms_title "按条件" "By what it says";
     terms_lead
-        "按部门、类别和时间查找条目，最近的在前。"
-        "Entries of a department, a kind or a time, newest first.";
+        "按部门、类别、目的、数据元和时间查找条目，可同时选几项，最近的在前。"
+        "Entries of a department, a kind, a purpose, an element, a time, or several of these, \
+         newest first.";
+    element "数据元标识" "Element id";
+    element_hint "被披露或被保留的数据元，如 {}" "What left, or was withheld, as in {}";
+    wrong_term
+        "类别、目的或数据元标识不正确。"
+        "There is no such kind, purpose or element id.";
     terms_found "符合条件的条目" "Entries like that";
     any_department "所有部门" "every department";
     any_kind "所有类别" "every kind";
+    any_purpose "所有目的" "every purpose";
     tired
         "已查看两万条，尚有更早的条目。"
         "Twenty thousand were looked at; there are older ones.";

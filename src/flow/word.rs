@@ -1,0 +1,169 @@
+//! 词, the ledger's entries as they can be searched: follows the ledger, and finds by it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Gateway;
+use super::rotation::pause;
+use super::seek::{ABOUT_MS, first_at};
+use crate::audit::{Entry, Question, tile, word};
+use crate::store::{LedgerEntry, LedgerView, StoreError, Worded};
+
+/// Entries whose words are kept in one step, so that no message waits long for its own.
+const ENTRIES_AT_ONCE: usize = 2048;
+/// Entries one look goes through.
+pub const LOOKED_MAX: usize = 20_000;
+/// Rows of entries that are asked for at once.
+const ROWS_AT_ONCE: usize = 64;
+/// Entries of a row; of one whose time is over none is left, and it was looked at.
+const ROW: usize = 256;
+/// How often the ledger is followed. A search reads what is not yet.
+const FOLLOWED_EVERY: Duration = Duration::from_secs(1);
+
+impl Gateway {
+    /// Keeps by which words entries are found, until it is told to stop.
+    pub async fn keep_words(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let begun = Instant::now();
+            let more = self.follow().await.unwrap_or_else(|error| {
+                let fault = error.fault().row().name;
+                tracing::warn!(fault, "the words of entries are not kept now");
+                false
+            });
+            if !pause(&stop, (begun, more), FOLLOWED_EVERY).await {
+                return;
+            }
+        }
+    }
+
+    /// One step; whether there may be another at once.
+    async fn follow(&self) -> Result<bool, StoreError> {
+        let (worded, read) = self.store.look(unworded).await??;
+        let more = read == ENTRIES_AT_ONCE;
+        if read > 0 {
+            self.store.keep_words(worded).await?;
+        }
+        Ok(more)
+    }
+}
+
+/// The words of the next entries whose words are not kept, and how many entries these are.
+fn unworded(view: LedgerView<'_>) -> Result<(Worded, usize), StoreError> {
+    let read = view.entries(view.worded()?, ENTRIES_AT_ONCE)?;
+    let mut words = BTreeSet::new();
+    for stored in &read {
+        // One that cannot be read is found by nothing, and told by whoever verifies.
+        let Ok(entry) = Entry::from_bytes(&stored.bytes) else { continue };
+        let place = word::place(stored.number);
+        words.extend(word::said(&entry).into_iter().map(|word| (word, place)));
+    }
+    let until = read.last().map_or(0, |last| last.number + 1);
+    Ok((Worded { words: words.into_iter().collect(), until }, read.len()))
+}
+
+/// What a look found, newest first, and where it ended.
+#[derive(Debug, Default)]
+pub struct Picked {
+    /// Entries that answer.
+    pub found: Vec<(u64, Entry)>,
+    /// Older ones are below this number.
+    pub older: Option<u64>,
+    /// Whether it ended because enough was looked at.
+    pub tired: bool,
+}
+
+/// Entries that answer a question, newest first and below a number: of the rows that can have one,
+/// as many as one look goes through.
+///
+/// # Errors
+/// [`StoreError::Sql`].
+pub fn pick(
+    view: LedgerView<'_>,
+    asked: &Question,
+    (before, limit): (Option<u64>, usize),
+) -> Result<Picked, StoreError> {
+    let late = asked.until_ms.map(|at_ms| first_at(view, at_ms.saturating_add(ABOUT_MS)));
+    let early = asked.since_ms.map(|at_ms| first_at(view, at_ms.saturating_sub(ABOUT_MS)));
+    let (late, low) = (late.transpose()?, early.transpose()?.unwrap_or(0));
+    let bounds = [before, late].into_iter().flatten();
+    let mut rows = Rows::new(view, asked, (low, bounds.fold(view.size()?, u64::min)))?;
+    let (mut picked, mut looked) = (Picked::default(), 0);
+    while let Some((row, first)) = rows.next()? {
+        looked += ROW;
+        for stored in row.into_iter().rev() {
+            let entry = Entry::from_bytes(&stored.bytes).ok();
+            let Some(entry) = entry.filter(|entry| asked.matches(entry)) else { continue };
+            picked.found.push((stored.number, entry));
+            if picked.found.len() == limit {
+                picked.older = Some(stored.number);
+                return Ok(picked);
+            }
+        }
+        if looked >= LOOKED_MAX {
+            (picked.older, picked.tired) = (Some(first), true);
+            return Ok(picked);
+        }
+    }
+    Ok(picked)
+}
+
+/// Rows of entries that can have one that answers, newest first.
+struct Rows<'a> {
+    view: LedgerView<'a>,
+    words: Vec<i64>,
+    /// Below which entry the words are known.
+    worded: u64,
+    /// From which entry on, and below which, is looked.
+    low: u64,
+    end: u64,
+    /// The next ones, the last of them first.
+    next: Vec<u64>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(
+        view: LedgerView<'a>,
+        asked: &Question,
+        (low, end): (u64, u64),
+    ) -> Result<Self, StoreError> {
+        let words = word::asked(asked);
+        Ok(Self { view, words, worded: view.worded()?, low, end, next: Vec::new() })
+    }
+
+    /// The entries of the next row, and the number below which the one after it lies.
+    fn next(&mut self) -> Result<Option<(Vec<LedgerEntry>, u64)>, StoreError> {
+        if self.end <= self.low {
+            return Ok(None);
+        }
+        let newest = word::place(self.end - 1);
+        let known = !self.words.is_empty() && newest < word::place(self.worded);
+        let place = match known {
+            false => Some(newest),
+            true => self.sought(newest + 1)?,
+        };
+        let Some(place) = place else { return Ok(None) };
+        let first = (place * tile::WIDTH).max(self.low);
+        let end = self.end.min((place + 1) * tile::WIDTH);
+        self.end = first;
+        if end <= first {
+            return Ok(None);
+        }
+        let room = usize::try_from(end - first).unwrap_or(0);
+        let mut row = self.view.entries(first, room)?;
+        // Of a row that is gone there are later ones in its place.
+        row.retain(|stored| stored.number < end);
+        Ok(Some((row, first)))
+    }
+
+    /// The next row below one that has the words.
+    fn sought(&mut self, before: u64) -> Result<Option<u64>, StoreError> {
+        if self.next.is_empty() {
+            self.next = self.view.rows_with(&self.words, (before, ROWS_AT_ONCE))?;
+            self.next.reverse();
+        }
+        Ok(self.next.pop())
+    }
+}
