@@ -93,14 +93,6 @@ impl Link {
         reply
     }
 
-    /// How long a reply is waited for.
-    ///
-    /// # Errors
-    /// If the system refuses.
-    pub fn wait(&self, wait: std::time::Duration) -> io::Result<()> {
-        self.stream.socket().set_read_timeout(Some(wait))
-    }
-
     fn reply(&mut self) -> io::Result<Reply> {
         let mut read = Vec::new();
         let end = loop {
