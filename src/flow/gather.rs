@@ -170,6 +170,10 @@ impl Gateway {
         admission: &Admission,
         person: PersonId,
     ) -> Fetched {
+        // What is remembered of before others changed it is nobody's answer.
+        if self.store.is_past() {
+            return Fetched::unavailable();
+        }
         let load = async || {
             let read = self.store.records(person, RECORDS_MAX).await;
             read.inspect_err(|error| {

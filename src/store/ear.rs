@@ -21,14 +21,11 @@ use super::Store;
 use super::error::StoreError;
 use super::sql::postgres;
 use super::sql::{Connection, Database};
-use super::turn::{Changes, changed};
+use super::turn::{Changes, changed, turns};
 use super::writer::{Job, Shared};
 
 /// How often it is looked, should a wake-up be lost.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How many commits there were.
-const TURN: &str = "SELECT number FROM turn";
-
 /// What is done about a change.
 type Apply = Box<dyn Fn(&Changes) + Send + Sync>;
 
@@ -76,6 +73,10 @@ impl Hearing {
         if let Some(apply) = self.apply.get() {
             apply(changes);
         }
+    }
+
+    /// Other policies may be in force than those that serve here.
+    pub fn enforce(&self, changes: &Changes) {
         if changes.policies {
             self.apart.store(true, Ordering::SeqCst);
             self.enforced.notify_one();
@@ -94,6 +95,12 @@ impl Store {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.shared.hearing.last.is_some()
+    }
+
+    /// Whether what is remembered here may be what others have changed, so that nothing may leave.
+    #[must_use]
+    pub fn is_past(&self) -> bool {
+        self.shared.hearing.is_past()
     }
 
     /// What is done about every change by another gateway, once, before anything is served.
@@ -137,7 +144,7 @@ impl Ear {
         connection: &Connection,
         (shared, jobs): (&Arc<Shared>, mpsc::WeakSender<Job>),
     ) -> Result<Self, StoreError> {
-        let heard = connection.query_row(TURN, [], |row| row.get(0))?;
+        let heard = turns(connection)?.unwrap_or_default();
         Ok(Self { database: Arc::clone(database), shared: Arc::clone(shared), jobs, heard })
     }
 
@@ -166,10 +173,12 @@ impl Ear {
             // Whoever wakes this thread has to know it.
             None => kept.insert(postgres::listen(&self.database)?),
         };
-        let now = connection.query_row(TURN, [], |row| row.get(0))?;
+        let now = turns(connection)?.unwrap_or_default();
         if now != self.heard {
-            let changes = changed(connection, (self.heard, now), self.shared.node)?;
+            let own = Some(self.shared.node);
+            let changes = changed(connection, (self.heard, now), own)?;
             self.shared.hear(&changes);
+            self.shared.hearing.enforce(&changes);
             self.heard = now;
         }
         Ok(())

@@ -213,7 +213,6 @@ impl Writer {
         }
         self.changes.ground = true;
         self.end_turn()?;
-        self.connection.commit()?;
         self.persons.clear();
         let entries = review::entries(&self.connection)?;
         for some in entries.chunks(REJUDGED_AT_ONCE) {
@@ -222,7 +221,6 @@ impl Writer {
                 self.reveil(*entry).map_err(stopped)?;
             }
             self.end_turn()?;
-            self.connection.commit()?;
         }
         self.connection.execute("DELETE FROM indexed", [])?;
         self.connection.execute("INSERT INTO indexed VALUES (?1)", [VEIL])?;

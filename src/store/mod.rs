@@ -269,6 +269,7 @@ impl Store {
         // Read before the lookup: a join that happens meanwhile makes its result too old.
         let links = self.shared.links.load(Ordering::SeqCst);
         if let [token] = tokens
+            && !self.is_past()
             && let Some((person, stamp)) = self.tokens.get(token)
             && stamp == links
         {

@@ -122,11 +122,19 @@ pub fn node() -> Result<i64, StoreError> {
     Ok(i64::from_be_bytes(bytes) & i64::MAX)
 }
 
+/// How many commits there were; `None` on a file.
+pub fn turns(connection: &Connection) -> sql::Result<Option<i64>> {
+    match connection.is_shared() {
+        true => connection.query_row("SELECT number FROM turn", [], |row| row.get(0)).map(Some),
+        false => Ok(None),
+    }
+}
+
 /// What the commits from one number up to another changed, but for one gateway's own.
 pub fn changed(
     connection: &Connection,
     (from, to): (i64, i64),
-    but: i64,
+    but: Option<i64>,
 ) -> Result<Changes, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT node, what FROM change WHERE number > ?1 AND number <= ?2 ORDER BY number",
@@ -137,7 +145,7 @@ pub fn changed(
         return Ok(Changes::unread());
     }
     let mut all = Changes::default();
-    for (_, what) in rows.iter().filter(|(node, _)| *node != but) {
+    for (_, what) in rows.iter().filter(|(node, _)| Some(*node) != but) {
         all.add(serde_json::from_str(what).unwrap_or_else(|_| Changes::unread()));
     }
     Ok(all)
@@ -166,19 +174,20 @@ impl Writer {
     pub(super) fn begin_turn(&mut self) -> Result<(), StoreError> {
         self.connection.begin()?.leave();
         let turn = self.connection.take_turn()?;
-        let before = std::mem::replace(&mut self.turn, turn);
-        let own = self.sound && turn == before;
+        let own = self.sound && turn == self.turn;
         self.follows &= own || turn.is_none();
         if own {
             return Ok(());
         }
-        let missed = match before.zip(turn).filter(|_| self.sound) {
-            Some((before, turn)) => changed(&self.connection, (before, turn), self.node)?,
-            // Whether a commit whose answer was lost happened is not known.
-            None => Changes::unread(),
+        let missed = match self.turn.zip(turn) {
+            // Nobody was told of a commit whose answer was lost: it counts as another's.
+            Some(from_to) => changed(&self.connection, from_to, self.sound.then_some(self.node))?,
+            None => Changes { relinked: true, noticed: true, ..Changes::default() },
         };
-        self.sound = false;
-        if missed.ground {
+        if !self.sound {
+            self.shared.hearing.enforce(&missed);
+        }
+        if missed.ground || !std::mem::take(&mut self.sound) {
             self.forget()?;
         } else {
             missed.persons.iter().for_each(|person| self.persons.forget(&PersonId(*person)));
@@ -187,24 +196,26 @@ impl Writer {
             }
             self.read_numbers()?;
         }
-        self.sound = true;
+        (self.turn, self.sound) = (turn, true);
         self.shared.hear(&missed);
         Ok(())
     }
 
-    /// Says what this commit changes, for those who come next.
+    /// Makes what was begun durable, with what it changes, for those who come next.
     pub(super) fn end_turn(&mut self) -> sql::Result<Changes> {
         let changes = std::mem::take(&mut self.changes);
-        let Some(turn) = &mut self.turn else { return Ok(changes) };
-        *turn += 1;
-        let turn = *turn;
-        self.connection.execute("UPDATE turn SET number = ?1", [turn])?;
-        let written = (turn, self.node, changes.clone().written());
-        self.connection.execute("INSERT INTO change VALUES (?1, ?2, ?3)", written)?;
-        if turn % CLEARED_EVERY == 0 {
-            self.connection.execute("DELETE FROM change WHERE number <= ?1", [turn - KEPT])?;
+        let turn = self.turn.map(|turn| turn + 1);
+        if let Some(turn) = turn {
+            self.connection.execute("UPDATE turn SET number = ?1", [turn])?;
+            let written = (turn, self.node, changes.clone().written());
+            self.connection.execute("INSERT INTO change VALUES (?1, ?2, ?3)", written)?;
+            if turn % CLEARED_EVERY == 0 {
+                self.connection.execute("DELETE FROM change WHERE number <= ?1", [turn - KEPT])?;
+            }
+            self.connection.wake()?;
         }
-        self.connection.wake()?;
+        self.connection.commit()?;
+        self.turn = turn;
         Ok(changes)
     }
 

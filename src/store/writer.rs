@@ -40,7 +40,7 @@ use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
 use super::tree::{LedgerView, OfTree};
 use super::trust::{self, Trust};
-use super::turn::Changes;
+use super::turn::{self, Changes};
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Source, Subscription};
@@ -263,6 +263,7 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let mut writer = Self {
             generations: Generations::read(&connection, &keys)?,
+            turn: turn::turns(&connection)?,
             connection,
             keys,
             next: Next::default(),
@@ -272,7 +273,6 @@ impl Writer {
             entries: Vec::new(),
             changes: Changes::default(),
             sound: false,
-            turn: None,
             follows: true,
             node: shared.node,
             scratch: Vec::new(),
@@ -376,7 +376,6 @@ impl Writer {
         self.write_tallies()?;
         let checkpoint = self.write_checkpoint()?;
         let changes = self.end_turn()?;
-        self.connection.commit()?;
         self.shared.tell(&changes);
         let lagging = self.next.projected < self.next.ledger;
         self.shared.lagging.store(lagging, Ordering::Relaxed);

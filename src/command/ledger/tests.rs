@@ -381,6 +381,45 @@ async fn tiles_that_are_missing_or_wrong_are_made_again() {
 }
 
 #[tokio::test]
+async fn a_seal_goes_on_where_another_left_the_ledger_and_nowhere_else() {
+    let site = Site::new();
+    let store = site.open();
+    let key = || SigningKey::load(&site.path("ledger.key"), "ledger", Signs::Checkpoints).unwrap();
+    let of = |key| proof::sealing(Sealer::restore(key, Edge::default(), None).unwrap());
+    let file = LedgerFile::open(&Settings::of(&site.path("data"))).unwrap();
+    let size = || file.now().size().unwrap();
+    let (mut near, mut far, mut lost) = (of(key()), of(key()), of(key()));
+    let mut number = 0;
+    // By the entries since, by the rows at the edge, over a row's end and at it.
+    for until in [3, 255, 256, 300, 600] {
+        while size() < until {
+            append(&store, &entry(Kind::Start, DAY + number, None)).await;
+            number += 1;
+            if number % 50 == 0 {
+                assert!(near.follow(file.now(), size()), "{number}");
+            }
+        }
+        // What was sealed and never kept is no part of what is followed.
+        lost.seal(size() - 1, &[b"never kept"]);
+        lost.seal(size(), &[b"never kept"]);
+        assert!(lost.follow(file.now(), size()), "{until}");
+        let mut fresh = of(key());
+        for seal in [&mut near, &mut far, &mut fresh] {
+            assert!(seal.follow(file.now(), size()), "{until}");
+        }
+        let next = fresh.seal(size(), &[b"next"]).unwrap();
+        assert_eq!(near.seal(size(), &[b"next"]), Some(next.clone()));
+        assert_eq!(lost.seal(size(), &[b"next"]), Some(next));
+    }
+    let other = site.path("other.key");
+    SigningKey::create(&other, "ledger", Signs::Checkpoints).unwrap();
+    let other = SigningKey::load(&other, "ledger", Signs::Checkpoints).unwrap();
+    assert!(!of(other).follow(file.now(), size()), "another key signed");
+    site.sql("UPDATE ledger SET bytes = zeroblob(9) WHERE number = 599");
+    assert!(!of(key()).follow(file.now(), size()), "not what was signed");
+}
+
+#[tokio::test]
 async fn a_proof_is_written_and_checked_by_receipt_and_by_number() {
     let site = filled().await;
     let receipt = entry(Kind::Disclosure, DAY + 2, None).receipt;

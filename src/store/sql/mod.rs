@@ -163,6 +163,11 @@ impl Connection {
         }
     }
 
+    /// Whether others may write what is read through it.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.0, Kind::Postgres(_))
+    }
+
     /// The schema it is of; 0 is none yet.
     pub fn version(&self) -> Result<i64> {
         match &self.0 {

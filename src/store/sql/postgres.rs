@@ -53,7 +53,7 @@ const WAKE: &str = "NOTIFY kangqiao";
 const LISTEN: &str = "LISTEN kangqiao";
 /// Takes a lease that is free or ours for so many milliseconds; its fence.
 const LEASE: &str = "INSERT INTO lease AS held (job, node, fence, until_ms) \
-    SELECT ?1, ?2, 1, now.ms + CAST(?3 AS BIGINT) FROM \
+    SELECT CAST(?1 AS TEXT), CAST(?2 AS BIGINT), 1, now.ms + CAST(?3 AS BIGINT) FROM \
     (SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS ms) AS now \
     ON CONFLICT (job) DO UPDATE SET node = excluded.node, until_ms = excluded.until_ms, \
     fence = held.fence + CASE WHEN held.node = excluded.node THEN 0 ELSE 1 END \

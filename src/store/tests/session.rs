@@ -338,14 +338,20 @@ async fn a_gateway_that_hears_nothing_answers_nothing_until_it_hears_again() {
     let one = keep(&stores[0], "one", vec![local(1)]).await.persons[0];
     let token = local(1).token;
     soon(async || stores[1].person(&[token]).await.unwrap() == Some(one)).await;
-    let signal = |signal: &str| {
-        let ears = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
-            AND query = 'SELECT number FROM turn'";
+    // What the writers did last is a commit.
+    stores[1].append(row("one", None, None)).await.unwrap();
+    let ears = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+        AND state = 'idle' AND (query LIKE '% FROM turn' OR query LIKE '% FROM change %')";
+    let mut pids = Vec::new();
+    soon(async || {
         let raw = raw(&stores[0]);
         let mut select = raw.prepare_cached(ears).unwrap();
-        let pids = select.query_map([], |row| row.get::<i32>(0)).unwrap();
-        let pids: Vec<_> = pids.map(|pid| pid.unwrap().to_string()).collect();
-        assert!(!pids.is_empty());
+        let found = select.query_map([], |row| row.get::<i32>(0)).unwrap();
+        pids = found.map(|pid| pid.unwrap().to_string()).collect();
+        pids.len() == 2
+    })
+    .await;
+    let signal = |signal: &str| {
         let sent = std::process::Command::new("kill").arg(signal).args(&pids).status();
         assert!(sent.unwrap().success());
     };
