@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kangqiao::identity::{Indexed, Keys};
-use kangqiao::store::{Arrival, Proposed, Sealed, Settings, Store};
+use kangqiao::store::{Arrival, LedgerView, Proposed, Sealed, Sealing, Settings, Store};
 use kangqiao::translate::{Claim, Form};
 use kangqiao::vocabulary::value::Composite;
 use kangqiao::vocabulary::{
@@ -37,20 +37,26 @@ const UNDER_WAY: usize = 512;
 /// Records that are timed.
 const TIMED: usize = 2_000;
 
+/// Keeps entries without a proof of them: none is looked at.
+struct Unproven;
+
+impl Sealing for Unproven {
+    fn seal(&mut self, _: u64, _: &[&[u8]]) -> Option<Sealed> {
+        Some(Sealed { checkpoint: Vec::new(), tiles: Vec::new() })
+    }
+
+    fn follow(&mut self, _: LedgerView<'_>, _: u64) -> bool {
+        true
+    }
+}
+
 fn main() {
     let people = std::env::var("KANGQIAO_INDEX_PERSONS").ok().and_then(|text| text.parse().ok());
     let people: usize = people.unwrap_or(1_000_000);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let settings = || Settings { folder: folder.path().to_owned(), ..Settings::default() };
-    let open = || {
-        Store::open(
-            settings(),
-            &MASTER,
-            Box::new(|_, _| Some(Sealed { checkpoint: Vec::new(), tiles: Vec::new() })),
-        )
-        .unwrap()
-    };
+    let open = || Store::open(settings(), &MASTER, Box::new(Unproven)).unwrap();
     let keys = Keys::derive(&MASTER);
 
     let rates = Rates::default();

@@ -39,7 +39,7 @@ const NODES: usize = 3;
 /// Residents the messages are about who are known already.
 const KNOWN: usize = 1_000;
 /// Residents met for the first time, of one run.
-const STRANGERS: usize = 1_500;
+const STRANGERS: usize = 1_000;
 /// Connections of the runs.
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
 /// Added to the way there and back, milliseconds. The timer adds up to two of its own to each, so

@@ -239,19 +239,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn end(&self, number: i64, ended: Ended, at_ms: i64) -> Result<(), StoreError> {
-        self.write(Request::End { number, ended, at_ms, lease: None }).await.map(drop)
+        self.write(Request::End(number, (ended, at_ms), None)).await.map(drop)
     }
 
     /// The same of a try under a lease.
     ///
     /// # Errors
-    /// [`StoreError::Settled`] if the lease is another gateway's by now, [`StoreError::Unavailable`].
+    /// [`StoreError::Settled`] if the lease is another gateway's by now,
+    /// [`StoreError::Unavailable`].
     pub async fn end_under(
         &self,
         lease: Lease,
         (number, ended, at_ms): (i64, Ended, i64),
     ) -> Result<(), StoreError> {
-        self.write(Request::End { number, ended, at_ms, lease: Some(lease) }).await.map(drop)
+        self.write(Request::End(number, (ended, at_ms), Some(lease))).await.map(drop)
     }
 
     /// Carries out what somebody decided; the answer is how many notices it changed.

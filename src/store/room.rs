@@ -169,8 +169,8 @@ impl Store {
     }
 
     /// Whether writes can be expected to succeed: there is room, the writer lives, other gateways
-    /// are heard, and the last commit did not just fail. A while after a failure the next write may show whether it
-    /// still does.
+    /// are heard, and the last commit did not just fail. A while after a failure the next write
+    /// may show whether it still does.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -202,7 +202,7 @@ impl Request {
             && matches!(
                 self,
                 Self::AppendOrder(_)
-                    | Self::End { .. }
+                    | Self::End(..)
                     | Self::Enforce(..)
                     | Self::Erase { .. }
                     | Self::Exchanged(..)

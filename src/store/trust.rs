@@ -6,8 +6,8 @@
 //! log anew as it is read, so that what it goes on from is on the disk, and copies all of it into
 //! the database once more, for the log is never begun anew before its copy was synced.
 //!
-//! A gateway whose master key another has replaced opens nothing of what is written from then on: it
-//! ends likewise.
+//! A gateway whose master key another has replaced opens nothing of what is written from then on:
+//! it ends likewise.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -30,8 +30,8 @@ const PIECE_BYTES: usize = 1024 * 1024;
 pub const SYNC: &str = "the disk did not take what it was given: this process ends; the next start \
     reads the log anew and goes on from there";
 /// Another gateway brought the next master key into force.
-pub const REPLACED: &str = "another gateway replaced the master key: this process ends; start it with \
-    the key in force";
+pub const REPLACED: &str = "another gateway replaced the master key: this process ends; start it \
+    with the key in force";
 
 /// Whether the store may still be written; once it may not, it stays so.
 #[derive(Debug, Default)]

@@ -58,7 +58,7 @@ pub enum Request {
     /// Do with notices what somebody decided.
     Decide(Verdict),
     /// Note what became of a try to deliver a notice.
-    End { number: i64, ended: Ended, at_ms: i64, lease: Option<Lease> },
+    End(i64, (Ended, i64), Option<Lease>),
     /// Bring policies into force, and say so.
     Enforce(Vec<LedgerRow>, InForce, i64),
     /// Change whom a subscription is about.
@@ -402,9 +402,7 @@ impl Writer {
             Request::Retention(what) => self.retain(what),
             Request::Tree(kept) => self.keep_of_tree(kept).map(|()| Answer::Done),
             Request::Decide(verdict) => self.decide_notices(verdict),
-            Request::End { number, ended, at_ms, lease } => {
-                self.end(*number, (*ended, *at_ms), lease.as_ref())
-            }
+            Request::End(number, ended, lease) => self.end(*number, *ended, lease.as_ref()),
             Request::Lease(job, lasts) => self.lease(job, *lasts),
             Request::Enforce(rows, now, at_ms) => {
                 self.enforce(rows, now, *at_ms).map(|()| Answer::Done)
@@ -419,9 +417,7 @@ impl Writer {
                 self.enrol(*subscription, changes, *at_ms)
             }
             Request::Erase { person, at_ms } => self.erase(*person, *at_ms).map(Answer::Persons),
-            Request::Exchanged(file, digest) => {
-                self.note_exchanged(file, *digest).map(|()| Answer::Done)
-            }
+            Request::Exchanged(file, of) => self.note_exchanged(file, *of).map(|()| Answer::Done),
             Request::Freeze(frozen) => self.freeze(frozen),
             Request::Keep(message) => self.keep(message).map(Answer::Kept),
             Request::Merge { from, into, at_ms } => {

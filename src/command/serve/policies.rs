@@ -109,7 +109,8 @@ impl Reloader {
             if let Err(failure) = self.follow().await {
                 tracing::error!(
                     reason = %failure,
-                    "what another gateway brought into force does not serve here: nothing is answered"
+                    "what another gateway brought into force cannot serve here: \
+                     nothing is answered"
                 );
             }
         }

@@ -341,7 +341,8 @@ async fn a_gateway_that_hears_nothing_answers_nothing_until_it_hears_again() {
     // What the writers did last is a commit.
     stores[1].append(row("one", None, None)).await.unwrap();
     let ears = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
-        AND state = 'idle' AND (query LIKE '% FROM turn' OR query LIKE '% FROM change %')";
+        AND state = 'idle' AND (query LIKE 'SELECT number FROM turn' \
+        OR query LIKE 'SELECT node, what FROM change %')";
     let mut pids = Vec::new();
     soon(async || {
         let raw = raw(&stores[0]);

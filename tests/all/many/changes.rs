@@ -21,9 +21,8 @@ pub struct Heard {
     said: (u64, bool),
     /// Changes that every node followed.
     pub changes: usize,
-    /// The longest from an acknowledgement to a question whose answer knew of it, on nodes that
-    /// were whole.
-    pub longest: Duration,
+    /// From each acknowledgement to the first question at each node whose answer knew of it.
+    after: Vec<Duration>,
     /// Questions that were refused a second after a change, by nodes that could not hear.
     pub refused: usize,
 }
@@ -38,8 +37,16 @@ impl Heard {
             let reply = cluster.mllp()?.exchange(&message.bytes()).ok()?;
             (field(&reply, "MSA-1") == "AA").then_some(())
         });
-        let (said, longest) = ((0, false), Duration::ZERO);
-        (Self { elder, said, changes: 0, longest, refused: 0 }, message.control)
+        let (said, after) = ((0, false), Vec::new());
+        (Self { elder, said, changes: 0, after, refused: 0 }, message.control)
+    }
+
+    /// Within which time nine of ten changes were followed by a node, also by those that could
+    /// not hear for a while.
+    pub fn followed_within(&self) -> Duration {
+        let mut after = self.after.clone();
+        after.sort_unstable();
+        after.get(after.len() * 9 / 10).copied().unwrap_or_default()
     }
 }
 
@@ -103,9 +110,7 @@ fn follows(
         let after = kept.elapsed();
         match open.as_mut().and_then(|link| opens(link, elder)) {
             Some(opened) if opened == allowed => {
-                let mut heard = heard.lock().unwrap();
-                heard.longest = heard.longest.max(after);
-                return;
+                return heard.lock().unwrap().after.push(after);
             }
             Some(_) => {
                 assert!(after < HEARD_MAX, "node {node} answers as before, after {after:?}");
