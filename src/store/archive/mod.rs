@@ -18,6 +18,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use metrics::gauge;
@@ -52,6 +53,7 @@ struct State {
     /// When anything was archived last, whatever the clock says since.
     last_ms: i64,
     failing: bool,
+    rests_until: Option<Instant>,
 }
 
 struct Stretch {
@@ -93,7 +95,8 @@ impl Archive {
         if let Err(error) = &taken
             && !state.failing
         {
-            tracing::error!(error = %error, "the archive cannot be written: the log of the store grows");
+            let told = "the archive cannot be written: the log of the store grows";
+            tracing::error!(error = %error, "{told}");
         }
         if taken.is_ok() && state.failing {
             tracing::info!("the archive can be written again");
@@ -104,24 +107,16 @@ impl Archive {
     }
 
     fn append(&self, state: &mut State, held: Option<&Transaction<'_>>) -> io::Result<()> {
-        let now_ms = Utc::now().timestamp_millis().max(state.last_ms);
         // One that somebody took away is written into nowhere.
         let gone = |stretch: &Stretch| !stretch.path.join(LOG).exists();
         if state.stretch.as_ref().is_some_and(gone) {
-            (state.stretch, state.mark) = (None, None);
+            state.stretch = None;
         }
-        let over = |stretch: &Stretch| now_ms - stretch.begun_ms >= STRETCH_MS;
-        let due = held.filter(|_| state.stretch.as_ref().is_none_or(over));
-        if let Some(held) = due {
-            // One that fails half way is begun again.
-            (state.stretch, state.mark) = (None, None);
-            state.stretch = Some(self.begin(now_ms, held)?);
-            self.retire(now_ms)?;
-        }
+        let begins = held.map(|held| self.go_on(state, held)).transpose()?.unwrap_or(false);
         let Some(stretch) = &mut state.stretch else {
             return Err(io::Error::other("no stretch has begun"));
         };
-        let at_ms = Utc::now().timestamp_millis().max(now_ms);
+        let at_ms = Utc::now().timestamp_millis().max(state.last_ms);
         let log = file::log_of(&file::database(&self.store));
         let committed = match File::open(&log) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -130,20 +125,46 @@ impl Archive {
                 frames::committed(&log, state.mark)?.map(|committed| (log, committed))
             }
         };
-        let written = match committed {
-            Some((log, committed)) => {
-                record::write(&mut stretch.log, at_ms, (&log, &committed))?;
-                state.mark = Some(committed.mark);
-                true
-            }
-            None if due.is_some() => record::write_empty(&mut stretch.log, at_ms).map(|()| true)?,
-            None => false,
-        };
-        if written {
-            stretch.log.sync_all()?;
-            state.last_ms = at_ms;
+        match &committed {
+            Some((log, committed)) => record::write(&mut stretch.log, at_ms, (log, committed))?,
+            None if begins => record::write_empty(&mut stretch.log, at_ms)?,
+            None => return Ok(()),
         }
+        if let Err(error) = stretch.log.sync_all() {
+            // What is in it nobody knows: the next begins with the whole database.
+            state.stretch = None;
+            return Err(error);
+        }
+        state.last_ms = at_ms;
+        state.mark = committed.map(|(_, committed)| committed.mark).or(state.mark);
         Ok(())
+    }
+
+    /// Begins the next stretch where one is due; whether it did. The one before goes on while
+    /// that cannot be.
+    fn go_on(&self, state: &mut State, held: &Transaction<'_>) -> io::Result<bool> {
+        let now_ms = Utc::now().timestamp_millis().max(state.last_ms);
+        let over = |stretch: &Stretch| now_ms - stretch.begun_ms >= STRETCH_MS;
+        if !state.stretch.as_ref().is_none_or(over) {
+            return Ok(false);
+        }
+        let begun = Instant::now();
+        // To try in vain is most of a disk's time, so it is tried a tenth of it.
+        if state.rests_until.is_some_and(|until| begun < until) {
+            let goes_on = state.stretch.is_some();
+            return if goes_on { Ok(false) } else { Err(io::Error::other("no room for a base")) };
+        }
+        match self.begin(now_ms, held) {
+            Ok(next) => (state.stretch, state.mark, state.rests_until) = (Some(next), None, None),
+            Err(error) => {
+                state.rests_until = Some(Instant::now() + begun.elapsed() * 10);
+                return if state.stretch.is_some() { Ok(false) } else { Err(error) };
+            }
+        }
+        if let Err(error) = self.retire(now_ms) {
+            tracing::warn!(error = %error, "what the archive no longer reaches cannot be removed");
+        }
+        Ok(true)
     }
 
     /// Begins a stretch with the database as it is now. Of the log all is taken next that has not
@@ -151,8 +172,17 @@ impl Archive {
     fn begin(&self, now_ms: i64, held: &Transaction<'_>) -> io::Result<Stretch> {
         let name = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().format(NAME);
         let folder = self.folder.join(name.to_string());
-        file::private_folder(&folder)?;
-        packs::copy(&self.store, &folder)?;
+        let begun = self.begin_in(&folder, held);
+        if begun.is_err() {
+            // What could not be begun takes no room; what cannot be removed either is seen above.
+            let _ = fs::remove_dir_all(&folder);
+        }
+        begun.map(|log| Stretch { begun_ms: now_ms, path: folder, log })
+    }
+
+    fn begin_in(&self, folder: &Path, held: &Transaction<'_>) -> io::Result<File> {
+        file::private_folder(folder)?;
+        packs::copy(&self.store, folder)?;
         let (part, base) = (folder.join("base.part"), folder.join(BASE));
         held.copy_pages_into(&part).map_err(io::Error::other)?;
         sync(&part)?;
@@ -161,8 +191,8 @@ impl Archive {
         let log = options.open(folder.join(LOG))?;
         fs::rename(&part, &base)?;
         sync(&base)?;
-        sync(&folder)?;
-        Ok(Stretch { begun_ms: now_ms, path: folder, log })
+        sync(folder)?;
+        Ok(log)
     }
 
     /// Takes away what is older than the archive reaches: stretches whose next one is too.
@@ -201,6 +231,9 @@ fn stretches(folder: &Path) -> io::Result<Vec<(i64, PathBuf)>> {
 /// [`StoreError::Folder`] if it cannot be read.
 pub fn span(folder: &Path) -> Result<Option<(i64, i64)>, StoreError> {
     let mut whole: Option<(i64, i64)> = None;
+    if !folder.exists() {
+        return Ok(None);
+    }
     for (_, path) in stretches(folder).map_err(StoreError::Folder)? {
         let log = File::open(path.join(LOG)).map_err(StoreError::Folder)?;
         if let Some((first, last)) = record::span(&log).map_err(StoreError::Folder)? {
