@@ -93,6 +93,7 @@ fn main() {
     let began = Instant::now();
     rig.resume();
     let serving = began.elapsed();
+    let followed = pages::followed(&rig, entries);
     let pages = pages::read(&rig, entries);
     rig.stop();
 
@@ -105,6 +106,7 @@ fn main() {
         "restart_ms": restart.as_secs_f64() * 1000.0,
         "by_sm2": by_sm2,
         "start_to_ready_ms": serving.as_secs_f64() * 1000.0,
+        "words_s": followed,
         "pages_ms": pages,
     });
     report.as_object_mut().unwrap().extend(filled.into_iter().chain(looked));

@@ -1,12 +1,14 @@
 //! The pages an auditor reads, by the console's own port, of the ledger that was filled.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kangqiao_conformance::https::Link;
 use serde_json::{Map, Value, json};
 
 use crate::console::enrol;
-use crate::generated::{ASKS, OFTEN, ONCE, ONCE_KIND, RARELY, entry, person, pseudonym};
+use crate::generated::{
+    ASKS, ELEMENTS, OFTEN, ONCE, ONCE_KIND, RARE_ELEMENT, RARELY, entry, person, pseudonym,
+};
 use crate::rig::message::Resident;
 use crate::rig::{Rig, at};
 use crate::{spread, summary};
@@ -86,6 +88,15 @@ pub fn missed(pages: &Value) -> Vec<&str> {
     pages.filter(|(_, found)| slow(found)).map(|(name, _)| name.as_str()).collect()
 }
 
+/// Waits until the gateway knows by which words the entries are found; how long that took.
+pub fn followed(rig: &Rig, entries: u64) -> f64 {
+    let began = Instant::now();
+    while rig.stored("SELECT until FROM worded") < entries {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    began.elapsed().as_secs_f64()
+}
+
 /// Every page of the ledger and every question it can be asked, of one with so many entries.
 pub fn read(rig: &Rig, entries: u64) -> Value {
     let mut auditor = Auditor::new(rig);
@@ -131,6 +142,31 @@ pub fn read(rig: &Rig, entries: u64) -> Value {
     });
     page("what never happened together", LOOKS, &|look| {
         terms(&[("name", asks(look).0), ("kind", "query")])
+    });
+    page("purpose", LOOKS, &|look| terms(&[("purpose", asks(look).2)]));
+    page("purpose that is rare", LOOKS, &|_| terms(&[("purpose", RARELY.2)]));
+    page("element", LOOKS, &|look| terms(&[("element", ELEMENTS[look as usize % ELEMENTS.len()])]));
+    page("element that is rare", LOOKS, &|_| terms(&[("element", RARE_ELEMENT)]));
+    page("element that never left", LOOKS, &|_| terms(&[("element", "DE99.99.999.99")]));
+    page("element for a department and purpose", LOOKS, &|look| {
+        let (department, _, purpose) = asks(look);
+        let element = ELEMENTS[look as usize % ASKS.len() * 2];
+        terms(&[("name", department), ("purpose", purpose), ("element", element)])
+    });
+    page("element of refusals, which have none", LOOKS, &|look| {
+        terms(&[("kind", "refusal"), ("element", ELEMENTS[look as usize % ELEMENTS.len()])])
+    });
+    page("all terms at once, of an hour", LOOKS, &|look| {
+        let (from, (department, _, purpose)) = (number(look) / 2, asks(look));
+        let element = ELEMENTS[look as usize % ASKS.len() * 2];
+        terms(&[
+            ("name", department),
+            ("kind", "disclosure"),
+            ("purpose", purpose),
+            ("element", element),
+            ("since", &at(from)),
+            ("until", &at(from + 90_000)),
+        ])
     });
     page("an hour", LOOKS, &|look| {
         let from = number(look) / 2;

@@ -113,13 +113,13 @@ impl Gateway {
 /// What the ledger says of a question: of one with many terms in more than one entry, for what is
 /// too long for one would be cut.
 fn told(whose: String, terms: &view::Terms) -> Vec<String> {
-    let day = |at_ms: i64| Date::from_timestamp(at_ms / 1000).to_iso();
+    let time = |at_ms: i64| Date::from_timestamp(at_ms / 1000).to_iso();
     let terms = [
         terms.kind.map(|kind| kind.as_str().to_owned()),
         terms.purpose.map(|purpose| purpose.to_string()),
         terms.element.map(|element| element.to_string()),
-        terms.since_ms.map(|at_ms| format!("since {}", day(at_ms))),
-        terms.until_ms.map(|at_ms| format!("until {}", day(at_ms))),
+        terms.since_ms.map(|at_ms| format!("since {}", time(at_ms))),
+        terms.until_ms.map(|at_ms| format!("until {}", time(at_ms))),
     ];
     let mut told = vec![whose];
     for term in terms.into_iter().flatten() {
@@ -151,7 +151,8 @@ mod tests {
         let told = told("department civil-affairs".to_owned(), &terms);
         let whole = [
             "department civil-affairs break-glass subsidy-eligibility",
-            "and DE02.01.005.01 since 1970-01-01 until 1970-01-02",
+            "and DE02.01.005.01 since 1970-01-01T08:00:00+08:00",
+            "and until 1970-01-02T08:00:00+08:00",
         ];
         assert_eq!(told, whole);
         assert!(whole.iter().all(|told| reference::Reference::new(told).as_str() == *told));

@@ -15,7 +15,7 @@ use crate::store::{LedgerEntry, LedgerView, StoreError, Worded};
 /// Entries whose words are kept in one step, so that no message waits long for its own.
 const ENTRIES_AT_ONCE: usize = 2048;
 /// Entries one look goes through.
-pub const LOOKED_MAX: usize = 20_000;
+const LOOKED_MAX: usize = 20_000;
 /// Rows of entries that are asked for at once.
 const ROWS_AT_ONCE: usize = 64;
 /// Entries of a row; of one whose time is over none is left, and it was looked at.
@@ -83,7 +83,16 @@ pub struct Picked {
 pub fn pick(
     view: LedgerView<'_>,
     asked: &Question,
+    page: (Option<u64>, usize),
+) -> Result<Picked, StoreError> {
+    pick_of(view, asked, page, LOOKED_MAX)
+}
+
+fn pick_of(
+    view: LedgerView<'_>,
+    asked: &Question,
     (before, limit): (Option<u64>, usize),
+    looked_max: usize,
 ) -> Result<Picked, StoreError> {
     let late = asked.until_ms.map(|at_ms| first_at(view, at_ms.saturating_add(ABOUT_MS)));
     let early = asked.since_ms.map(|at_ms| first_at(view, at_ms.saturating_sub(ABOUT_MS)));
@@ -102,7 +111,7 @@ pub fn pick(
                 return Ok(picked);
             }
         }
-        if looked >= LOOKED_MAX {
+        if looked >= looked_max {
             (picked.older, picked.tired) = (Some(first), true);
             return Ok(picked);
         }
@@ -139,7 +148,7 @@ impl<'a> Rows<'a> {
             return Ok(None);
         }
         let newest = word::place(self.end - 1);
-        let known = !self.words.is_empty() && newest < word::place(self.worded);
+        let known = !self.words.is_empty() && self.end <= self.worded;
         let place = match known {
             false => Some(newest),
             true => self.sought(newest + 1)?,
@@ -165,5 +174,92 @@ impl<'a> Rows<'a> {
             self.next.reverse();
         }
         Ok(self.next.pop())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::audit::Kind;
+    use crate::flow::ledger::row;
+    use crate::store::{Sealed, Settings, Store};
+    use crate::vocabulary::Department;
+
+    /// Entries that are appended at once, of a kind and a department; their numbers.
+    async fn append(store: &Store, entries: &[(Kind, &str)]) -> Vec<u64> {
+        let entries = entries.iter().enumerate().map(|(at, (kind, department))| {
+            let mut entry = Entry::new(*kind, 1_000 + i64::try_from(at).unwrap(), [1; 16]);
+            entry.department = Department::parse(department).ok();
+            store.append(row(&entry))
+        });
+        join_all(entries).await.into_iter().map(|appended| appended.unwrap().number).collect()
+    }
+
+    /// Of what a look finds that goes through one row: the numbers, where it goes on, whether it
+    /// gave up.
+    async fn found(
+        store: &Store,
+        (kind, department): (Kind, &str),
+        page: (Option<u64>, usize),
+    ) -> (Vec<u64>, Option<u64>, bool) {
+        let department = Department::parse(department).ok();
+        let asked = Question { department, kinds: vec![kind], ..Question::default() };
+        let picked = store.look(move |view| pick_of(view, &asked, page, ROW)).await;
+        let picked = picked.unwrap().unwrap();
+        let numbers = picked.found.into_iter().map(|(number, _)| number);
+        (numbers.collect(), picked.older, picked.tired)
+    }
+
+    async fn keep_words(store: &Store) {
+        loop {
+            let (worded, read) = store.look(unworded).await.unwrap().unwrap();
+            if read == 0 {
+                return;
+            }
+            store.keep_words(worded).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_happened_once_is_found_by_its_words_and_a_page_goes_on_where_it_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let seal = Box::new(|_, entries: &[&[u8]]| {
+            Some(Sealed { checkpoint: entries.concat(), tiles: Vec::new() })
+        });
+        let settings = Settings { folder: folder.path().to_owned(), ..Settings::default() };
+        let store = Store::open(settings, &[7; 32], seal).unwrap();
+        let mut entries = vec![(Kind::Disclosure, "clinic"); 1100];
+        entries[5] = (Kind::Erase, "");
+        entries[300] = (Kind::Refusal, "clinic");
+        entries[700] = (Kind::Refusal, "community");
+        entries[900] = (Kind::Refusal, "clinic");
+        let numbers = append(&store, &entries).await;
+        let [once, first, other, last] = [5, 300, 700, 900].map(|at| numbers[at]);
+
+        let all = (None, 50);
+        let (none, older, tired) = found(&store, (Kind::Erase, ""), all).await;
+        assert!(none.is_empty() && tired && older.is_some(), "one row was read and no more");
+        keep_words(&store).await;
+        assert_eq!(found(&store, (Kind::Erase, ""), all).await, (vec![once], None, false));
+        assert_eq!(found(&store, (Kind::Witness, ""), all).await, (vec![], None, false));
+        assert_eq!(found(&store, (Kind::Erase, "clinic"), all).await, (vec![], None, false));
+        for (department, page, expected) in [
+            ("community", (None, 1), (vec![other], Some(other), false)),
+            ("clinic", (None, 1), (vec![last], Some(last), false)),
+            ("clinic", (Some(last), 1), (vec![first], Some(first), false)),
+            ("clinic", (Some(first), 1), (vec![], None, false)),
+        ] {
+            let found = found(&store, (Kind::Refusal, department), page).await;
+            assert_eq!(found, expected, "{department} {page:?}");
+        }
+
+        // What has come since is read, and what was kept is found below it.
+        let newest = append(&store, &[(Kind::Erase, "")]).await[0];
+        let (both, ..) = found(&store, (Kind::Erase, ""), (None, 1)).await;
+        assert_eq!(both, [newest]);
+        let page = (Some(newest), 1);
+        assert_eq!(found(&store, (Kind::Erase, ""), page).await.0, [once]);
     }
 }

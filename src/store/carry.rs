@@ -22,7 +22,7 @@ use super::ledger::{self, LedgerFile};
 use super::master;
 use super::settings::Settings;
 use super::sql::postgres::{self, Role};
-use super::sql::{self, Cell, Connection, Table, Value};
+use super::sql::{self, Cell, Connection, Database, Table, Transaction, Value};
 
 /// Bytes of rows that are in memory at once, as far as the rows before them tell.
 const PIECE_BYTES: usize = 8 * 1024 * 1024;
@@ -30,6 +30,8 @@ const PIECE_BYTES: usize = 8 * 1024 * 1024;
 const PAGE_ROWS_MAX: usize = 4096;
 /// Rows that are read first, of a table nothing is known of.
 const PAGE_ROWS_FIRST: usize = 16;
+/// What no gateway is called.
+const NOBODY: i64 = -1;
 /// What is not carried: it says of a place that its rows are elsewhere.
 const MARK: &str = "departed";
 
@@ -145,12 +147,16 @@ impl Carrying {
         if self.arrived()? {
             return prove(&self.new).map(|()| None);
         }
+        // A gateway that could not be seen writes nothing until all is done, and then finds the
+        // mark.
+        let still = turn(old).map_err(CarryError::from)?;
         let begun = new.begin().map_err(CarryError::from)?;
-        let carried = copy(old, &begun)?;
+        let carried = copy(&still, &begun)?;
         let subject = format!("from {} to {}", short(from), short(to));
         departed::owe(&begun, "move", (&subject, by)).map_err(CarryError::from)?;
         prove(&self.new)?;
-        mark(old, to).map_err(CarryError::from)?;
+        mark(&still, to).map_err(CarryError::from)?;
+        still.commit().map_err(CarryError::from)?;
         begun.commit().map_err(CarryError::Unsure)?;
         Ok(Some(carried))
     }
@@ -190,7 +196,9 @@ impl Carrying {
             if now != mark.entries {
                 return Err(CarryError::GoneOn { then: mark.entries, now });
             }
-            self::mark(new, &self.places[0])?;
+            let still = turn(new)?;
+            self::mark(&still, &self.places[0])?;
+            still.commit()?;
         }
         unmark(old, (&format!("taken back from {}", self.places[1]), by))
     }
@@ -249,7 +257,7 @@ fn short(place: &str) -> &str {
 /// Rows that are there, of this schema and no other.
 fn existing(settings: &Settings, held: &StoreFile) -> Result<Connection, CarryError> {
     let rows = match &settings.postgres {
-        Some(database) => postgres::open(&Arc::new(database.clone()), Role::Writes)?,
+        Some(database) => alone(database)?,
         None if file::exists(&settings.folder) => {
             held.settle().map_err(StoreError::Folder)?;
             held.writer(settings)?
@@ -277,21 +285,32 @@ fn prepared(settings: &Settings, held: &StoreFile) -> Result<Connection, CarryEr
         held.begin()?;
         return Ok(held.writer(settings)?);
     };
-    let rows = postgres::open(&Arc::new(database.clone()), Role::Writes)?;
+    let rows = alone(database)?;
     rows.execute_batch(VERSION)?;
     file::upgrade(&rows)?;
     Ok(rows)
 }
 
+/// Rows with a server, which nobody opens until the session ends and no gateway serves.
+fn alone(database: &Database) -> Result<Connection, CarryError> {
+    let rows = postgres::open(&Arc::new(database.clone()), Role::Writes)?;
+    rows.opening()?;
+    // Asked of a server without our tables, it is nobody.
+    match rows.has_company(NOBODY) {
+        Ok(true) => Err(StoreError::InUse.into()),
+        Err(error) if error.is_storage() => Err(error.into()),
+        Ok(false) | Err(_) => Ok(rows),
+    }
+}
+
 /// Every row of every table, written and then read again.
 fn copy(old: &Connection, new: &Connection) -> Result<Vec<Carried>, CarryError> {
     let tables = sql::tables(STEPS)?;
-    let snapshot = old.snapshot()?;
     let mut carried = Vec::with_capacity(tables.len());
     for table in tables.iter().filter(|table| table.name != MARK) {
         new.execute(&table.clear(), [])?;
         let (mut unseen, insert) = (0, table.insert());
-        let came = read(&snapshot, table, |row, bytes| {
+        let came = read(old, table, |row, bytes| {
             let mut insert = new.prepare_cached(&insert)?;
             unseen += bytes;
             if unseen < PIECE_BYTES {
@@ -374,10 +393,18 @@ fn entries(rows: &Connection) -> Result<i64, CarryError> {
 /// Says of rows that they are somewhere else now.
 fn mark(rows: &Connection, place: &str) -> sql::Result<()> {
     let entries = ledger::bound(ledger::size(rows)?);
+    rows.execute("DELETE FROM departed", [])?;
+    rows.execute("INSERT INTO departed VALUES (?1, ?2)", (place, entries))?;
+    // A turn whose changes nobody knows: whoever takes the next looks at everything.
+    rows.execute("UPDATE turn SET number = number + 1", [])
+}
+
+/// Begins, and keeps everybody else from writing until it ends, however long that takes.
+fn turn(rows: &Connection) -> sql::Result<Transaction<'_>> {
     let begun = rows.begin()?;
-    begun.execute("DELETE FROM departed", [])?;
-    begun.execute("INSERT INTO departed VALUES (?1, ?2)", (place, entries))?;
-    begun.commit()
+    rows.take_turn()?;
+    rows.take_time()?;
+    Ok(begun)
 }
 
 /// Says of rows that they are here, and owes that to the next start.

@@ -32,6 +32,9 @@ pub const SYNC: &str = "the disk did not take what it was given: this process en
 /// Another gateway brought the next master key into force.
 pub const REPLACED: &str = "another gateway replaced the master key: this process ends; start it \
     with the key in force";
+/// Somebody carried the rows away while this gateway could not be seen.
+pub const DEPARTED: &str = "the rows of this store were moved: this process ends; start gateways on the \
+    place they are at now";
 
 /// Whether the store may still be written; once it may not, it stays so.
 #[derive(Debug, Default)]
@@ -68,8 +71,13 @@ impl From<sql::Error> for Failed {
 impl Writer {
     /// Says why nothing can be written, when it begins.
     pub(super) fn complain(&self, error: &StoreError) {
-        if let StoreError::MasterReplaced = error {
-            self.shared.trust.lose(&self.connection, REPLACED);
+        let ends = match error {
+            StoreError::MasterReplaced => Some(REPLACED),
+            StoreError::Departed { .. } => Some(DEPARTED),
+            _ => None,
+        };
+        if let Some(why) = ends {
+            self.shared.trust.lose(&self.connection, why);
         }
         let failed = *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_none() {

@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
+use super::departed;
 use super::error::StoreError;
 use super::file;
 use super::generation::Generations;
@@ -236,6 +237,7 @@ impl Writer {
         self.sound = false;
         // Another gateway may be of a later version.
         file::known(&self.connection)?;
+        departed::still_here(&self.connection)?;
         let master = self.read_numbers()?;
         self.keys.keep_up_to(master);
         if !self.keys.has(master) {

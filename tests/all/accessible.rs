@@ -23,6 +23,7 @@ const PAGES: [(&str, &[&str]); 4] = [
             "/ledger/entry/999999",
             "/ledger/department?name=hotline-12349&kind=disclosure",
             "/ledger/tickets",
+            "/ledger/accounts",
             "/ledger/holds",
             "/ledger/doubts",
             "/trace",

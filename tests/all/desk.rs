@@ -110,6 +110,20 @@ async fn one_auditor_holds_and_two_let_go_by_keyboard() {
     presses(&second, &format!("agree-{number}")).await;
     shows(&second, "已解除，已记入台账").await;
     assert_eq!(rig.stored("SELECT count(*) FROM preserved"), 0);
+
+    // An auditor more takes two: the machine has spoken, and one who is there agrees.
+    let (done, text) = rig.order(&["user", "invite", "--name", "zhao", "--role", "auditor"]);
+    assert!(done && text.starts_with("waits"), "{text}");
+    goes(&first, &rig, "/ledger/accounts").await;
+    shows(&first, "网关主机").await;
+    pictured(&first, "accounts").await;
+    sound(&first).await;
+    presses(&first, "speak-zhao").await;
+    shows(&first, "/invitation/").await;
+    let told = rig.ledger(&["search", "--kind", "account", "--json"]);
+    for words in ["zhao nominated as auditor by uid ", "zhao invited as auditor by lin"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
     first.close().await.unwrap();
     second.close().await.unwrap();
 }

@@ -236,7 +236,8 @@ impl TermsForm {
     /// The rest, or in words what of it cannot be read.
     fn terms(&self, visit: &Visit) -> Result<Terms, &'static str> {
         let wrong_time = TraceText::of(visit.t.lang).wrong_time;
-        let wrong_term = SavedText::of(visit.t.lang).wrong_term;
+        let v = SavedText::of(visit.t.lang);
+        let wrong_term = v.wrong_term;
         let time = |text: &str| match text.trim() {
             "" => Ok(None),
             text => moment(text, visit).map(Some).ok_or(wrong_time),

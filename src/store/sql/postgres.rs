@@ -144,6 +144,12 @@ impl Connection {
         self.query_row(TAKE, [], |row| row.get(0)).map(Some)
     }
 
+    /// Within what was begun: it may last.
+    pub fn take_time(&self) -> Result<()> {
+        let Kind::Postgres(_) = &self.0 else { return Ok(()) };
+        self.execute_batch("SET LOCAL idle_in_transaction_session_timeout = 0")
+    }
+
     /// Takes a lease or more of it for so many milliseconds, by the server's clock; its fence if it
     /// is ours now. On a file it always is.
     pub fn lease(&self, job: &str, node: i64, lasts_ms: i64) -> Result<Option<i64>> {

@@ -89,7 +89,7 @@ impl Connection {
         // All at once: nothing changes meanwhile that is seen here.
         match backup.step(-1)? {
             StepResult::Done => Ok(()),
-            _ => Err(Error::InUse),
+            _ => Err(busy().into()),
         }
     }
 
@@ -99,6 +99,11 @@ impl Connection {
         let sql = "PRAGMA integrity_check(1)";
         self.query_row(sql, [], |row| row.get::<String>(0)).map(|found| found == "ok")
     }
+}
+
+/// Somebody else holds it.
+fn busy() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)
 }
 
 /// The schema of a file.

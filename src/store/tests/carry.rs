@@ -109,7 +109,7 @@ fn what_was_proven_wrong_leaves_both_places_as_they_were() {
     assert_eq!(departed::look(&file).unwrap(), None);
     let rows = base::reader(&there, 64).unwrap();
     for table in sql::tables(file::STEPS).unwrap() {
-        let first = i64::from(["generation", "projected"].contains(&table.name.as_str()));
+        let first = i64::from(["generation", "projected", "turn", "worded"].contains(&table.name.as_str()));
         assert_eq!(count(&rows, &table.name), first, "{}", table.name);
     }
     drop(rows);
@@ -158,6 +158,31 @@ fn no_gateway_starts_where_the_rows_are_not() {
         Settings { postgres: there.postgres.clone(), ..Settings::of(&folder.path().join("x")) };
     assert!(matches!(carried(&file, &other), Err(CarryError::Folders)));
     assert!(matches!(carried(&file, &file), Err(CarryError::Files)));
+}
+
+#[test]
+fn whoever_was_not_seen_while_the_rows_went_writes_no_more() {
+    if !server::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (file, there) = (on_a_file(&folder), server::settings(folder.path()));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let own = Settings { folder: elsewhere.path().to_owned(), ..there.clone() };
+    let store = Store::open(own, &MASTER, chain()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        store.append(row("one", None, None)).await.unwrap();
+        let lease = store.lease("some").await.unwrap();
+        assert!(matches!(carried(&there, &file), Err(CarryError::Store(StoreError::InUse))));
+        store.give_back(lease).await;
+        carried(&there, &file).unwrap();
+        let late = store.append(row("late", None, None)).await;
+        assert!(matches!(late, Err(StoreError::Unavailable)), "{late:?}");
+        assert_eq!(store.distrusted().await, super::super::trust::DEPARTED);
+    });
+    let store = Store::open(file, &MASTER, chain()).unwrap();
+    assert_eq!(runtime.block_on(store.ledger_size()).unwrap(), 1);
 }
 
 #[test]

@@ -38,22 +38,34 @@ async fn a_search_is_saved_from_its_results_run_and_deleted_by_its_owner_alone()
 }
 
 #[actix_web::test]
-async fn a_search_of_the_ledger_is_asked_for_by_department_kind_and_time_and_saved() {
+async fn a_search_of_the_ledger_is_asked_for_by_what_entries_say_and_saved() {
     let house = House::open().await;
     let mut auditor = house.signed_in("lin").await;
-    let place = "/ledger/department?name=subsidy&kind=policy&since=2026-11-21T08%3A00&until=";
+    let place = "/ledger/department?name=subsidy&kind=policy&since=2026-11-21T08%3A00&until=\
+        &purpose=living-check&element=DE02.01.005.01";
     let page = auditor.visit(place).await;
     assert_eq!(page.status, 200);
     let asked = house.asked().pop().unwrap();
-    for word in ["Department(\"subsidy\")", "Some(Policy)", "since_ms: Some(1795219200000)"] {
+    for word in [
+        "Department(\"subsidy\")",
+        "Some(Policy)",
+        "since_ms: Some(1795219200000)",
+        "living-check",
+        "DE02.01.005.01",
+    ] {
         assert!(asked.contains(word), "{word}: {asked}");
     }
-    assert!(page.body.contains("社会救助科") && page.body.contains("策略"));
+    for word in ["社会救助科", "策略", "生存核验", "DE02.01.005.01"] {
+        assert!(page.body.contains(word), "{word}");
+    }
     let older = page.links().into_iter().find(|link| link.contains("before=")).unwrap();
-    assert!(older.contains("name=subsidy") && older.contains("kind=policy"), "{older}");
+    for word in ["name=subsidy", "kind=policy", "purpose=living-check", "element=DE02"] {
+        assert!(older.contains(word), "{older}");
+    }
     assert_eq!(auditor.visit(&older).await.status, 200);
     assert!(house.asked().pop().unwrap().contains("since_ms: Some(1795219200000)"));
-    let fields = ["name", "kind", "since"].map(|name| (name, page.field(name)));
+    let fields =
+        ["name", "kind", "purpose", "element", "since"].map(|name| (name, page.field(name)));
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let kept = [&fields[..], &[("title", "policies"), SAVE]].concat();
     assert_eq!(post(&mut auditor, "/ledger/saved", &kept).await.status, 303);
@@ -62,6 +74,8 @@ async fn a_search_of_the_ledger_is_asked_for_by_department_kind_and_time_and_sav
     for (place, status) in [
         ("/ledger/department", 200),
         ("/ledger/department?kind=nothing", 422),
+        ("/ledger/department?purpose=%21", 422),
+        ("/ledger/department?element=%21", 422),
         ("/ledger/department?since=yesterday", 422),
         ("/ledger/department?name=nobody", 404),
     ] {
