@@ -222,14 +222,24 @@ mod tests {
         }
     }
 
+    /// Signs whatever comes.
+    struct Alone;
+
+    impl Sealing for Alone {
+        fn seal(&mut self, _: u64, entries: &[&[u8]]) -> Option<Sealed> {
+            Some(Sealed { checkpoint: entries.concat(), tiles: Vec::new() })
+        }
+
+        fn follow(&mut self, _: LedgerView<'_>, _: u64) -> bool {
+            false
+        }
+    }
+
     #[tokio::test]
     async fn what_happened_once_is_found_by_its_words_and_a_page_goes_on_where_it_ended() {
         let folder = tempfile::tempdir().unwrap();
-        let seal = Box::new(|_, entries: &[&[u8]]| {
-            Some(Sealed { checkpoint: entries.concat(), tiles: Vec::new() })
-        });
         let settings = Settings { folder: folder.path().to_owned(), ..Settings::default() };
-        let store = Store::open(settings, &[7; 32], seal).unwrap();
+        let store = Store::open(settings, &[7; 32], Box::new(Alone)).unwrap();
         let mut entries = vec![(Kind::Disclosure, "clinic"); 1100];
         entries[5] = (Kind::Erase, "");
         entries[300] = (Kind::Refusal, "clinic");

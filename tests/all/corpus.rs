@@ -78,11 +78,11 @@ fn members(file: &[u8]) -> Vec<Vec<u8>> {
     cut.feed(file);
     cut.end();
     let parts = std::iter::from_fn(|| cut.next_part().ok().flatten());
-    let message = |part| match part {
-        batch::Part::Message(bytes) => Some(bytes),
-        batch::Part::Reply(_) => None,
+    let messages = |part| match part {
+        batch::Part::Messages(messages) => messages,
+        batch::Part::Reply(_) => Vec::new(),
     };
-    parts.filter_map(message).collect()
+    parts.flat_map(messages).collect()
 }
 
 /// PDQ and PIX are answered, not kept.

@@ -17,7 +17,7 @@ fn admit(rig: &Rig) -> Resident {
 
 #[test]
 fn a_server_that_was_put_back_holds_what_it_held_at_that_moment_and_the_ledger_says_so() {
-    let Some(mut server) = Server::archiving() else { return };
+    let Some(server) = Server::archiving() else { return };
     let rig = Rig::prepare(&server.holds_the_store());
     rig.resume();
     let before = admit(&rig);

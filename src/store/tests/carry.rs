@@ -109,7 +109,8 @@ fn what_was_proven_wrong_leaves_both_places_as_they_were() {
     assert_eq!(departed::look(&file).unwrap(), None);
     let rows = base::reader(&there, 64).unwrap();
     for table in sql::tables(file::STEPS).unwrap() {
-        let first = i64::from(["generation", "projected", "turn", "worded"].contains(&table.name.as_str()));
+        let first =
+            i64::from(["generation", "projected", "turn", "worded"].contains(&table.name.as_str()));
         assert_eq!(count(&rows, &table.name), first, "{}", table.name);
     }
     drop(rows);
