@@ -188,8 +188,8 @@ fn of_many_gateways_any_may_fail_and_nothing_is_lost_doubled_reordered_or_unlogg
     let heard = site.heard.lock().unwrap();
     assert!(heard.changes > 0, "no change was followed");
     loudly(&format!(
-        "many: {rounds} rounds, {} acknowledged, {} answered, {} changes, nine of ten followed within {:.0?}, \
-         {} refused by nodes that could not hear: none lost",
+        "many: {rounds} rounds, {} acknowledged, {} answered, {} changes, nine of ten followed \
+         within {:.0?}, {} refused by nodes that could not hear: none lost",
         site.known.count(),
         site.known.answers.lock().unwrap().len(),
         heard.changes,
