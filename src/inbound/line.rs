@@ -124,9 +124,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
             self.came();
             return read;
         }
-        // Whoever has to go sees the end of what the other side has to say.
         if read.is_pending() && (self.leave.as_mut().poll(cx).is_ready() || self.is_late(cx)) {
-            return Poll::Ready(Ok(()));
+            // Whoever is in the middle of a head is cut off: its end may be waited for else.
+            return Poll::Ready(match self.waits.begun {
+                true => Err(io::ErrorKind::TimedOut.into()),
+                false => Ok(()),
+            });
         }
         read
     }

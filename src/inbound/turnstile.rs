@@ -229,6 +229,7 @@ impl<P: Copy + Eq + Hash> Turnstile<P> {
         if !waits && self.fits(&inner, rank) {
             more(&mut inner.all, (who, rank));
             inner.go_in((who, rank));
+            self.show(&inner);
             return Ok(None);
         }
         let crowd = inner.waiting.iter().filter(|one| one.patience == Patience::Turned).count();
