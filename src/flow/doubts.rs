@@ -22,8 +22,8 @@ use crate::vocabulary::Fault;
 
 /// Entries read at once.
 const PAGE_ROWS: usize = 2_048;
-/// Entries read before a page is answered: some seconds of work. The next look goes on from there.
-const LOOK_MAX: u64 = 100_000;
+/// Entries read before a page is answered, in less than a second. The next look goes on from there.
+const LOOK_MAX: u64 = 25_000;
 /// Doubts on one page at most.
 const ROWS_MAX: usize = 200;
 const DAY_MS: i64 = 86_400_000;

@@ -100,7 +100,11 @@ fn pick_of(
     let bounds = [before, late].into_iter().flatten();
     let mut rows = Rows::new(view, asked, (low, bounds.fold(view.size()?, u64::min)))?;
     let (mut picked, mut looked) = (Picked::default(), 0);
-    while let Some((row, first)) = rows.next()? {
+    while let Some((row, end)) = rows.next()? {
+        if looked >= looked_max {
+            (picked.older, picked.tired) = (Some(end), true);
+            return Ok(picked);
+        }
         looked += ROW;
         for stored in row.into_iter().rev() {
             let entry = Entry::from_bytes(&stored.bytes).ok();
@@ -110,10 +114,6 @@ fn pick_of(
                 picked.older = Some(stored.number);
                 return Ok(picked);
             }
-        }
-        if looked >= looked_max {
-            (picked.older, picked.tired) = (Some(first), true);
-            return Ok(picked);
         }
     }
     Ok(picked)
@@ -142,7 +142,7 @@ impl<'a> Rows<'a> {
         Ok(Self { view, words, worded: view.worded()?, low, end, next: Vec::new() })
     }
 
-    /// The entries of the next row, and the number below which the one after it lies.
+    /// The entries of the next row, and the number below which they are.
     fn next(&mut self) -> Result<Option<(Vec<LedgerEntry>, u64)>, StoreError> {
         if self.end <= self.low {
             return Ok(None);
@@ -164,7 +164,7 @@ impl<'a> Rows<'a> {
         let mut row = self.view.entries(first, room)?;
         // Of a row that is gone there are later ones in its place.
         row.retain(|stored| stored.number < end);
-        Ok(Some((row, first)))
+        Ok(Some((row, end)))
     }
 
     /// The next row below one that has the words.
