@@ -55,6 +55,7 @@ fn main() {
     // Every node by the same way: with no delay it costs each of them the same.
     let more = holds_the_store(far.port);
     let first = Rig::prepare(&more);
+    patient(&first);
     first.resume();
     let known = mllp::messages(KNOWN);
     let bytes = known.iter().map(|one| one.bytes.len()).sum::<usize>() / known.len();
@@ -69,6 +70,7 @@ fn main() {
     let mut nodes = vec![first];
     for _ in 1..NODES {
         let node = nodes[0].beside(&more);
+        patient(&node);
         node.resume();
         nodes.push(node);
     }
@@ -83,6 +85,13 @@ fn main() {
     let path = target.join("many.json");
     std::fs::write(&path, format!("{report:#}\n")).unwrap();
     println!("written to {}", path.display());
+}
+
+/// All of it shares one machine: who is kept waiting for it is not to be taken for cut off.
+fn patient(rig: &Rig) {
+    let config = std::fs::read_to_string(rig.config()).unwrap();
+    let waits = "[store]\nsilence_ms_max = 30000\nwait_ms_max = 60000\n";
+    std::fs::write(rig.config(), config.replace("[store]\n", waits)).unwrap();
 }
 
 struct Bench {

@@ -80,8 +80,8 @@ pub fn run(cluster: &Cluster, known: &Known, (elders, stop): (&[Resident], &Atom
             };
             scope.spawn(move || send(cluster, known, stop, next));
         }
-        for asker in 0..ASKING {
-            scope.spawn(move || ask(cluster, known, stop, &elders[asker]));
+        for elder in elders.iter().take(ASKING) {
+            scope.spawn(move || ask(cluster, known, stop, elder));
         }
     });
 }
