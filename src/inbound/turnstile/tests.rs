@@ -144,7 +144,8 @@ async fn what_nobody_waits_for_yields_and_does_not_starve() {
     drop(second);
     settle().await;
     assert!(behind.is_finished() && !asked.is_finished(), "it has waited long enough");
-    drop((first, inside(asked).await));
+    drop(first);
+    drop(inside(asked).await);
 }
 
 #[tokio::test]
