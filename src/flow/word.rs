@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::audit::Kind;
     use crate::flow::ledger::row;
-    use crate::store::{Sealed, Settings, Store};
+    use crate::store::{Sealed, Sealing, Settings, Store};
     use crate::vocabulary::Department;
 
     /// Entries that are appended at once, of a kind and a department; their numbers.

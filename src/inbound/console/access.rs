@@ -216,7 +216,7 @@ mod tests {
             (&[][..], false, false),
             (&[Voice::Machine], true, false),
             (&[Voice::Machine, Voice::Machine], true, false),
-            (&[lin.clone()], false, false),
+            (std::slice::from_ref(&lin), false, false),
             (&[lin.clone(), lin.clone()], false, false),
             (&[lin.clone(), Voice::Machine], true, true),
             (&[lin, wu], true, true),
