@@ -280,9 +280,8 @@ impl<C: AsRef<[u8]>, I: Iterator<Item = C>> Walk<'_, I> {
             Some(Err(CheckpointError::Unsigned))
                 if !signed_besides(note.as_ref(), self.keys.own) =>
             {
-                if self.by_sm2 > 0 {
-                    self.sm2_ends.get_or_insert((number, passed.unwrap_or(0)));
-                }
+                let ends = (self.by_sm2 > 0).then_some((number, passed.unwrap_or(0)));
+                self.sm2_ends = self.sm2_ends.or(ends);
             }
             Some(Err(error)) => return Err(Tampering::Sm2 { number, error }),
         }

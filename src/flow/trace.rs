@@ -245,7 +245,7 @@ impl Gateway {
             while found.len() < ENTRIES_MAX {
                 let person = Some(person.clone());
                 let limit = ENTRIES_AT_ONCE;
-                let search = LedgerSearch { person, before, limit, ..LedgerSearch::default() };
+                let search = LedgerSearch { person, before, limit };
                 let page = self.store.search(search).await.map_err(|error| error.fault())?;
                 let full = page.len() >= limit;
                 let newer = page.iter().take_while(|stored| stored.at_ms >= since_ms);
