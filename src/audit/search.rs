@@ -61,6 +61,26 @@ impl Question {
     }
 }
 
+impl Question {
+    /// What stands in the bytes of every entry that answers it, for an entry has one spelling: one
+    /// without these need not be read.
+    #[must_use]
+    pub fn marks(&self) -> Vec<String> {
+        let field = |name: &str, value: &str| format!("\"{name}\":\"{value}\"");
+        let kind = match self.kinds.as_slice() {
+            [kind] => Some(field("kind", kind.as_str())),
+            _ => None,
+        };
+        let marks = [
+            kind,
+            self.department.map(|department| field("department", department.as_str())),
+            self.purpose.map(|purpose| field("purpose", purpose.as_str())),
+            self.element.map(|element| format!("\"{element}\"")),
+        ];
+        marks.into_iter().flatten().collect()
+    }
+}
+
 fn names(entry: &Entry, element: &ElementId) -> bool {
     let left = entry.elements.tiers();
     entry.withheld.contains(element) || left.iter().any(|(_, set)| set.contains(element))
@@ -130,6 +150,12 @@ mod tests {
     fn check(question: Question, numbers: &[u64]) {
         let found = search(ledger(), &question).map(|found| found.unwrap().number);
         assert_eq!(found.collect::<Vec<_>>(), numbers, "{question:?}");
+        for (number, bytes) in ledger().into_iter().filter(|(number, _)| numbers.contains(number)) {
+            let line = String::from_utf8(bytes).unwrap();
+            for mark in question.marks() {
+                assert!(line.contains(&mark), "{number}: {mark}");
+            }
+        }
     }
 
     #[test]

@@ -99,14 +99,18 @@ fn pick_of(
     let (late, low) = (late.transpose()?, early.transpose()?.unwrap_or(0));
     let bounds = [before, late].into_iter().flatten();
     let mut rows = Rows::new(view, asked, (low, bounds.fold(view.size()?, u64::min)))?;
-    let (mut picked, mut looked) = (Picked::default(), 0);
+    let (mut picked, mut looked, marks) = (Picked::default(), 0, asked.marks());
+    let may = |bytes: &[u8]| {
+        let line = std::str::from_utf8(bytes);
+        line.is_ok_and(|line| marks.iter().all(|mark| line.contains(mark.as_str())))
+    };
     while let Some((row, end)) = rows.next()? {
         if looked >= looked_max {
             (picked.older, picked.tired) = (Some(end), true);
             return Ok(picked);
         }
         looked += ROW;
-        for stored in row.into_iter().rev() {
+        for stored in row.into_iter().rev().filter(|stored| may(&stored.bytes)) {
             let entry = Entry::from_bytes(&stored.bytes).ok();
             let Some(entry) = entry.filter(|entry| asked.matches(entry)) else { continue };
             picked.found.push((stored.number, entry));
