@@ -33,8 +33,8 @@ pub struct Args {
 enum What {
     /// 搬迁 Carries all rows to the place another configuration names, and proves them there
     Move(Move),
-    /// 回退 Says that the rows were put back to an earlier moment by other means, such as the server's
-    /// own; proves them, and the next start enters it
+    /// 回退 Says that the rows were put back to an earlier moment by other means, such as the
+    /// server's own; proves them, and the next start enters it
     PutBack(PutBack),
 }
 

@@ -5,8 +5,8 @@
 //!             └──────────── one transaction of the new place ────────────────────────────────┘
 //! ```
 //!
-//! Whatever interrupts it, at most one of the two can be started: until the last step the new place is
-//! empty, and from the step before it the old one says where its rows went.
+//! Whatever interrupts it, at most one of the two can be started: until the last step the new place
+//! is empty, and from the step before it the old one says where its rows went.
 
 use std::fs;
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ fn a_server_that_was_put_back_holds_what_it_held_at_that_moment_and_the_ledger_s
     server.base();
     let between = admit(&rig);
     let now = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', \
-               'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+               'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')";
     let moment = server.run(now);
     let after = admit(&rig);
     let (done, text) = rig.order(&["store", "put-back", "--to", &moment]);

@@ -1,4 +1,5 @@
-//! What a build of an earlier schema left behind, killed with full queues, is carried on by this one.
+//! What a build of an earlier schema left behind, killed with full queues, is carried on by this
+//! one.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -85,7 +86,9 @@ fn full_queues_of_an_earlier_schema_are_carried_on() {
         let id = story.text(batch);
         let standing = checked(rig, id);
         assert_eq!((&standing["rows"], &standing["checked"]), (&rows.into(), &rows.into()));
-        assert_eq!(lines(&answers(rig, id, 1)).len(), rows, "{batch}");
+        // Who is asked about again in the same batch is refused.
+        assert_eq!((&standing["accepted"], &standing["refused"]), (&2.into(), &(rows - 2).into()));
+        assert_eq!(lines(&answers(rig, id, 1)).len(), 2, "{batch}");
     }
 
     // What is quarantined is applied once its code is known, and a resend of either is a repeat.

@@ -7,8 +7,8 @@
 //! archive/20261201T021500000Z/…         the next stretch: at each start, and each day
 //! ```
 //!
-//! Nothing is copied into the database that is not in the archive and synced: a reader of the log is
-//! held meanwhile, behind which SQLite copies nothing and does not begin anew.
+//! Nothing is copied into the database that is not in the archive and synced: a reader of the log
+//! is held meanwhile, behind which SQLite copies nothing and does not begin anew.
 
 mod frames;
 mod record;

@@ -1,5 +1,5 @@
-//! 归档记录, pages that were committed together, as they lie in an archive: their moment, the size of the
-//! database, the pages, and a SHA-256 over all of it.
+//! 归档记录, pages that were committed together, as they lie in an archive: their moment, the size
+//! of the database, the pages, and a SHA-256 over all of it.
 
 use std::fs::File;
 use std::io::{self, Write};

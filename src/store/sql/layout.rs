@@ -169,7 +169,8 @@ mod tests {
         let steps = [
             "CREATE TABLE a (x TEXT NOT NULL, y INTEGER NOT NULL, z BLOB, PRIMARY KEY (y, x)) \
              STRICT, WITHOUT ROWID; CREATE TABLE b (n INTEGER PRIMARY KEY AUTOINCREMENT) STRICT;",
-            "CREATE TABLE c (n INTEGER PRIMARY KEY, m TEXT) STRICT; CREATE TABLE d (m BLOB) STRICT;",
+            "CREATE TABLE c (n INTEGER PRIMARY KEY, m TEXT) STRICT; \
+             CREATE TABLE d (m BLOB) STRICT;",
         ];
         let found = tables(&steps).unwrap();
         let gives = [Gives::Nothing, Gives::Fresh, Gives::Next, Gives::Nothing];
