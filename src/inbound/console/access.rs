@@ -216,7 +216,6 @@ mod tests {
             (&[][..], false, false),
             (&[Voice::Machine], true, false),
             (&[Voice::Machine, Voice::Machine], true, false),
-            (std::slice::from_ref(&lin), false, false),
             (&[lin.clone(), lin.clone()], false, false),
             (&[lin.clone(), Voice::Machine], true, true),
             (&[lin, wu], true, true),
