@@ -89,9 +89,12 @@ fn a_head_that_dribbles_is_ended_the_first_and_the_next() {
     first.write_all(head.as_bytes()).unwrap();
     until_closed(&mut first);
     let mut next = tls(&rig);
-    next.write_all(format!("{head}content-length: 2\r\n\r\n{{}}{head}").as_bytes()).unwrap();
-    let said = until_closed(&mut next);
-    assert!(said.starts_with("HTTP/1.1 422"), "{said}");
+    next.write_all(format!("{head}content-length: 2\r\n\r\n{{}}").as_bytes()).unwrap();
+    let mut reply = [0; 4096];
+    let count = next.read(&mut reply).unwrap();
+    assert!(reply[..count].starts_with(b"HTTP/1.1 422"));
+    next.write_all(head.as_bytes()).unwrap();
+    until_closed(&mut next);
     // One byte after the other makes it no longer.
     let mut slow = tls(&rig);
     let dribble = "x-a: b\r\n".bytes().cycle();
