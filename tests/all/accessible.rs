@@ -110,6 +110,8 @@ async fn no_page_has_anything_serious_in_light_or_dark_or_either_language() {
     };
     let Some(axe) = axe() else { return skipped("no axe") };
     let rig = inhabited();
+    // While nobody has the role the machine's word is enough.
+    let invitation = link(&rig, "new", "operator");
     for (role, pages) in PAGES {
         for dark in [false, true] {
             let name = format!("{}{}", &role[..3], if dark { "-dark" } else { "" });
@@ -121,7 +123,7 @@ async fn no_page_has_anything_serious_in_light_or_dark_or_either_language() {
             assert_eq!(browser.execute(asked, Vec::new()).await.unwrap(), dark);
             let found = judged(&browser, &axe).await;
             assert!(found.is_empty(), "/sign-in: {found:#?}");
-            browser.goto(&link(&rig, &format!("new-{name}"), "operator")).await.unwrap();
+            browser.goto(&invitation).await.unwrap();
             let found = judged(&browser, &axe).await;
             assert!(found.is_empty(), "/invitation: {found:#?}");
             sign_in(&browser, &rig, &name, &user).await;
