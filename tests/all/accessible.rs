@@ -103,6 +103,11 @@ async fn walk(rig: &Rig, browser: &Client, (axe, pages): (&str, &[&str])) {
     }
 }
 
+/// What a browser is started with to be dark or light.
+fn scheme(dark: bool) -> String {
+    format!("--blink-settings=preferredColorScheme={}", u8::from(!dark))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_page_has_anything_serious_in_light_or_dark_or_either_language() {
     let Some(driver) = Driver::start() else {
@@ -112,20 +117,24 @@ async fn no_page_has_anything_serious_in_light_or_dark_or_either_language() {
     let rig = inhabited();
     // While nobody has the role the machine's word is enough.
     let invitation = link(&rig, "new", "operator");
+    for dark in [false, true] {
+        let browser = driver.browser_with(&[&scheme(dark)]).await;
+        browser.goto(&invitation).await.unwrap();
+        shows(&browser, "").await;
+        let found = judged(&browser, &axe).await;
+        assert!(found.is_empty(), "/invitation: {found:#?}");
+        browser.close().await.unwrap();
+    }
     for (role, pages) in PAGES {
         for dark in [false, true] {
             let name = format!("{}{}", &role[..3], if dark { "-dark" } else { "" });
             let user: Enrolled = enrol(&rig, &name, role);
-            let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!dark));
-            let browser = driver.browser_with(&[&scheme]).await;
+            let browser = driver.browser_with(&[&scheme(dark)]).await;
             let asked = "return matchMedia('(prefers-color-scheme: dark)').matches";
             browser.goto(&format!("https://{}/sign-in", at(rig.ports.console))).await.unwrap();
             assert_eq!(browser.execute(asked, Vec::new()).await.unwrap(), dark);
             let found = judged(&browser, &axe).await;
             assert!(found.is_empty(), "/sign-in: {found:#?}");
-            browser.goto(&invitation).await.unwrap();
-            let found = judged(&browser, &axe).await;
-            assert!(found.is_empty(), "/invitation: {found:#?}");
             sign_in(&browser, &rig, &name, &user).await;
             shows(&browser, "").await;
             walk(&rig, &browser, (&axe, pages)).await;
