@@ -144,7 +144,8 @@ impl Nginx {
         let (port, at) = (free_port(), folder.display());
         std::fs::write(folder.join("answer"), vec![b'x'; length]).unwrap();
         let config = format!(
-            "daemon off; worker_processes auto; pid {at}/nginx.pid; error_log {at}/nginx.log; user root;
+            "daemon off; worker_processes auto; user root;
+             pid {at}/nginx.pid; error_log {at}/nginx.log;
              events {{ worker_connections 1024; }}
              http {{ access_log off; keepalive_requests 1000000000; sendfile on; tcp_nopush on;
              client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;

@@ -70,7 +70,9 @@ fn main() {
     let report = json!({
         "messages": count, "per_second": rate.round(), "bare_append_per_second": floor.round(),
         "ratio": rate / floor, "memory_kib": { "idle": idle, "highest": highest },
-        "waiting": { "notices": waiting, "start_ms": start.as_millis() as u64, "memory_kib": again },
+        "waiting": {
+            "notices": waiting, "start_ms": start.as_millis() as u64, "memory_kib": again,
+        },
     });
     let path = Path::new(rig::ROOT).join("target/bulk.json");
     std::fs::write(&path, format!("{report:#}\n")).unwrap();

@@ -4,8 +4,8 @@
 //! The embedded store with its signed checkpoints and tiles, one fsync a commit. Beside the
 //! verification, in the same run, what hashing the same bytes costs, and beside a ledger with one
 //! key one with a second, by SM2. `KANGQIAO_LEDGER_ENTRIES` sets how many entries; ten million
-//! take 9 GB beside the build. `KANGQIAO_LEDGER_KEPT` names a folder where the ledger stays and is found
-//! by the next run.
+//! take 9 GB beside the build. `KANGQIAO_LEDGER_KEPT` names a folder where the ledger stays and is
+//! found by the next run.
 #![allow(
     clippy::as_conversions,
     clippy::cast_precision_loss,

@@ -102,64 +102,126 @@ pub fn followed(rig: &Rig, entries: u64) -> f64 {
 
 /// Every page of the ledger and every question it can be asked, of one with so many entries.
 pub fn read(rig: &Rig, entries: u64) -> Value {
-    let mut auditor = Auditor::new(rig);
-    let number = |look: u64| spread(look, entries);
-    let get = |path: String| (path, String::new());
-    let asks = |look: u64| ASKS[look as usize % ASKS.len()];
-    let whom = |look: u64| person(number(look)).0;
-    // The time of an entry, as a field of the form has it.
-    let at = |number: u64| {
-        let at = chrono::DateTime::from_timestamp_millis(entry(number).at_ms).unwrap();
-        at.format("%Y-%m-%dT%H:%M").to_string()
-    };
-    let terms = |words: &[(&str, &str)]| {
-        let words: Vec<_> = words.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        get(format!("/ledger/department?{}", words.join("&")))
-    };
-    let mut found = Map::new();
-    let mut page = |name: &str, looks: u64, page: &dyn Fn(u64) -> (String, String)| {
+    let mut pages = Pages { rig, auditor: Auditor::new(rig), entries, found: Map::new() };
+    for some in [lists, rare_and_common, elements, times, persons, single] {
+        some(&mut pages);
+    }
+    // What a person is handed is no search: every entry is read for it, for the search tables are
+    // not signed. Of very many that takes longer than our client waits.
+    if entries <= HANDED_MAX {
+        pages.look("access history", 1, &|look| {
+            let whom = person(spread(look, entries)).0;
+            ("/ledger/history".to_owned(), format!("pseudonym={whom}&form=html"))
+        });
+    }
+    let once = terms(&[("kind", ONCE_KIND.as_str())]).0;
+    let told = String::from_utf8(pages.auditor.ask("GET", &once, "")).unwrap();
+    assert!(told.contains(&format!("/ledger/entry/{ONCE}\"")), "what happened once is found");
+    json!(pages.found)
+}
+
+/// What was looked at, and how long it took.
+struct Pages<'a> {
+    rig: &'a Rig,
+    auditor: Auditor,
+    entries: u64,
+    found: Map<String, Value>,
+}
+
+impl Pages<'_> {
+    fn look(&mut self, name: &str, looks: u64, page: &dyn Fn(u64) -> (String, String)) {
         eprintln!("{name}");
-        found.insert(name.to_owned(), auditor.look(rig, looks, page));
-    };
-    page("overview", LOOKS, &|_| get("/overview".to_owned()));
-    page("begin", LOOKS, &|_| get("/ledger".to_owned()));
-    page("newest", LOOKS, &|_| get("/ledger/latest".to_owned()));
-    page("newest, far back", LOOKS, &|look| get(format!("/ledger/latest?before={}", number(look))));
-    page("department", LOOKS, &|look| terms(&[("name", asks(look).0)]));
-    page("department, far back", LOOKS, &|look| {
+        self.found.insert(name.to_owned(), self.auditor.look(self.rig, looks, page));
+    }
+}
+
+/// A page without a form.
+const fn get(path: String) -> (String, String) {
+    (path, String::new())
+}
+
+/// Whom, for whom and for what an entry of a look is.
+fn asks(look: u64) -> (&'static str, &'static str, &'static str) {
+    ASKS[look as usize % ASKS.len()]
+}
+
+/// The time of an entry, as a field of the form has it.
+fn moment(number: u64) -> String {
+    let at = chrono::DateTime::from_timestamp_millis(entry(number).at_ms).unwrap();
+    at.format("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// The page of entries by what they say.
+fn terms(words: &[(&str, &str)]) -> (String, String) {
+    let words: Vec<_> = words.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    get(format!("/ledger/department?{}", words.join("&")))
+}
+
+/// The pages that list the newest.
+fn lists(pages: &mut Pages<'_>) {
+    let entries = pages.entries;
+    let number = |look: u64| spread(look, entries);
+    pages.look("overview", LOOKS, &|_| get("/overview".to_owned()));
+    pages.look("begin", LOOKS, &|_| get("/ledger".to_owned()));
+    pages.look("newest", LOOKS, &|_| get("/ledger/latest".to_owned()));
+    pages.look("newest, far back", LOOKS, &|look| {
+        get(format!("/ledger/latest?before={}", number(look)))
+    });
+}
+
+/// What is asked by kind, department and purpose, often and rarely.
+fn rare_and_common(pages: &mut Pages<'_>) {
+    let entries = pages.entries;
+    let number = |look: u64| spread(look, entries);
+    pages.look("department", LOOKS, &|look| terms(&[("name", asks(look).0)]));
+    pages.look("department, far back", LOOKS, &|look| {
         terms(&[("name", asks(look).0), ("before", &number(look).to_string())])
     });
-    page("department that asks rarely", LOOKS, &|_| terms(&[("name", RARELY.0)]));
-    page("kind", LOOKS, &|look| terms(&[("kind", ["disclosure", "sign-in"][look as usize % 2])]));
-    page("refusals of a department, far back", LOOKS, &|look| {
+    pages.look("department that asks rarely", LOOKS, &|_| terms(&[("name", RARELY.0)]));
+    pages.look("kind", LOOKS, &|look| {
+        terms(&[("kind", ["disclosure", "sign-in"][look as usize % 2])])
+    });
+    pages.look("refusals of a department, far back", LOOKS, &|look| {
         let before = number(look).to_string();
         terms(&[("name", asks(look).0), ("kind", "refusal"), ("before", &before)])
     });
-    page("break-glass, which is rare", LOOKS, &|_| terms(&[("kind", "break-glass")]));
-    page("break-glass of a department", LOOKS, &|look| {
+    pages.look("break-glass, which is rare", LOOKS, &|_| terms(&[("kind", "break-glass")]));
+    pages.look("break-glass of a department", LOOKS, &|look| {
         terms(&[("name", asks(look).0), ("kind", "break-glass")])
     });
-    page("what happened once", LOOKS, &|_| terms(&[("kind", ONCE_KIND.as_str())]));
-    page("what never happened", LOOKS, &|look| {
+    pages.look("what happened once", LOOKS, &|_| terms(&[("kind", ONCE_KIND.as_str())]));
+    pages.look("what never happened", LOOKS, &|look| {
         terms(&[("kind", ["witness", "merge", "retention"][look as usize % 3])])
     });
-    page("what never happened together", LOOKS, &|look| {
+    pages.look("what never happened together", LOOKS, &|look| {
         terms(&[("name", asks(look).0), ("kind", "query")])
     });
-    page("purpose", LOOKS, &|look| terms(&[("purpose", asks(look).2)]));
-    page("purpose that is rare", LOOKS, &|_| terms(&[("purpose", RARELY.2)]));
-    page("element", LOOKS, &|look| terms(&[("element", ELEMENTS[look as usize % ELEMENTS.len()])]));
-    page("element that is rare", LOOKS, &|_| terms(&[("element", RARE_ELEMENT)]));
-    page("element that never left", LOOKS, &|_| terms(&[("element", "DE99.99.999.99")]));
-    page("element for a department and purpose", LOOKS, &|look| {
+    pages.look("purpose", LOOKS, &|look| terms(&[("purpose", asks(look).2)]));
+    pages.look("purpose that is rare", LOOKS, &|_| terms(&[("purpose", RARELY.2)]));
+}
+
+/// What is asked by element.
+fn elements(pages: &mut Pages<'_>) {
+    pages.look("element", LOOKS, &|look| {
+        terms(&[("element", ELEMENTS[look as usize % ELEMENTS.len()])])
+    });
+    pages.look("element that is rare", LOOKS, &|_| terms(&[("element", RARE_ELEMENT)]));
+    pages.look("element that never left", LOOKS, &|_| terms(&[("element", "DE99.99.999.99")]));
+    pages.look("element for a department and purpose", LOOKS, &|look| {
         let (department, _, purpose) = asks(look);
         let element = ELEMENTS[look as usize % ASKS.len() * 2];
         terms(&[("name", department), ("purpose", purpose), ("element", element)])
     });
-    page("element of refusals, which have none", LOOKS, &|look| {
+    pages.look("element of refusals, which have none", LOOKS, &|look| {
         terms(&[("kind", "refusal"), ("element", ELEMENTS[look as usize % ELEMENTS.len()])])
     });
-    page("all terms at once, of an hour", LOOKS, &|look| {
+}
+
+/// What is asked of a time.
+fn times(pages: &mut Pages<'_>) {
+    let entries = pages.entries;
+    let number = |look: u64| spread(look, entries);
+    pages.look("all terms at once, of an hour", LOOKS, &|look| {
         let (from, (department, _, purpose)) = (number(look) / 2, asks(look));
         let element = ELEMENTS[look as usize % ASKS.len() * 2];
         terms(&[
@@ -167,66 +229,68 @@ pub fn read(rig: &Rig, entries: u64) -> Value {
             ("kind", "disclosure"),
             ("purpose", purpose),
             ("element", element),
-            ("since", &at(from)),
-            ("until", &at(from + 90_000)),
+            ("since", &moment(from)),
+            ("until", &moment(from + 90_000)),
         ])
     });
-    page("an hour", LOOKS, &|look| {
+    pages.look("an hour", LOOKS, &|look| {
         let from = number(look) / 2;
-        terms(&[("since", &at(from)), ("until", &at(from + 90_000))])
+        terms(&[("since", &moment(from)), ("until", &moment(from + 90_000))])
     });
-    page("refusals of an hour", LOOKS, &|look| {
+    pages.look("refusals of an hour", LOOKS, &|look| {
         let from = number(look) / 2;
-        terms(&[("kind", "refusal"), ("since", &at(from)), ("until", &at(from + 90_000))])
+        terms(&[("kind", "refusal"), ("since", &moment(from)), ("until", &moment(from + 90_000))])
     });
-    page("what is rare, of an hour without it", LOOKS, &|look| {
+    pages.look("what is rare, of an hour without it", LOOKS, &|look| {
         let from = number(look) / 2;
-        terms(&[("kind", "policy"), ("since", &at(from)), ("until", &at(from + 90_000))])
+        terms(&[("kind", "policy"), ("since", &moment(from)), ("until", &moment(from + 90_000))])
     });
-    page("since the beginning", LOOKS, &|look| {
-        terms(&[("name", asks(look).0), ("since", &at(0)), ("until", &at(number(look) + 2000))])
+    pages.look("since the beginning", LOOKS, &|look| {
+        terms(&[("name", asks(look).0), ("since", &moment(0)), ("until", &moment(number(look) + 2000))])
     });
-    page("person", LOOKS, &|look| {
+}
+
+/// What is asked about persons.
+fn persons(pages: &mut Pages<'_>) {
+    let entries = pages.entries;
+    let number = |look: u64| spread(look, entries);
+    let whom = |look: u64| person(number(look)).0;
+    pages.look("person", LOOKS, &|look| {
         ("/ledger/person".to_owned(), format!("pseudonym={}", whom(look)))
     });
-    page("person, far back", LOOKS, &|look| {
+    pages.look("person, far back", LOOKS, &|look| {
         let before = number(look + 1);
         ("/ledger/person".to_owned(), format!("pseudonym={}&before={before}", whom(look)))
     });
-    page("person asked about most, far back", LOOKS, &|look| {
+    pages.look("person asked about most, far back", LOOKS, &|look| {
         let (whom, before) = (pseudonym(OFTEN).0, number(look));
         ("/ledger/person".to_owned(), format!("pseudonym={whom}&before={before}"))
     });
-    page("person, by 64 names", LOOKS, &|look| {
+    pages.look("person, by 64 names", LOOKS, &|look| {
         let names: Vec<_> = (0..64).map(|step| whom(look * 64 + step)).collect();
         ("/ledger/person".to_owned(), format!("pseudonym={}", names.join("+")))
     });
-    page("person nobody knows, by number", LOOKS, &|_| {
+    pages.look("person nobody knows, by number", LOOKS, &|_| {
         ("/ledger/person".to_owned(), format!("kind=citizen-id&value={}", Resident::new().citizen))
     });
-    page("receipt", LOOKS, &|look| {
+}
+
+/// One entry, its proof, and the pages beside the ledger.
+fn single(pages: &mut Pages<'_>) {
+    let entries = pages.entries;
+    let number = |look: u64| spread(look, entries);
+    pages.look("receipt", LOOKS, &|look| {
         ("/ledger/entry".to_owned(), format!("receipt={}", entry(number(look)).receipt))
     });
-    page("number", LOOKS, &|look| {
+    pages.look("number", LOOKS, &|look| {
         ("/ledger/entry".to_owned(), format!("receipt={}", number(look)))
     });
-    page("entry", LOOKS, &|look| get(format!("/ledger/entry/{}", number(look))));
-    page("entry, the first there are", LOOKS, &|look| get(format!("/ledger/entry/{look}")));
-    page("proof", LOOKS, &|look| get(format!("/ledger/entry/{}/proof", number(look))));
-    page("tickets", LOOKS, &|_| get("/ledger/tickets".to_owned()));
-    page("holds", LOOKS, &|_| get("/ledger/holds".to_owned()));
-    page("trace", LOOKS, &|_| get("/trace".to_owned()));
-    page("doubts, as they are read", 20, &|_| get("/ledger/doubts".to_owned()));
-    page("doubts, bulk", 20, &|_| get("/ledger/doubts?of=bulk".to_owned()));
-    // What a person is handed is no search: every entry is read for it, for the search tables are
-    // not signed. Of very many that takes longer than our client waits.
-    if entries <= HANDED_MAX {
-        page("access history", 1, &|look| {
-            ("/ledger/history".to_owned(), format!("pseudonym={}&form=html", whom(look)))
-        });
-    }
-    let once = terms(&[("kind", ONCE_KIND.as_str())]).0;
-    let told = String::from_utf8(auditor.ask("GET", &once, "")).unwrap();
-    assert!(told.contains(&format!("/ledger/entry/{ONCE}\"")), "what happened once is found");
-    json!(found)
+    pages.look("entry", LOOKS, &|look| get(format!("/ledger/entry/{}", number(look))));
+    pages.look("entry, the first there are", LOOKS, &|look| get(format!("/ledger/entry/{look}")));
+    pages.look("proof", LOOKS, &|look| get(format!("/ledger/entry/{}/proof", number(look))));
+    pages.look("tickets", LOOKS, &|_| get("/ledger/tickets".to_owned()));
+    pages.look("holds", LOOKS, &|_| get("/ledger/holds".to_owned()));
+    pages.look("trace", LOOKS, &|_| get("/trace".to_owned()));
+    pages.look("doubts, as they are read", 20, &|_| get("/ledger/doubts".to_owned()));
+    pages.look("doubts, bulk", 20, &|_| get("/ledger/doubts?of=bulk".to_owned()));
 }

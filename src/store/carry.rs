@@ -11,6 +11,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -18,6 +20,7 @@ use super::base::VERSION;
 use super::departed::{self, Departed};
 use super::error::StoreError;
 use super::file::{self, SCHEMA, STEPS, StoreFile};
+use super::lease::LASTS;
 use super::ledger::{self, LedgerFile};
 use super::master;
 use super::settings::Settings;
@@ -30,6 +33,8 @@ const PIECE_BYTES: usize = 8 * 1024 * 1024;
 const PAGE_ROWS_MAX: usize = 4096;
 /// Rows that are read first, of a table nothing is known of.
 const PAGE_ROWS_FIRST: usize = 16;
+/// How often it is looked whether gateways still serve.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What no gateway is called.
 const NOBODY: i64 = -1;
 /// What is not carried: it says of a place that its rows are elsewhere.
@@ -80,6 +85,9 @@ pub enum CarryError {
         /// What it has.
         found: i64,
     },
+    /// A gateway renews its leases.
+    #[error("a gateway serves these rows, they are in use: stop it first")]
+    Served,
     /// What the store says.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -291,15 +299,20 @@ fn prepared(settings: &Settings, held: &StoreFile) -> Result<Connection, CarryEr
     Ok(rows)
 }
 
-/// Rows with a server, which nobody opens until the session ends and no gateway serves.
+/// Rows with a server, which nobody opens until the session ends and no gateway serves. One that
+/// was killed seems to for as long as its leases last.
 fn alone(database: &Database) -> Result<Connection, CarryError> {
     let rows = postgres::open(&Arc::new(database.clone()), Role::Writes)?;
     rows.opening()?;
-    // Asked of a server without our tables, it is nobody.
-    match rows.has_company(NOBODY) {
-        Ok(true) => Err(StoreError::InUse.into()),
-        Err(error) if error.is_storage() => Err(error.into()),
-        Ok(false) | Err(_) => Ok(rows),
+    let begun = Instant::now();
+    loop {
+        match rows.has_company(NOBODY) {
+            Ok(true) if begun.elapsed() <= LASTS => thread::sleep(LOOK_EVERY),
+            Ok(true) => return Err(CarryError::Served),
+            Err(error) if error.is_storage() => return Err(error.into()),
+            // Asked of a server without our tables, it is nobody.
+            Ok(false) | Err(_) => return Ok(rows),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::sql::{self, Connection};
 use super::writer::{Answer, Request, Stop, Writer};
 
 /// How long one lasts.
-const LASTS: Duration = Duration::from_secs(10);
+pub(super) const LASTS: Duration = Duration::from_secs(10);
 /// How much earlier whoever has it stops, should the clocks run differently.
 const EARLIER: Duration = Duration::from_secs(1);
 /// How often those that are held are renewed.

@@ -297,8 +297,8 @@ impl Store {
         self.by_generation(move |reader, by| read::is_one(reader, by, &named)).await
     }
 
-    /// Records of a person and of everybody merged with it, newest first, each with the
-    /// time it arrived in milliseconds; at most `limit`, and at most `records_max`.
+    /// Records of a person and of everybody merged with it, newest first, each with the time it
+    /// arrived in milliseconds; at most `limit` and `records_max`.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Sql`].
@@ -361,8 +361,7 @@ impl Store {
         self.readers.read(move |connection| read::held(connection, state, (after, limit))).await
     }
 
-    /// Messages whose control id other bytes had before, with a number above `after`, in
-    /// order, at most `limit`.
+    /// Messages whose control id other bytes had before, in the manner of [`Store::held`].
     ///
     /// # Errors
     /// [`StoreError::Sql`].

@@ -33,8 +33,8 @@ pub const SYNC: &str = "the disk did not take what it was given: this process en
 pub const REPLACED: &str = "another gateway replaced the master key: this process ends; start it \
     with the key in force";
 /// Somebody carried the rows away while this gateway could not be seen.
-pub const DEPARTED: &str = "the rows of this store were moved: this process ends; start gateways on the \
-    place they are at now";
+pub const DEPARTED: &str = "the rows of this store were moved: this process ends; start gateways \
+    on the place they are at now";
 
 /// Whether the store may still be written; once it may not, it stays so.
 #[derive(Debug, Default)]

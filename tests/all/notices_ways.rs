@@ -331,6 +331,7 @@ fn a_way_that_leads_nowhere_stops_the_start() {
     let exchange =
         format!("[[exchange]]\nname = \"city\"\nsender = \"{TLS_SENDER}\"\nfolder = \"in\"\n");
     let rig = Rig::prepare("# the way");
+    std::fs::create_dir(rig.path().join("in")).unwrap();
     let config = std::fs::read_to_string(rig.config()).unwrap();
     let check = |purpose: &str, (events, way): (&str, &str), expect: &str| {
         let more = format!("{}\n{exchange}", subscription(purpose, events, way));

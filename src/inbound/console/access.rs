@@ -91,7 +91,8 @@ pub enum Voice {
 }
 
 impl Role {
-    /// Whether these voices are enough for an account of this role, `held` by others already or not.
+    /// Whether these voices are enough for an account of this role, `held` by others already or
+    /// not.
     ///
     /// In every role two decide together: auditors lift holds, operators try messages again, policy
     /// administrators open cells, reviewers join persons. So the first of a role is the machine's

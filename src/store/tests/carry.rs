@@ -175,8 +175,17 @@ fn whoever_was_not_seen_while_the_rows_went_writes_no_more() {
     runtime.block_on(async {
         store.append(row("one", None, None)).await.unwrap();
         let lease = store.lease("some").await.unwrap();
-        assert!(matches!(carried(&there, &file), Err(CarryError::Store(StoreError::InUse))));
-        store.give_back(lease).await;
+        let (from, to) = (there.clone(), file.clone());
+        let mut carrying = tokio::task::spawn_blocking(move || carried(&from, &to));
+        let refused = loop {
+            tokio::select! {
+                refused = &mut carrying => break refused.unwrap(),
+                () = tokio::time::sleep(lease::RENEW_EVERY) => store.renew().await,
+            }
+        };
+        assert!(matches!(refused, Err(CarryError::Served)), "{refused:?}");
+        // One that is killed gives nothing back: it is waited for until its leases are over.
+        drop(lease);
         carried(&there, &file).unwrap();
         let late = store.append(row("late", None, None)).await;
         assert!(matches!(late, Err(StoreError::Unavailable)), "{late:?}");
