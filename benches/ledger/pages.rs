@@ -246,7 +246,8 @@ fn times(pages: &mut Pages<'_>) {
         terms(&[("kind", "policy"), ("since", &moment(from)), ("until", &moment(from + 90_000))])
     });
     pages.look("since the beginning", LOOKS, &|look| {
-        terms(&[("name", asks(look).0), ("since", &moment(0)), ("until", &moment(number(look) + 2000))])
+        let until = moment(number(look) + 2000);
+        terms(&[("name", asks(look).0), ("since", &moment(0)), ("until", &until)])
     });
 }
 

@@ -57,7 +57,7 @@ texts! { InviteText:
     decline "不同意" "Decline";
     invite "提名" "Nominate";
     invite_lead
-        "提名、同意与不同意均记入台账。第二方同意后即生成一次性链接；一周内无人同意或网关重启，提名作废。"
+        "提名、同意与不同意均记入台账。第二方同意即生成一次性链接；一周内无人同意或网关重启则作废。"
         "Each word is written to the ledger. Once a second agrees there is a one-time link; without \
          one in a week, or when the gateway is started again, it is over.";
     send "提名" "Nominate";
