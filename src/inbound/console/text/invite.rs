@@ -58,8 +58,8 @@ texts! { InviteText:
     invite "提名" "Nominate";
     invite_lead
         "提名、同意与不同意均记入台账。第二方同意即生成一次性链接；一周内无人同意或网关重启则作废。"
-        "Each word is written to the ledger. Once a second agrees there is a one-time link; without \
-         one in a week, or when the gateway is started again, it is over.";
+        "Each word is written to the ledger. Once a second agrees there is a one-time link; \
+         without one in a week, or when the gateway is started again, it is over.";
     send "提名" "Nominate";
     invited "一次性链接" "One-time link";
     hand_over
