@@ -45,7 +45,7 @@ use tokio::runtime::Runtime;
 
 const MASTER: [u8; 32] = [7; 32];
 /// Entries under way at once while the ledger is filled.
-const UNDER_WAY: usize = 1024;
+const UNDER_WAY: u64 = 1024;
 /// The name of the ledger, as the gateway that serves it has it.
 const NAME: &str = "kangqiao.test.example";
 /// Entries of the ledgers that are filled by one key and by two.
@@ -262,7 +262,7 @@ pub fn spread(count: u64, entries: u64) -> u64 {
 async fn fill(store: &Arc<Store>, numbers: std::ops::Range<u64>) {
     let mut under_way = tokio::task::JoinSet::new();
     for number in numbers {
-        if under_way.len() >= UNDER_WAY {
+        if under_way.len() as u64 >= UNDER_WAY {
             under_way.join_next().await.unwrap().unwrap();
         }
         let (store, row) = (Arc::clone(store), row(number));
