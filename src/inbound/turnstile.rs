@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use metrics::gauge;
+use metrics::{Gauge, gauge};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -109,6 +109,7 @@ pub struct Turnstile<P> {
     name: &'static str,
     bounds: Bounds,
     inner: Mutex<Inner<P>>,
+    shown: OnceLock<[Gauge; 2]>,
 }
 
 #[derive(Debug)]
@@ -168,7 +169,7 @@ impl<P: Copy + Eq + Hash> Turnstile<P> {
             takes: Duration::ZERO,
             turned: HashMap::new(),
         };
-        Arc::new(Self { name, bounds, inner: Mutex::new(inner) })
+        Arc::new(Self { name, bounds, inner: Mutex::new(inner), shown: OnceLock::new() })
     }
 
     /// Goes in, at once or after a while.
@@ -274,9 +275,14 @@ impl<P: Copy + Eq + Hash> Turnstile<P> {
     }
 
     fn show(&self, inner: &Inner<P>) {
+        // Asked for once: whoever goes in would look both up by name.
+        let [in_hand, waiting] = self.shown.get_or_init(|| {
+            ["kangqiao_load_in_hand", "kangqiao_load_waiting"]
+                .map(|name| gauge!(name, "of" => self.name))
+        });
         // Gauges are floats; both are far below 2^52.
-        gauge!("kangqiao_load_in_hand", "of" => self.name).set(inner.inside as f64);
-        gauge!("kangqiao_load_waiting", "of" => self.name).set(inner.waiting.len() as f64);
+        in_hand.set(inner.inside as f64);
+        waiting.set(inner.waiting.len() as f64);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner<P>> {
