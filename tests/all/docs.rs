@@ -132,7 +132,7 @@ fn a_key_left_out_of_the_reference_is_noticed() {
 }
 
 /// The pages for people.
-const PAGES: [&str; 19] = [
+const PAGES: [&str; 20] = [
     "README.md",
     "README.zh-CN.md",
     "ARCHITECTURE.md",
@@ -149,6 +149,7 @@ const PAGES: [&str; 19] = [
     "docs/messages.md",
     "docs/notices.md",
     "docs/operating.md",
+    "docs/performance.md",
     "docs/policies.md",
     "docs/statistics.md",
     "docs/tracing.md",
