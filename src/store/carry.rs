@@ -215,7 +215,7 @@ impl Carrying {
 /// Lets rows be started again that went somewhere they cannot be fetched from any more.
 ///
 /// # Errors
-/// [`CarryError::NotDeparted`], [`StoreError::InUse`].
+/// [`CarryError::NotDeparted`], [`CarryError::Served`], [`StoreError::InUse`].
 pub fn unlost(settings: &Settings, by: &str) -> Result<(), CarryError> {
     let held = StoreFile::hold(&settings.folder)?;
     let rows = existing(settings, &held)?;

@@ -92,7 +92,7 @@ fn said(state: &str) -> &'static str {
         "42P01" | "42703" => " (a table or column is not there)",
         "53100" => " (the disk of the server is full)",
         "53300" => " (no connection is left: raise max_connections, or lower readers)",
-        "55P03" => " (somebody else has the right to write)",
+        "55P03" => " (another session holds what was asked for, and for too long)",
         "57P01" | "57P02" => " (the server is being stopped)",
         "57P03" => " (the server is starting)",
         "XX001" | "XX002" => " (what the server keeps is damaged: see its log)",
