@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::intake::Unit;
+use super::load::turned_away;
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
 use super::{Gateway, OWN};
@@ -42,10 +43,7 @@ impl Gateway {
                 self.ledger_of(&turn, asked, (who, predicates)).await
             }
             Ok(interaction) => self.fhir_question(&turn, asked, interaction).await,
-            Err(unread) => {
-                let inquiry = Err(InquiryError { fault: unread.fault, at: unread.at });
-                self.ask_as_fhir(asked, (inquiry, Interaction::Take, String::new())).await
-            }
+            Err(unread) => self.refuse_as_fhir(asked, (unread.fault, unread.at)).await,
         }
     }
 
@@ -168,6 +166,12 @@ impl Gateway {
             .await
     }
 
+    /// A question that is none, refused and entered as one.
+    async fn refuse_as_fhir(&self, asked: Request, (fault, at): (Fault, Position)) -> Answered {
+        let inquiry = Err(InquiryError { fault, at });
+        self.ask_as_fhir(asked, (inquiry, Interaction::Take, String::new())).await
+    }
+
     /// Keeps a bundle or a single resource: one unit, one record.
     async fn take_resource(&self, asked: Request) -> Answered {
         let Request { certificate, body, .. } = asked;
@@ -191,14 +195,15 @@ impl Gateway {
         asked: Request,
         (who, predicates): (Who, Vec<Predicate>),
     ) -> Answered {
-        match self.audit_events(turn, &asked, (&who, &predicates)).await {
+        let found = match self.admit_visit(asked.certificate.as_ref()).await {
+            Ok(_inside) => self.audit_events(turn, &asked, (&who, &predicates)).await,
+            Err(fault) => return turned_away(&refusing(asked.base), fault),
+        };
+        match found {
             Ok(answered) => answered,
             Err(refused) => {
-                let inquiry = Err(InquiryError {
-                    fault: refused.fault,
-                    at: refused.at.unwrap_or(Position::Pointer("/".to_owned())),
-                });
-                self.ask_as_fhir(asked, (inquiry, Interaction::Take, String::new())).await
+                let at = refused.at.unwrap_or(Position::Pointer("/".to_owned()));
+                self.refuse_as_fhir(asked, (refused.fault, at)).await
             }
         }
     }
@@ -245,6 +250,11 @@ impl Gateway {
 }
 
 /// Somebody whom nothing in the address or body leads to.
+/// The words in which nothing but a refusal is told.
+fn refusing(base: String) -> FhirWriting {
+    FhirWriting { interaction: Interaction::Take, handle: String::new(), base }
+}
+
 fn unknown(fault: Fault) -> InquiryError {
     InquiryError { fault, at: Position::Pointer("/id".to_owned()) }
 }

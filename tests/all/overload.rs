@@ -153,6 +153,36 @@ fn a_department_beyond_its_share_is_told_so_and_the_others_are_served() {
 }
 
 #[test]
+fn at_no_route_gets_in_who_has_his_share_in_hand() {
+    let site = Site::start("questions_max = 8\nshare_max = 2");
+    site.wire.is(Mood::Frozen);
+    let held: Vec<_> = (0..2).map(|_| site.asks(CLERK, &Resident::new())).collect();
+    site.shows("kangqiao_load_in_hand", 2);
+    for path in ["/v1/ledger/checkpoint", "/v1/messages/M1", "/v1/batches"] {
+        let reply = site.rig.https(CLERK).get(path).unwrap();
+        turned_away(&reply, 429, "share-exceeded");
+    }
+    for path in ["/v1/subscriptions", "/v1/statistics", "/v1/batches", "/v1/inquiries"] {
+        let reply = site.rig.https(CLERK).post(path, "application/json", b"{}").unwrap();
+        turned_away(&reply, 429, "share-exceeded");
+    }
+    let of = format!("patient.identifier=urn:oid:2.16.156.10011.1.3%7C{}", Resident::new().citizen);
+    for resource in ["AuditEvent", "Condition", "nothing"] {
+        let reply = site.rig.https(CLERK).get(&format!("/fhir/{resource}?{of}")).unwrap();
+        let fault = &reply.json()["issue"][0]["details"]["text"];
+        assert_eq!((reply.status, fault.as_str()), (429, Some("share-exceeded")), "{resource}");
+        assert!(reply.header("retry-after").is_some(), "{resource}");
+        assert!(reply.header("kangqiao-ledger-entry").is_none(), "{resource}");
+    }
+    site.wire.is(Mood::Sound);
+    for asked in held {
+        assert_eq!(asked.join().unwrap().status, 200);
+    }
+    site.settles();
+    assert_eq!(site.rig.https(CLERK).get("/v1/batches").unwrap().status, 200);
+}
+
+#[test]
 fn a_flood_is_bounded_and_over_when_it_is_over() {
     const ASKERS: usize = 32;
     let site = Site::start("questions_max = 2\nwaiting_max = 2\nshare_max = 3");

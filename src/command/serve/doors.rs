@@ -61,16 +61,15 @@ pub fn doors(gateway: &Arc<Gateway>, echo: bool) -> Doors {
         }),
         count: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&counting);
-            Box::pin(async move { gateway.statistics(asked.certificate, asked.body).await })
+            Box::pin(async move {
+                let Asked { certificate, body, .. } = asked;
+                let going = Arc::clone(&gateway).statistics(certificate.clone(), body);
+                visited(&gateway, certificate.as_ref(), going).await
+            })
         }),
         batches: Arc::new(move |request| {
             let gateway = Arc::clone(&listing);
-            // It runs to its end also if whoever asked goes away: no half batch is left behind.
-            let carried = tokio::spawn(gateway.batches(request));
-            Box::pin(async move {
-                let failed = |_| batch::Reply::Whole(refused(Fault::Internal, None));
-                carried.await.unwrap_or_else(failed)
-            })
+            Box::pin(async move { batches(gateway, request).await })
         }),
         ledger: Arc::new(move |asked: Asked| {
             let gateway = Arc::clone(&publishing);
@@ -120,6 +119,17 @@ async fn visited(
         Ok(_inside) => going.await,
         Err(fault) => refused(fault, None),
     }
+}
+
+/// What is asked about batches, once there is room for it. Nobody keeps a place while his rows
+/// come or go: both take as long as his network does.
+async fn batches(gateway: Arc<Gateway>, request: batch::Request) -> batch::Reply {
+    if let Err(fault) = gateway.admit_visit(request.certificate.as_ref()).await.map(drop) {
+        return batch::Reply::Whole(refused(fault, None));
+    }
+    // It runs to its end also if whoever asked goes away: no half batch is left behind.
+    let carried = tokio::spawn(gateway.batches(request));
+    carried.await.unwrap_or_else(|_| batch::Reply::Whole(refused(Fault::Internal, None)))
 }
 
 /// What became of the sender's own messages of a control id.
