@@ -109,6 +109,7 @@ impl Taken {
 /// What was made of the bytes, before anything is kept.
 struct Understood {
     header: Option<Header>,
+    /// The sender's own number of it, where no HL7 v2 header says it.
     number: Option<String>,
     bins: Option<Bins>,
     diagnostic: Option<&'static str>,
@@ -122,6 +123,12 @@ impl Understood {
 
     const fn of(proposed: Proposed) -> Self {
         Self { header: None, number: None, bins: None, diagnostic: None, proposed }
+    }
+
+    /// The sender's own number of it.
+    fn number(&self) -> Option<&str> {
+        let header = || self.header.as_ref().map(|header| header.control_id.as_str());
+        self.number.as_deref().or_else(header)
     }
 }
 
@@ -148,7 +155,7 @@ impl Gateway {
         };
         let document = document.map(str::to_owned);
         let digest = Hash::digest(&unit.bytes);
-        let named = unit.number.as_deref().or(read.number.as_deref());
+        let named = unit.number.as_deref().or_else(|| read.number());
         let source = sender.unwrap_or(NOBODY);
         let arrival = store::Arrival {
             source,
@@ -194,7 +201,6 @@ impl Gateway {
         let charset = sender.and_then(|sender| rules.pack.overlay(sender).charset);
         let charset = charset.unwrap_or(Charset::Utf8);
         let message = Message::read(bytes, charset, &self.limits.hl7v2);
-        let header = header(&message, bytes, charset);
         let refuse = |fault, at| Understood::of(Proposed::Refuse(Reason { fault, at }));
         let understood = match (broken, sender, &message) {
             (Some(reason), _, _) => Understood::of(Proposed::Refuse(reason)),
@@ -211,8 +217,7 @@ impl Gateway {
                 }
             }
         };
-        let number = header.as_ref().map(|header| header.control_id.clone());
-        Understood { header, number, ..understood }
+        Understood { header: header(message, bytes, charset), ..understood }
     }
 
     /// Any other form: the pack reads it, its own number stands where the form says.
@@ -333,12 +338,12 @@ fn unread(wrong: Unread) -> Understood {
 
 /// What of the message's header can be read, so that a refusal can name the message.
 pub(super) fn header(
-    message: &Result<Message, hl7v2::ReadError>,
+    message: Result<Message, hl7v2::ReadError>,
     bytes: &[u8],
     charset: Charset,
 ) -> Option<Header> {
     match message {
-        Ok(message) => Some(message.header().clone()),
+        Ok(message) => Some(message.into_header()),
         Err(_) => Header::salvage(bytes, charset),
     }
 }

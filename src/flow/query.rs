@@ -17,7 +17,9 @@ impl Gateway {
     /// The response to a query; `None` if the body is something else.
     pub(super) async fn query(&self, received: &Received) -> Option<Vec<Vec<u8>>> {
         let head = received.body.get(..HEAD_BYTES).unwrap_or(&received.body);
-        if !head.windows(3).any(|three| three == b"QBP") {
+        let mut lines = head.split(|byte| matches!(byte, b'\r' | b'\n'));
+        // What a message is stands in its first segment.
+        if !lines.next().is_some_and(|msh| msh.windows(3).any(|three| three == b"QBP")) {
             return None;
         }
         let rules = self.rules.load_full();

@@ -222,7 +222,7 @@ impl Gateway {
                 let charset = self.rules.load().pack.overlay(came.source).charset;
                 let charset = charset.unwrap_or(Charset::Utf8);
                 let message = Message::read(&came.raw, charset, &self.limits.hl7v2);
-                let header = intake::header(&message, &came.raw, charset);
+                let header = intake::header(message, &came.raw, charset);
                 let said = verdict(state, fault.map(|fault| Reason { fault, at: None }));
                 Told::Acknowledged(hl7v2::codes(header.as_ref(), &said))
             }

@@ -3,6 +3,7 @@
 //! Neither can be turned back without the key, and the key is not in the store.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::{hkdf, hmac};
 use serde::{Deserialize, Serialize};
@@ -65,8 +66,8 @@ impl Pseudonym {
 /// The keys of the index, derived from the deployment's master key.
 #[derive(Clone)]
 pub struct Keys {
-    index: hmac::Key,
-    pseudonym: hmac::Key,
+    index: Arc<hmac::Key>,
+    pseudonym: Arc<hmac::Key>,
     /// Of handles, see [`super::handle`].
     pub(super) handle: [u8; 32],
 }
@@ -75,7 +76,8 @@ impl Keys {
     /// Derives both keys (HKDF-SHA-256, RFC 5869) from the master key.
     #[must_use]
     pub fn derive(master: &[u8; 32]) -> Self {
-        let key = |purpose: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, &derive(master, purpose));
+        let key =
+            |purpose: &[u8]| Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &derive(master, purpose)));
         Self {
             index: key(b"kangqiao blind index v1"),
             pseudonym: key(b"kangqiao pseudonym v1"),

@@ -131,13 +131,13 @@ impl SegmentPlan {
         let number = row.path.field;
         let at = self.fields.partition_point(|field| field.number < number);
         if self.fields.get(at).is_none_or(|field| field.number != number) {
-            self.fields.insert(at, FieldPlan { number, rows: Vec::new() });
+            self.fields.insert(at, FieldPlan::empty(number));
         }
         if row.meaning.required && !self.required.contains(&number) {
             self.required.push(number);
         }
         let Some(field) = self.fields.get_mut(at) else { return false };
-        field.rows.insert(0, row);
+        field.insert(0, row);
         field.rows.len() <= ROWS_OF_A_FIELD_MAX
     }
 }

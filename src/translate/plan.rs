@@ -3,10 +3,12 @@
 //! Nothing here is looked up by path, id or table name at run time.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Claim;
 use super::file::{NameForm, Way};
+use super::leaf::Leaves;
 use super::path::Hl7Path;
 use crate::vocabulary::{Dataset, Diagnostic, ElementId, GroupName, IdentifierKind, Value};
 
@@ -188,6 +190,97 @@ pub(super) enum Bin {
 pub(super) struct FieldPlan {
     pub number: u16,
     pub rows: Vec<SegmentRow>,
+    /// Whether any row reads identifiers.
+    pub identifies: bool,
+    /// The rows without a condition.
+    always: Rows,
+    /// The others, by the leaf they ask.
+    asked: Vec<Asked>,
+}
+
+/// Rows of one field, one bit each.
+pub(super) type Rows = u64;
+
+/// The rows of a field that ask the same leaf.
+#[derive(Debug, Clone)]
+struct Asked {
+    path: Hl7Path,
+    /// Which rows wait for a text, ascending by it.
+    is: Vec<(String, Rows)>,
+    begins: Vec<(String, Rows)>,
+}
+
+impl FieldPlan {
+    /// A field without rows.
+    pub fn empty(number: u16) -> Self {
+        Self { number, ..Self::default() }
+    }
+
+    /// Puts a row before the one that stands at an index.
+    pub fn insert(&mut self, index: usize, row: SegmentRow) {
+        self.rows.insert(index, row);
+        self.identifies = self.rows.iter().any(SegmentRow::is_identifier);
+        self.always = 0;
+        self.asked.clear();
+        for (index, row) in self.rows.iter().enumerate() {
+            match &row.when {
+                None => self.always |= Self::bit(index),
+                Some(when) => Asked::add(&mut self.asked, when, Self::bit(index)),
+            }
+        }
+    }
+
+    /// The rows whose condition holds. One on the field itself means the given part of it.
+    pub fn holding(&self, leaves: &Leaves<'_>, part: &Range<usize>) -> Rows {
+        let holding = |rows, asked: &Asked| {
+            let at = match asked.path.field == self.number {
+                true => leaves.at(part, &asked.path),
+                false => leaves.at(&leaves.field(asked.path.field), &asked.path),
+            };
+            rows | asked.by(at.map_or("", |at| leaves.text(at)))
+        };
+        self.asked.iter().fold(self.always, holding)
+    }
+
+    /// The bit of a row.
+    pub fn bit(index: usize) -> Rows {
+        u32::try_from(index).ok().and_then(|index| 1_u64.checked_shl(index)).unwrap_or(0)
+    }
+}
+
+impl Asked {
+    /// Adds a row to those that ask the same leaf.
+    fn add(all: &mut Vec<Self>, when: &When, row: Rows) {
+        let same = all.iter().position(|asked| asked.path == when.path);
+        let at = same.unwrap_or(all.len());
+        if same.is_none() {
+            all.push(Self { path: when.path, is: Vec::new(), begins: Vec::new() });
+        }
+        let Some(asked) = all.get_mut(at) else { return };
+        for (texts, known) in [(&when.is, &mut asked.is), (&when.begins, &mut asked.begins)] {
+            texts.iter().for_each(|text| wait(known, text, row));
+        }
+    }
+
+    /// The rows that hold of a text; an absent leaf says nothing: `""`.
+    fn by(&self, text: &str) -> Rows {
+        let found = self.is.binary_search_by(|(known, _)| known.as_str().cmp(text)).ok();
+        let rows = found.and_then(|at| self.is.get(at)).map_or(0, |(_, rows)| *rows);
+        let begun = self.begins.iter().filter(|(head, _)| text.starts_with(head.as_str()));
+        begun.fold(rows, |rows, (_, more)| rows | more)
+    }
+}
+
+/// Adds a row to those that wait for a text.
+fn wait(known: &mut Vec<(String, Rows)>, text: &str, row: Rows) {
+    match known.binary_search_by(|(known, _)| known.as_str().cmp(text)) {
+        Ok(at) => {
+            if let Some((_, rows)) = known.get_mut(at) {
+                *rows |= row;
+            }
+        }
+        Err(at) => known.insert(at, (text.to_owned(), row)),
+    }
 }
 
 /// One segment table.

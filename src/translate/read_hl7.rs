@@ -10,7 +10,7 @@ use super::error::{TranslateError, header};
 use super::leaf::{Leaf, Leaves};
 use super::overlay::Overlay;
 use super::path::{Hl7Path, segment_id};
-use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, SegmentPlan, SegmentRow};
+use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, Rows, SegmentPlan, SegmentRow};
 use super::reading::{Reading, accepted, identifier, with_authority};
 use super::value::{self, Wrong};
 use super::write_hl7::{Frame, expand};
@@ -246,16 +246,15 @@ impl<'p, 'f> Reader<'p, 'f> {
         plan: &FieldPlan,
         (field, group): (&Range<usize>, u32),
     ) -> Result<(), TranslateError> {
-        let identifiers = plan.rows.iter().any(SegmentRow::is_identifier);
-        let mut took = 0_u64;
+        let mut took: Rows = 0;
         let mut rest = field.clone();
         while let Some(repetition) = leaves.repetition(&rest) {
             rest.start = repetition.end;
             let mut unread = 0..0;
-            let known = if identifiers { self.kind_of(leaves, &repetition) } else { None };
-            let mut condition = Condition::default();
+            let known = if plan.identifies { self.kind_of(leaves, &repetition) } else { None };
+            let holding = plan.holding(leaves, &repetition);
             for (index, row) in plan.rows.iter().enumerate() {
-                if !condition.holds(leaves, row, &repetition) {
+                if holding & FieldPlan::bit(index) == 0 {
                     continue;
                 }
                 let part = leaves.part(&repetition, &row.path);
@@ -271,20 +270,20 @@ impl<'p, 'f> Reader<'p, 'f> {
                 let within = repetition.clone();
                 let reading = Reading { row, overlay, source, repetition: within, kind };
                 match self.row(leaves, &reading, (&part, group))? {
-                    true => took |= 1 << index,
+                    true => took |= FieldPlan::bit(index),
                     false => unread = part,
                 }
             }
             // What its row could not read is kept as text.
             leaves.take_all(&unread, Bin::Carried);
         }
-        let empty = |(_, row): &(usize, &SegmentRow)| {
+        let empty = |(index, row): &(usize, &SegmentRow)| {
             // Asked first: the rest looks at every row for every row.
             row.meaning.required && {
                 let rows = plan.rows.iter().enumerate();
                 let same = rows.filter(|(_, other)| other.path == row.path);
-                let bits = same.fold(0, |bits, (other, _)| bits | (took & (1 << other)));
-                bits == 0 && Condition::default().holds(leaves, row, field)
+                let bits = same.fold(0, |bits, (other, _)| bits | FieldPlan::bit(other));
+                took & bits == 0 && plan.holding(leaves, field) & FieldPlan::bit(*index) != 0
             }
         };
         match plan.rows.iter().enumerate().find(empty) {
@@ -378,36 +377,17 @@ impl<'p, 'f> Reader<'p, 'f> {
 /// A required field in which nothing stands at all.
 fn missing(leaves: &Leaves<'_>, plan: &SegmentPlan, occurrence: u32) -> Result<(), TranslateError> {
     let absent = plan.required.iter().filter(|number| leaves.field(**number).is_empty());
-    let mut rows = absent.flat_map(|number| plan.fields.iter().filter(|f| f.number == *number));
-    let wanted = |row: &&SegmentRow| {
-        row.meaning.required && Condition::default().holds(leaves, row, &(0..0))
+    let mut fields = absent.flat_map(|number| plan.fields.iter().filter(|f| f.number == *number));
+    let wanted = |field: &'_ FieldPlan| {
+        let holding = field.holding(leaves, &(0..0));
+        let required = |(index, row): &(usize, &SegmentRow)| {
+            row.meaning.required && holding & FieldPlan::bit(*index) != 0
+        };
+        field.rows.iter().enumerate().find(required).map(|(_, row)| row.path)
     };
-    match rows.find_map(|field| field.rows.iter().find(wanted)) {
-        Some(row) => Err(TranslateError::Missing(row.path.position(occurrence, 1).into())),
+    match fields.find_map(wanted) {
+        Some(path) => Err(TranslateError::Missing(path.position(occurrence, 1).into())),
         None => Ok(()),
-    }
-}
-
-/// What rows of one repetition depend on: neighbours mostly ask for the same leaf.
-#[derive(Default)]
-struct Condition {
-    path: Option<Hl7Path>,
-    found: Option<usize>,
-}
-
-impl Condition {
-    /// Whether a row's condition holds; one on the row's own field means its repetition.
-    fn holds(&mut self, leaves: &Leaves<'_>, row: &SegmentRow, repetition: &Range<usize>) -> bool {
-        let Some(when) = &row.when else { return true };
-        let path = when.path;
-        if self.path != Some(path) {
-            let within = match path.field == row.path.field {
-                true => repetition.clone(),
-                false => leaves.field(path.field),
-            };
-            (self.path, self.found) = (Some(path), leaves.at(&within, &path));
-        }
-        when.holds(self.found.map_or("", |at| leaves.text(at)))
     }
 }
 

@@ -39,8 +39,7 @@ impl Compiler<'_> {
         for (row, written) in rows {
             let at = plan.fields.partition_point(|field| field.number < row.path.field);
             if plan.fields.get(at).is_none_or(|field| field.number != row.path.field) {
-                let field = FieldPlan { number: row.path.field, rows: Vec::new() };
-                plan.fields.insert(at, field);
+                plan.fields.insert(at, FieldPlan::empty(row.path.field));
             }
             if row.meaning.required {
                 plan.required.push(row.path.field);
@@ -49,7 +48,7 @@ impl Compiler<'_> {
             if field.rows.len() == ROWS_OF_A_FIELD_MAX {
                 self.faults.push(file.fault(written.span(), "a field has at most 64 rows"));
             } else {
-                field.rows.push(row);
+                field.insert(field.rows.len(), row);
             }
         }
         for (reasons, bin) in [(&table.carries, Bin::Carried), (&table.drops, Bin::Dropped)] {

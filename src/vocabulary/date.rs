@@ -30,16 +30,21 @@ impl Date {
     /// # Errors
     /// [`DateError`] if the shape is wrong or the calendar has no such moment.
     pub fn parse(text: &str) -> Result<Self, DateError> {
-        let (moment, offset) = match text.find(['+', '-']) {
-            Some(at) => text.split_at(at),
+        let (moment, offset) = match text.bytes().position(|byte| matches!(byte, b'+' | b'-')) {
+            Some(at) => text.split_at_checked(at).unwrap_or((text, "")),
             None => (text, ""),
         };
-        let (digits, fraction) = moment.split_once('.').unwrap_or((moment, ""));
+        let (digits, fraction) = match moment.split_once('.') {
+            Some((digits, fraction)) => (digits, Some(fraction)),
+            None => (moment, None),
+        };
         let numeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let of_a_second = |fraction: &str| {
+            digits.len() == 14 && (1..=4).contains(&fraction.len()) && numeric(fraction)
+        };
         let shaped = matches!(digits.len(), 4 | 6 | 8 | 10 | 12 | 14)
             && numeric(digits)
-            && numeric(fraction)
-            && (!moment.contains('.') || (digits.len() == 14 && (1..=4).contains(&fraction.len())))
+            && fraction.is_none_or(of_a_second)
             && (offset.is_empty() || (offset.len() == 5 && digits.len() >= 10));
         let offset_digits = offset.get(1..).unwrap_or_default();
         if !shaped || !numeric(offset_digits) {
@@ -161,8 +166,9 @@ impl Date {
 
     /// The first moment it may mean.
     fn start(&self) -> Option<NaiveDateTime> {
+        let given = self.digits();
         let part = |from: usize, until: usize, default: u32| match self.0.get(from..until) {
-            Some(digits) if self.digits() >= until => digits.parse().ok(),
+            Some(digits) if given >= until => digits.parse().ok(),
             _ => Some(default),
         };
         let year = self.year().filter(|year| *year > 0)?;

@@ -51,7 +51,10 @@ impl Name {
     }
 
     fn as_str(&self) -> &str {
-        let text = self.0.split(|byte| *byte == 0).next().unwrap_or_default();
+        let (words, _) = self.0.as_chunks::<8>();
+        // No sign of a name is zero, so a word has as many as stand before its zeros.
+        let signs = |word: &[u8; 8]| 8 - u64::from_le_bytes(*word).leading_zeros() as usize / 8;
+        let text = self.0.get(..words.iter().map(signs).sum()).unwrap_or_default();
         // Only `parse` builds a name, and it admits ASCII alone.
         std::str::from_utf8(text).unwrap_or_default()
     }

@@ -56,28 +56,40 @@ pub enum CharsetError {
     Unmappable(usize),
 }
 
+/// Names of HL7 table 0211 and those real senders use, their letters and digits alone.
+const SPELLINGS: &[(&[&str], Charset)] = &[
+    // Table 0211 deprecates the bare name; whoever still sends it sends UTF-8.
+    (&["UNICODEUTF8", "UTF8", "UNICODE"], Charset::Utf8),
+    (
+        &[
+            "GB18030",
+            "GB180302000",
+            "GB180302005",
+            "GB180302022",
+            "GBK",
+            "CP936",
+            "GB2312",
+            "GB23121980",
+            "EUCCN",
+        ],
+        Charset::Gb18030,
+    ),
+    (&["ASCII", "USASCII", "ISOIR6"], Charset::Ascii),
+    (&["88591", "ISO88591", "LATIN1", "ISOIR100"], Charset::Latin1),
+    (&["UNICODEUTF16", "UTF16", "UTF16BE"], Charset::Utf16Be),
+    (&["UTF16LE"], Charset::Utf16Le),
+];
+
 impl Charset {
     /// The character set of one name in MSH-18, or of a configured default.
     ///
     /// Standard: HL7 table 0211, with the spellings real senders use.
     #[must_use]
     pub fn from_hl7(name: &str) -> Option<Self> {
-        let plain: String = name
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|sign| sign.to_ascii_uppercase())
-            .collect();
-        Some(match plain.as_str() {
-            "ASCII" | "USASCII" | "ISOIR6" => Self::Ascii,
-            "GB18030" | "GB180302000" | "GB180302005" | "GB180302022" | "GBK" | "CP936"
-            | "GB2312" | "GB23121980" | "EUCCN" => Self::Gb18030,
-            "88591" | "ISO88591" | "LATIN1" | "ISOIR100" => Self::Latin1,
-            "UNICODEUTF16" | "UTF16" | "UTF16BE" => Self::Utf16Be,
-            "UTF16LE" => Self::Utf16Le,
-            // Table 0211 deprecates the bare name; whoever still sends it sends UTF-8.
-            "UNICODE" | "UNICODEUTF8" | "UTF8" => Self::Utf8,
-            _ => return None,
-        })
+        let signs = || name.bytes().filter(u8::is_ascii_alphanumeric);
+        let spelled = |known: &str| signs().map(|sign| sign.to_ascii_uppercase()).eq(known.bytes());
+        let known = SPELLINGS.iter().find(|(names, _)| names.iter().any(|known| spelled(known)));
+        known.map(|(_, charset)| *charset)
     }
 
     /// Its name in HL7 table 0211.

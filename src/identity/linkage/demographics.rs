@@ -59,12 +59,12 @@ impl Demographics {
     fn read(&mut self, field: &Field) {
         match (&field.value, text(&field.value)) {
             (Value::Identifier(identifier), _) => self.number(identifier),
-            (_, text) if text.is_empty() => (),
-            (_, text) if NAMES.contains(&field.element) => self.names.push(text),
-            (_, text) if PHONES.contains(&field.element) => self.phones.push(text),
-            (_, text) if ADDRESSES.contains(&field.element) => self.addresses.push(text),
-            (_, text) if field.element == SEX => self.sex = text,
-            (_, text) if field.element == BIRTH_DATE => self.birth_date = text,
+            (_, "") => (),
+            (_, text) if NAMES.contains(&field.element) => self.names.push(text.to_owned()),
+            (_, text) if PHONES.contains(&field.element) => self.phones.push(text.to_owned()),
+            (_, text) if ADDRESSES.contains(&field.element) => self.addresses.push(text.to_owned()),
+            (_, text) if field.element == SEX => text.clone_into(&mut self.sex),
+            (_, text) if field.element == BIRTH_DATE => text.clone_into(&mut self.birth_date),
             _ => (),
         }
     }
@@ -81,18 +81,18 @@ impl Demographics {
 
     /// Adds a number, by what sort it is.
     pub fn number(&mut self, identifier: &Identifier) {
-        let value = identifier.value.clone();
+        let value = || identifier.value.clone();
         let named = identifier.authority.as_deref().unwrap_or_default();
         match identifier.kind {
-            IdentifierKind::CitizenId if self.citizen_id.is_empty() => self.citizen_id = value,
+            IdentifierKind::CitizenId if self.citizen_id.is_empty() => self.citizen_id = value(),
             IdentifierKind::CitizenId | IdentifierKind::Other => (),
-            IdentifierKind::HealthCard => self.cards.push(value),
+            IdentifierKind::HealthCard => self.cards.push(value()),
             IdentifierKind::ElectronicCard | IdentifierKind::RecordNumber => {
-                self.assigned.push((identifier.kind.as_str().to_owned(), value));
+                self.assigned.push((identifier.kind.as_str().to_owned(), value()));
             }
             // A number without its authority is nobody's outside its own source.
             IdentifierKind::Local if named.is_empty() => (),
-            IdentifierKind::Local => self.assigned.push((named.to_owned(), value)),
+            IdentifierKind::Local => self.assigned.push((named.to_owned(), value())),
         }
     }
 
@@ -116,13 +116,13 @@ impl Demographics {
 static NONE: String = String::new();
 
 /// A value as one line; the code itself of a coded one.
-fn text(value: &Value) -> String {
+fn text(value: &Value) -> &str {
     match value {
-        Value::Name(line) | Value::Address(line) | Value::Telecom(line) => line.text.clone(),
-        Value::Text(text) => text.clone(),
-        Value::Date(date) => date.as_str().to_owned(),
-        Value::Code(coding) => coding.code.clone().unwrap_or_default(),
-        _ => String::new(),
+        Value::Name(line) | Value::Address(line) | Value::Telecom(line) => &line.text,
+        Value::Text(text) => text,
+        Value::Date(date) => date.as_str(),
+        Value::Code(coding) => coding.code.as_deref().unwrap_or_default(),
+        _ => "",
     }
 }
 

@@ -64,16 +64,15 @@ fn shaken(tree: &Tree, dice: &mut Dice) -> Tree {
     }
 }
 
-/// The files of the two dialects, and what they speak of.
-fn shipped() -> Files {
-    fn walk(root: &Path, folder: &Path, files: &mut Files) {
+/// The files of some folders, and what they speak of.
+pub(super) fn shipped(folder: &str) -> Files {
+    fn walk(root: &Path, folder: &Path, needed: &[&str], files: &mut Files) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             match path.is_dir() {
-                true => walk(root, &path, files),
+                true => walk(root, &path, needed, files),
                 false => {
                     let key = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                    let needed = ["codes/", "elements/", "v3-"];
                     if needed.iter().any(|folder| key.starts_with(folder)) {
                         files.insert(key, std::fs::read(&path).unwrap());
                     }
@@ -83,7 +82,7 @@ fn shipped() -> Files {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let mut files = Files::default();
-    walk(&root, &root, &mut files);
+    walk(&root, &root, &["codes/", "elements/", folder], &mut files);
     files
 }
 
@@ -102,7 +101,7 @@ fn check(pack: &Pack, dialect: &str, message: &Document) {
 
 #[test]
 fn what_is_read_of_a_message_is_written_back_for_any_value() {
-    let files = shipped();
+    let files = shipped("v3-");
     let pack = Pack::load(&files).unwrap();
     let mut examples = Vec::new();
     for dialect in ["v3-regional", "v3-hospital"] {

@@ -1,6 +1,10 @@
 //! HL7 v2 in: what each kind of row makes of its leaves.
 
 use super::*;
+use crate::translate::leaf::{Leaf, Leaves};
+use crate::translate::path::Hl7Path;
+use crate::translate::plan::{FieldPlan, When};
+use crate::vocabulary::position::Hl7Position;
 
 /// A patient segment of an admission becomes these values, and refuses at this place.
 fn check(segments: &str, expect: Result<&[&str], (&str, &str)>) {
@@ -381,4 +385,37 @@ fn a_condition_may_ask_how_a_text_begins() {
     files.insert("hl7v2/obx.toml", OBX.replace("is = [\"8302-2\"]", "begins = [\"\"]"));
     let faults = Pack::load(&files).map(|_| ()).unwrap_err();
     assert!(faults[0].to_string().contains("everything begins with nothing"), "{faults:?}");
+}
+
+/// One leaf at a path, all that a condition is asked of.
+fn said<'a>(path: &Hl7Path, text: &'a str) -> Leaves<'a> {
+    let (component, subcomponent) = (path.component.max(1), path.subcomponent.max(1));
+    let at = Hl7Position { component, subcomponent, ..path.position(1, 1) };
+    Leaves(vec![Leaf { at, text: text.into(), bin: None, span: 0..0, exact: false }])
+}
+
+#[test]
+fn a_row_of_the_shipped_tables_holds_just_where_its_own_condition_does() {
+    let pack = Pack::load(&exchange::shipped("hl7v2/")).unwrap();
+    let mut asked = 0;
+    for field in pack.hl7.segments.values().flat_map(|segment| &segment.fields) {
+        let whens = || field.rows.iter().filter_map(|row| row.when.as_ref());
+        let texts = || whens().flat_map(|when| when.is.iter().chain(&when.begins));
+        for path in whens().map(|when| when.path) {
+            for text in texts().map(String::as_str).chain(["", "none of them"]) {
+                let leaves = said(&path, text);
+                let holding = field.holding(&leaves, &leaves.field(field.number));
+                for (index, row) in field.rows.iter().enumerate() {
+                    let own = |when: &When| {
+                        let at = leaves.at(&leaves.field(when.path.field), &when.path);
+                        when.holds(at.map_or("", |at| leaves.text(at)))
+                    };
+                    let expect = row.when.as_ref().is_none_or(own);
+                    assert_eq!(holding & FieldPlan::bit(index) != 0, expect, "{path} {text}");
+                    asked += 1;
+                }
+            }
+        }
+    }
+    assert!(asked > 1_000, "{asked}");
 }

@@ -3,10 +3,11 @@
 //! In the frame one sign stands for each leaf that the record gives back; every other
 //! leaf stands there as it came. The sign itself is doubled where a leaf holds it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{FORM, expand};
-use crate::translate::leaf::Leaves;
+use crate::translate::leaf::{Leaf, Leaves};
 use crate::vocabulary::position::Hl7Position;
 use crate::vocabulary::record::Wire;
 use crate::vocabulary::{Position, Record};
@@ -23,6 +24,8 @@ const MARK: char = '\u{feff}';
 pub(in crate::translate) struct Frame<'m> {
     message: &'m Message,
     text: String,
+    /// Whether what no escape sequence was read of is written as it came.
+    plain: bool,
     /// Up to where the message is in the frame.
     until: usize,
 }
@@ -32,25 +35,36 @@ impl<'m> Frame<'m> {
     pub fn new(message: &'m Message) -> Self {
         let mut text = String::with_capacity(message.text().len() / 2);
         text.extend(message.is_marked().then_some(MARK));
-        Self { message, text, until: 0 }
+        // A separator in a leaf is escaped by whoever sent it; these two need not be.
+        let truncation = message.header().separators.truncation.map(char::from);
+        let loose = |sign| message.text().contains(sign);
+        let plain = !loose('\n') && !truncation.is_some_and(loose);
+        Self { message, text, plain, until: 0 }
     }
 
     /// Takes the leaves of one segment, each of which has its bin.
     pub fn segment(&mut self, leaves: &Leaves<'_>) {
         let whole = self.message.text();
-        let header = self.message.header();
         for leaf in &leaves.0 {
             let between = whole.get(self.until..leaf.span.start).unwrap_or_default();
             let raw = whole.get(leaf.span.clone()).unwrap_or_default();
             self.text.push_str(between);
             self.until = leaf.span.end;
-            let exact =
-                leaf.exact && escape::escape(&leaf.text, &header.separators, header.charset) == raw;
-            match exact {
+            match leaf.exact && self.comes_back(leaf, raw) {
                 true => self.text.push(TAKEN),
                 false if !raw.contains(TAKEN) => self.text.push_str(raw),
                 false => self.text.push_str(&raw.replace(TAKEN, "\u{7f}\u{7f}")),
             }
+        }
+    }
+
+    /// Whether writing the text of a leaf gives what was read; the separators themselves stay.
+    fn comes_back(&self, leaf: &Leaf<'_>, raw: &str) -> bool {
+        let header = self.message.header();
+        match leaf.text {
+            _ if leaf.at.segment == *b"MSH" && leaf.at.field <= 2 => false,
+            Cow::Borrowed(_) if self.plain => true,
+            _ => escape::escape(&leaf.text, &header.separators, header.charset) == raw,
         }
     }
 

@@ -3,6 +3,8 @@
 //! Standard: HL7 v2.4 section 2.9.2 (original mode), 2.9.3 (enhanced mode), 2.16.8 (MSA);
 //! tables 0008, 0155 and 0357. Deterministic: the same input gives the same bytes.
 
+use std::borrow::Cow;
+
 use super::err;
 use super::header::{Header, Mode};
 use super::separators::Separators;
@@ -92,13 +94,12 @@ pub struct Stamp<'a> {
 /// behind it.
 #[must_use]
 pub fn replies(header: Option<&Header>, verdict: &Verdict, stamp: Stamp<'_>) -> Vec<Vec<u8>> {
-    let accept_id = format!("{}C", stamp.control_id);
-    let reply = |(kind, outcome): (Kind, &Outcome)| {
-        let control_id = match kind {
-            Kind::Accept => &accept_id,
-            Kind::Application => stamp.control_id,
-        };
-        acknowledge(header, kind, outcome, Stamp { control_id, ..stamp })
+    let reply = |(kind, outcome): (Kind, &Outcome)| match kind {
+        Kind::Accept => {
+            let control_id = &format!("{}C", stamp.control_id);
+            acknowledge(header, kind, outcome, Stamp { control_id, ..stamp })
+        }
+        Kind::Application => acknowledge(header, kind, outcome, stamp),
     };
     asked_for(header, verdict).into_iter().map(reply).collect()
 }
@@ -166,13 +167,11 @@ pub fn acknowledge(
 
 /// The text in the character set of the message it answers.
 pub(super) fn encoded(header: &Header, text: &str) -> Vec<u8> {
-    let mut bytes = header.charset.encode_lossy(text).into_owned();
     // UTF-16 shows its byte order by a mark; nothing else needs one.
-    let mark = header.charset.encode("\u{FEFF}").unwrap_or_default();
-    if !header.charset.extends_ascii() {
-        bytes.splice(..0, mark.iter().copied());
+    match header.charset.extends_ascii() {
+        true => header.charset.encode_lossy(text).into_owned(),
+        false => header.charset.encode_lossy(&format!("\u{FEFF}{text}")).into_owned(),
     }
-    bytes
 }
 
 /// A header for answering what has none.
@@ -180,13 +179,14 @@ fn unknown() -> Header {
     Header::read("MSH|^~\\&", Separators::default(), Charset::Ascii)
 }
 
-pub(super) fn segment(text: &mut String, separators: &Separators, fields: &[String]) {
-    let used = fields.iter().rposition(|field| !field.is_empty()).map_or(0, |last| last + 1);
+pub(super) fn segment(text: &mut String, separators: &Separators, fields: &[impl AsRef<str>]) {
+    let filled = |field: &_| !AsRef::<str>::as_ref(field).is_empty();
+    let used = fields.iter().rposition(filled).map_or(0, |last| last + 1);
     for (index, field) in fields.iter().take(used).enumerate() {
         if index > 0 {
             text.push(char::from(separators.field));
         }
-        text.push_str(field);
+        text.push_str(field.as_ref());
     }
     text.push('\r');
 }
@@ -208,53 +208,57 @@ fn message_type(header: &Header) -> String {
     message_type
 }
 
-pub(super) fn msh(header: &Header, stamp: Stamp<'_>, message_type: String) -> Vec<String> {
-    let or = |text: &str, default: &str| if text.is_empty() { default } else { text }.to_owned();
-    let never = if header.is_enhanced() { "NE" } else { "" }.to_owned();
-    vec![
-        "MSH".to_owned(),
-        header.separators.encoding_characters(),
-        header.receiving_application.clone(),
-        header.receiving_facility.clone(),
-        header.sending_application.clone(),
-        header.sending_facility.clone(),
-        stamp.at.as_str().to_owned(),
-        String::new(),
-        message_type,
-        stamp.control_id.to_owned(),
-        or(&header.processing_id, "P"),
-        or(&header.version, "2.4"),
-        String::new(),
-        String::new(),
-        never.clone(),
-        never,
-        String::new(),
-        charset_name(header),
+pub(super) fn msh<'a>(
+    header: &'a Header,
+    stamp: Stamp<'a>,
+    message_type: String,
+) -> [Cow<'a, str>; 18] {
+    let or = |text: &'a str, default| if text.is_empty() { default } else { text };
+    let never = if header.is_enhanced() { "NE" } else { "" };
+    [
+        "MSH".into(),
+        header.separators.encoding_characters().into(),
+        header.receiving_application.as_str().into(),
+        header.receiving_facility.as_str().into(),
+        header.sending_application.as_str().into(),
+        header.sending_facility.as_str().into(),
+        stamp.at.as_str().into(),
+        "".into(),
+        message_type.into(),
+        stamp.control_id.into(),
+        or(&header.processing_id, "P").into(),
+        or(&header.version, "2.4").into(),
+        "".into(),
+        "".into(),
+        never.into(),
+        never.into(),
+        "".into(),
+        charset_name(header).into(),
     ]
 }
 
 /// The sender's own spelling where it was right, else the name of what is written here.
-fn charset_name(header: &Header) -> String {
+fn charset_name(header: &Header) -> &str {
     match (header.charset_declared.split('~').next(), header.charset_mismatch) {
-        (None | Some(""), false) => String::new(),
-        (Some(declared), false) => declared.to_owned(),
-        _ => header.charset.hl7_name().to_owned(),
+        (None | Some(""), false) => "",
+        (Some(declared), false) => declared,
+        _ => header.charset.hl7_name(),
     }
 }
 
-pub(super) fn msa(header: &Header, kind: Kind, outcome: &Outcome) -> Vec<String> {
-    let code = code(kind, outcome).to_owned();
-    let mut fields = vec!["MSA".to_owned(), code, header.control_id.clone()];
+pub(super) fn msa<'a>(header: &'a Header, kind: Kind, outcome: &Outcome) -> Vec<Cow<'a, str>> {
+    let mut fields: Vec<Cow<'a, str>> =
+        vec!["MSA".into(), code(kind, outcome).into(), header.control_id.as_str().into()];
     let (Outcome::Error(fault, at) | Outcome::Rejected(fault, at)) = outcome else {
         return fields;
     };
     let version = header.version_numbers();
     // MSA-3 and MSA-6 are withdrawn in 2.7; ERR says it all from 2.5 on.
     if version < (2, 7) {
-        fields.push(err::sentence(header, *fault, at.as_ref()));
+        fields.push(err::sentence(header, *fault, at.as_ref()).into());
     }
     if version < (2, 5) {
-        fields.extend([String::new(), String::new(), err::coded(header, *fault)]);
+        fields.extend(["".into(), "".into(), err::coded(header, *fault).into()]);
     }
     fields
 }

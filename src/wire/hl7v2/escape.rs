@@ -133,6 +133,8 @@ pub fn escape<'a>(text: &'a str, separators: &Separators, charset: Charset) -> C
 
 fn name_of(byte: u8, separators: &Separators) -> Option<char> {
     Some(match byte {
+        // Nearly every byte: all separators are ASCII punctuation.
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | 0x80.. => return None,
         b'\r' | b'\n' => 'X',
         _ if byte == separators.field => 'F',
         _ if byte == separators.component => 'S',

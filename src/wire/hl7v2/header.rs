@@ -88,7 +88,7 @@ impl Header {
         let part = |number, index| {
             let first = field(number).split(char::from(separators.repetition)).next();
             let mut parts = first.unwrap_or_default().split(char::from(separators.component));
-            parts.nth(index).unwrap_or_default().to_owned()
+            parts.nth(index).unwrap_or_default()
         };
         Self {
             separators,
@@ -96,13 +96,13 @@ impl Header {
             sending_facility: field(4).to_owned(),
             receiving_application: field(5).to_owned(),
             receiving_facility: field(6).to_owned(),
-            time: Date::parse(&part(7, 0)).ok(),
-            message_type: part(9, 0),
-            trigger: part(9, 1),
-            structure: part(9, 2),
+            time: Date::parse(part(7, 0)).ok(),
+            message_type: part(9, 0).to_owned(),
+            trigger: part(9, 1).to_owned(),
+            structure: part(9, 2).to_owned(),
             control_id: field(10).to_owned(),
             processing_id: field(11).to_owned(),
-            version: part(12, 0),
+            version: part(12, 0).to_owned(),
             accept_ack: Mode::read(field(15)),
             application_ack: Mode::read(field(16)),
             charset_declared: field(18).to_owned(),

@@ -102,6 +102,12 @@ impl Message {
         &self.header
     }
 
+    /// The same, of a message that is done with.
+    #[must_use]
+    pub fn into_header(self) -> Header {
+        self.header
+    }
+
     /// Whether segments ended with LF or CRLF instead of CR.
     #[must_use]
     pub const fn line_ends_repaired(&self) -> bool {

@@ -5,7 +5,7 @@
 //! follows stays in its field where CR is the terminator, since senders put
 //! them into narrative text.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::{Limits, Separators};
 use crate::vocabulary::Fault;
@@ -34,13 +34,14 @@ pub(super) enum Wrong {
 }
 
 pub(super) fn split(text: &str, separators: &Separators, limits: &Limits) -> Result<Lines, Wrong> {
-    let body = text.trim_end_matches(['\r', '\n']).as_bytes();
-    let line_feeds_only = !body.contains(&b'\r');
-    let mut occurrences: HashMap<[u8; 3], u32> = HashMap::new();
+    let body = text.trim_end_matches(['\r', '\n']);
+    let signs = Signs { returns: body.contains('\r'), feeds: body.contains('\n') };
+    let bytes = body.as_bytes();
+    let mut occurrences: BTreeMap<[u8; 3], u32> = BTreeMap::new();
     let (mut lines, mut repaired, mut start) = (Vec::new(), false, 0);
     while start < body.len() {
-        let end = end_of_line(body, start, line_feeds_only, separators);
-        let id = read_id(body.get(start..end).unwrap_or_default(), separators)
+        let end = end_of_line(body, start, signs, separators);
+        let id = read_id(bytes.get(start..end).unwrap_or_default(), separators)
             .ok_or(Wrong::Text(Fault::Malformed, start))?;
         let occurrence = occurrences.entry(id).or_insert(0);
         *occurrence += 1;
@@ -52,7 +53,7 @@ pub(super) fn split(text: &str, separators: &Separators, limits: &Limits) -> Res
             return Err(Wrong::Hl7(Fault::Malformed, at));
         }
         lines.push(Line { id, occurrence: *occurrence, start, end });
-        start = match (body.get(end), body.get(end + 1)) {
+        start = match (bytes.get(end), bytes.get(end + 1)) {
             (Some(b'\r'), Some(b'\n')) => {
                 repaired = true;
                 end + 2
@@ -67,18 +68,29 @@ pub(super) fn split(text: &str, separators: &Separators, limits: &Limits) -> Res
     Ok(Lines { lines, repaired })
 }
 
-fn end_of_line(body: &[u8], start: usize, line_feeds_only: bool, separators: &Separators) -> usize {
+/// What stands in a body of that which may end a line.
+#[derive(Clone, Copy)]
+struct Signs {
+    returns: bool,
+    feeds: bool,
+}
+
+fn end_of_line(body: &str, start: usize, signs: Signs, separators: &Separators) -> usize {
+    let bytes = body.as_bytes();
     let mut at = start;
     loop {
+        // Both are ASCII, so a character begins where each stands and behind it.
         let rest = body.get(at..).unwrap_or_default();
-        let Some(step) = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
-            return body.len();
+        let found = match signs.feeds {
+            true => rest.bytes().position(|byte| matches!(byte, b'\r' | b'\n')),
+            false => rest.find('\r'),
         };
+        let Some(step) = found else { return body.len() };
         at += step;
-        let next = body.get(at + 1..).unwrap_or_default();
+        let next = bytes.get(at + 1..).unwrap_or_default();
         // A separator in text is escaped, so what looks like a segment is one.
-        let ends = line_feeds_only
-            || body.get(at) == Some(&b'\r')
+        let ends = !signs.returns
+            || bytes.get(at) == Some(&b'\r')
             || (read_id(next, separators).is_some() && next.get(3) == Some(&separators.field));
         if ends {
             return at;
