@@ -188,20 +188,24 @@ impl Gateway {
     pub async fn answer(&self, question: Question) -> Answered {
         let _timed = counters::Timed::new("kangqiao_answer_seconds");
         let turn = self.turn();
-        let _inside = match self.admit_question(&turn, &question).await {
+        let asker = question.asker(&turn);
+        let _inside = match self.admit_question(&turn, (&question, asker.ok())).await {
             Ok(inside) => inside,
             Err(answered) => return answered,
         };
-        match self.disclose(&turn, &question).await {
+        match self.disclose(&turn, (&question, asker)).await {
             Ok(answered) => answered,
             Err(refused) => self.refuse(&turn, &question, refused).await,
         }
     }
 
     /// Gathers, decides, enters in the ledger, and only then lets the answer go.
-    async fn disclose(&self, turn: &Turn, question: &Question) -> Result<Answered, Refused> {
-        let rules = &turn.rules;
-        let asker = question.asker(turn)?;
+    async fn disclose(
+        &self,
+        turn: &Turn,
+        (question, asker): (&Question, Result<Asker, Fault>),
+    ) -> Result<Answered, Refused> {
+        let (rules, asker) = (&turn.rules, asker?);
         let inquiry = question.inquiry.as_ref()?;
         let wanted = inquiry.elements.as_deref();
         rules.policies.know(wanted.unwrap_or_default())?;

@@ -1,7 +1,13 @@
 //! 运行观测, logs and metrics. Neither ever holds personal data: see STYLE, rule 7.
 
+use std::time::Duration;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+
+/// How often what was measured is summed up, if nobody asks for it.
+const SUM_UP_EVERY: Duration = Duration::from_secs(1);
 
 /// Upper bounds of the latency buckets, seconds.
 const SECONDS: &[f64] =
@@ -58,6 +64,17 @@ pub fn metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildE
         metrics::describe_histogram!(*name, *text);
     }
     Ok(handle)
+}
+
+/// Sums up what was measured, until it is told to stop. Each time that was measured is kept by
+/// itself until then, however long nobody asks.
+pub async fn keep_summing(handle: PrometheusHandle, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => (),
+            () = tokio::time::sleep(SUM_UP_EVERY) => handle.run_upkeep(),
+        }
+    }
 }
 
 /// Every histogram and what it measures.

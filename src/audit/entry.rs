@@ -128,6 +128,16 @@ impl Kind {
         Self::ALL.iter().find(|row| row.0 == self).map_or("", |row| row.2)
     }
 
+    /// What happened by an entry as it is kept; what else it says is not looked at.
+    #[must_use]
+    pub fn of(entry: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Happened {
+            kind: Kind,
+        }
+        serde_json::from_slice(entry).ok().map(|Happened { kind }| kind)
+    }
+
     /// The kind with that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

@@ -146,14 +146,21 @@ impl Entry {
         entry.rules.extend(release.scope().grounds());
         for released in release.released() {
             entry.elements.insert(released.tier(), released.element().id);
-            entry.rules.extend(released.rules().iter().map(|rule| rule.to_string()));
+            released.rules().iter().for_each(|rule| entry.decided_by(rule));
             entry.sources.entry(released.origin()).or_insert(Freshness::Fresh);
         }
         for withheld in release.withheld() {
             entry.withheld.insert(withheld.element);
-            entry.rules.insert(withheld.rule.to_string());
+            entry.decided_by(&withheld.rule);
         }
         entry
+    }
+
+    /// Many values are decided by one rule.
+    fn decided_by(&mut self, rule: &str) {
+        if !self.rules.contains(rule) {
+            self.rules.insert(rule.to_owned());
+        }
     }
 
     /// Who, in which role, what for, and by which policies.

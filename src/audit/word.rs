@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::entry::{Entry, Kind};
+use serde::Deserialize;
+
+use super::entry::{Disclosed, Kind};
 use super::search::Question;
 use super::tile;
 use super::tree::Hash;
@@ -17,23 +19,73 @@ pub const fn place(number: u64) -> u64 {
     number / tile::WIDTH
 }
 
-/// Everything by which an entry can be found.
-#[must_use]
-pub fn said(entry: &Entry) -> BTreeSet<i64> {
-    let departments = [None, entry.department];
-    let mut words = BTreeSet::new();
-    for kind in [None, Some(entry.kind)] {
+/// One word, before it is a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Word {
+    /// An element, and whoever learned it or did not.
+    Element(ElementId, Option<Department>),
+    /// What happened, to whom, what for.
+    Terms(Option<Kind>, Option<Department>, Option<Purpose>),
+}
+
+/// What of an entry it can be found by.
+#[derive(Debug, Deserialize)]
+pub struct Gist {
+    kind: Kind,
+    #[serde(default)]
+    department: Option<Department>,
+    #[serde(default)]
+    purpose: Option<Purpose>,
+    #[serde(default)]
+    elements: Disclosed,
+    #[serde(default)]
+    withheld: BTreeSet<ElementId>,
+}
+
+impl Gist {
+    /// Of an entry as it is kept. What else it says, and whether it is one, is not looked at.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Everything by which the entry can be found.
+    pub fn words(&self) -> impl Iterator<Item = Word> {
+        let departments = match self.department {
+            Some(department) => vec![None, Some(department)],
+            None => vec![None],
+        };
+        let mut words = Vec::new();
         for department in departments {
-            for purpose in [None, entry.purpose] {
-                words.extend(terms(kind, department, purpose));
+            for kind in [None, Some(self.kind)] {
+                words.push(Word::Terms(kind, department, None));
+                words.extend(self.purpose.map(|id| Word::Terms(kind, department, Some(id))));
             }
+            let left = self.elements.tiers().into_iter().flat_map(|(_, set)| set);
+            let elements = left.chain(&self.withheld);
+            words.extend(elements.map(|element| Word::Element(*element, department)));
+        }
+        words.into_iter().filter(|word| *word != Word::Terms(None, None, None))
+    }
+}
+
+impl Word {
+    /// As it is kept.
+    #[must_use]
+    pub fn number(&self) -> i64 {
+        let of =
+            |department: &Option<Department>| text(department.as_ref().map(Department::as_str));
+        match self {
+            Self::Element(element, department) => {
+                digest(&["element".to_owned(), element.to_string(), of(department)])
+            }
+            Self::Terms(kind, department, purpose) => digest(&[
+                text(kind.map(Kind::as_str)),
+                of(department),
+                text(purpose.as_ref().map(Purpose::as_str)),
+            ]),
         }
     }
-    let left = entry.elements.tiers().into_iter().flat_map(|(_, set)| set);
-    for element in left.chain(&entry.withheld) {
-        words.extend(departments.map(|department| named(*element, department)));
-    }
-    words
 }
 
 /// What a row must have of each, if an entry in it answers a question: no more than two words; none
@@ -45,31 +97,15 @@ pub fn asked(question: &Question) -> Vec<i64> {
         _ => None,
     };
     let department = question.department;
-    let element = question.element.map(|element| named(element, department));
+    let element = question.element.map(|element| Word::Element(element, department));
     let alone = element.is_some() && kind.is_none() && question.purpose.is_none();
-    let terms = if alone { None } else { terms(kind, department, question.purpose) };
-    terms.into_iter().chain(element).collect()
+    let any = kind.is_some() || department.is_some() || question.purpose.is_some();
+    let terms = (any && !alone).then_some(Word::Terms(kind, department, question.purpose));
+    terms.iter().chain(&element).map(Word::number).collect()
 }
 
-fn terms(
-    kind: Option<Kind>,
-    department: Option<Department>,
-    purpose: Option<Purpose>,
-) -> Option<i64> {
-    let any = kind.is_some() || department.is_some() || purpose.is_some();
-    let text = |word: Option<String>| word.unwrap_or_default();
-    any.then(|| {
-        digest(&[
-            text(kind.map(|kind| kind.as_str().to_owned())),
-            text(department.map(|department| department.to_string())),
-            text(purpose.map(|purpose| purpose.to_string())),
-        ])
-    })
-}
-
-fn named(element: ElementId, department: Option<Department>) -> i64 {
-    let department = department.map(|department| department.to_string()).unwrap_or_default();
-    digest(&["element".to_owned(), element.to_string(), department])
+fn text(word: Option<&str>) -> String {
+    word.unwrap_or_default().to_owned()
 }
 
 fn digest(words: &[String; 3]) -> i64 {
@@ -80,6 +116,7 @@ fn digest(words: &[String; 3]) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Entry;
     use super::*;
     use crate::vocabulary::Tier;
 
@@ -94,7 +131,8 @@ mod tests {
 
     /// Whether the words lead to the entry, for each question that has these parts or not.
     fn check(parts: &Question, leads: bool) {
-        let said = said(&entry());
+        let gist = Gist::read(&entry().to_bytes()).unwrap();
+        let said: Vec<_> = gist.words().map(|word| word.number()).collect();
         for which in 1..16 {
             let of = |bit: u8| which & bit != 0;
             let question = Question {

@@ -35,7 +35,7 @@ impl Gateway {
             _ => refused,
         };
         let known = self.resident(number).await.map_err(wrong)?;
-        let pseudonym = Some(self.pseudonym(&known));
+        let pseudonym = Some(known.pseudonym.clone());
         Ok(Human { known: Some((number.clone(), known)), pseudonym })
     }
 }

@@ -17,7 +17,6 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
-use super::gather::Resident;
 use super::question::Turn;
 use crate::audit::Entry;
 use crate::outbound::{CircuitState, LineError, Parcel, Said, Subscriber};
@@ -280,11 +279,11 @@ impl Gateway {
             other => other.map_err(|error| error.fault())?,
         };
         let identifier = enrolled.identifier.clone();
-        let resident = Resident { identifier, token: *token, person };
+        let resident = self.known(identifier, (*token, person));
         let gathered = self.gather_told(turn, &resident).await.map_err(|refused| refused.fault)?;
         let records = gathered.records();
         let scope = admission.towards(&records, turn.at_ms / 1000);
-        let scope = scope.about(self.pseudonym(&resident));
+        let scope = scope.about(resident.pseudonym.clone());
         let tells = match settings.mllp {
             Some(_) => notice::hl7::tells(&turn.rules.pack, event),
             None => event.tells.clone(),
@@ -302,7 +301,7 @@ impl Gateway {
             (_, false) => None,
         };
         let id = id(settings.name, due.number);
-        let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
+        let circumstances = Self::circumstances(turn, Some(&resident), gathered.states());
         let entry = Entry::delivery(&release, &subject(&id, event), circumstances);
         let head = Head {
             id: &id,

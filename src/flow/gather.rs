@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use super::question::{Refused, Turn};
 use super::{Gateway, OWN, counters};
 use crate::audit::Entry;
-use crate::identity::{PersonId, Subject, Token};
+use crate::identity::{PersonId, Pseudonym, Subject, Token};
 use crate::outbound::Upstream;
 use crate::policy::{self, Admission, Evidence, Stale};
 use crate::registry::{self, Body, answer::SourceReport, platform};
@@ -36,6 +36,8 @@ pub(super) struct Resident {
     pub token: Token,
     /// The person of the index, if there is one.
     pub person: Option<PersonId>,
+    /// What stands for him in the ledger.
+    pub pseudonym: Pseudonym,
 }
 
 /// What the sources say about a person.
@@ -88,7 +90,21 @@ impl Gateway {
         let (kind, token) = self.keys.indexed(identifier)?;
         let person = self.store.person(&[token]).await?;
         // In its one spelling, so that an upstream is asked the same however it was written.
-        Ok(Resident { identifier: Identifier::new(kind, identifier.normalised()?), token, person })
+        let identifier = Identifier::new(kind, identifier.normalised()?);
+        Ok(self.known(identifier, (token, person)))
+    }
+
+    /// Somebody by a number of his, and by whom that leads to.
+    pub(super) fn known(
+        &self,
+        identifier: Identifier,
+        (token, person): (Token, Option<PersonId>),
+    ) -> Resident {
+        let pseudonym = match person {
+            Some(person) => self.keys.pseudonym(person),
+            None => self.keys.pseudonym_of_token(&token),
+        };
+        Resident { identifier, token, person, pseudonym }
     }
 
     /// Asks the own store, then every upstream system of the purpose, all at once. Where the
@@ -106,8 +122,7 @@ impl Gateway {
             return Err(Fault::Unavailable.into());
         }
         let mut gathered = Gathered::new(turn, vec![own]);
-        let scope = admission.towards(&gathered.records(), gathered.at);
-        if !scope.lacks_consent() {
+        if !admission.lacks_consent(&gathered.records(), gathered.at) {
             let upstreams = self.upstreams.load_full();
             let asked = terms.upstreams.iter().map(async |name| {
                 match upstreams.iter().find(|upstream| upstream.name() == *name) {
@@ -176,9 +191,13 @@ impl Gateway {
         }
         let load = async || {
             let read = self.store.records(person, RECORDS_MAX).await;
-            read.inspect_err(|error| {
+            let read = read.inspect_err(|error| {
                 tracing::error!(error.kind = %error, "own records cannot be read");
-            })
+            })?;
+            // What is released to nobody is not remembered either.
+            let told = |record| Record { carried: Vec::new(), wire: None, ..record };
+            let told = read.into_iter().map(|(record, at_ms)| (told(record), at_ms));
+            Ok::<_, StoreError>(told.collect())
         };
         let key = (admission.department(), OWN, Subject::Person(person));
         self.cache.get(key, turn.at_ms, load).await
@@ -235,7 +254,7 @@ impl Gateway {
         let subject = [policy::Gathered { record: &subject, as_of: now }];
         let scope = admission.towards(&subject, now);
         let release = policy::decide(&scope, None, &subject, &self.keys);
-        let circumstances = self.circumstances(turn, Some(resident), BTreeMap::new());
+        let circumstances = Self::circumstances(turn, Some(resident), BTreeMap::new());
         let entry = Entry::location(&release, circumstances);
         self.append(&entry).await.map_err(|_| Fault::Unavailable)?;
         let replies = upstream.look_up(&release, dialect, turn.at_ms).await;

@@ -52,7 +52,7 @@ impl Gateway {
         admission: &Admission,
         resident: &Resident,
     ) -> Result<(), StoreError> {
-        let conditions = self.conditions(admission, &self.pseudonym(resident), turn.at_ms)?;
+        let conditions = self.conditions(admission, &resident.pseudonym, turn.at_ms)?;
         if conditions.none() {
             return Ok(());
         }
@@ -190,19 +190,11 @@ impl Gateway {
 
     /// What an entry needs that no decision knows.
     pub(super) fn circumstances<'a>(
-        &self,
         turn: &'a Turn,
         resident: Option<&Resident>,
         sources: BTreeMap<Source, Freshness>,
     ) -> Circumstances<'a> {
-        Self::about(turn, resident.map(|resident| self.pseudonym(resident)), sources)
-    }
-
-    pub(super) fn pseudonym(&self, resident: &Resident) -> Pseudonym {
-        match resident.person {
-            Some(person) => self.keys.pseudonym(person),
-            None => self.keys.pseudonym_of_token(&resident.token),
-        }
+        Self::about(turn, resident.map(|resident| resident.pseudonym.clone()), sources)
     }
 
     /// The same, where the person is known by no number of the question.
@@ -230,7 +222,7 @@ impl Gateway {
         let inquiry = question.inquiry.as_ref().ok();
         let person = match inquiry.map(|inquiry| &inquiry.whom) {
             Some(Whom::Identifier(identifier)) => {
-                self.resident(identifier).await.ok().map(|resident| self.pseudonym(&resident))
+                self.resident(identifier).await.ok().map(|resident| resident.pseudonym)
             }
             // Whoever was described is named only if somebody was found by it.
             Some(Whom::Described(_)) => refused.person.map(|person| self.keys.pseudonym(person)),

@@ -79,9 +79,8 @@ impl Gateway {
     pub(super) async fn admit_question(
         &self,
         turn: &Turn,
-        question: &Question,
+        (question, asker): (&Question, Option<Asker>),
     ) -> Result<Inside<Party>, Answered> {
-        let asker = question.asker(turn).ok();
         let purpose = question.inquiry.as_ref().map(|inquiry| inquiry.purpose.as_str());
         let rank = match (asker, purpose) {
             (Some(asker), Ok(purpose)) => rank(turn, asker, purpose),

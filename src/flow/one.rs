@@ -33,13 +33,13 @@ impl Gateway {
         let records = gathered.records();
         let asks = asker.asks((Some(&resident.token), resident.person), &records);
         let scope = admission.towards_asker((&records, turn.at_ms / 1000), asks);
-        let scope = scope.about(self.pseudonym(resident));
+        let scope = scope.about(resident.pseudonym.clone());
         // Of whom nothing is told, not even what became of his card.
         if let Some(identifier) = asked_by.filter(|_| !scope.opens_nothing()) {
             card::usable(identifier, &records)?;
         }
         let release = policy::decide(&scope, wanted, &records, &self.keys);
-        let circumstances = self.circumstances(turn, Some(resident), gathered.states());
+        let circumstances = Self::circumstances(turn, Some(resident), gathered.states());
         let entry = Entry::disclosure(&release, circumstances).asked_by(asker.pseudonym);
         Ok(Decided { release, entry, sources: gathered.reports() })
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
-use crate::audit::{Entry, Kind};
+use crate::audit::Kind;
 use crate::inbound::console::view::pulse::{Beat, Beats, Counted};
 use crate::store::StoreError;
 
@@ -83,9 +83,9 @@ impl Gateway {
             let page = self.store.ledger(next, PAGE_ROWS).await?;
             let Some(last) = page.last() else { return Ok((left, next)) };
             next = last.number + 1;
-            for entry in page.iter().filter_map(|stored| Entry::from_bytes(&stored.bytes).ok()) {
-                if matches!(entry.kind, Kind::Delivery | Kind::Disclosure | Kind::Refusal) {
-                    *left.entry(entry.kind).or_default() += 1;
+            for kind in page.iter().filter_map(|stored| Kind::of(&stored.bytes)) {
+                if matches!(kind, Kind::Delivery | Kind::Disclosure | Kind::Refusal) {
+                    *left.entry(kind).or_default() += 1;
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Nothing goes that is preserved, nor what its hashes do not prove.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::{Gateway, ledger};
 use crate::audit::retention::joined;
 use crate::audit::tile;
 use crate::audit::tree::leaf;
+use crate::audit::word::Gist;
 use crate::audit::{Entry, Kind, Span, word};
 use crate::identity::Pseudonym;
 use crate::store::retention::Retiring;
@@ -123,14 +124,14 @@ fn due(view: LedgerView<'_>, before_ms: i64, preserving: &Preserving) -> Result<
         if !whole || span.last + 1 >= size {
             break;
         }
-        let (mut keeps, mut said) = (false, BTreeSet::new());
+        let (mut keeps, mut said) = (false, HashSet::new());
         for stored in &row {
             let entry = Entry::from_bytes(&stored.bytes).map_err(|_| StoreError::Damaged)?;
             if entry.at_ms >= before_ms {
                 return Ok((found, words));
             }
             keeps = keeps || preserving.keeps(&entry);
-            said.extend(word::said(&entry));
+            said.extend(Gist::read(&stored.bytes).iter().flat_map(Gist::words));
         }
         if !keeps {
             let kept = view.tile(0, span.first / tile::WIDTH)?;
@@ -140,7 +141,8 @@ fn due(view: LedgerView<'_>, before_ms: i64, preserving: &Preserving) -> Result<
                 return Err(StoreError::Damaged);
             }
             found.push(span);
-            words.extend(said.into_iter().map(|word| (word, word::place(span.first))));
+            let place = word::place(span.first);
+            words.extend(said.iter().map(|word| (word.number(), place)));
         }
         from = span.last + 1;
     }

@@ -46,9 +46,9 @@ impl Gateway {
             let gathered = self.gather_own(turn, admission, &resident).await?;
             let records = gathered.records();
             let scope = admission.towards(&records, turn.at_ms / 1000);
-            let scope = scope.about(self.pseudonym(&resident));
+            let scope = scope.about(resident.pseudonym.clone());
             let release = policy::decide(&scope, wanted, &records, &self.keys);
-            let circumstances = self.circumstances(turn, Some(&resident), gathered.states());
+            let circumstances = Self::circumstances(turn, Some(&resident), gathered.states());
             entries
                 .push(Entry::disclosure(&release, circumstances).asked_by(asker.pseudonym.clone()));
             found.push(Found { release, likeness, handle: self.handle(admission, &resident) });
@@ -56,7 +56,7 @@ impl Gateway {
         let towards_nobody = admission.towards(&[], turn.at_ms / 1000);
         let nobody = policy::decide(&towards_nobody, wanted, &[], &self.keys);
         if entries.is_empty() {
-            let circumstances = self.circumstances(turn, None, Default::default());
+            let circumstances = Self::circumstances(turn, None, Default::default());
             entries.push(Entry::disclosure(&nobody, circumstances).asked_by(asker.pseudonym));
         }
         let first = entries.first().ok_or(Fault::Internal)?.receipt.to_string();

@@ -1,6 +1,6 @@
 //! 词, the ledger's entries as they can be searched: follows the ledger, and finds by it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Gateway;
 use super::rotation::pause;
 use super::seek::{ABOUT_MS, first_at};
+use crate::audit::word::Gist;
 use crate::audit::{Entry, Question, tile, word};
 use crate::store::{LedgerEntry, LedgerView, StoreError, Worded};
 
@@ -53,13 +54,15 @@ impl Gateway {
 /// The words of the next entries whose words are not kept, and how many entries these are.
 fn unworded(view: LedgerView<'_>) -> Result<(Worded, usize), StoreError> {
     let read = view.entries(view.worded()?, ENTRIES_AT_ONCE)?;
-    let mut words = BTreeSet::new();
+    let mut said = HashSet::new();
     for stored in &read {
         // One that cannot be read is found by nothing, and told by whoever verifies.
-        let Ok(entry) = Entry::from_bytes(&stored.bytes) else { continue };
+        let Some(gist) = Gist::read(&stored.bytes) else { continue };
         let place = word::place(stored.number);
-        words.extend(word::said(&entry).into_iter().map(|word| (word, place)));
+        said.extend(gist.words().map(|word| (word, place)));
     }
+    // In the order of their keys.
+    let words: BTreeSet<_> = said.iter().map(|(word, place)| (word.number(), *place)).collect();
     let until = read.last().map_or(0, |last| last.number + 1);
     Ok((Worded { words: words.into_iter().collect(), until }, read.len()))
 }

@@ -9,6 +9,6 @@ pub mod linkage;
 pub mod peer;
 pub mod resident;
 
-pub use index::{Keys, PersonId, Pseudonym, Subject, Token};
+pub use index::{Keys, PersonId, Pseudonym, Subject, Token, hex};
 pub use peer::{Bindings, Certificate, Peer, Standing};
 pub use resident::{IdentityError, Indexed, Resolution};

@@ -216,9 +216,8 @@ impl Admission {
     /// The same, where it is known whether who asks is the very person.
     #[must_use]
     pub fn towards_asker(&self, (gathered, at): (&[Gathered<'_>], i64), asks: Asks) -> Scope {
-        let Desk { shared, department, terms, .. } = &*self.desk;
-        let asked = (terms.consent, department.name, terms.id, asks);
-        let allowance = shared.consents.allowance(asked, (gathered, at), shared.words());
+        let Desk { shared, department, .. } = &*self.desk;
+        let allowance = self.allowance((gathered, at), asks);
         // Where nothing is allowed a relation opens nothing, and must not show in what is said to
         // be withheld: whoever refused would not look like somebody of whom nothing is known.
         let relations = match allowance.opens_nothing() {
@@ -232,6 +231,18 @@ impl Admission {
         let plan = self.desk.plan(self.grounds().with(relations));
         let plan = plan.unwrap_or_else(|| Arc::clone(&self.plan));
         Scope { admission: self.clone(), relations, plan, allowance, person: None }
+    }
+
+    /// Whether the purpose needs the consent of whom these records are about, and there is none.
+    #[must_use]
+    pub fn lacks_consent(&self, gathered: &[Gathered<'_>], at: i64) -> bool {
+        self.allowance((gathered, at), Asks::Other).lacks_consent()
+    }
+
+    fn allowance(&self, about: (&[Gathered<'_>], i64), asks: Asks) -> Allowance {
+        let Desk { shared, department, terms, .. } = &*self.desk;
+        let asked = (terms.consent, department.name, terms.id, asks);
+        shared.consents.allowance(asked, about, shared.words())
     }
 
     /// What is given to a department with these relations to the person, where he allows it;

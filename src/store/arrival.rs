@@ -53,7 +53,7 @@ pub enum Change {
 /// Writes the ledger entry of a change of identity, once the persons are known: the one
 /// that is now, then the one that was; or of what the one said of who may see what. May be
 /// called again if a commit fails.
-pub type WriteEntry = Box<dyn Fn(Change, &[PersonId]) -> LedgerRow + Send>;
+pub type WriteEntry = Box<dyn Fn(Change, &[PersonId]) -> LedgerRow + Send + Sync>;
 
 /// What shall become of a message.
 pub enum Proposed {

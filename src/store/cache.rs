@@ -161,12 +161,23 @@ impl Cache {
         if let Some(copy) = found.filter(|copy| self.is_good(&key, copy, now_ms)) {
             return self.answer(&copy, now_ms, false);
         }
+        // Whoever finds a good copy does not carry the room a load needs.
+        Box::pin(self.load(key, now_ms, &load)).await
+    }
+
+    /// What loads, of its own or of somebody else's question, bring.
+    async fn load<F, L, E>(&self, key: Key, now_ms: i64, load: &F) -> Fetched
+    where
+        F: Fn() -> L + Send + Sync,
+        L: Future<Output = Result<Records, E>> + Send,
+        E: Send,
+    {
         let mut tries = 1;
         loop {
             let entry = self
                 .copies
                 .entry(key)
-                .or_insert_with_if(self.fly(key, now_ms, &load), |copy| {
+                .or_insert_with_if(self.fly(key, now_ms, load), |copy| {
                     !self.is_good(&key, copy, now_ms)
                 })
                 .await;

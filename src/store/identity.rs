@@ -252,7 +252,7 @@ impl Writer {
         let key = self.key(entry)?;
         for (number, sealed, at_ms) in rows {
             let record = record::read(&key.open(Place::record(entry.0, number), &sealed)?)?;
-            let who = Who::Clear(Box::new(Demographics::of(&record)));
+            let who = Who::of(&record, None, &self.keys);
             if let Some(stated) = self.stated(Some(entry), &who)? {
                 self.place(entry, stated, (at_ms, Some(number)))?;
             }

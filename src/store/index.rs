@@ -69,13 +69,11 @@ impl Writer {
                     roots.push(self.root(holder)?);
                     holders.push(holder);
                 }
-                _ => unknown.push(*indexed),
+                found => unknown.push((*indexed, found)),
             }
         }
         let holder = holders.first().copied();
-        if let Some(holder) = holder {
-            unknown = self.not_of(holder, unknown)?;
-        }
+        let unknown = self.not_of(holder, unknown)?;
         // Two citizen ids are two people. What other sources say of the person is weighed
         // later; an entry itself has one id, and only a new one can contradict it.
         let named = identifiers.iter().filter(|indexed| national(indexed)).count();
@@ -104,26 +102,32 @@ impl Writer {
         Ok(Ok(Meant { source, known, unknown }))
     }
 
-    /// Those of the identifiers that are not this entry's yet.
+    /// Those of the identifiers, each with the first entry of its source that has it, that are
+    /// not this entry's yet.
     fn not_of<'a>(
         &self,
-        holder: PersonId,
-        mut identifiers: Vec<&'a Indexed>,
+        holder: Option<PersonId>,
+        identifiers: Vec<(&'a Indexed, Option<PersonId>)>,
     ) -> sql::Result<Vec<&'a Indexed>> {
-        if identifiers.is_empty() {
-            return Ok(identifiers);
-        }
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person = ?3")?;
         let mut found = Vec::new();
-        for indexed in identifiers.drain(..) {
-            let [token, ending] = self.generations.covers(&indexed.token);
-            if !select.exists((token, ending, holder.0))? {
+        for (indexed, first) in identifiers {
+            let its = match holder {
+                Some(holder) => first == Some(holder) || self.has(holder, &indexed.token)?,
+                None => false,
+            };
+            if !its {
                 found.push(indexed);
             }
         }
         Ok(found)
+    }
+
+    /// Whether an entry has that identifier.
+    fn has(&self, entry: PersonId, token: &Token) -> sql::Result<bool> {
+        let [token, ending] = self.generations.covers(token);
+        self.connection
+            .prepare_cached("SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person = ?3")?
+            .exists((token, ending, entry.0))
     }
 
     /// Whether joining the two would make one person of two citizen ids.

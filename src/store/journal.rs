@@ -18,7 +18,6 @@ use super::seal::{Place, StoreKeys};
 use super::sql::{self, Optional};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
-use crate::identity::linkage::Demographics;
 use crate::policy::is_word;
 use crate::translate::Form;
 use crate::vocabulary::{Entrance, Fault, Field, Position, Source, Value};
@@ -111,14 +110,14 @@ impl Message {
             entrance: arrival.entrance,
             mappings: arrival.mappings,
             mark: arrival.mark,
-            outcome: Outcome::new(arrival.proposed)?,
+            outcome: Outcome::new(arrival.proposed, keys)?,
         })
     }
 }
 
 impl Outcome {
     /// Makes a proposal ready.
-    pub fn new(proposed: Proposed) -> Result<Self, StoreError> {
+    pub fn new(proposed: Proposed, keys: &StoreKeys) -> Result<Self, StoreError> {
         let (record, veiled, (identifiers, merge_from, claim), entry, (documents, wishes)) =
             match proposed {
                 Proposed::Apply {
@@ -141,10 +140,7 @@ impl Outcome {
         let named_at = named.and_then(|field| field.at.clone());
         Ok(Self::Apply(Box::new(Application {
             is_word: is_word(&record),
-            who: match veiled {
-                Some(veiled) => Who::Veiled(veiled),
-                None => Who::Clear(Box::new(Demographics::of(&record))),
-            },
+            who: Who::of(&record, veiled, keys),
             named_at,
             bytes: record::write(&record)?,
             dataset: record.dataset,

@@ -213,8 +213,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] if it cannot be written: nothing may be acknowledged.
     pub async fn keep(&self, arrival: Arrival) -> Result<Kept, StoreError> {
-        let message = Message::new(arrival, &self.keys)?;
-        kept(self.write(Request::Keep(Box::new(message))).await?)
+        let message = Arc::new(Message::new(arrival, &self.keys)?);
+        kept(self.write(Request::Keep(Arc::clone(&message))).await?)
     }
 
     /// Gives a quarantined or refused message a new outcome, in one commit.
@@ -228,7 +228,7 @@ impl Store {
         proposed: Proposed,
         retrial: Retrial,
     ) -> Result<Kept, StoreError> {
-        let outcome = Box::new(Outcome::new(proposed)?);
+        let outcome = Box::new(Outcome::new(proposed, &self.keys)?);
         let number = ledger::bound(number);
         kept(self.write(Request::Settle { number, outcome, retrial }).await?)
     }

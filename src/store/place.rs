@@ -15,6 +15,7 @@ use super::generation::Generations;
 use super::index::BORROWED;
 use super::ledger::limited;
 use super::review;
+use super::seal::StoreKeys;
 use super::sql::{self, Connection};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
@@ -24,6 +25,7 @@ use crate::identity::linkage::traits::Own;
 use crate::identity::linkage::{
     Comparison, Demographics, Link, Rule, Traits, Veiled, Verdict, compare, group,
 };
+use crate::vocabulary::Record;
 
 /// How traits are made; another number means that every entry is made anew at the start.
 pub const VEIL: i64 = 1;
@@ -59,24 +61,37 @@ impl Moves {
     }
 }
 
-/// What a message says of who somebody is.
-pub enum Who {
+/// What a message says of who somebody is, made ready outside the writer's thread.
+pub struct Who {
+    says: Says,
+    /// Keyed digest of it, to see whether anything changed.
+    seen: [u8; 16],
+}
+
+/// How it is said.
+enum Says {
     /// In clear.
-    Clear(Box<Demographics>),
+    Clear(Demographics),
     /// As tokens its source made.
     Veiled(Box<Veiled>),
 }
 
 impl Who {
-    /// To see whether anything changed.
-    fn digested(&self) -> Vec<u8> {
-        match self {
-            Self::Clear(who) => who.digested(),
-            Self::Veiled(veiled) => {
+    /// As a record says it, or as its source veiled it.
+    pub fn of(record: &Record, veiled: Option<Box<Veiled>>, keys: &StoreKeys) -> Self {
+        let (says, digested) = match veiled {
+            Some(veiled) => {
                 let by = veiled.by.iter().flat_map(|by| by.0);
-                by.chain(veiled.traits.to_bytes()).collect()
+                let digested = by.chain(veiled.traits.to_bytes()).collect();
+                (Says::Veiled(veiled), digested)
             }
-        }
+            None => {
+                let who = Demographics::of(record);
+                let digested = who.digested();
+                (Says::Clear(who), digested)
+            }
+        };
+        Self { says, seen: keys.seen(&digested) }
     }
 }
 
@@ -99,15 +114,15 @@ impl Writer {
         entry: Option<PersonId>,
         who: &Who,
     ) -> Result<Option<Stated>, Stop> {
-        let seen = self.keys.seen(&who.digested());
+        let Who { says, seen } = who;
         let before = match entry {
-            Some(entry) if self.recall(entry)?.seen == Some(seen) => return Ok(None),
+            Some(entry) if self.recall(entry)?.seen == Some(*seen) => return Ok(None),
             Some(entry) => self.traits(entry)?,
             None => None,
         };
-        let mut now = match who {
-            Who::Clear(who) => Veiled { by: None, traits: self.keys.veil().traits(who) },
-            Who::Veiled(veiled) => Veiled::clone(veiled),
+        let mut now = match says {
+            Says::Clear(who) => Veiled { by: None, traits: self.keys.veil().traits(who) },
+            Says::Veiled(veiled) => Veiled::clone(veiled),
         };
         // Under another key nothing said before can be compared or taken over.
         let alike = before.as_ref().filter(|before| before.by == now.by);
@@ -116,7 +131,7 @@ impl Writer {
         if let Some(before) = alike.filter(|_| !overlays) {
             now.traits.fill(&before.traits);
         }
-        Ok(Some(Stated { seen, now, before, overlays }))
+        Ok(Some(Stated { seen: *seen, now, before, overlays }))
     }
 
     /// Puts an entry where it belongs.

@@ -45,10 +45,10 @@ impl Store {
         if self.shared.gauge.at_reserve() {
             return Err(StoreError::Unavailable);
         }
-        let ready = |(number, proposed)| Ok((bound(number), Outcome::new(proposed)?));
+        let (keys, shared) = (Arc::clone(&self.keys), Arc::clone(&self.shared));
+        let ready = |(number, proposed)| Ok((bound(number), Outcome::new(proposed, &keys)?));
         let tried: Vec<_> = tried.into_iter().map(ready).collect::<Result<_, StoreError>>()?;
         let (base, settings) = (Arc::clone(&self.base), self.settings.clone());
-        let (keys, shared) = (Arc::clone(&self.keys), Arc::clone(&self.shared));
         let rehearsing = tokio::task::spawn_blocking(move || {
             let remembered = (Arc::clone(&shared), REMEMBERED_MAX);
             let connection = base.rehearser(&settings)?;

@@ -70,7 +70,7 @@ pub enum Request {
     /// Keep a return.
     Freeze(Box<Frozen>),
     /// Keep a message.
-    Keep(Box<Message>),
+    Keep(Arc<Message>),
     /// Take the lease of a job, or give it back.
     Lease(Arc<str>, Duration),
     /// Join one person to another.
@@ -313,9 +313,11 @@ impl Writer {
             }
             Err(_) => unavailable(batch.len()),
         };
-        for (job, outcome) in batch.drain(..).zip(outcomes) {
+        for (Job { request, answer }, outcome) in batch.drain(..).zip(outcomes) {
+            // Let go first: whoever waits frees what he asked with.
+            drop(request);
             // Nobody waits any more: a repeat will find what was stored.
-            let _ = job.answer.send(outcome);
+            let _ = answer.send(outcome);
         }
     }
 

@@ -297,9 +297,9 @@ impl Compiler<'_> {
 impl Facts {
     /// Every fact that follows, as one record of the gateway itself.
     pub(super) fn derive(&self, pack: &Pack, records: &[&Record], now: i64) -> Option<Record> {
-        let mut fields = Vec::new();
+        let (mut fields, records) = (Vec::new(), newest_first(records));
         for fact in &self.0 {
-            if let Some(value) = fact.value(records, now) {
+            if let Some(value) = fact.value(&records, now) {
                 fields.push(Field { element: fact.element, value, at: None });
             }
         }
@@ -323,19 +323,20 @@ impl Facts {
         records: &'a [&'a Record],
         now: i64,
     ) -> impl Iterator<Item = RowId> + 'a {
-        let following = self.0.iter().filter(move |fact| fact.value(records, now).is_some());
+        let records = newest_first(records);
+        let following = self.0.iter().filter(move |fact| fact.value(&records, now).is_some());
         following.map(|fact| fact.id)
     }
 }
 
 impl Fact {
-    fn value(&self, records: &[&Record], now: i64) -> Option<Value> {
+    fn value(&self, records: &[Dated<'_>], now: i64) -> Option<Value> {
         let told = |value: &Value| !self.yes_alone || *value != Value::Boolean(false);
         self.found(records, now).filter(told)
     }
 
-    fn found(&self, records: &[&Record], now: i64) -> Option<Value> {
-        let values = || self.newest_first(records).flat_map(|record| self.of(record));
+    fn found(&self, records: &[Dated<'_>], now: i64) -> Option<Value> {
+        let values = || self.used(records).flat_map(|record| self.of(record));
         let date = || values().find_map(as_date);
         match &self.function {
             Function::AgeYears => date().and_then(|date| age(date, now)).map(|years| {
@@ -373,7 +374,7 @@ impl Fact {
             }
             Function::Latest => values().next().cloned(),
             Function::LatestTime => self
-                .newest_first(records)
+                .used(records)
                 .filter(|record| self.from.is_empty() || self.of(record).next().is_some())
                 .find_map(|record| record.time.clone())
                 .map(Value::Date),
@@ -401,17 +402,12 @@ impl Fact {
     }
 
     /// The records this row may use.
-    fn newest_first<'a>(&self, records: &[&'a Record]) -> impl Iterator<Item = &'a Record> {
-        let mut used: Vec<_> = records
-            .iter()
-            .copied()
+    fn used<'a>(&self, records: &[Dated<'a>]) -> impl Iterator<Item = &'a Record> {
+        let records = records.iter().map(|(record, _)| *record);
+        records
             .filter(|record| self.datasets.is_empty() || self.datasets.contains(&record.dataset))
             .filter(|record| self.sources.is_empty() || self.sources.contains(&record.source))
             .filter(|record| self.fits(record))
-            .collect();
-        // Stable: of records with one time the first given, the newest received, counts.
-        used.sort_by_key(|record| std::cmp::Reverse(moment(record)));
-        used.into_iter()
     }
 
     fn fits(&self, record: &Record) -> bool {
@@ -425,24 +421,22 @@ impl Fact {
     }
 
     /// Each source's stays by themselves: one hospital's discharge closes no other's stay.
-    fn open_stay(&self, records: &[&Record], now: i64) -> Option<bool> {
+    fn open_stay(&self, records: &[Dated<'_>], now: i64) -> Option<bool> {
         let Function::OpenStay { days, opens, closes, reopens } = &self.function else {
             return None;
         };
-        let trusted =
-            |record: &&Record| self.sources.is_empty() || self.sources.contains(&record.source);
-        let mut events: Vec<_> = records.iter().copied().filter(trusted).collect();
-        events.reverse();
-        events.sort_by_key(|record| moment(record));
+        let trusted = |(record, _): &&Dated<'_>| {
+            self.sources.is_empty() || self.sources.contains(&record.source)
+        };
         let mut stays: Vec<(Source, Option<i64>, bool)> = Vec::new();
-        for record in events {
+        for (record, moment) in records.iter().rev().filter(trusted) {
             let opening = opens.contains(&record.dataset) && self.fits(record);
             let known = stays.iter_mut().find(|(source, _, _)| *source == record.source);
             match known {
-                Some((_, began, open)) if opening => (*began, *open) = (moment(record), true),
+                Some((_, began, open)) if opening => (*began, *open) = (*moment, true),
                 Some((_, _, open)) if closes.contains(&record.dataset) => *open = false,
                 Some((_, _, open)) if reopens.contains(&record.dataset) => *open = true,
-                None if opening => stays.push((record.source, moment(record), true)),
+                None if opening => stays.push((record.source, *moment, true)),
                 _ => (),
             }
         }
@@ -460,9 +454,15 @@ fn any<T>(values: impl Iterator<Item = T>, mut so: impl FnMut(T) -> bool) -> Opt
     Some(Value::Boolean(values.any(&mut so)))
 }
 
-/// When a record happened, in seconds.
-fn moment(record: &Record) -> Option<i64> {
-    record.time.as_ref().and_then(Date::timestamp)
+/// A record, and when it happened, in seconds.
+type Dated<'a> = (&'a Record, Option<i64>);
+
+/// Of records with one time the first given, the newest received, comes first.
+fn newest_first<'a>(records: &[&'a Record]) -> Vec<Dated<'a>> {
+    let moment = |record: &Record| record.time.as_ref().and_then(Date::timestamp);
+    let mut dated: Vec<_> = records.iter().map(|record| (*record, moment(record))).collect();
+    dated.sort_by_key(|(_, moment)| std::cmp::Reverse(*moment));
+    dated
 }
 
 const fn as_date(value: &Value) -> Option<&Date> {

@@ -300,6 +300,8 @@ impl Running {
     fn open_operation(&mut self, config: &Config) -> Result<(), Failure> {
         let Some(operation) = &config.operation else { return Ok(()) };
         let handle = telemetry::metrics().map_err(|error| Failure::during("metrics", error))?;
+        let summing = telemetry::keep_summing(handle.clone(), self.stopping.clone());
+        self.listeners.push(tokio::spawn(summing));
         let (ready, gateway) = (Arc::clone(&self.ready), Arc::clone(&self.gateway));
         let gauges = operation::Gauges {
             metrics: Arc::new(move || handle.render()),
