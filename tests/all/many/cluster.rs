@@ -32,8 +32,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// So many gateways, ready; nothing, loudly, where a program is missing.
-    pub fn start(count: usize) -> Option<Self> {
+    /// So many gateways, of this build or an earlier one, ready; nothing, loudly, where a program is
+    /// missing.
+    pub fn start(count: usize, of: Option<&str>) -> Option<Self> {
         if !balancer::is_there() {
             return None;
         }
@@ -44,11 +45,13 @@ impl Cluster {
         let told = subscription(port, "subsidy-eligibility", "\"long-stay\"");
         let more = |wire: &Wire| told.clone() + &holds_the_store(wire.port);
         // The first makes the keys, which the others are given: as docs/scaling.md says.
-        let first = Rig::prepare(&more(&wires[0]));
+        let mut first = Rig::prepare(&more(&wires[0]));
+        first.binary = of.map(Into::into);
         first.resume();
         let mut nodes = vec![first];
         for wire in &wires[1..] {
-            let node = nodes[0].beside(&more(wire));
+            let mut node = nodes[0].beside(&more(wire));
+            node.binary = of.map(Into::into);
             node.resume();
             nodes.push(node);
         }
