@@ -180,7 +180,7 @@ impl Ear {
         if now != self.heard {
             let own = Some(self.shared.node);
             let changes = changed(connection, (self.heard, now), own)?;
-            // Keys, weights, or something this build does not know, such as a later schema.
+            // Keys, weights, the schema, or something that this build does not know.
             if changes.ground
                 && let Err(error) = self.shared.may_go_on(connection)
             {

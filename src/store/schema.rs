@@ -4,9 +4,9 @@
 //! schema 19 ──step 20, beside 19──▶ 20: gateways of 19 go on      ──step 21──▶ 21: they end
 //! ```
 //!
-//! With a server each step is a turn, whose changes nobody knows: whoever takes the next looks, in
-//! that very commit, whether the rows still serve it, and every ear does within a second. So a
-//! commit by a gateway that may no longer write cannot be. A file serves one process, and its own
+//! With a server each step is a turn, and says that the ground is another: whoever takes the next
+//! looks, in that very commit, whether the rows still serve it, and every ear does within a second.
+//! So a commit by a gateway that may no longer write cannot be. A file serves one process, and its own
 //! schema alone.
 
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use super::base;
 use super::departed;
 use super::error::StoreError;
 use super::settings::Settings;
+use super::sql::Connection;
 use super::sql::postgres::{self, Role};
-use super::sql::{self, Connection};
 use super::writer::Shared;
 
 /// One step. What one has done is never changed.
@@ -52,7 +52,7 @@ impl<'w> Step<'w> {
     }
 
     /// The lowest schema whose gateways may write rows that are of this one.
-    const fn serves_from(&self, number: i64) -> i64 {
+    pub(super) const fn serves_from(&self, number: i64) -> i64 {
         match self.beside {
             Some(schema) => schema,
             None => number,
@@ -140,7 +140,7 @@ fn take(connection: &Connection, steps: &[Step<'_>]) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError`] if they cannot be; up to the step that failed they are.
 pub fn bring(settings: &Settings, steps: &[Step<'_>]) -> Result<(), StoreError> {
-    let database = settings.postgres.clone().ok_or(sql::Error::NoFile)?;
+    let database = settings.postgres.clone().ok_or(StoreError::Unavailable)?;
     let rows = postgres::open(&Arc::new(database), Role::Writes)?;
     rows.opening()?;
     take(&rows, steps)

@@ -62,12 +62,13 @@ const LEASE: &str = "INSERT INTO lease AS held (job, node, fence, until_ms) \
 /// Whether somebody else has a lease.
 const COMPANY: &str = "SELECT 1 FROM lease WHERE node <> ?1 \
     AND until_ms > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
-/// A step of the schema is a turn whose changes nobody knows. Whoever reads a table that it changes
-/// is waited for only so long, since all others wait meanwhile.
+/// A step of the schema is a turn of nobody's, after which whoever has the next looks at the ground.
+/// Whoever reads a table that it changes is waited for only so long: all others wait meanwhile.
 pub const STEP: &str = "SET LOCAL lock_timeout = 1000; \
     DO $$ BEGIN IF EXISTS (SELECT 1 FROM information_schema.columns \
     WHERE table_schema = current_schema() AND table_name = 'turn' AND column_name = 'number') \
-    THEN UPDATE turn SET number = number + 1; END IF; END $$; \
+    THEN UPDATE turn SET number = number + 1; INSERT INTO change (number, node, what) \
+    SELECT number, -1, '{\"ground\":true}' FROM turn; END IF; END $$; \
     ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS serves_from BIGINT";
 /// What says that it was taken.
 pub const STEPPED: &str = "INSERT INTO schema_version (number, serves_from) VALUES (?1, ?2)";

@@ -24,7 +24,7 @@ fn take(cluster: &Cluster, last: &Step<'_>) {
     let settings = Settings { postgres, ..Settings::of(Path::new("")) };
     let found = usize::try_from(schema(cluster)).unwrap();
     let before = vec![Step::beside("", SCHEMA); found - STEPS.len()];
-    bring(&settings, &[STEPS, &before, std::slice::from_ref(last)].concat()).unwrap();
+    bring(&settings, &[STEPS, &before[..], std::slice::from_ref(last)].concat()).unwrap();
 }
 
 /// The schema that the tables have.

@@ -43,13 +43,17 @@ pub fn takes(steps: &[Step<'_>]) -> Vec<Take> {
     let mut takes = Vec::new();
     for (until, change) in steps {
         match change {
-            Change::Opened { node, path, .. } if is_log(path) => drop(logs.insert(*node)),
+            Change::Opened { node, path, .. } if is_log(path) => {
+                logs.insert(*node);
+            }
             Change::Wrote { node, bytes, .. } if logs.contains(node) => {
                 if let Some(moment) = bytes.strip_prefix(MAGIC).and_then(|rest| rest.get(..8)) {
                     written.insert(*node, i64::from_be_bytes(moment.try_into().unwrap()));
                 }
             }
-            Change::Begun { node, token } if logs.contains(node) => drop(syncs.insert(*token, *node)),
+            Change::Begun { node, token } if logs.contains(node) => {
+                syncs.insert(*token, *node);
+            }
             Change::Durable { token } => {
                 let at_ms = syncs.remove(token).and_then(|node| written.remove(&node));
                 takes.extend(at_ms.map(|at_ms| Take { at_ms, synced: *until }));

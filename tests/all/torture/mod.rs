@@ -192,11 +192,11 @@ fn cut(tale: &Tale, count: usize, (deaf, dice): (Deaf, &mut Dice)) -> Found {
         lay(&image, folder.path());
         *found.images.entry(manner).or_default() += 1;
         found.claims += tale.judge.known_at(until).len();
-        let judged = tale.judge.judge(folder.path(), until).and_then(|()| match takes.len() {
+        let said = tale.judge.judge(folder.path(), until).and_then(|()| match takes.len() {
             0 => Ok(()),
             _ => archive::judge(&tale.judge, folder.path(), (&takes, until, dice.of(1 << 16))),
         });
-        if let Err(why) = judged {
+        if let Err(why) = said {
             let fault = format!("at {until} ({manner:?}): {why}");
             if deaf == Deaf::No {
                 loudly(&fault);
