@@ -29,7 +29,7 @@ const MESSAGES: usize = 250;
 /// Images of one run, and of the one with an archive that goes with it.
 const IMAGES_A_RUN: usize = 1000;
 /// One image of so many has an archive, from which a moment before the cut is laid, and one after.
-const ARCHIVED: usize = 6;
+const ARCHIVED: usize = 10;
 /// Runs in which syncs fail, until one of them was about what somebody was told.
 const TALES_MAX: usize = 10;
 /// Steps within which a gateway is back that ended at a sync that failed.
@@ -334,7 +334,7 @@ fn an_archive_that_forgets_is_found_out() {
     let tale = archived(&mut dice);
     // Its records alone are not synced, one of them is missing, or all before a stretch is.
     for deaf in [Deaf::Within("/archive/"), Deaf::Gap, Deaf::Stale] {
-        let found = cut(&tale, 12, (deaf, &mut dice));
+        let found = cut(&tale, 10, (deaf, &mut dice));
         let archives = found.faults.iter().filter(|why| why.contains("archive")).count();
         assert!(archives > 0, "{deaf:?}: nothing is missed");
     }
