@@ -6,8 +6,8 @@
 //!
 //! With a server each step is a turn, and says that the ground is another: whoever takes the next
 //! looks, in that very commit, whether the rows still serve it, and every ear does within a second.
-//! So a commit by a gateway that may no longer write cannot be. A file serves one process, and its own
-//! schema alone.
+//! So a commit by a gateway that may no longer write cannot be. A file serves one process, and its
+//! own schema alone.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -32,8 +32,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// So many gateways, of this build or an earlier one, ready; nothing, loudly, where a program is
-    /// missing.
+    /// So many gateways, of this build or an earlier one, ready; nothing, loudly, where a program
+    /// is missing.
     pub fn start(count: usize, of: Option<&str>) -> Option<Self> {
         if !balancer::is_there() {
             return None;

@@ -282,7 +282,8 @@ impl Sum {
             images.iter().map(|(manner, count)| (format!("{manner:?}"), count)).collect();
         let figures = json!({
             "images": images.values().sum::<usize>(), "by_manner": by_manner, "runs": self.runs,
-            "archived": self.archived, "steps": self.steps, "failed_syncs": self.failed_syncs, "claims": claims,
+            "archived": self.archived, "steps": self.steps,
+            "failed_syncs": self.failed_syncs, "claims": claims,
             "faults": faults.len(),
         });
         loudly(&figures.to_string());
@@ -334,9 +335,9 @@ fn an_archive_that_forgets_is_found_out() {
     let tale = archived(&mut dice);
     // Its records alone are not synced, one of them is missing, or all before a stretch is.
     for deaf in [Deaf::Within("/archive/"), Deaf::Gap, Deaf::Stale] {
-        let found = cut(&tale, 10, (deaf, &mut dice));
-        let archives = found.faults.iter().filter(|why| why.contains("archive")).count();
-        assert!(archives > 0, "{deaf:?}: nothing is missed");
+        let mut tries = (0..TALES_MAX).map(|_| cut(&tale, 10, (deaf, &mut dice)).faults);
+        let missed = tries.any(|faults| faults.iter().any(|why| why.contains("archive")));
+        assert!(missed, "{deaf:?}: nothing is missed");
     }
 }
 
