@@ -62,8 +62,8 @@ const LEASE: &str = "INSERT INTO lease AS held (job, node, fence, until_ms) \
 /// Whether somebody else has a lease.
 const COMPANY: &str = "SELECT 1 FROM lease WHERE node <> ?1 \
     AND until_ms > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
-/// A step of the schema is a turn of nobody's: whoever has the next looks at the ground. Who reads a
-/// table that it changes is waited for only so long, for all others wait meanwhile.
+/// A step of the schema is a turn of nobody's: whoever has the next looks at the ground. Who reads
+/// a table that it changes is waited for only so long, for all others wait meanwhile.
 pub const STEP: &str = "SET LOCAL lock_timeout = 1000; \
     DO $$ BEGIN IF EXISTS (SELECT 1 FROM information_schema.columns \
     WHERE table_schema = current_schema() AND table_name = 'turn' AND column_name = 'number') \
