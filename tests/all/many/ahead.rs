@@ -2,6 +2,7 @@
 //! that the gateway itself has for it.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use kangqiao::store::Settings;
@@ -9,7 +10,7 @@ use kangqiao::store::schema::{SCHEMA, STEPS, Step, bring};
 use serde_json::json;
 
 use super::cluster::Cluster;
-use crate::rig::{loudly, until};
+use crate::rig::{Rig, loudly, until};
 
 /// How a gateway ends that may not write any more: `EX_IOERR` of sysexits, as the documentation
 /// has it.
@@ -71,6 +72,7 @@ pub fn outruns(cluster: &Cluster) {
         "CREATE TABLE outrun_{next} (turn INTEGER NOT NULL) STRICT; \
          INSERT INTO outrun_{next} SELECT number FROM turn;"
     );
+    cluster.gone.store(true, Ordering::SeqCst);
     take(cluster, &Step::alone(&words));
     let begun = Instant::now();
     for rig in &cluster.nodes {
@@ -83,10 +85,6 @@ pub fn outruns(cluster: &Cluster) {
     let since = format!("SELECT (SELECT number FROM turn) - (SELECT turn FROM outrun_{next})");
     assert_eq!(cluster.server.run(&since), "0", "something was committed after the step");
     cluster.server.run(&format!("UPDATE schema_version SET serves_from = {SCHEMA}"));
-    // Whoever sends is waiting.
-    std::thread::scope(|scope| {
-        for rig in &cluster.nodes {
-            scope.spawn(|| rig.resume());
-        }
-    });
+    cluster.nodes.iter().for_each(Rig::resume);
+    cluster.gone.store(false, Ordering::SeqCst);
 }
