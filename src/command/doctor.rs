@@ -25,7 +25,7 @@ use crate::inbound::tls::ReloadableTls;
 use crate::sandbox::{self, Mode};
 use crate::store::departed::{self, Departed};
 use crate::store::room::{Fill, measured};
-use crate::store::{LedgerFile, archive, backup as copies};
+use crate::store::{LedgerFile, archive, backup as copies, schema};
 
 /// Days before an end from which it is told.
 const ENDS_SOON_DAYS: i64 = 30;
@@ -198,6 +198,17 @@ fn store(config: &Config) -> Vec<Finding> {
         )),
         Err(error) => findings.push(bad(place, error)),
     }
+    // Where that cannot be read, it was just said why.
+    findings.extend(schema::look(&config.store).ok().map(|found| match found {
+        (found, known) if found > known => warning(
+            "schema",
+            format_args!("{found}, which still serves this version's {known}: upgrade it next"),
+        ),
+        (found, known) if found < known => {
+            good("schema", format_args!("{found}: the next start brings it to {known}"))
+        }
+        (found, _) => good("schema", found),
+    }));
     findings.push(match copies::check(&config.store) {
         Ok(true) => good(place, "the database is whole; sealed rows are not opened"),
         Ok(false) => good(place, "the server answers; pg_amcheck says whether it is whole"),

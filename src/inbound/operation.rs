@@ -13,8 +13,8 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 pub struct Gauges {
     /// Renders the metrics in the Prometheus text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Whether messages can be kept and answers given now.
-    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether messages can be kept and answers given now, in words.
+    pub ready: Arc<dyn Fn() -> (bool, String) + Send + Sync>,
 }
 
 /// Serves `/metrics`, `/health/live` and `/health/ready` until the server is stopped.
@@ -29,12 +29,12 @@ pub fn serve(listener: TcpListener, gauges: Gauges) -> io::Result<Server> {
             .route(
                 "/health/ready",
                 web::get().to(move || {
-                    let ready = ready();
+                    let (ready, told) = ready();
                     async move {
                         if ready {
-                            HttpResponse::Ok().body("ready\n")
+                            HttpResponse::Ok().body(told)
                         } else {
-                            HttpResponse::ServiceUnavailable().body("not ready\n")
+                            HttpResponse::ServiceUnavailable().body(told)
                         }
                     }
                 }),

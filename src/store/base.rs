@@ -10,15 +10,16 @@ use super::departed;
 use super::error::StoreError;
 use super::file::{self, Lock, StoreFile};
 use super::master;
+use super::schema;
 use super::seal::StoreKeys;
 use super::settings::Settings;
 use super::sql::postgres::{self, Role};
 use super::sql::{Connection, Database};
 use super::tide::Log;
 
-/// What says which schema the rows with a server are of.
-pub(super) const VERSION: &str =
-    "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT NOT NULL)";
+/// What says which schema the rows with a server are of, and from which on they serve gateways.
+pub(super) const VERSION: &str = "CREATE TABLE IF NOT EXISTS schema_version \
+    (number BIGINT NOT NULL, serves_from BIGINT)";
 
 /// Where the rows of an open store lie.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Base {
         let writer = postgres::open(&database, Role::Writes)?;
         writer.opening()?;
         writer.execute_batch(VERSION)?;
-        file::upgrade(&writer)?;
+        schema::upgrade(&writer)?;
         departed::still_here(&writer)?;
         let keys = master::open(&writer, master)?;
         tracing::info!(
@@ -115,7 +116,7 @@ pub fn reader(settings: &Settings, cache_kib: u32) -> Result<Connection, StoreEr
         return file::reader(&file::database(&settings.folder), cache_kib);
     };
     let connection = postgres::open(&Arc::new(database.clone()), Role::Reads)?;
-    file::known(&connection)?;
+    schema::known(&connection)?;
     Ok(connection)
 }
 

@@ -19,10 +19,11 @@ use sha2::{Digest, Sha256};
 use super::base::VERSION;
 use super::departed::{self, Departed};
 use super::error::StoreError;
-use super::file::{self, SCHEMA, STEPS, StoreFile};
+use super::file::{self, StoreFile};
 use super::lease::LASTS;
 use super::ledger::{self, LedgerFile};
 use super::master;
+use super::schema::{self, SCHEMA};
 use super::settings::Settings;
 use super::sql::postgres::{self, Role};
 use super::sql::{self, Cell, Connection, Database, Table, Transaction, Value};
@@ -67,6 +68,15 @@ pub enum CarryError {
     /// Their folders differ.
     #[error("both must name the same [store] folder: it holds the packs that served")]
     Folders,
+    /// The store is of a later version: of what this one does not know nothing would be carried.
+    #[error(
+        "the store has schema {found}, of which this version knows {SCHEMA}: what it does not \
+        know would be left behind; use the release that brought it there"
+    )]
+    Later {
+        /// What it has.
+        found: i64,
+    },
     /// There are no rows.
     #[error("there is no store to be moved")]
     Nothing,
@@ -272,8 +282,9 @@ fn existing(settings: &Settings, held: &StoreFile) -> Result<Connection, CarryEr
         }
         None => return Err(CarryError::Nothing),
     };
-    match file::known(&rows) {
+    match schema::known(&rows) {
         Ok(SCHEMA) => Ok(rows),
+        Ok(found) if found > SCHEMA => Err(CarryError::Later { found }),
         Ok(found) => Err(CarryError::Schema { found }),
         // A server without our tables.
         Err(StoreError::Sql(error)) if !error.is_storage() => Err(CarryError::Nothing),
@@ -295,8 +306,11 @@ fn prepared(settings: &Settings, held: &StoreFile) -> Result<Connection, CarryEr
     };
     let rows = alone(database)?;
     rows.execute_batch(VERSION)?;
-    file::upgrade(&rows)?;
-    Ok(rows)
+    schema::upgrade(&rows)?;
+    match rows.version()? {
+        SCHEMA => Ok(rows),
+        found => Err(CarryError::Later { found }),
+    }
 }
 
 /// Rows with a server, which nobody opens until the session ends and no gateway serves. One that
@@ -318,7 +332,7 @@ fn alone(database: &Database) -> Result<Connection, CarryError> {
 
 /// Every row of every table, written and then read again.
 fn copy(old: &Connection, new: &Connection) -> Result<Vec<Carried>, CarryError> {
-    let tables = sql::tables(STEPS)?;
+    let tables = sql::tables(&schema::words())?;
     let mut carried = Vec::with_capacity(tables.len());
     for table in tables.iter().filter(|table| table.name != MARK) {
         new.execute(&table.clear(), [])?;

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::Store;
 use super::error::StoreError;
+use super::schema::SCHEMA;
 use super::sql::postgres;
 use super::sql::{Connection, Database};
 use super::turn::{Changes, changed, turns};
@@ -138,14 +139,13 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// One that hears what comes from now on.
+    /// One that hears what comes after so many commits, by which its writer has begun.
     pub fn new(
         database: &Arc<Database>,
-        connection: &Connection,
+        heard: i64,
         (shared, jobs): (&Arc<Shared>, mpsc::WeakSender<Job>),
-    ) -> Result<Self, StoreError> {
-        let heard = turns(connection)?.unwrap_or_default();
-        Ok(Self { database: Arc::clone(database), shared: Arc::clone(shared), jobs, heard })
+    ) -> Self {
+        Self { database: Arc::clone(database), shared: Arc::clone(shared), jobs, heard }
     }
 
     /// Listens until the store is closed.
@@ -163,6 +163,9 @@ impl Ear {
             }
             let silence = self.shared.hearing.silence().unwrap_or_default();
             gauge!("kangqiao_store_silence_seconds").set(silence.as_secs_f64());
+            let schema = self.shared.schema.load(Ordering::SeqCst);
+            gauge!("kangqiao_store_schema").set(schema as f64);
+            gauge!("kangqiao_store_schema_known").set(SCHEMA as f64);
             thread::park_timeout(LOOK_EVERY);
         }
     }
@@ -177,6 +180,13 @@ impl Ear {
         if now != self.heard {
             let own = Some(self.shared.node);
             let changes = changed(connection, (self.heard, now), own)?;
+            // Keys, weights, the schema, or something that this build does not know.
+            if changes.ground
+                && let Err(error) = self.shared.may_go_on(connection)
+            {
+                self.shared.trust.lose_by(connection, &error);
+                return Err(error);
+            }
             self.shared.hear(&changes);
             self.shared.hearing.enforce(&changes);
             self.heard = now;

@@ -46,11 +46,16 @@ pub enum StoreError {
     /// The file was under that master key before another came into force.
     #[error("the master key was replaced by a later one: the store opens under that one alone")]
     MasterReplaced,
-    /// The file was written by a later version of the gateway.
-    #[error("the store has schema {found}, this gateway knows up to {known}")]
+    /// A later version of the gateway brought the rows to a schema that does not serve this one.
+    #[error(
+        "the store has schema {found}, this gateway knows up to {known}, and the rows serve \
+         gateways of schema {serves_from} and later: install the release that brought them there"
+    )]
     Newer {
-        /// Version in the file.
+        /// Version of the rows.
         found: i64,
+        /// The lowest version they serve.
+        serves_from: i64,
         /// Version this build knows.
         known: i64,
     },

@@ -9,36 +9,12 @@ use std::time::Duration;
 use super::departed;
 use super::error::StoreError;
 use super::master;
+use super::schema;
 use super::seal::StoreKeys;
 use super::settings::Settings;
 use super::sql::Connection;
 use super::sql::sqlite::{self, PAGE_BYTES};
 use super::trust;
-
-/// How a file becomes what this build writes, step by step; one is added, none changed.
-pub(super) const STEPS: &[&str] = &[
-    include_str!("schema.sql"),
-    include_str!("schema_2.sql"),
-    include_str!("schema_3.sql"),
-    include_str!("schema_4.sql"),
-    include_str!("schema_5.sql"),
-    include_str!("schema_6.sql"),
-    include_str!("schema_7.sql"),
-    include_str!("schema_8.sql"),
-    include_str!("schema_9.sql"),
-    include_str!("schema_10.sql"),
-    include_str!("schema_11.sql"),
-    include_str!("schema_12.sql"),
-    include_str!("schema_13.sql"),
-    include_str!("schema_14.sql"),
-    include_str!("schema_15.sql"),
-    include_str!("schema_16.sql"),
-    include_str!("schema_17.sql"),
-    include_str!("schema_18.sql"),
-    include_str!("schema_19.sql"),
-];
-/// What this build writes.
-pub(super) const SCHEMA: i64 = 19;
 
 /// The database of a folder that is held against other processes while this lives.
 #[derive(Debug)]
@@ -70,7 +46,7 @@ impl StoreFile {
             connection.set("page_size", PAGE_BYTES.cast_signed())?;
             connection.set("journal_mode", "wal")?;
         }
-        upgrade(&connection)?;
+        schema::upgrade(&connection)?;
         Ok(connection)
     }
 
@@ -159,23 +135,8 @@ pub fn exists(folder: &Path) -> bool {
 pub fn reader(path: &Path, cache_kib: u32) -> Result<Connection, StoreError> {
     let connection = sqlite::open_to_read(path)?;
     connection.tune(cache_kib)?;
-    known(&connection)?;
+    schema::known(&connection)?;
     Ok(connection)
-}
-
-/// The schema of a store, if this build knows it.
-pub fn known(connection: &Connection) -> Result<i64, StoreError> {
-    let found = connection.version()?;
-    if found > SCHEMA { Err(StoreError::Newer { found, known: SCHEMA }) } else { Ok(found) }
-}
-
-/// Takes the steps a store has not taken yet, each with its number in one commit.
-pub fn upgrade(connection: &Connection) -> Result<(), StoreError> {
-    let found = known(connection)?;
-    for (version, step) in (1_i64..).zip(STEPS).filter(|(version, _)| *version > found) {
-        connection.step(step, version)?;
-    }
-    Ok(())
 }
 
 /// A folder that is held against other processes while this lives.

@@ -63,6 +63,7 @@ pub mod review;
 pub mod room;
 mod rotation;
 pub mod saved;
+pub mod schema;
 mod seal;
 mod settings;
 mod sql;
@@ -79,7 +80,7 @@ mod word;
 mod writer;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -158,6 +159,7 @@ impl Store {
             trust: Trust::default(),
             gauge,
             node: turn::node()?,
+            schema: AtomicI64::default(),
             hearing: match base.server() {
                 Some(_) => Hearing::within(Duration::from_millis(settings.silence_ms_max)),
                 None => Hearing::default(),
@@ -169,10 +171,8 @@ impl Store {
         let mut writer = Writer::new(connection, Arc::clone(&keys), seal, remembered)?;
         writer.reindex()?;
         writer.connection.opened()?;
-        let ear = base
-            .server()
-            .map(|database| Ear::new(database, &writer.connection, (&shared, jobs.downgrade())));
-        let ear = ear.transpose()?;
+        let heard = writer.turn.unwrap_or_default();
+        let ear = base.server().map(|at| Ear::new(at, heard, (&shared, jobs.downgrade())));
         let tide = Tide { log, shared: Arc::clone(&shared), jobs: jobs.downgrade() };
         let readers: Result<Vec<_>, _> =
             (0..settings.readers.max(1)).map(|_| base.reader(&settings)).collect();

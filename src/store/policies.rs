@@ -157,7 +157,9 @@ fn waiting(connection: &Connection) -> sql::Result<Option<Waiting>> {
             accepted_by: accepted(connection)?,
         })
     };
-    connection.prepare_cached("SELECT * FROM policy_proposal")?.query_row([], row).optional()
+    let sql = "SELECT version, mappings, before, before_mappings, difference, widened, \
+        proposed_by, at_ms FROM policy_proposal";
+    connection.prepare_cached(sql)?.query_row([], row).optional()
 }
 
 fn accepted(connection: &Connection) -> sql::Result<Vec<String>> {

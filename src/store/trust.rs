@@ -6,9 +6,11 @@
 //! log anew as it is read, so that what it goes on from is on the disk, and copies all of it into
 //! the database once more, for the log is never begun anew before its copy was synced.
 //!
-//! A gateway whose master key another has replaced opens nothing of what is written from then on:
-//! it ends likewise.
+//! A gateway whose master key another has replaced opens nothing of what is written from then on,
+//! and one of an earlier version may not write rows of a schema that does not serve it: both end
+//! likewise.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
@@ -39,7 +41,7 @@ pub const DEPARTED: &str = "the rows of this store were moved: this process ends
 /// Whether the store may still be written; once it may not, it stays so.
 #[derive(Debug, Default)]
 pub struct Trust {
-    lost: OnceLock<&'static str>,
+    lost: OnceLock<Cow<'static, str>>,
     told: Notify,
 }
 
@@ -50,11 +52,22 @@ impl Trust {
     }
 
     /// From now on nothing is written. Closing a connection would copy the log of a file too.
-    pub fn lose(&self, connection: &Connection, why: &'static str) {
+    pub fn lose(&self, connection: &Connection, why: impl Into<Cow<'static, str>>) {
         // One that cannot be told so leaves the log as it is: its next copy fails likewise.
         let _ = connection.leave_log();
-        let _ = self.lost.set(why);
+        let _ = self.lost.set(why.into());
         self.told.notify_waiters();
+    }
+
+    /// The same if that is what an error comes to.
+    pub fn lose_by(&self, connection: &Connection, error: &StoreError) {
+        let why = match error {
+            StoreError::MasterReplaced => REPLACED.into(),
+            StoreError::Departed { .. } => DEPARTED.into(),
+            StoreError::Newer { .. } => Cow::from(format!("{error}: this process ends")),
+            _ => return,
+        };
+        self.lose(connection, why);
     }
 }
 
@@ -71,14 +84,7 @@ impl From<sql::Error> for Failed {
 impl Writer {
     /// Says why nothing can be written, when it begins.
     pub(super) fn complain(&self, error: &StoreError) {
-        let ends = match error {
-            StoreError::MasterReplaced => Some(REPLACED),
-            StoreError::Departed { .. } => Some(DEPARTED),
-            _ => None,
-        };
-        if let Some(why) = ends {
-            self.shared.trust.lose(&self.connection, why);
-        }
+        self.shared.trust.lose_by(&self.connection, error);
         let failed = *self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_none() {
             tracing::error!(error.kind = %error, "the store cannot be written");
@@ -90,11 +96,11 @@ impl Writer {
 impl Store {
     /// Ready, with the reason, once nothing may be written any more: the process is to end where
     /// it stands.
-    pub async fn distrusted(&self) -> &'static str {
+    pub async fn distrusted(&self) -> Cow<'static, str> {
         loop {
             let told = self.shared.trust.told.notified();
             if let Some(why) = self.shared.trust.lost.get() {
-                return why;
+                return why.clone();
             }
             told.await;
         }

@@ -16,9 +16,7 @@ use std::sync::atomic::Ordering;
 use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
-use super::departed;
 use super::error::StoreError;
-use super::file;
 use super::generation::Generations;
 use super::review::{self, Proposal};
 use super::sql::{self, Connection};
@@ -39,9 +37,10 @@ const NUMBERS: &str = "SELECT (SELECT coalesce(max(number), 0) + 1 FROM journal)
      UNION ALL SELECT max(event) FROM moved) AS said), \
     (SELECT until FROM projected), (SELECT max(number) FROM master)";
 
-/// What one commit changed of what others may remember.
+/// What one commit changed of what others may remember. Whoever reads one that says more than he
+/// knows takes it for [`Changes::unread`]: he forgets everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Changes {
     /// Entries that read otherwise than before.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -235,9 +234,8 @@ impl Writer {
         self.entries.clear();
         self.changes = Changes::default();
         self.sound = false;
-        // Another gateway may be of a later version.
-        file::known(&self.connection)?;
-        departed::still_here(&self.connection)?;
+        // Another gateway may be of a later version, or the rows somewhere else now.
+        self.shared.may_go_on(&self.connection)?;
         let master = self.read_numbers()?;
         self.keys.keep_up_to(master);
         if !self.keys.has(master) {

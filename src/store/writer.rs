@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -222,6 +222,8 @@ pub struct Shared {
     pub gauge: Gauge,
     /// Which of the gateways of a server this is.
     pub node: i64,
+    /// Of which schema the rows were when it was looked last.
+    pub schema: AtomicI64,
     /// What is heard of the others.
     pub hearing: Hearing,
 }

@@ -104,9 +104,9 @@ pub fn folder(gateway: &Arc<Gateway>, settings: &exchange::Settings) -> exchange
 
 /// Whether messages can be kept and answers given now, as the door of operation says it.
 fn ready(gateway: &Gateway) -> Answered {
-    let (status, body) =
-        if gateway.store.is_ready() { (200, "ready\n") } else { (503, "not ready\n") };
-    Answered { status, media: "text/plain", body: body.into(), entry: None }
+    let (ready, told) = gateway.store.readiness();
+    let status = if ready { 200 } else { 503 };
+    Answered { status, media: "text/plain", body: told.into(), entry: None }
 }
 
 /// What is no question about a person, once there is room for it.

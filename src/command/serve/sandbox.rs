@@ -11,6 +11,7 @@ use crate::command::Failure;
 use crate::config::Config;
 use crate::config::places::Place;
 use crate::sandbox::{self, Bounds, Mode};
+use crate::store::backup;
 
 /// Where Debian keeps the fonts a history is printed in.
 const FONTS: &str = "/usr/share/fonts";
@@ -85,6 +86,8 @@ fn make_folders(config: &Config) -> Result<(), Failure> {
     let unmade = own.filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
     unmade.into_iter().try_for_each(|folder| {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        // Its name too is to outlive the power: what is in it may be promised soon.
+        let made = made.and_then(|()| backup::sync(&folder));
         made.map_err(|error| Failure::during(&folder.display().to_string(), error))
     })
 }

@@ -1,5 +1,6 @@
 //! Starting: keys, ledger, store, rules, doors, in that order.
 
+use std::borrow::Cow;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -210,7 +211,7 @@ fn gateway(config: &Config, mutual: &Arc<ReloadableTls>) -> Result<(Gateway, Vec
 
 impl Running {
     /// Ready, with the reason, once the store may not be written any more.
-    pub async fn distrusted(&self) -> &'static str {
+    pub async fn distrusted(&self) -> Cow<'static, str> {
         self.gateway.store.distrusted().await
     }
 
@@ -305,7 +306,10 @@ impl Running {
         let (ready, gateway) = (Arc::clone(&self.ready), Arc::clone(&self.gateway));
         let gauges = operation::Gauges {
             metrics: Arc::new(move || handle.render()),
-            ready: Arc::new(move || ready.load(Ordering::SeqCst) && gateway.store.is_ready()),
+            ready: Arc::new(move || match ready.load(Ordering::SeqCst) {
+                true => gateway.store.readiness(),
+                false => (false, "not ready\n".to_owned()),
+            }),
         };
         super::sandbox::show();
         let server = operation::serve(bind(operation.address)?, gauges);

@@ -61,6 +61,11 @@ impl Error {
         }
     }
 
+    /// Whether another session holds what was asked for, so that asking again may help.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Server(error) if postgres::is_held(error))
+    }
+
     /// Whether space or the disk is the matter: trying something else would fail the same way.
     pub fn is_storage(&self) -> bool {
         match self {
@@ -173,28 +178,33 @@ impl Connection {
 
     /// The schema it is of; 0 is none yet.
     pub fn version(&self) -> Result<i64> {
+        self.schema().map(|(number, _)| number)
+    }
+
+    /// The schema it is of, and the lowest whose gateways it serves. A file serves its own alone.
+    pub fn schema(&self) -> Result<(i64, i64)> {
         match &self.0 {
             Kind::Postgres(_) => {
-                let found = self.query_row(postgres::VERSION, [], |row| row.get(0)).optional();
-                Ok(found?.unwrap_or(0))
+                let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                Ok(self.query_row(postgres::SCHEMA, [], read).optional()?.unwrap_or_default())
             }
-            Kind::Sqlite(_) => sqlite::version(self),
+            Kind::Sqlite(_) => sqlite::version(self).map(|version| (version, version)),
         }
     }
 
-    /// Takes a step of the schema, in one commit with its number.
-    pub fn step(&self, words: &str, version: i64) -> Result<()> {
+    /// Takes a step of the schema, in one commit with its number and whom it serves.
+    pub fn step(&self, words: &str, (number, serves_from): (i64, i64)) -> Result<()> {
         let step = self.begin()?;
         match &self.0 {
             Kind::Postgres(_) => {
                 step.execute_batch(postgres::STEP)?;
                 step.execute_batch(&postgres::declared(words))?;
                 step.execute("DELETE FROM schema_version", [])?;
-                step.execute("INSERT INTO schema_version VALUES (?1)", [version])?;
+                step.execute(postgres::STEPPED, (number, serves_from))?;
             }
             Kind::Sqlite(_) => {
                 step.execute_batch(words)?;
-                step.set("user_version", version)?;
+                step.set("user_version", number)?;
             }
         }
         step.commit()

@@ -62,18 +62,26 @@ const LEASE: &str = "INSERT INTO lease AS held (job, node, fence, until_ms) \
 /// Whether somebody else has a lease.
 const COMPANY: &str = "SELECT 1 FROM lease WHERE node <> ?1 \
     AND until_ms > CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
-/// A step of the schema is a turn whose changes nobody knows.
-pub const STEP: &str = "DO $$ BEGIN IF EXISTS (SELECT 1 FROM information_schema.columns \
+/// A step of the schema is a turn of nobody's: whoever has the next looks at the ground. Who reads
+/// a table that it changes is waited for only so long, for all others wait meanwhile.
+pub const STEP: &str = "SET LOCAL lock_timeout = 1000; \
+    DO $$ BEGIN IF EXISTS (SELECT 1 FROM information_schema.columns \
     WHERE table_schema = current_schema() AND table_name = 'turn' AND column_name = 'number') \
-    THEN UPDATE turn SET number = number + 1; END IF; END $$";
+    THEN UPDATE turn SET number = number + 1; INSERT INTO change (number, node, what) \
+    SELECT number, -1, '{\"ground\":true}' FROM turn; END IF; END $$; \
+    ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS serves_from BIGINT";
+/// What says that it was taken.
+pub const STEPPED: &str = "INSERT INTO schema_version (number, serves_from) VALUES (?1, ?2)";
 /// What the server says of anything after something failed in what was begun.
 const ABORTED: &str = "25P02";
 /// How writing begins.
 pub const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// How reading as of one moment begins.
 pub const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-/// Which schema the tables are of.
-pub const VERSION: &str = "SELECT number FROM schema_version";
+/// Which schema the tables are of, and from which on they serve gateways: those of before one could
+/// say so serve their own.
+pub const SCHEMA: &str = "SELECT number, coalesce(\
+    CAST(to_jsonb(schema_version) ->> 'serves_from' AS BIGINT), number) FROM schema_version";
 
 /// What a session is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -431,6 +439,11 @@ pub(super) fn is_storage(error: &ServerError) -> bool {
             true
         }
     }
+}
+
+/// Whether another session holds a lock, or two wait for each other.
+pub(super) fn is_held(error: &ServerError) -> bool {
+    matches!(error, ServerError::Database(state) if state == "55P03" || state == "40P01")
 }
 
 /// A statement of ours in its words: values as `$1`, and it finds its indexes by itself.

@@ -243,7 +243,7 @@ fn before_rotations(folder: &TempDir) {
     let file = sql::sqlite::open(&file::database(folder.path())).unwrap();
     file.set("page_size", sql::sqlite::PAGE_BYTES.cast_signed()).unwrap();
     file.set("journal_mode", "wal").unwrap();
-    file::STEPS[..10].iter().for_each(|step| file.execute_batch(step).unwrap());
+    schema::words()[..10].iter().for_each(|step| file.execute_batch(step).unwrap());
     file.set("user_version", 10).unwrap();
     prove(&file);
 }

@@ -58,6 +58,8 @@ mod policies;
 mod rekey;
 #[path = "rerun.rs"]
 mod rerun;
+#[path = "rolling.rs"]
+mod rolling;
 #[path = "saved.rs"]
 mod saved;
 #[path = "session.rs"]

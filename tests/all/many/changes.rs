@@ -64,7 +64,7 @@ pub fn run(cluster: &Cluster, (stop, heard): (&AtomicBool, &Mutex<Heard>)) {
         let said = word(&elder.citizen, more);
         let body = said.to_string();
         let mut node = heard.lock().unwrap().changes;
-        until("a consent is kept", || {
+        cluster.insist("a consent is kept", || {
             node += 1;
             brought(cluster, node % cluster.nodes.len(), &body)
         });

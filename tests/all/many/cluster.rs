@@ -1,6 +1,7 @@
 //! 集群, some gateways on one PostgreSQL behind one balancer, and every wire between them.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use kangqiao_conformance::{https, mllp};
 
@@ -10,7 +11,7 @@ use crate::rig::database::{Server, holds_the_store};
 use crate::rig::message::{Message, Resident, field};
 use crate::rig::receiver::Receiver;
 use crate::rig::wire::Wire;
-use crate::rig::{CLERK, Rig, at, free_port, until};
+use crate::rig::{CLERK, PATIENCE, Rig, at, free_port, until};
 
 /// How long a client waits before it tries again elsewhere.
 const CLIENT_WAIT: Duration = Duration::from_secs(5);
@@ -29,11 +30,14 @@ pub struct Cluster {
     pub receiver: Receiver,
     /// Under all of them.
     pub server: Server,
+    /// Whether no gateway is there for a while, so that nobody's patience ends.
+    pub gone: AtomicBool,
 }
 
 impl Cluster {
-    /// So many gateways, ready; nothing, loudly, where a program is missing.
-    pub fn start(count: usize) -> Option<Self> {
+    /// So many gateways, of this build or an earlier one, ready; nothing, loudly, where a program
+    /// is missing.
+    pub fn start(count: usize, of: Option<&str>) -> Option<Self> {
         if !balancer::is_there() {
             return None;
         }
@@ -44,17 +48,32 @@ impl Cluster {
         let told = subscription(port, "subsidy-eligibility", "\"long-stay\"");
         let more = |wire: &Wire| told.clone() + &holds_the_store(wire.port);
         // The first makes the keys, which the others are given: as docs/scaling.md says.
-        let first = Rig::prepare(&more(&wires[0]));
+        let mut first = Rig::prepare(&more(&wires[0]));
+        first.binary = of.map(Into::into);
         first.resume();
         let mut nodes = vec![first];
         for wire in &wires[1..] {
-            let node = nodes[0].beside(&more(wire));
+            let mut node = nodes[0].beside(&more(wire));
+            node.binary = of.map(Into::into);
             node.resume();
             nodes.push(node);
         }
         let receiver = Receiver::start(&nodes[0].path().join("certs"), "platform", port);
         let balancer = Balancer::before(&nodes);
-        Some(Self { balancer, nodes, wires, receiver, server })
+        let gone = AtomicBool::default();
+        Some(Self { balancer, nodes, wires, receiver, server, gone })
+    }
+
+    /// Tries until it is done, with patience for as long as a gateway is there.
+    pub fn insist(&self, what: &str, mut done: impl FnMut() -> Option<()>) {
+        let mut since = Instant::now();
+        while done().is_none() {
+            if self.gone.load(Ordering::SeqCst) {
+                since = Instant::now();
+            }
+            assert!(since.elapsed() < PATIENCE, "waited in vain until {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Enrols somebody under a reference.

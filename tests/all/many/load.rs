@@ -100,7 +100,8 @@ fn send(
         let (elder, resident) = next();
         let message = Message::new("A01", &resident);
         let bytes = message.bytes();
-        until("a message is acknowledged", || bring(cluster, known, (&mut link, &bytes)));
+        let one = || bring(cluster, known, (&mut link, &bytes));
+        cluster.insist("a message is acknowledged", one);
         known.kept.lock().unwrap().push(Kept { control: message.control, elder });
         if sent % EXCHANGES_MAX == 0 {
             link = None;

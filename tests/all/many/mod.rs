@@ -1,6 +1,7 @@
 //! Gateways behind HAProxy on one PostgreSQL, of which any may fail: nothing is lost, doubled,
 //! reordered, unlogged, or answered as it was before.
 
+mod ahead;
 mod changes;
 mod cluster;
 mod judge;
@@ -41,10 +42,22 @@ enum Fault {
     Database,
     /// One node after the other is stopped and started, as for an upgrade.
     Rolled,
+    /// A later release brings the tables forward, and these go on beside it.
+    Beside,
+    /// A later release brings the tables to where they serve none of these any more.
+    Outrun,
 }
 
-const FAULTS: [Fault; 6] =
-    [Fault::Killed, Fault::Cut, Fault::Frozen, Fault::Stopped, Fault::Database, Fault::Rolled];
+const FAULTS: [Fault; 8] = [
+    Fault::Killed,
+    Fault::Cut,
+    Fault::Frozen,
+    Fault::Stopped,
+    Fault::Database,
+    Fault::Rolled,
+    Fault::Beside,
+    Fault::Outrun,
+];
 
 fn set(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -62,8 +75,8 @@ struct Site {
 }
 
 impl Site {
-    fn start() -> Option<Self> {
-        let cluster = Cluster::start(NODES)?;
+    fn start(of: Option<&str>) -> Option<Self> {
+        let cluster = Cluster::start(NODES, of)?;
         let elders: Vec<_> = (0..ENROLLED).map(|_| Resident::new()).collect();
         elders.iter().for_each(|elder| cluster.enrol(elder));
         let (heard, control) = Heard::of_nobody_yet(&cluster);
@@ -124,13 +137,26 @@ impl Site {
                 rig.signal("CONT");
             }
             Fault::Database => cluster.server.restart_at_once(),
-            Fault::Rolled => {
+            Fault::Rolled => self.roll(),
+            Fault::Beside => {
+                ahead::adds(cluster);
                 for rig in &cluster.nodes {
-                    assert!(rig.stop().success(), "{}", rig.printed());
-                    self.others_go_on();
-                    rig.resume();
+                    assert!(rig.ended().is_none(), "{}", rig.printed());
                 }
+                self.others_go_on();
+                self.roll();
+                ahead::is_told_by_all(cluster);
             }
+            Fault::Outrun => ahead::outruns(cluster),
+        }
+    }
+
+    /// Stops one after the other and starts it again, while the others go on.
+    fn roll(&self) {
+        for rig in &self.cluster.nodes {
+            assert!(rig.stop().success(), "{}", rig.printed());
+            self.others_go_on();
+            rig.resume();
         }
     }
 
@@ -165,7 +191,7 @@ impl Drop for Stops<'_> {
 
 #[test]
 fn of_many_gateways_any_may_fail_and_nothing_is_lost_doubled_reordered_or_unlogged() {
-    let Some(mut site) = Site::start() else { return };
+    let Some(mut site) = Site::start(None) else { return };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = set("KANGQIAO_MANY_SEED").unwrap_or(now.as_nanos() as u64) | 1;
     loudly(&format!("KANGQIAO_MANY_SEED={seed}"));
@@ -196,4 +222,23 @@ fn of_many_gateways_any_may_fail_and_nothing_is_lost_doubled_reordered_or_unlogg
         heard.followed_within(),
         heard.refused,
     ));
+}
+
+/// `KANGQIAO_EARLIER_BINARY` names the `kangqiao` of an earlier release.
+#[test]
+fn an_earlier_release_is_rolled_to_this_one() {
+    let Ok(earlier) = std::env::var("KANGQIAO_EARLIER_BINARY") else { return };
+    let Some(mut site) = Site::start(Some(&earlier)) else { return };
+    site.round(Fault::Killed, (0, 0));
+    site.cluster.nodes.iter_mut().for_each(|rig| rig.binary = None);
+    for round in 0..3 {
+        // All of them at first, then one of either beside two of the other, in turn.
+        site.cluster.nodes.iter_mut().for_each(|rig| rig.binary = None);
+        site.round(Fault::Rolled, (round, 0));
+        if round < 2 {
+            site.cluster.nodes[round].binary = Some(earlier.clone().into());
+            site.round(Fault::Killed, (round, 0));
+            site.round(Fault::Cut, (2, 0));
+        }
+    }
 }

@@ -20,8 +20,8 @@ impl Rig {
         let ports = Ports { mllp, mllps, https, console, operation };
         let text = configuration(&ports, platform.port, registry.port, more);
         std::fs::write(folder.path().join("kangqiao.toml"), text).unwrap();
-        let (words, log, faults) = Default::default();
+        let (words, log, faults, binary) = Default::default();
         let (child, printed) = (Mutex::default(), Arc::default());
-        Self { folder, ports, platform, registry, words, log, faults, child, printed }
+        Self { folder, ports, platform, registry, words, log, faults, binary, child, printed }
     }
 }

@@ -91,6 +91,8 @@ pub struct Rig {
     pub log: Option<&'static str>,
     /// The layer of faults beneath it.
     pub faults: Option<faults::Faults>,
+    /// What is run, if not what was just built.
+    pub binary: Option<PathBuf>,
     child: Mutex<Option<Child>>,
     printed: Arc<Mutex<Vec<u8>>>,
 }
@@ -145,8 +147,8 @@ impl Rig {
         };
         let text = configuration(&ports, platform.port, registry.port, more);
         std::fs::write(folder.path().join("kangqiao.toml"), text).unwrap();
-        let (words, log, faults, child, printed) = Default::default();
-        Self { folder, ports, platform, registry, words, log, faults, child, printed }
+        let (words, log, faults, binary, child, printed) = Default::default();
+        Self { folder, ports, platform, registry, words, log, faults, binary, child, printed }
     }
 
     /// Starts the process, or starts it again, and waits until it is ready.
@@ -161,7 +163,8 @@ impl Rig {
     }
 
     fn spawn(&self) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
+        let built = Path::new(env!("CARGO_BIN_EXE_kangqiao"));
+        let mut command = Command::new(self.binary.as_deref().unwrap_or(built));
         command.args(["serve", "--config"]).arg(self.config()).args(&self.words);
         command.current_dir(self.path());
         command.envs(self.log.map(|level| ("KANGQIAO_LOG", level)));

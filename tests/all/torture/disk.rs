@@ -65,6 +65,12 @@ pub enum Deaf {
     To(&'static str),
     /// Syncs of folders.
     ToFolders,
+    /// Syncs of files in a folder of that name.
+    Within(&'static str),
+    /// One record of each stretch of the archive.
+    Gap,
+    /// That a later stretch of it begins with the database of its own time.
+    Stale,
 }
 
 /// A change of a file that was not synced yet.
@@ -171,8 +177,12 @@ impl<'r> Disk<'r> {
         let Some((node, path)) = self.nodes.get(&node) else { return };
         let (target, count, deaf) = match *node {
             Node::File(file) => {
-                let deaf =
-                    matches!(self.deaf, Deaf::To(end) if path.to_string_lossy().ends_with(end));
+                let path = path.to_string_lossy();
+                let deaf = match self.deaf {
+                    Deaf::To(end) => path.ends_with(end),
+                    Deaf::Within(folder) => path.contains(folder),
+                    _ => false,
+                };
                 (Target::File(file), self.files[file].loose.len(), deaf)
             }
             Node::Folder => {

@@ -20,9 +20,11 @@ pub struct Judge {
     sent: HashMap<String, Vec<u8>>,
 }
 
-type Said<T> = Result<T, String>;
+/// What is wrong, if anything is.
+pub type Said<T> = Result<T, String>;
 
-fn wrong(what: &str, why: impl std::fmt::Display) -> String {
+/// Where, and why.
+pub fn wrong(what: &str, why: impl std::fmt::Display) -> String {
     format!("{what}: {why}")
 }
 

@@ -1,6 +1,7 @@
 //! Power cuts: one run with everybody at work is written down, and the disk is built as it might
 //! be after a cut at any moment of it. Each must open, and hold what was told of it by then.
 
+mod archive;
 mod disk;
 mod judge;
 mod load;
@@ -25,8 +26,10 @@ use record::{Change, Record, Step};
 
 /// Messages acknowledged in one run.
 const MESSAGES: usize = 250;
-/// Images of one run.
+/// Images of one run, and of the one with an archive that goes with it.
 const IMAGES_A_RUN: usize = 1000;
+/// One image of so many has an archive, from which a moment before the cut is laid, and one after.
+const ARCHIVED: usize = 10;
 /// Runs in which syncs fail, until one of them was about what somebody was told.
 const TALES_MAX: usize = 10;
 /// Steps within which a gateway is back that ended at a sync that failed.
@@ -57,20 +60,31 @@ struct Tale {
     judge: Judge,
 }
 
+/// Whether a gateway keeps an archive, from which its file goes back to a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Archive {
+    Kept,
+    None,
+}
+
 /// A gateway with everything on, whose log is emptied often; it does not run yet.
-fn site() -> Arc<Site> {
+fn site(archive: Archive) -> Arc<Site> {
     let mut site = Site::prepare("subsidy-eligibility", "\"long-stay\"");
     site.rig.faults = Some(Faults::new());
     let config = std::fs::read_to_string(site.rig.config()).unwrap();
-    let busy = "[store]\ncheckpoint_ms = 20\nwal_bytes_max = 600000\n";
-    std::fs::write(site.rig.config(), config.replace("[store]\n", busy)).unwrap();
+    let kept = if archive == Archive::Kept { "archive = \"archive\"\n" } else { "" };
+    let busy = format!("[store]\ncheckpoint_ms = 20\nwal_bytes_max = 600000\n{kept}");
+    std::fs::write(site.rig.config(), config.replace("[store]\n", &busy)).unwrap();
     Arc::new(site)
 }
 
 /// A run that is written down from the first start on. With `broken` a sync fails that often, after
 /// a number of good ones, and the gateway is started again.
-fn tell(count: usize, broken: Option<(usize, &mut Dice)>) -> (Arc<Site>, Tale) {
-    let (site, known) = (site(), Arc::new(Known::default()));
+fn tell(
+    (count, archive): (usize, Archive),
+    broken: Option<(usize, &mut Dice)>,
+) -> (Arc<Site>, Tale) {
+    let (site, known) = (site(archive), Arc::new(Known::default()));
     let faults = site.rig.faults.as_ref().unwrap();
     faults.turn(Dial::Recording, 1);
     faults.turn(Dial::Swift, 1);
@@ -113,7 +127,7 @@ struct Found {
 /// What a judge looks at: the others of the store's files serve no promise that is judged.
 fn judged(path: &Path) -> bool {
     let name = path.to_string_lossy();
-    name.contains("/keys/") || name.contains("/kangqiao.db")
+    name.contains("/keys/") || name.contains("/kangqiao.db") || archive::is_archived(path)
 }
 
 /// Moments of a tale in their order, every fourth of them while the first start is under way; and
@@ -165,6 +179,7 @@ fn cut(tale: &Tale, count: usize, (deaf, dice): (Deaf, &mut Dice)) -> Found {
     let folder = TempDir::with_prefix_in("kangqiao-image-", place).unwrap();
     std::fs::write(folder.path().join("kangqiao.toml"), &tale.config).unwrap();
     let steps = tale.record.steps();
+    let takes = archive::takes(&steps);
     let mut disk = Disk::new(&tale.root, deaf, dice.roll());
     let (mut taken, mut found) = (0, Found::default());
     for moment in moments(&steps, count, dice) {
@@ -172,10 +187,16 @@ fn cut(tale: &Tale, count: usize, (deaf, dice): (Deaf, &mut Dice)) -> Found {
         steps[taken..=moment].iter().for_each(|(_, change)| disk.step(*change));
         taken = moment + 1;
         let manner = Manner::ALL[dice.of(Manner::ALL.len())];
-        lay(&disk.image((manner, judged), dice), folder.path());
+        let mut image = disk.image((manner, judged), dice);
+        archive::spoil(&mut image, deaf);
+        lay(&image, folder.path());
         *found.images.entry(manner).or_default() += 1;
         found.claims += tale.judge.known_at(until).len();
-        if let Err(why) = tale.judge.judge(folder.path(), until) {
+        let said = tale.judge.judge(folder.path(), until).and_then(|()| match takes.len() {
+            0 => Ok(()),
+            _ => archive::judge(&tale.judge, folder.path(), (&takes, until, dice.of(1 << 16))),
+        });
+        if let Err(why) = said {
             let fault = format!("at {until} ({manner:?}): {why}");
             if deaf == Deaf::No {
                 loudly(&fault);
@@ -188,7 +209,7 @@ fn cut(tale: &Tale, count: usize, (deaf, dice): (Deaf, &mut Dice)) -> Found {
 
 /// Puts the files of an image where those of the run lay.
 fn lay(image: &BTreeMap<PathBuf, Vec<u8>>, folder: &Path) {
-    for gone in ["data", "keys"] {
+    for gone in ["data", "keys", "archive"] {
         let _ = std::fs::remove_dir_all(folder.join(gone));
     }
     for (path, bytes) in image {
@@ -204,7 +225,12 @@ fn lay(image: &BTreeMap<PathBuf, Vec<u8>>, folder: &Path) {
 /// The run that all images of `make test` are of.
 fn common() -> &'static Tale {
     static TALE: OnceLock<Tale> = OnceLock::new();
-    TALE.get_or_init(|| tell(MESSAGES, None).1)
+    TALE.get_or_init(|| tell((MESSAGES, Archive::None), None).1)
+}
+
+/// A run with an archive, in which syncs fail so that there are several stretches of it.
+fn archived(dice: &mut Dice) -> Tale {
+    tell((MESSAGES / 4, Archive::Kept), Some((2, dice))).1
 }
 
 #[test]
@@ -229,6 +255,7 @@ fn the_layer_of_faults_sees_what_the_store_writes() {
 #[derive(Default)]
 struct Sum {
     runs: usize,
+    archived: usize,
     steps: usize,
     failed_syncs: usize,
     found: Found,
@@ -255,7 +282,8 @@ impl Sum {
             images.iter().map(|(manner, count)| (format!("{manner:?}"), count)).collect();
         let figures = json!({
             "images": images.values().sum::<usize>(), "by_manner": by_manner, "runs": self.runs,
-            "steps": self.steps, "failed_syncs": self.failed_syncs, "claims": claims,
+            "archived": self.archived, "steps": self.steps,
+            "failed_syncs": self.failed_syncs, "claims": claims,
             "faults": faults.len(),
         });
         loudly(&figures.to_string());
@@ -276,12 +304,17 @@ fn a_power_cut_at_any_moment_loses_nothing_that_was_told() {
         let tale = match sum.runs {
             0 => common(),
             run => {
-                own = tell(MESSAGES, (run % 2 == 1).then_some((4, &mut dice))).1;
+                let broken = (run % 4 > 0).then_some((4, &mut dice));
+                own = tell((MESSAGES, Archive::None), broken).1;
                 &own
             }
         };
         let most = IMAGES_A_RUN.min(count - first);
-        sum.add(tale, cut(tale, most, (Deaf::No, &mut dice)));
+        sum.add(tale, cut(tale, most - most / ARCHIVED, (Deaf::No, &mut dice)));
+        let tale = archived(&mut dice);
+        let found = cut(&tale, most / ARCHIVED, (Deaf::No, &mut dice));
+        sum.archived += found.images.values().sum::<usize>();
+        sum.add(&tale, found);
         sum.tell();
     }
     assert!(sum.found.faults.is_empty(), "{}", sum.found.faults.join("\n"));
@@ -297,9 +330,21 @@ fn a_disk_that_only_says_that_it_synced_is_found_out() {
 }
 
 #[test]
+fn an_archive_that_forgets_is_found_out() {
+    let mut dice = Dice(seed());
+    let tale = archived(&mut dice);
+    // Its records alone are not synced, one of them is missing, or all before a stretch is.
+    for deaf in [Deaf::Within("/archive/"), Deaf::Gap, Deaf::Stale] {
+        let mut tries = (0..TALES_MAX).map(|_| cut(&tale, 10, (deaf, &mut dice)).faults);
+        let missed = tries.any(|faults| faults.iter().any(|why| why.contains("archive")));
+        assert!(missed, "{deaf:?}: nothing is missed");
+    }
+}
+
+#[test]
 fn a_gateway_started_after_a_power_cut_goes_on_as_if_there_had_been_none() {
     let mut dice = Dice(seed());
-    let (site, tale) = tell(MESSAGES / 3, None);
+    let (site, tale) = tell((MESSAGES / 3, Archive::None), None);
     let steps = tale.record.steps();
     let moment = steps.len() / 2 + dice.of(steps.len() / 2);
     let mut disk = Disk::new(&tale.root, Deaf::No, dice.roll());
@@ -337,7 +382,8 @@ fn a_gateway_started_after_a_power_cut_goes_on_as_if_there_had_been_none() {
 #[test]
 fn after_a_sync_that_failed_nothing_rests_on_what_it_was_about() {
     let mut dice = Dice(seed());
-    let mut tale = tell(MESSAGES / 4, Some((4, &mut dice))).1;
+    let quarter = (MESSAGES / 4, Archive::None);
+    let mut tale = tell(quarter, Some((4, &mut dice))).1;
     let found = cut(&tale, 150, (Deaf::No, &mut dice));
     assert!(found.faults.is_empty(), "{}", found.faults.join("\n"));
     // Had the log not been written anew, the copy into the database would rest on it. A sync that
@@ -347,7 +393,7 @@ fn after_a_sync_that_failed_nothing_rests_on_what_it_was_about() {
         if !found.faults.is_empty() {
             return;
         }
-        tale = tell(MESSAGES / 4, Some((4, &mut dice))).1;
+        tale = tell(quarter, Some((4, &mut dice))).1;
     }
     panic!("nothing is missed");
 }
