@@ -27,8 +27,6 @@ use serde_json::{Value, json};
 const CONNECTIONS: usize = 16;
 /// People asked about one by one.
 const SINGLE: usize = 4_000;
-/// Elders in one enrolment.
-const ENROLLED_AT_ONCE: usize = 1_000;
 
 const LIST: &str = r#"
 [[subscription]]
@@ -45,7 +43,7 @@ fn main() {
     rig.resume();
     let elders: Vec<Resident> = (0..rows).map(|_| Resident::new()).collect();
     let strangers: Vec<Resident> = (0..SINGLE.min(rows)).map(|_| Resident::new()).collect();
-    enrol(&rig, &elders);
+    rig.enrols("payees", elders.iter().map(|elder| (&*elder.citizen, &*elder.local)));
     let (id, checked) = bring(&rig, &elders);
     let cold = answered(&rig, &id, rows);
     let warm = answered(&rig, &id, rows);
@@ -68,20 +66,6 @@ fn main() {
     let path = Path::new(rig::ROOT).join("target/batch.json");
     std::fs::write(&path, format!("{report:#}\n")).unwrap();
     println!("written to {}", path.display());
-}
-
-fn enrol(rig: &Rig, elders: &[Resident]) {
-    let mut link = rig.https(CLERK);
-    for some in elders.chunks(ENROLLED_AT_ONCE) {
-        let rows = some.iter().map(|elder| {
-            json!({ "identifier": { "kind": "citizen-id", "value": elder.citizen },
-                    "reference": elder.local })
-        });
-        let body = json!({ "subscription": "payees", "enrol": rows.collect::<Vec<_>>() });
-        let body = body.to_string();
-        let reply = link.post("/v1/subscriptions", "application/json", body.as_bytes()).unwrap();
-        assert_eq!(reply.status, 200);
-    }
 }
 
 fn ask(rig: &Rig, line: &str, (headers, body): (&str, &[u8])) -> Reply {

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use load::mllp::{self, Template};
-use rig::{CLERK, Rig, at, free_port};
+use rig::{Rig, at, free_port};
 use serde_json::json;
 
 /// Messages of the batch, unless the environment says another number.
@@ -33,8 +33,6 @@ const MESSAGES: usize = 1_000_000;
 const RESIDENTS: usize = 2_000;
 /// How many the gateway takes at once.
 const TOGETHER: usize = 30;
-/// Elders in one enrolment.
-const ENROLLED_AT_ONCE: usize = 1_000;
 
 fn main() {
     let count = std::env::var("KANGQIAO_BULK_MESSAGES").ok().and_then(|text| text.parse().ok());
@@ -54,7 +52,7 @@ fn main() {
     println!("memory MiB: idle {}, highest {}", idle / 1024, highest / 1024);
 
     let admissions: Vec<_> = messages.into_iter().step_by(2).collect();
-    enrol(&rig, &admissions);
+    rig.enrols("payments", admissions.iter().map(|one| (&*one.citizen, &*one.citizen)));
     batch(&rig, &admissions, count);
     rig.stop();
     let waiting = rig.stored("SELECT count(*) FROM outbox");
@@ -93,20 +91,6 @@ url = "https://127.0.0.1:{port}/notices"
 tls = {{ authority = "certs/ca.pem", certificate = "certs/gateway.pem", key = "certs/gateway.key" }}
 "#
     )
-}
-
-fn enrol(rig: &Rig, elders: &[Template]) {
-    let mut link = rig.https(CLERK);
-    for some in elders.chunks(ENROLLED_AT_ONCE) {
-        let row = |elder: &Template| {
-            json!({ "identifier": { "kind": "citizen-id", "value": elder.citizen },
-                "reference": elder.citizen })
-        };
-        let rows: Vec<_> = some.iter().map(row).collect();
-        let body = json!({ "subscription": "payments", "enrol": rows }).to_string();
-        let reply = link.post("/v1/subscriptions", "application/json", body.as_bytes()).unwrap();
-        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
-    }
 }
 
 /// One batch in one frame; how long until the last of it was acknowledged.

@@ -20,7 +20,7 @@ mod rig;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use load::{Load, inquiry, mllp};
+use load::{Load, flood, inquiry, mllp};
 use rig::Rig;
 use serde_json::{Value, json};
 
@@ -55,7 +55,6 @@ fn main() {
     rig.stop();
     let again = started(&rig);
     let (idle, _) = rig.memory_kib();
-
     let residents = mllp::messages(RESIDENTS);
     let known = mllp::messages(KNOWN);
     let strangers = mllp::messages(STRANGERS);
@@ -82,7 +81,7 @@ fn main() {
     runtime.block_on(inquiry::once(&door, &long));
     let history = runtime.block_on(inquiry::run(&door, "/v1/inquiries", &long, span));
     let (rss, peak) = rig.memory_kib();
-
+    let phases = runtime.block_on(flood::run(&rig, (&asked, &residents), span));
     let (_, bare, widest) = &rows[CONNECTIONS.len() - 1];
     let mib = |kib: u64| kib as f64 / 1024.0;
     let start = first.max(again).as_secs_f64();
@@ -97,6 +96,7 @@ fn main() {
     print_table(&rows, inquiries);
     let start_ms = [first, again].map(|took| took.as_millis() as u64);
     let [idle_mib, rss_mib, peak_mib] = [idle, rss, peak].map(mib);
+    flood::print(&phases);
     println!("memory MiB: idle {idle_mib:.0}, after load {rss_mib:.0}, highest {peak_mib:.0}");
     println!("start to ready ms: {} then {}\n", start_ms[0], start_ms[1]);
     aims.iter().for_each(Aim::print);
@@ -106,6 +106,7 @@ fn main() {
         "message_bytes": mean_bytes(&residents),
         "mllp": rows.iter().map(row_json).collect::<Vec<_>>(),
         "inquiry": inquiry_json(&echo, &hit, &miss, &history),
+        "flood": flood::json(&phases),
         "memory_kib": { "idle": idle, "after_load": rss, "highest": peak },
         "start_ms": { "first": start_ms[0], "again": start_ms[1] },
         "aims": aims.iter().map(Aim::json).collect::<Vec<_>>(),

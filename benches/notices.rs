@@ -1,8 +1,10 @@
 //! `make bench`, the notices: how long one takes from the acknowledgement of a death to its
-//! receiver, and how fast a queue drains once a receiver that was down is back.
+//! receiver, how fast a queue drains once a receiver that was down is back, and both where ten
+//! subscriptions are told of the same elders.
 //!
 //! Durability, decision and ledger are on; each notice is a signed entry before it leaves. The
-//! floor is the same bytes posted to the same receiver by clients that do nothing else.
+//! floor of one is the same bytes posted to the same receiver by clients that do nothing else,
+//! that of ten is ten times as many as the same messages can be pushed where nobody is told.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -17,12 +19,14 @@ mod rig;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use kangqiao_conformance::https;
 use rig::message::Resident;
 use rig::receiver::Receiver;
-use rig::{CLERK, Rig, TLS_SENDER, at, free_port, until};
+use rig::{Rig, TLS_SENDER, at, free_port, until};
 use serde_json::{Value, json};
 
 /// Elders whose death is told one after the other.
@@ -31,19 +35,25 @@ const ALONE: usize = 400;
 const QUEUED: usize = 4_000;
 /// Notices on their way at once.
 const WINDOW: usize = 16;
-/// Elders in one enrolment.
-const ENROLLED_AT_ONCE: usize = 500;
+/// Subscriptions that are told of the same elders.
+const TEN: usize = 10;
+/// Elders whose deaths all of them are told of, from a queue and as many while it is pushed.
+const SHARED: usize = 1_000;
+/// Connections that push.
+const PUSHERS: usize = 16;
 /// Deaths in one message.
 const PUSHED_AT_ONCE: usize = 500;
 
 fn main() {
     let port = free_port();
-    let rig = Rig::prepare(&subscription(port));
+    let ten: Vec<String> = (0..TEN).map(|number| format!("ten-{number}")).collect();
+    let names = ["payments"].into_iter().chain(ten.iter().map(String::as_str));
+    let rig = Rig::prepare(&names.map(|name| subscription(name, port)).collect::<String>());
     let certs = rig.path().join("certs");
     let receiver = Receiver::start(&certs, "platform", port);
     rig.resume();
     let elders: Vec<Resident> = (0..ALONE + QUEUED).map(|_| Resident::new()).collect();
-    enrol(&rig, &elders);
+    enrol(&rig, "payments", &elders);
     let (alone, queued) = elders.split_at(ALONE);
     let waits = one_by_one(&rig, &receiver, alone);
     let (drained, bytes) = drained(&rig, &receiver, queued);
@@ -56,8 +66,9 @@ fn main() {
     println!("\nfrom the acknowledgement to the receiver: p50 {p50:.1} ms, p99 {p99:.1} ms");
     println!("a queue of {QUEUED} drains at {drained:.0} notices/s");
     println!("the same bytes posted by {WINDOW} bare clients: {floor:.0}/s, ratio {ratio:.3}");
+    let ten = told_to_ten(&rig, &receiver, &ten);
     let report = json!({
-        "window": WINDOW, "queue": QUEUED, "notice_bytes": bytes.len(),
+        "ten": ten, "window": WINDOW, "queue": QUEUED, "notice_bytes": bytes.len(),
         "latency_ms": { "p50": p50, "p99": p99, "notices": waits.len() },
         "drained_per_second": drained.round(), "bare_posts_per_second": floor.round(),
         "ratio": ratio,
@@ -67,11 +78,11 @@ fn main() {
     println!("written to {}", path.display());
 }
 
-fn subscription(port: u16) -> String {
+fn subscription(name: &str, port: u16) -> String {
     format!(
         r#"
 [[subscription]]
-name = "payments"
+name = "{name}"
 department = "civil-affairs"
 role = "clerk"
 purpose = "living-check"
@@ -92,19 +103,8 @@ fn post(link: &mut https::Link, (path, media): (&str, &str), body: &Value) -> Va
     reply.json()
 }
 
-fn enrol(rig: &Rig, elders: &[Resident]) {
-    let mut link = rig.https(CLERK);
-    for some in elders.chunks(ENROLLED_AT_ONCE) {
-        let rows: Vec<_> = some
-            .iter()
-            .map(|elder| {
-                json!({ "identifier": { "kind": "citizen-id", "value": elder.citizen },
-                    "reference": elder.local })
-            })
-            .collect();
-        let body = json!({ "subscription": "payments", "enrol": rows });
-        post(&mut link, ("/v1/subscriptions", "application/json"), &body);
-    }
+fn enrol(rig: &Rig, subscription: &str, elders: &[Resident]) {
+    rig.enrols(subscription, elders.iter().map(|elder| (&*elder.citizen, &*elder.local)));
 }
 
 fn death(elder: &Resident) -> Value {
@@ -173,4 +173,78 @@ fn floor(rig: &Rig, port: u16, bytes: &[u8]) -> f64 {
         }
     });
     (each * WINDOW) as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// Pushes each death as a message of its own; how many a second.
+fn push(rig: &Rig, elders: &[Resident]) -> f64 {
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for some in elders.chunks(elders.len().div_ceil(PUSHERS)) {
+            scope.spawn(|| {
+                let mut link = rig.https(TLS_SENDER);
+                some.iter().for_each(|elder| drop(post(&mut link, PLATFORM, &death(elder))));
+            });
+        }
+    });
+    elders.len() as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// What ten subscriptions are told of the same elders, beside ten times what is pushed where
+/// nobody is told.
+fn told_to_ten(rig: &Rig, receiver: &Receiver, subscriptions: &[String]) -> Value {
+    let strangers: Vec<Resident> = (0..2 * SHARED).map(|_| Resident::new()).collect();
+    let pushed = push(rig, &strangers);
+    let elders: Vec<Resident> = (0..2 * SHARED).map(|_| Resident::new()).collect();
+    subscriptions.iter().for_each(|name| enrol(rig, name, &elders));
+    let (queued, met) = elders.split_at(SHARED);
+    let all = SHARED * TEN;
+
+    receiver.answers(|_| 503);
+    push(rig, queued);
+    let drained = counts(receiver).rate(all);
+    let taken = counts(receiver);
+    let meanwhile = push(rig, met);
+    let along = taken.rate(all);
+
+    let most = pushed * TEN as f64;
+    println!("\npushed where nobody is told: {pushed:.0} messages/s, times {TEN}: {most:.0}");
+    println!("{TEN} queues of {SHARED}: {drained:.0} notices/s, ratio {:.3}", drained / most);
+    println!(
+        "while {meanwhile:.0} messages/s are pushed: {along:.0} notices/s, ratio {:.3}",
+        along / most
+    );
+    json!({
+        "subscriptions": TEN, "elders": SHARED, "in_flight_max": WINDOW,
+        "pushed_per_second": pushed.round(),
+        "from_queues": { "told_per_second": drained.round(), "ratio": drained / most },
+        "while_pushing": {
+            "pushed_per_second": meanwhile.round(), "told_per_second": along.round(),
+            "ratio": along / most,
+        },
+    })
+}
+
+/// What is taken from a moment on: how many, and since when.
+#[derive(Default)]
+struct Taken(AtomicUsize, OnceLock<Instant>);
+
+impl Taken {
+    /// How many a second, once there are so many.
+    fn rate(&self, all: usize) -> f64 {
+        until("all are told", || (self.0.load(Ordering::Relaxed) >= all).then_some(()));
+        all as f64 / self.1.get().unwrap().elapsed().as_secs_f64()
+    }
+}
+
+/// From now on everything is taken, and counted.
+fn counts(receiver: &Receiver) -> Arc<Taken> {
+    receiver.forget();
+    let taken = Arc::new(Taken::default());
+    let counted = Arc::clone(&taken);
+    receiver.answers(move |_| {
+        counted.1.get_or_init(Instant::now);
+        counted.0.fetch_add(1, Ordering::Relaxed);
+        204
+    });
+    taken
 }

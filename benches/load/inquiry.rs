@@ -1,5 +1,6 @@
 //! A civil-affairs system under pressure: inquiries over kept mutual-TLS connections.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -43,11 +44,15 @@ impl Door {
     }
 
     async fn open(&self) -> Connection {
-        let socket = TcpStream::connect(&self.address).await.unwrap();
-        socket.set_nodelay(true).unwrap();
+        self.try_open().await.unwrap()
+    }
+
+    async fn try_open(&self) -> io::Result<Connection> {
+        let socket = TcpStream::connect(&self.address).await?;
+        socket.set_nodelay(true)?;
         let name = ServerName::try_from("127.0.0.1").unwrap();
-        let stream = self.connector.connect(name, socket).await.unwrap();
-        Connection { stream, read: vec![0; 64 * 1024] }
+        let stream = self.connector.connect(name, socket).await?;
+        Ok(Connection { stream, read: vec![0; 64 * 1024] })
     }
 }
 
@@ -71,19 +76,26 @@ struct Connection {
 impl Connection {
     /// How long an answer took, and how many bytes it has behind its head.
     async fn exchange(&mut self, request: &str) -> (u32, usize) {
+        let (fine, took, body) = self.try_exchange(request).await.unwrap();
+        assert!(fine, "{}", String::from_utf8_lossy(&self.read[..256]));
+        (took, body)
+    }
+
+    /// The same of whatever answer, and whether it is one of success.
+    async fn try_exchange(&mut self, request: &str) -> io::Result<(bool, u32, usize)> {
         let begun = Instant::now();
-        self.stream.write_all(request.as_bytes()).await.unwrap();
+        self.stream.write_all(request.as_bytes()).await?;
         let (mut filled, mut whole) = (0, None);
         while whole.is_none_or(|(whole, _)| filled < whole) {
-            let count = self.stream.read(&mut self.read[filled..]).await.unwrap();
-            assert!(count > 0, "the connection was closed");
+            let count = self.stream.read(&mut self.read[filled..]).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             filled += count;
             whole = whole.or_else(|| whole_of(&self.read[..filled]));
         }
-        let took = micros(begun);
         let fine = self.read.starts_with(b"HTTP/1.1 200");
-        assert!(fine, "{}", String::from_utf8_lossy(&self.read[..filled]));
-        (took, whole.map_or(0, |(_, body)| body))
+        Ok((fine, micros(begun), whole.map_or(0, |(_, body)| body)))
     }
 }
 
@@ -125,6 +137,48 @@ pub async fn repeat(door: &Door, requests: Vec<String>, span: Duration) -> Load 
     }
     let parts = set.join_all().await;
     Load::of(parts, begun.elapsed().as_secs_f64())
+}
+
+/// Closed loop over so many connections that takes a refusal for an answer and asks on: whoever is
+/// turned away or closed comes back at once. What was answered, and how often it was not.
+pub async fn insist(
+    door: &Arc<Door>,
+    citizens: &[String],
+    (connections, span): (usize, Duration),
+) -> (Load, usize) {
+    let requests = citizens.iter().map(|citizen| question("/v1/inquiries", citizen));
+    let requests: Arc<Vec<_>> = Arc::new(requests.collect());
+    let turned = Arc::new(AtomicUsize::new(0));
+    let begun = Instant::now();
+    let mut set = JoinSet::new();
+    for number in 0..connections {
+        let (door, requests) = (Arc::clone(door), Arc::clone(&requests));
+        let turned = Arc::clone(&turned);
+        set.spawn(async move {
+            let (mut found, mut open, mut next) = (Vec::new(), None, number);
+            while begun.elapsed() < span {
+                let Some(connection) = &mut open else {
+                    open = door.try_open().await.ok();
+                    turned.fetch_add(usize::from(open.is_none()), Ordering::Relaxed);
+                    continue;
+                };
+                let request = &requests[next % requests.len()];
+                match connection.try_exchange(request).await {
+                    Ok((true, took, _)) => found.push(took),
+                    Ok(_) => drop(turned.fetch_add(1, Ordering::Relaxed)),
+                    Err(_) => {
+                        turned.fetch_add(1, Ordering::Relaxed);
+                        open = None;
+                    }
+                }
+                next += connections;
+            }
+            found
+        });
+    }
+    let parts = set.join_all().await;
+    let load = Load::of(parts, begun.elapsed().as_secs_f64());
+    (load, turned.load(Ordering::Relaxed))
 }
 
 /// Connections with a full handshake, each for one request.

@@ -1,5 +1,6 @@
 //! What a run of load is, and the floor it is compared with.
 
+pub mod flood;
 pub mod inquiry;
 pub mod mllp;
 

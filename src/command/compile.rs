@@ -10,7 +10,6 @@ use crate::flow::Rules;
 use crate::identity::{Bindings, Peer, Standing};
 use crate::outbound;
 use crate::policy::{Evidence, PolicySet};
-use crate::registry::notice::hl7::unfit;
 use crate::registry::{self, platform};
 use crate::store::policies::InForce;
 use crate::translate::Pack;
@@ -145,8 +144,7 @@ impl Compiled {
             if !event.is_open_to(admission.terms()) {
                 return Err(format!("subscription {name}: {purpose} opens nothing of event {id}"));
             }
-            let unfit = settings.mllp.as_ref().and_then(|_| unfit(&self.pack, event, &admission));
-            if let Some(why) = unfit {
+            if let Some(why) = settings.words().unfit(&self.pack, event, admission.terms()) {
                 return Err(format!("subscription {name}: {why}"));
             }
         }

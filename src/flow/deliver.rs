@@ -8,21 +8,21 @@
 //! that moment. Of an elder the oldest notice leaves first and the next when it has ended; a
 //! receiver that is down is left alone, and keeps nobody else waiting.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Gateway;
 use super::question::Turn;
 use crate::audit::Entry;
 use crate::outbound::{CircuitState, LineError, Parcel, Said, Subscriber};
-use crate::policy::{self, Admission, EventRow, Evidence, IDENTITY, Release};
+use crate::policy::{self, Admission, EventRow, Evidence, IDENTITY};
 use crate::registry::answer::AnswerMeta;
-use crate::registry::notice::hl7::Addressed;
 use crate::registry::notice::{self, Head};
 use crate::store::outbox::{Due, Ended, Wish};
 use crate::store::{Lease, Standing, StoreError};
@@ -105,16 +105,27 @@ impl Gateway {
         let mut busy: HashMap<Id, Busy> = HashMap::new();
         let mut counted_ms = i64::MIN;
         let mut leases = HashMap::new();
+        // Whose notices ended since; `None` if anybody's may have come.
+        let mut ended: Option<BTreeSet<Subscription>> = None;
+        let mut noticed = Box::pin(self.store.noticed());
+        let mut looked = Instant::now();
         while !stop.is_cancelled() {
             let now_ms = (self.clock)();
             if now_ms.saturating_sub(counted_ms) > COUNT_EVERY_MS {
                 self.count_notices(now_ms).await;
                 counted_ms = now_ms;
             }
-            // Made before the outbox is read: what comes meanwhile wakes it.
-            let noticed = self.store.noticed();
+            if ended.is_none() {
+                // Made before the outbox is read: what comes meanwhile wakes it.
+                noticed.set(self.store.noticed());
+                looked = Instant::now();
+            }
             for subscriber in self.subscribers.load_full().iter() {
                 let subscription = subscriber.settings().name;
+                // Of the others nothing has changed: their lanes are read when something has.
+                if ended.as_ref().is_some_and(|own| !own.contains(&subscription)) {
+                    continue;
+                }
                 // Whoever tells one subscriber tells him all, so that order is kept.
                 let lease = self.store.lease(&format!("notices {subscription}")).await;
                 let Some(lease) = lease else { continue };
@@ -134,24 +145,41 @@ impl Gateway {
                     busy.insert(sending.spawn(task).id(), key);
                 }
             }
-            tokio::select! {
+            ended = tokio::select! {
                 () = stop.cancelled() => break,
-                () = noticed => (),
-                Some(ended) = sending.join_next_with_id() => {
-                    let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
-                    let key = busy.remove(&id);
-                    if let (Err(_), Some(Busy { number, .. })) = (ended, key) {
-                        // It panicked, and would again at once.
-                        self.hold(number).await;
+                () = &mut noticed => None,
+                () = tokio::time::sleep_until(looked + LOOK_EVERY) => None,
+                Some(one) = sending.join_next_with_id() => {
+                    let mut own = BTreeSet::new();
+                    let mut next = Some(one);
+                    // All that ended meanwhile, so that a lane is read once for them.
+                    while let Some(one) = next {
+                        own.extend(self.over(one, &mut busy).await);
+                        next = sending.try_join_next_with_id();
                     }
+                    Some(own)
                 }
-                () = tokio::time::sleep(LOOK_EVERY) => (),
-            }
+            };
         }
         while sending.join_next().await.is_some() {}
         for (_, lease) in leases {
             self.store.give_back(lease).await;
         }
+    }
+
+    /// Whose notice is on its way no longer.
+    async fn over(
+        &self,
+        ended: Result<(Id, ()), JoinError>,
+        busy: &mut HashMap<Id, Busy>,
+    ) -> Option<Subscription> {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        let Busy { subscription, number, .. } = busy.remove(&id)?;
+        if ended.is_err() {
+            // It panicked, and would again at once.
+            self.hold(number).await;
+        }
+        Some(subscription)
     }
 
     /// Lets a notice wait that the gateway could not bring on its way.
@@ -193,7 +221,8 @@ impl Gateway {
         }
         let longest_ms = settings.wait_ms_max.max(settings.wait_ms).max(HELD_MS);
         let when = (now_ms, longest_ms);
-        let due = self.store.due(settings.name, when, settings.in_flight_max).await;
+        let numbers = own.iter().map(|one| one.number).collect();
+        let due = self.store.due(settings.name, when, (settings.in_flight_max, numbers)).await;
         let mut due = due.unwrap_or_else(|error| {
             tracing::error!(error.kind = %error, "the outbox cannot be read");
             Vec::new()
@@ -284,10 +313,7 @@ impl Gateway {
         let records = gathered.records();
         let scope = admission.towards(&records, turn.at_ms / 1000);
         let scope = scope.about(resident.pseudonym.clone());
-        let tells = match settings.mllp {
-            Some(_) => notice::hl7::tells(&turn.rules.pack, event),
-            None => event.tells.clone(),
-        };
+        let tells = settings.words().tells(&turn.rules.pack, event);
         let release = policy::decide(&scope, Some(&tells), &records, &self.keys);
         if release.released().len() == 0 && event.id != IDENTITY {
             return Ok(Err(why::WITHHELD));
@@ -311,17 +337,16 @@ impl Gateway {
             reference: &enrolled.reference,
             same_as: same_as.as_deref(),
         };
-        let body = match &settings.mllp {
-            Some(mllp) => {
-                let application = mllp.application.as_deref().unwrap_or(settings.name.as_str());
-                let authority = mllp.authority.as_deref().unwrap_or(settings.department.as_str());
-                let to = Addressed { application, authority };
-                let (pack, answered_at) = (&turn.rules.pack, turn.at_ms / 1000);
-                notice::hl7::write((pack, event), &head, &release, (&to, answered_at))
-            }
-            None => Some(written(&head, &release, turn, (&entry, &gathered.reports()))),
+        let meta = AnswerMeta {
+            receipt: &entry.receipt.to_string(),
+            answered_at: turn.at_ms / 1000,
+            mappings: turn.rules.pack.version(),
+            sources: &gathered.reports(),
         };
-        let Some(body) = body else { return Ok(Err(why::WITHHELD)) };
+        let told = notice::Told { pack: &turn.rules.pack, event, release: &release, meta: &meta };
+        let Some(body) = settings.words().write(&head, &told) else {
+            return Ok(Err(why::WITHHELD));
+        };
         Ok(Ok(Told { entry, reference: enrolled.reference.clone(), body }))
     }
 
@@ -352,21 +377,6 @@ impl Gateway {
         }
         Ok(standings)
     }
-}
-
-fn written(
-    head: &Head<'_>,
-    release: &Release,
-    turn: &Turn,
-    (entry, sources): (&Entry, &[crate::registry::answer::SourceReport]),
-) -> Vec<u8> {
-    let meta = AnswerMeta {
-        receipt: &entry.receipt.to_string(),
-        answered_at: turn.at_ms / 1000,
-        mappings: turn.rules.pack.version(),
-        sources,
-    };
-    notice::write(head, release, &meta)
 }
 
 /// What became of a notice by what the receiver said, or did not say.

@@ -13,7 +13,7 @@ use super::circuit::Reading;
 use super::gate::{Gate, Limits, LineError, SetUpError};
 
 /// What goes out: a media type, and the bytes.
-pub type Body = (&'static str, Vec<u8>);
+pub type Body<'a> = (&'a str, Vec<u8>);
 
 /// The client of one address.
 #[derive(Debug)]
@@ -55,14 +55,14 @@ impl Post {
     /// [`LineError`] if there is none.
     pub async fn exchange(
         &self,
-        (media, body): Body,
+        (media, body): Body<'_>,
         headers: &[(&'static str, String)],
     ) -> Result<(u16, Vec<u8>), LineError> {
         let mut request = self
             .client
             .post(self.endpoint.clone())
             .header(header::CONTENT_TYPE, media)
-            .header(header::ACCEPT, media)
+            .header(header::ACCEPT, media.split(';').next().unwrap_or(media))
             .body(body);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -122,7 +122,7 @@ impl Line {
     /// [`LineError`].
     pub async fn post(
         &self,
-        body: Body,
+        body: Body<'_>,
         headers: &[(&'static str, String)],
         now_ms: i64,
     ) -> Result<Vec<u8>, LineError> {
@@ -138,7 +138,7 @@ impl Line {
     /// [`LineError`] if there is none.
     pub async fn ask(
         &self,
-        body: Body,
+        body: Body<'_>,
         headers: &[(&'static str, String)],
         now_ms: i64,
     ) -> Result<(u16, Vec<u8>), LineError> {

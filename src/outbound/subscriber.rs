@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::circuit::Reading;
 use super::gate::{Gate, Limits, LineError, SetUpError};
 use super::tls::TlsFiles;
-use super::way::{Parcel, Said, To, Way, mllp, table};
+use super::way::{Parcel, Said, To, Way, mllp, soap, table};
+use crate::registry::notice::{Whole, Words, hl7};
 use crate::vocabulary::{Department, Event, Purpose, Role, Subscription};
 
 /// A try is never put off for longer than this, whatever the settings say; milliseconds.
 const WAIT_MS_MAX: i64 = 86_400_000;
 
 /// Settings of one subscription. The first four have no default. It is told one way: by `url` and
-/// `tls`, `folder`, `mllp` or `table`; without `events` and any of them it is a list alone.
+/// `tls`, `folder`, `mllp`, `soap` or `table`; without `events` and any of them it is a list alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubscriptionSettings {
@@ -39,6 +40,8 @@ pub struct SubscriptionSettings {
     pub folder: Option<PathBuf>,
     /// The receiver of HL7 v2 messages notices are sent to.
     pub mllp: Option<mllp::Settings>,
+    /// The receiver of HL7 v3 messages notices are posted to.
+    pub soap: Option<soap::Settings>,
     /// The table notices are written to, a row for each.
     pub table: Option<table::Settings>,
     /// How long one notice may take in all, in milliseconds. Default 10000.
@@ -101,26 +104,47 @@ impl SubscriptionSettings {
         let https = self.url.as_deref().map(To::Https);
         let folder = self.folder.as_deref().map(To::Folder);
         let mllp = self.mllp.as_ref().map(To::Mllp);
+        let soap = self.soap.as_ref().map(To::Soap);
+        if let Some(wrong) = self.soap.as_ref().and_then(soap::Settings::wrong) {
+            return Err(wrong);
+        }
         let table = self.table.as_ref().map(To::Table);
-        let mut ways = [https, folder, mllp, table].into_iter().flatten();
+        let mut ways = [https, folder, mllp, soap, table].into_iter().flatten();
         match (ways.next(), ways.next(), self.events.is_empty()) {
-            (_, Some(_), _) => Err("one way is enough: url, folder, mllp or table"),
+            (_, Some(_), _) => Err("one way is enough: url, folder, mllp, soap or table"),
             (to, None, list) if to.is_none() == list => Ok(to),
-            _ => Err("events and a way (url, folder, mllp, table) go together; a list has none"),
+            _ => Err(
+                "events and a way (url, folder, mllp, soap, table) go together; a list has none",
+            ),
         }
     }
 
     /// The certificates of its way, if it has any.
     #[must_use]
     pub fn certificates(&self) -> Option<&TlsFiles> {
-        self.tls.as_ref().or_else(|| self.mllp.as_ref()?.tls.as_ref())
+        let soap = || self.soap.as_ref().map(|soap| &soap.tls);
+        self.tls.as_ref().or_else(|| self.mllp.as_ref()?.tls.as_ref()).or_else(soap)
+    }
+
+    /// In what words it is told.
+    #[must_use]
+    pub fn words(&self) -> Box<dyn Words + '_> {
+        match (&self.mllp, &self.soap) {
+            (Some(mllp), _) => Box::new(hl7::Addressed {
+                application: mllp.application.as_deref().unwrap_or(self.name.as_str()),
+                authority: mllp.authority.as_deref().unwrap_or(self.department.as_str()),
+            }),
+            (None, Some(soap)) => Box::new(soap.addressed()),
+            (None, None) => Box::new(Whole),
+        }
     }
 
     /// The folder it is told in, if it is one, and every file it names.
     pub fn paths(&mut self) -> (Option<&mut PathBuf>, Vec<&mut PathBuf>) {
         let mllp = self.mllp.as_mut().and_then(|mllp| mllp.tls.as_mut());
         let mut files = Vec::new();
-        for tls in self.tls.iter_mut().chain(mllp) {
+        let soap = self.soap.as_mut().map(|soap| &mut soap.tls);
+        for tls in self.tls.iter_mut().chain(mllp).chain(soap) {
             files.extend([&mut tls.authority, &mut tls.certificate, &mut tls.key]);
         }
         if let Some(table) = &mut self.table {

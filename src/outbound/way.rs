@@ -1,10 +1,11 @@
-//! 途径, the ways a notice leaves: over HTTPS, over MLLP, as a file, as a row.
+//! 途径, the ways a notice leaves: over HTTPS, over MLLP, by SOAP, as a file, as a row.
 //!
 //! A way knows bytes and what the receiver said of them. What is told, in which order and how
 //! often it is tried is the same for all and stands elsewhere.
 
 pub mod folder;
 pub mod mllp;
+pub mod soap;
 pub mod table;
 
 use std::fmt;
@@ -29,6 +30,8 @@ pub enum To<'a> {
     Https(&'a str),
     /// A receiver of HL7 v2 messages.
     Mllp(&'a mllp::Settings),
+    /// A receiver of HL7 v3 messages.
+    Soap(&'a soap::Settings),
     /// A table, a row for each notice.
     Table(&'a table::Settings),
 }
@@ -44,6 +47,7 @@ impl<'a> To<'a> {
                 Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
             }
             Self::Mllp(settings) => Some(settings.address.clone()),
+            Self::Soap(settings) => settings.address(),
             Self::Table(settings) => {
                 let database = &settings.database;
                 Some(format!("{}:{}", database.host, database.port))
@@ -56,7 +60,7 @@ impl<'a> To<'a> {
     pub const fn folder(self) -> Option<&'a Path> {
         match self {
             Self::Folder(folder) => Some(folder),
-            Self::Https(_) | Self::Mllp(_) | Self::Table(_) => None,
+            Self::Https(_) | Self::Mllp(_) | Self::Soap(_) | Self::Table(_) => None,
         }
     }
 }
@@ -68,6 +72,7 @@ impl fmt::Display for To<'_> {
             Self::Folder(folder) => write!(f, "folder {}", folder.display()),
             Self::Https(url) => f.write_str(url),
             Self::Mllp(settings) => write!(f, "mllp {}", settings.address),
+            Self::Soap(settings) => write!(f, "soap {} {}", settings.form.name(), settings.url),
             Self::Table(table::Settings { name, database }) => {
                 write!(f, "table {name} of {}:{}/{}", database.host, database.port, database.name)
             }
@@ -129,6 +134,8 @@ pub enum Way {
     Https(Post),
     /// Messages.
     Mllp(mllp::Receiver),
+    /// Messages in envelopes.
+    Soap(soap::Receiver),
     /// Rows.
     Table(table::Rows),
 }
@@ -146,6 +153,10 @@ impl Way {
                 Self::Https(Post::new((url, ""), limits, tls)?)
             }
             To::Mllp(settings) => Self::Mllp(mllp::Receiver::new(settings, limits, tls)?),
+            To::Soap(settings) => {
+                let tls = tls.ok_or(SetUpError::Client)?;
+                Self::Soap(soap::Receiver::new(settings, limits, tls)?)
+            }
             To::Table(settings) => Self::Table(table::Rows::new(settings)?),
         })
     }
@@ -159,18 +170,24 @@ impl Way {
             Self::Folder(folder) => folder.bring(parcel).await,
             Self::Https(post) => posted(post, parcel).await,
             Self::Mllp(receiver) => receiver.bring(&parcel).await,
+            Self::Soap(receiver) => receiver.bring(parcel).await,
             Self::Table(rows) => rows.bring(&parcel).await,
         }
     }
 }
 
-async fn posted(post: &Post, parcel: Parcel) -> Result<Said, LineError> {
-    let Parcel { id, body, entry: (number, checkpoint), .. } = parcel;
-    let headers = [
+/// What a receiver knows a posted notice by, and the evidence it keeps.
+fn headers(id: String, (number, checkpoint): (u64, String)) -> Vec<(&'static str, String)> {
+    vec![
         ("Idempotency-Key", id),
         ("kangqiao-ledger-entry", number.to_string()),
         ("kangqiao-checkpoint", checkpoint),
-    ];
+    ]
+}
+
+async fn posted(post: &Post, parcel: Parcel) -> Result<Said, LineError> {
+    let Parcel { id, body, entry, .. } = parcel;
+    let headers = headers(id, entry);
     match post.exchange((JSON, body), &headers).await {
         Ok((status, _)) => Ok(Said::by(status)),
         // It took the notice, and talks about it too much.

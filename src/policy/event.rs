@@ -28,6 +28,8 @@ pub struct EventRow {
     pub tells: Vec<ElementId>,
     /// The HL7 v2 message it is told by, as `ADT^A31`; none if there is no honest one.
     pub hl7v2: Option<String>,
+    /// The records the mapping files of HL7 v3 write it as; none if there are no honest ones.
+    pub v3: Option<Dataset>,
 }
 
 impl EventRow {
@@ -61,6 +63,7 @@ struct Row {
     datasets: Vec<Dataset>,
     tells: Vec<Spanned<String>>,
     hl7v2: Option<String>,
+    v3: Option<Dataset>,
 }
 
 impl Events {
@@ -87,7 +90,8 @@ impl Events {
                 page.fault(start, "every event but identity has datasets, and elements it tells");
             }
             let title = Bilingual { zh: row.zh, en: row.en };
-            let made = EventRow { id, title, datasets: row.datasets, tells, hl7v2: row.hl7v2 };
+            let Row { datasets, hl7v2, v3, .. } = row;
+            let made = EventRow { id, title, datasets, tells, hl7v2, v3 };
             if found.0.insert(id, made).is_some() {
                 page.fault(start, format!("event {id} stands twice"));
             }

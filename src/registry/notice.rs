@@ -10,14 +10,19 @@
 //! holds the answer that the same department would get for the same purpose.
 
 pub mod hl7;
+pub mod v3;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::answer::{Answer, AnswerMeta, answer};
 use super::civil::{InquiryError, object, only, optional, read_identifier, required};
-use crate::policy::Release;
-use crate::vocabulary::{Date, Event, Fault, Identifier, Subscription};
+use super::released::{self, LOCAL};
+use crate::policy::{EventRow, Release, Terms};
+use crate::translate::Pack;
+use crate::vocabulary::{
+    Date, ElementId, Event, Fault, Field, Identifier, IdentifierKind, Record, Subscription, Value,
+};
 use crate::wire::json::{self, Limits};
 
 /// How much of a request is read at all.
@@ -181,9 +186,100 @@ struct Notice<'a> {
     answer: Answer<'a>,
 }
 
-/// Writes a notice. Takes a release and nothing less, as an answer does.
-#[must_use]
-pub fn write(head: &Head<'_>, release: &Release, meta: &AnswerMeta<'_>) -> Vec<u8> {
+/// What a notice is written of, beside its head. A release and nothing less, as an answer is.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The mapping files that serve.
+    pub pack: &'a Pack,
+    /// What happened, and which messages it has.
+    pub event: &'a EventRow,
+    /// What may leave.
+    pub release: &'a Release,
+    /// What an answer says beside it.
+    pub meta: &'a AnswerMeta<'a>,
+}
+
+/// 措辞, the words a subscription is told in.
+pub trait Words: Send + Sync {
+    /// What of an event there is a place for; nothing else of it is decided on.
+    fn tells(&self, pack: &Pack, event: &EventRow) -> Vec<ElementId>;
+
+    /// Why somebody on these terms can be told nothing of an event; `None` if he can.
+    fn unfit(&self, pack: &Pack, event: &EventRow, terms: &Terms) -> Option<String>;
+
+    /// Writes a notice; `None` if there is nothing to tell in it.
+    fn write(&self, head: &Head<'_>, told: &Told<'_>) -> Option<Vec<u8>>;
+}
+
+/// The answer itself, in JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole;
+
+impl Words for Whole {
+    fn tells(&self, _: &Pack, event: &EventRow) -> Vec<ElementId> {
+        event.tells.clone()
+    }
+
+    fn unfit(&self, _: &Pack, _: &EventRow, _: &Terms) -> Option<String> {
+        None
+    }
+
+    fn write(&self, head: &Head<'_>, told: &Told<'_>) -> Option<Vec<u8>> {
+        Some(write(head, told.release, told.meta))
+    }
+}
+
+/// What a message of single facts is written of: those of the release it has a place for, and
+/// every reference under which the receiver knows the elder, the one the notice is about first;
+/// `None` if there is nothing to tell.
+fn single(
+    (head, release): (&Head<'_>, &Release),
+    places: &[ElementId],
+    authority: &str,
+) -> Option<Record> {
+    let mut record = released::record(release);
+    record.groups.truncate(1);
+    let top = record.groups.first_mut()?;
+    top.fields.retain(|field| places.contains(&field.element));
+    if top.fields.is_empty() && head.same_as.is_none() {
+        return None;
+    }
+    let reference = |text: &str| {
+        let identifier = Identifier::new(IdentifierKind::Local, text);
+        let authority = Some(authority.to_owned());
+        let value = Value::Identifier(Identifier { authority, ..identifier });
+        Field { element: LOCAL, value, at: None }
+    };
+    let others = head.same_as.into_iter().flatten().map(|other| reference(other));
+    top.fields.extend([reference(head.reference)].into_iter().chain(others));
+    record.time = Some(Date::from_timestamp(head.happened_at));
+    Some(record)
+}
+
+/// Which of an event's elements a message has a place for.
+fn placed(event: &EventRow, has_place: impl Fn(ElementId) -> Option<bool>) -> Vec<ElementId> {
+    event.tells.iter().copied().filter(|id| has_place(*id) == Some(true)).collect()
+}
+
+/// Why an event that has a message cannot be told by it: there is none of that name, or it has
+/// no place for anything that may be told.
+fn unplaced(
+    (event, name): (&EventRow, &str),
+    terms: &Terms,
+    has_place: impl Fn(ElementId) -> Option<bool>,
+) -> Option<String> {
+    let id = event.id;
+    // Whatever the element: only whether the message is known counts here.
+    if has_place(LOCAL).is_none() {
+        return Some(format!("event {id}: no mapping has {name}"));
+    }
+    let mut told = placed(event, has_place).into_iter();
+    let fits = event.tells.is_empty() || told.any(|id| terms.elements.contains(&id));
+    (!fits).then(|| format!("event {id}: {name} has no place for anything its purpose opens"))
+}
+
+/// Writes the answer as a notice.
+fn write(head: &Head<'_>, release: &Release, meta: &AnswerMeta<'_>) -> Vec<u8> {
     let notice = Notice {
         id: head.id,
         subscription: head.subscription,

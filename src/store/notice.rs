@@ -215,7 +215,7 @@ impl Writer {
 pub fn due(
     connection: &Connection,
     (keys, generations): (&StoreKeys, &Generations),
-    (subscription, (now_ms, longest_ms), limit): (Subscription, (i64, i64), usize),
+    (subscription, when, (limit, busy)): (Subscription, (i64, i64), (usize, &[i64])),
 ) -> Result<Vec<Due>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, generation, other \
@@ -230,6 +230,7 @@ pub fn due(
              AND before.other IN (one.lane, one.other)) \
          ORDER BY number LIMIT ?3",
     )?;
+    let (now_ms, longest_ms) = when;
     let latest_ms = now_ms.saturating_add(longest_ms);
     let given = (subscription.as_str(), now_ms, limited(limit), latest_ms);
     let rows = select.query_map(given, |row| {
@@ -243,6 +244,10 @@ pub fn due(
     let mut found = Vec::new();
     for row in rows {
         let (number, (lane, other), event, at_ms, tries, enrolled) = row?;
+        // Whom it is about is opened for those that leave.
+        if busy.contains(&number) {
+            continue;
+        }
         let event = Event::parse(&event).map_err(|_| StoreError::Damaged)?;
         let enrolled = match enrolled {
             Some((sealed, token, number)) => {

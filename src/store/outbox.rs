@@ -200,8 +200,9 @@ impl Store {
         self.by_generation(read).await
     }
 
-    /// The notices of a subscription that may leave now, oldest first. One that waits longer than
-    /// the longest wait was put off by a clock that has been put back since: it leaves too.
+    /// The notices of a subscription that may leave now, oldest first, without those that are on
+    /// their way, which count too. One that waits longer than the longest wait was put off by a
+    /// clock that has been put back since: it leaves too.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Sql`].
@@ -209,14 +210,14 @@ impl Store {
         &self,
         subscription: Subscription,
         (now_ms, longest_ms): (i64, i64),
-        limit: usize,
+        (limit, busy): (usize, Vec<i64>),
     ) -> Result<Vec<Due>, StoreError> {
         let keys = Arc::clone(&self.keys);
         let read = move |connection: &Connection, generations: &Generations| {
             notice::due(
                 connection,
                 (&keys, generations),
-                (subscription, (now_ms, longest_ms), limit),
+                (subscription, (now_ms, longest_ms), (limit, &busy)),
             )
         };
         self.by_generation(read).await

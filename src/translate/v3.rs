@@ -77,6 +77,21 @@ pub fn write(pack: &Pack, form: Form, mut record: Record) -> Option<Document> {
     document::write_xml(pack, form.name(), &record)
 }
 
+/// A record as the file of a dialect that is for its dataset writes it; `None` if there is none,
+/// or nothing to say.
+#[must_use]
+pub fn write_as(pack: &Pack, dialect: &str, record: &Record) -> Option<Document> {
+    document::write_xml(pack, dialect, record)
+}
+
+/// Whether such a message has a place for single facts of an element; `None` if no file of the
+/// dialect is for that dataset. Identifiers have no place here, as in
+/// [HL7 v2](Pack::hl7_tells).
+#[must_use]
+pub fn tells(pack: &Pack, written: (&str, Dataset), element: ElementId) -> Option<bool> {
+    document::has_place(pack, written, element)
+}
+
 /// Who is merged away, where a message says that two are one.
 fn merge(record: &Record) -> Option<Merge> {
     let merged = record.groups.iter().filter(|group| group.name == MERGED);

@@ -9,16 +9,20 @@
 //! namespace of an operation is not asked for: no two platforms have the same one, and the
 //! answer goes back in the one the question came in.
 
+use serde::{Deserialize, Serialize};
+
 use super::tree::Tree;
 use super::xml::{self, Document, XmlError};
 use crate::vocabulary::{Fault, Position};
 
 /// The edition of an envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Edition {
     /// 1.1
+    #[serde(rename = "1.1")]
     One,
     /// 1.2
+    #[serde(rename = "1.2")]
     Two,
 }
 
@@ -110,6 +114,27 @@ impl Call {
         Some(parameter(found.item(0).unwrap_or(found)))
     }
 
+    /// The message, where it stands in the body itself.
+    #[must_use]
+    pub fn message(&self) -> Document {
+        let root = (self.operation.clone(), Tree::List(vec![self.parameters.clone()]));
+        document(&root)
+    }
+
+    /// Whether a fault is the sender's own, so that the same again would fail again; `None` if
+    /// it is no fault. Standard: SOAP 1.1 section 4.4.1, SOAP 1.2 part 1 section 5.4.6.
+    #[must_use]
+    pub fn blames_sender(&self) -> Option<bool> {
+        if self.operation != "Fault" {
+            return None;
+        }
+        let coded = || text(self.parameters.get("Code")?.item(0)?, "Value");
+        let code = text(&self.parameters, "faultcode").or_else(coded).unwrap_or_default();
+        let local = code.trim().rsplit(':').next().unwrap_or_default();
+        let class = local.split('.').next().unwrap_or_default();
+        Some(matches!(class, "Client" | "Sender"))
+    }
+
     /// The first parameter, whatever its name.
     #[must_use]
     pub fn first(&self) -> Option<Parameter> {
@@ -122,16 +147,19 @@ impl Call {
 fn parameter(found: &Tree) -> Parameter {
     let child = found.members().iter().find(|(name, _)| !name.starts_with(['@', '#']));
     match child {
-        Some((root, items)) => {
-            let mut tree = items.item(0).cloned().unwrap_or_default();
-            let namespace = tree.get("@xmlns").and_then(Tree::text).map(str::to_owned);
-            if let Tree::Map(members) = &mut tree {
-                members.retain(|(name, _)| name != "@xmlns");
-            }
-            Parameter::Element(Document { root: root.clone(), namespace, tree })
-        }
+        Some(element) => Parameter::Element(document(element)),
         None => Parameter::Text(found.get("#text").and_then(Tree::text).unwrap_or("").to_owned()),
     }
+}
+
+/// An element as a document of its own.
+fn document((root, items): &(String, Tree)) -> Document {
+    let mut tree = items.item(0).cloned().unwrap_or_default();
+    let namespace = tree.get("@xmlns").and_then(Tree::text).map(str::to_owned);
+    if let Tree::Map(members) = &mut tree {
+        members.retain(|(name, _)| name != "@xmlns");
+    }
+    Document { root: root.clone(), namespace, tree }
 }
 
 /// The text of the first child of that name.
@@ -177,6 +205,34 @@ pub fn write(
     envelope(edition, Tree::Map(vec![child(operation, inner)]))
 }
 
+/// A message that stands in the body itself, under what the header says.
+#[must_use]
+pub fn carry(edition: Edition, header: Vec<(String, Tree)>, message: &Document) -> Vec<u8> {
+    let mut members = match &message.tree {
+        Tree::Map(members) => members.clone(),
+        _ => Vec::new(),
+    };
+    if let Some(namespace) = &message.namespace {
+        members.insert(0, ("@xmlns".to_owned(), Tree::from(namespace.as_str())));
+    }
+    let body = child(&message.root, Tree::Map(members));
+    let mut parts = vec![child("Body", Tree::Map(vec![body]))];
+    if !header.is_empty() {
+        parts.insert(0, child("Header", Tree::Map(header)));
+    }
+    whole(edition, parts)
+}
+
+/// What a header must not be passed over by: the namespace of the edition under a prefix of its
+/// own, and the mark. Standard: SOAP 1.1 section 4.2.3, SOAP 1.2 part 1 section 5.2.3.
+#[must_use]
+pub fn understood(edition: Edition) -> Vec<(String, Tree)> {
+    vec![
+        ("@xmlns:soap".to_owned(), Tree::from(edition.namespace())),
+        ("@soap:mustUnderstand".to_owned(), Tree::from("1")),
+    ]
+}
+
 /// The answer to a call: one text under the name the operation's answers have.
 #[must_use]
 pub fn answer(call: &Call, result: &str) -> Vec<u8> {
@@ -213,10 +269,14 @@ pub fn refusal(edition: Edition, reason: &str) -> (u16, Vec<u8>) {
 }
 
 fn envelope(edition: Edition, body: Tree) -> Vec<u8> {
+    whole(edition, vec![child("Body", body)])
+}
+
+fn whole(edition: Edition, parts: Vec<(String, Tree)>) -> Vec<u8> {
     xml::write(&Document {
         root: "Envelope".to_owned(),
         namespace: Some(edition.namespace().to_owned()),
-        tree: Tree::Map(vec![child("Body", body)]),
+        tree: Tree::Map(parts),
     })
 }
 

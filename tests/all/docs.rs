@@ -30,6 +30,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("[upstream.tls]", "src/outbound/tls.rs", "TlsFiles"),
     ("[[subscription]]", "src/outbound/subscriber.rs", "SubscriptionSettings"),
     ("[subscription.mllp]", "src/outbound/way/mllp.rs", "Settings"),
+    ("[subscription.soap]", "src/outbound/way/soap.rs", "Settings"),
     ("[subscription.table]", "src/outbound/way/table.rs", "Settings"),
     ("[[witness]]", "src/outbound/witness.rs", "WitnessSettings"),
     ("[[audit_sink]]", "src/outbound/sink.rs", "SinkSettings"),

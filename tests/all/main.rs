@@ -55,6 +55,7 @@ mod model;
 mod moment;
 mod moving;
 mod notices;
+mod notices_soap;
 mod notices_ways;
 mod openid;
 mod operate;

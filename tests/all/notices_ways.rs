@@ -7,14 +7,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::notices::{PAYMENTS, dies, enrolment, in_order, text};
+use crate::notices::{PAYMENTS, dies, in_order, text};
 use crate::rig::database::Server;
 use crate::rig::foreign::Foreign;
 use crate::rig::message::{Message, Resident, field, unique};
 use crate::rig::{CLERK, ROOT, Rig, TLS_SENDER, free_port, until};
 
 /// A subscription that is told that way.
-fn subscription(purpose: &str, events: &str, way: &str) -> String {
+pub fn subscription(purpose: &str, events: &str, way: &str) -> String {
     format!(
         "[[subscription]]\nname = \"{PAYMENTS}\"\ndepartment = \"civil-affairs\"\n\
          role = \"clerk\"\npurpose = \"{purpose}\"\nevents = [{events}]\n{way}\n\
@@ -35,7 +35,7 @@ fn prepare(way: &str) -> Rig {
     Rig::prepare(&subscription("living-check", "\"death\"", way))
 }
 
-fn enrol(rig: &Rig, body: &Value) {
+pub fn enrol(rig: &Rig, body: &Value) {
     let body = body.to_string();
     let mut link = rig.https(CLERK);
     let reply = link.post("/v1/subscriptions", "application/json", body.as_bytes()).unwrap();
@@ -43,17 +43,15 @@ fn enrol(rig: &Rig, body: &Value) {
 }
 
 /// Some elders, each enrolled under a reference.
-fn elders(rig: &Rig, references: &[&str]) -> Vec<Resident> {
-    let enrolled = |reference: &&str| {
-        let resident = Resident::new();
-        enrol(rig, &enrolment(&resident.citizen, reference));
-        resident
-    };
-    references.iter().map(enrolled).collect()
+pub fn elders(rig: &Rig, references: &[&str]) -> Vec<Resident> {
+    let elders: Vec<Resident> = references.iter().map(|_| Resident::new()).collect();
+    let citizens = elders.iter().map(|elder| &*elder.citizen);
+    rig.enrols(PAYMENTS, citizens.zip(references.iter().copied()));
+    elders
 }
 
 /// Waits until so many notices are in that state of the outbox, and so many wait.
-fn stands(rig: &Rig, (dead, waiting): (u64, u64)) {
+pub fn stands(rig: &Rig, (dead, waiting): (u64, u64)) {
     until("the outbox stands as it should", || {
         let count =
             |state: u8| rig.stored(&format!("SELECT count(*) FROM outbox WHERE state = {state}"));
@@ -61,7 +59,7 @@ fn stands(rig: &Rig, (dead, waiting): (u64, u64)) {
     });
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

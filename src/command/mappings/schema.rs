@@ -258,7 +258,7 @@ const ELEMENTS: &[Key] = &[TITLE, SOURCE, ("rows", Rows(ELEMENT), "the elements"
 
 /// Every kind of file: its name, where such files lie, and its keys.
 const FILES: &[(&str, &str, &[Key])] = &[
-    ("document", "civil/, platform/, v3-regional/, v3-hospital/, card/", DOCUMENT),
+    ("document", "civil/, platform/, v3-pix/, v3-regional/, v3-hospital/, card/", DOCUMENT),
     ("elements", "elements/", ELEMENTS),
     ("fhir-resource", "fhir/", FHIR),
     ("hl7v2-event", "hl7v2/type_event.toml", EVENT),

@@ -4,11 +4,10 @@
 //! IHE ITI TF-2 3.10 (PIX update notification): PID-3 lists every number under which the receiver
 //! knows the elder now, the one the notice is about first. Its name stays empty, as there.
 
-use super::Head;
-use crate::policy::{Admission, EventRow, Release};
-use crate::registry::released::{self, LOCAL};
+use super::{Head, Told, Words};
+use crate::policy::{EventRow, Terms};
 use crate::translate::{Envelope, Pack};
-use crate::vocabulary::{Date, ElementId, Field, Identifier, IdentifierKind, Value};
+use crate::vocabulary::{Date, ElementId};
 
 /// MSH-3 of every notice.
 const SENDING: &str = "kangqiao";
@@ -22,62 +21,32 @@ pub struct Addressed<'a> {
     pub authority: &'a str,
 }
 
-/// What of an event its message has a place for; nothing if it has no message.
-#[must_use]
-pub fn tells(pack: &Pack, event: &EventRow) -> Vec<ElementId> {
-    let Some(name) = &event.hl7v2 else { return Vec::new() };
-    let has_place = |id: &ElementId| pack.hl7_tells(name, *id) == Some(true);
-    event.tells.iter().copied().filter(has_place).collect()
-}
-
-/// Why somebody can be told nothing of an event by a message; `None` if he can.
-#[must_use]
-pub fn unfit(pack: &Pack, event: &EventRow, admission: &Admission) -> Option<String> {
-    let id = event.id;
-    let Some(name) = &event.hl7v2 else {
-        return Some(format!("event {id} has no HL7 v2 message (hl7v2 in events.toml)"));
-    };
-    // Whatever the element: only whether the event is known counts here.
-    if pack.hl7_tells(name, LOCAL).is_none() {
-        return Some(format!("event {id}: no mapping has an event {name}"));
+impl Words for Addressed<'_> {
+    fn tells(&self, pack: &Pack, event: &EventRow) -> Vec<ElementId> {
+        let Some(name) = &event.hl7v2 else { return Vec::new() };
+        super::placed(event, |id| pack.hl7_tells(name, id))
     }
-    let opened = &admission.terms().elements;
-    let fits = event.tells.is_empty() || tells(pack, event).iter().any(|id| opened.contains(id));
-    (!fits).then(|| format!("event {id}: {name} has no place for anything its purpose opens"))
-}
 
-/// Writes a notice, whose MSH-10 is its id; `None` if there is nothing to tell in it. Takes a
-/// release and nothing less, and of that the [facts](tells) of the message alone.
-#[must_use]
-pub fn write(
-    (pack, event): (&Pack, &EventRow),
-    head: &Head<'_>,
-    release: &Release,
-    (to, answered_at): (&Addressed<'_>, i64),
-) -> Option<Vec<u8>> {
-    let mut record = released::record(release);
-    let told = tells(pack, event);
-    record.groups.truncate(1);
-    let top = record.groups.first_mut()?;
-    top.fields.retain(|field| told.contains(&field.element));
-    if top.fields.is_empty() && head.same_as.is_none() {
-        return None;
+    fn unfit(&self, pack: &Pack, event: &EventRow, terms: &Terms) -> Option<String> {
+        let id = event.id;
+        let Some(name) = &event.hl7v2 else {
+            return Some(format!("event {id} has no HL7 v2 message (hl7v2 in events.toml)"));
+        };
+        super::unplaced((event, name), terms, |id| pack.hl7_tells(name, id))
     }
-    let reference = |text: &str| {
-        let identifier = Identifier::new(IdentifierKind::Local, text);
-        let authority = Some(to.authority.to_owned());
-        let value = Value::Identifier(Identifier { authority, ..identifier });
-        Field { element: LOCAL, value, at: None }
-    };
-    let others = head.same_as.into_iter().flatten().map(|other| reference(other));
-    top.fields.extend([reference(head.reference)].into_iter().chain(others));
-    record.time = Some(Date::from_timestamp(head.happened_at));
-    let envelope = Envelope {
-        event: Some(event.hl7v2.clone()?),
-        sending: (SENDING.to_owned(), String::new()),
-        receiving: (to.application.to_owned(), to.authority.to_owned()),
-        at: Some(Date::from_timestamp(answered_at)),
-        control_id: Some(head.id.to_owned()),
-    };
-    pack.write_hl7(&record, &envelope)
+
+    /// MSH-10 is the id of the notice.
+    fn write(&self, head: &Head<'_>, told: &Told<'_>) -> Option<Vec<u8>> {
+        let Told { pack, event, release, meta } = told;
+        let places = self.tells(pack, event);
+        let record = super::single((head, release), &places, self.authority)?;
+        let envelope = Envelope {
+            event: Some(event.hl7v2.clone()?),
+            sending: (SENDING.to_owned(), String::new()),
+            receiving: (self.application.to_owned(), self.authority.to_owned()),
+            at: Some(Date::from_timestamp(meta.answered_at)),
+            control_id: Some(head.id.to_owned()),
+        };
+        pack.write_hl7(&record, &envelope)
+    }
 }

@@ -2,8 +2,9 @@
 //! which, and how each is answered. No sockets.
 
 pub mod answer;
+pub mod answered;
 pub mod client;
-mod element;
+pub(in crate::registry) mod element;
 pub mod reply;
 pub mod request;
 pub mod services;
@@ -12,6 +13,7 @@ mod tests;
 pub mod wsdl;
 
 pub use answer::Answering;
+pub use answered::Answered;
 pub use request::{Dialect, Request};
 pub use services::{Deed, Interaction};
 

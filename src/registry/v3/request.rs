@@ -68,7 +68,8 @@ impl std::fmt::Debug for Instance {
 }
 
 impl Instance {
-    fn of(tree: &Tree) -> Option<Self> {
+    /// The identifier an element is; `None` if it has neither part.
+    pub(super) fn of(tree: &Tree) -> Option<Self> {
         let text = |name: &str| {
             let found = tree.get(name).and_then(Tree::text).map(str::trim);
             found.filter(|text| !text.is_empty()).map(str::to_owned)

@@ -33,7 +33,7 @@ async fn tell(store: &Store, id: &str, number: &str) {
 
 /// What may leave now: number, reference, event.
 async fn due(store: &Store) -> Vec<(i64, String, Event)> {
-    let due = store.due(PAYMENTS, (1_000, 60_000), 100).await.unwrap();
+    let due = store.due(PAYMENTS, (1_000, 60_000), (100, Vec::new())).await.unwrap();
     let row = |due: crate::store::outbox::Due| {
         let reference = due.enrolled.map(|(enrolled, _)| enrolled.reference);
         (due.number, reference.unwrap_or_default(), due.event)
@@ -55,7 +55,7 @@ async fn a_notice_put_off_by_a_clock_that_was_put_back_leaves_at_once() {
     let again = Ended::Again { next_ms: 9_000_000, why: "unreachable", answered: false };
     store.end(number, again, 8_990_000).await.unwrap();
     for (now_ms, leaves) in [(8_995_000, 0), (9_000_000, 1), (1_000, 1), (8_939_999, 1)] {
-        let due = store.due(PAYMENTS, (now_ms, 60_000), 100).await.unwrap();
+        let due = store.due(PAYMENTS, (now_ms, 60_000), (100, Vec::new())).await.unwrap();
         assert_eq!(due.len(), leaves, "at {now_ms}");
     }
 }
@@ -138,7 +138,7 @@ async fn lanes_that_become_one_wait_for_each_other() {
     assert_eq!(second.len(), 1, "nothing passes a merge: {second:?}");
     assert_eq!(second[0].2, IDENTITY);
     let person = store.person(&[card(CARDS[0]).token]).await.unwrap().unwrap();
-    let lane = store.due(PAYMENTS, (1_000, 60_000), 1).await.unwrap()[0].lane;
+    let lane = store.due(PAYMENTS, (1_000, 60_000), (1, Vec::new())).await.unwrap()[0].lane;
     let same = store.same_elder(lane, person).await.unwrap();
     assert_eq!(same.len(), 1);
     store.end(second[0].0, Ended::Delivered, 0).await.unwrap();

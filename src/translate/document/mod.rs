@@ -36,8 +36,10 @@ pub(super) use syntax::Sent;
 pub(super) use syntax::Syntax;
 pub(super) use write::write;
 
+use super::file::Way;
+use super::plan::Read;
 use super::{Bins, Pack, TranslateError, Translation};
-use crate::vocabulary::{Date, Group, Position, Record, Source, Value};
+use crate::vocabulary::{Dataset, Date, ElementId, Group, Position, Record, Source, Value};
 use crate::wire::Tree;
 use crate::wire::xml::Document;
 
@@ -181,6 +183,21 @@ pub(super) fn plan_for<'p>(
     record: &Record,
 ) -> Option<&'p DocumentPlan> {
     writing(pack, dialect, record)
+}
+
+/// Whether the file of a dialect that writes records of a dataset has a place for single facts
+/// of an element, which is none for identifiers; `None` if there is no such file.
+pub(super) fn has_place(
+    pack: &Pack,
+    (dialect, dataset): (&str, Dataset),
+    element: ElementId,
+) -> Option<bool> {
+    let mut files = pack.documents.iter().filter(|plan| plan.name == dialect);
+    let plan = files.find(|plan| plan.dataset == dataset)?;
+    let written = |row: &&DocumentRow| row.group.is_none() && row.meaning.way != Way::In;
+    let mut rows = plan.body.rows.iter().filter(written);
+    let fact = |row: &DocumentRow| !matches!(row.meaning.read, Read::Identifier(_));
+    Some(rows.any(|row| row.meaning.element == element && fact(row)))
 }
 
 /// What the record says beside its elements, and what tells the file from others.

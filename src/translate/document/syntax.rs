@@ -20,6 +20,7 @@ static SYNTAXES: &[(&str, &dyn Syntax)] = &[
     ("civil-json", &json::Plain),
     ("platform-json", &json::Plain),
     ("v3-hospital", &v3::V3 { hospital: true }),
+    ("v3-pix", &v3::V3 { hospital: false }),
     ("v3-regional", &v3::V3 { hospital: false }),
 ];
 

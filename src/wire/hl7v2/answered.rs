@@ -14,6 +14,19 @@ pub enum Level {
     Rejected,
 }
 
+impl Level {
+    /// By the code of an acknowledgement; HL7 v3 has the same (AcknowledgementType).
+    #[must_use]
+    pub fn of(code: &str) -> Option<Self> {
+        match code {
+            "AA" | "CA" => Some(Self::Accepted),
+            "AE" | "CE" => Some(Self::Error),
+            "AR" | "CR" => Some(Self::Rejected),
+            _ => None,
+        }
+    }
+}
+
 /// An acknowledgement, as far as it decides anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
@@ -29,12 +42,7 @@ impl Answered {
     pub fn read(body: &[u8]) -> Option<Self> {
         let message = Message::read(body, Charset::Utf8, &Limits::default()).ok()?;
         let msa = message.segment(*b"MSA")?;
-        let level = match msa.field(1)?.raw() {
-            "AA" | "CA" => Level::Accepted,
-            "AE" | "CE" => Level::Error,
-            "AR" | "CR" => Level::Rejected,
-            _ => return None,
-        };
+        let level = Level::of(msa.field(1)?.raw())?;
         let control_id = msa.field(2).map(|field| field.raw().to_owned());
         Some(Self { level, control_id: control_id.unwrap_or_default() })
     }

@@ -1,5 +1,5 @@
-//! What nobody here wrote: the environment of foreign packages, and a receiver of HL7 v2
-//! messages, `mllp.py` with the package `hl7`.
+//! What nobody here wrote: the environment of foreign packages, and receivers of messages: of
+//! HL7 v2 `mllp.py` with the package `hl7`, of HL7 v3 `soap_receiver.py` with `lxml`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -39,18 +39,34 @@ impl Foreign {
         environment().is_some()
     }
 
-    /// Starts one with the certificate of that name, answering those references so.
-    pub fn start(certs: &Path, name: &str, (port, answers): (u16, &[(&str, &str)])) -> Self {
+    /// Starts a receiver of HL7 v2 with the certificate of that name, answering those references
+    /// so.
+    pub fn start(certs: &Path, name: &str, how: (u16, &[(&str, &str)])) -> Self {
+        Self::run("mllp.py", (certs, name), how, &[])
+    }
+
+    /// The same of HL7 v3.
+    pub fn start_soap(certs: &Path, name: &str, how: (u16, &[(&str, &str)])) -> Self {
+        Self::run("soap_receiver.py", (certs, name), how, &["tests/all/rig/pix-update.rng"])
+    }
+
+    fn run(
+        script: &str,
+        (certs, name): (&Path, &str),
+        (port, answers): (u16, &[(&str, &str)]),
+        more: &[&str],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (reference, answer) in answers {
             std::fs::write(folder.path().join(format!("answer-{reference}")), answer).unwrap();
         }
         let child = Command::new(environment().unwrap().join("bin/python"))
-            .arg(Path::new(ROOT).join("tests/all/rig/mllp.py"))
+            .arg(Path::new(ROOT).join("tests/all/rig").join(script))
             .arg(port.to_string())
             .arg(folder.path())
             .args([certs.join(format!("{name}.pem")), certs.join(format!("{name}.key"))])
             .arg(certs.join("ca.pem"))
+            .args(more.iter().map(|file| Path::new(ROOT).join(file)))
             .stdin(Stdio::null())
             .spawn()
             .unwrap();

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::message::{Message, Resident, field, unique};
-use super::{CLINIC_SYSTEM, HOME, Rig};
+use super::{CLERK, CLINIC_SYSTEM, HOME, Rig};
+
+/// Elders in one enrolment.
+const ENROLLED_AT_ONCE: usize = 1_000;
 
 impl Rig {
     /// The care home brings somebody's [`word`]. What became of it.
@@ -16,6 +19,22 @@ impl Rig {
         let media = "application/vnd.kangqiao.civil+json";
         let body = word(citizen, more).to_string();
         self.https(sender).post("/v1/messages", media, body.as_bytes()).unwrap().json()
+    }
+
+    /// The civil-affairs bureau enrols elders in a subscription, each by citizen id and reference.
+    pub fn enrols<'a>(&self, subscription: &str, elders: impl Iterator<Item = (&'a str, &'a str)>) {
+        let mut link = self.https(CLERK);
+        let row = |(citizen, reference): (&str, &str)| {
+            let identifier = json!({ "kind": "citizen-id", "value": citizen });
+            json!({ "identifier": identifier, "reference": reference })
+        };
+        let rows: Vec<Value> = elders.map(row).collect();
+        for some in rows.chunks(ENROLLED_AT_ONCE) {
+            let body = json!({ "subscription": subscription, "enrol": some }).to_string();
+            let reply = link.post("/v1/subscriptions", "application/json", body.as_bytes());
+            let reply = reply.unwrap();
+            assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+        }
     }
 
     /// Somebody consents to the admission check of the care home.

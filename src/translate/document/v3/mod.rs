@@ -1,6 +1,6 @@
 //! HL7 v3 data types as elements: CDA and the messages of the two Chinese platforms.
 //!
-//! | row | regional platform, CDA | hospital platform |
+//! | row | regional platform, PIXV3, CDA | hospital platform |
 //! | --- | --- | --- |
 //! | `code` | `@code` `@codeSystem` `@codeSystemName` `@displayName` | `displayName/@value` |
 //! | `identifier` | `@root` `@extension` `@assigningAuthorityName` | the same |
@@ -30,7 +30,7 @@ use crate::vocabulary::value::Quantity;
 use crate::vocabulary::{Coding, Date, Identifier, IdentifierKind, Value};
 use crate::wire::Tree;
 
-/// `cda`, `v3-regional`, `v3-hospital`.
+/// `cda`, `v3-pix`, `v3-regional`, `v3-hospital`.
 #[derive(Debug)]
 pub(in crate::translate) struct V3 {
     /// Whether names, addresses and display names are those of the hospital platforms.
