@@ -21,6 +21,7 @@ use super::Store;
 use super::error::StoreError;
 use super::sql::postgres;
 use super::sql::{Connection, Database};
+use super::stage;
 use super::turn::{Changes, changed, turns};
 use super::writer::{Job, Shared};
 
@@ -43,13 +44,14 @@ pub struct Hearing {
 impl Hearing {
     /// With a server, silence may last so long.
     pub fn within(silence: Duration) -> Self {
-        Self { last: Some((silence, Mutex::new(Instant::now()))), ..Self::default() }
+        Self { last: Some((silence, Mutex::new(stage::now()))), ..Self::default() }
     }
 
     /// How long nothing was heard.
     fn silence(&self) -> Option<Duration> {
         let (_, last) = self.last.as_ref()?;
-        Some(last.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
+        let last = *last.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(stage::now().saturating_duration_since(last))
     }
 
     /// Whether what is remembered here may be what others have changed, so that nothing may leave.
@@ -63,7 +65,7 @@ impl Hearing {
     }
 
     /// Everything up to then was heard.
-    fn note(&self, at: Instant) {
+    pub(super) fn note(&self, at: Instant) {
         let Some((_, last)) = &self.last else { return };
         *last.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
@@ -152,19 +154,24 @@ impl Ear {
     pub fn run(mut self) {
         let (mut connection, mut silent) = (None, false);
         while self.jobs.strong_count() > 0 {
-            let begun = Instant::now();
-            if self.hear(&mut connection).is_ok() {
-                self.shared.hearing.note(begun);
-                if std::mem::take(&mut silent) {
-                    tracing::info!("the other gateways are heard again");
-                }
-            } else if !std::mem::replace(&mut silent, self.shared.hearing.is_deaf()) && silent {
-                tracing::error!("the other gateways are not heard: nothing is answered");
-            }
-            let silence = self.shared.hearing.silence().unwrap_or_default();
-            gauge!("kangqiao_store_silence_seconds").set(silence.as_secs_f64());
+            self.listen(&mut connection, &mut silent);
             thread::park_timeout(LOOK_EVERY);
         }
+    }
+
+    /// Hears what there is to hear, or says so if it has not for too long.
+    pub(super) fn listen(&mut self, connection: &mut Option<Connection>, silent: &mut bool) {
+        let begun = stage::now();
+        if self.hear(connection).is_ok() {
+            self.shared.hearing.note(begun);
+            if std::mem::take(silent) {
+                tracing::info!("the other gateways are heard again");
+            }
+        } else if !std::mem::replace(silent, self.shared.hearing.is_deaf()) && *silent {
+            tracing::error!("the other gateways are not heard: nothing is answered");
+        }
+        let silence = self.shared.hearing.silence().unwrap_or_default();
+        gauge!("kangqiao_store_silence_seconds").set(silence.as_secs_f64());
     }
 
     fn hear(&mut self, kept: &mut Option<Connection>) -> Result<(), StoreError> {
@@ -175,7 +182,13 @@ impl Ear {
         };
         let now = turns(connection)?.unwrap_or_default();
         if now != self.heard {
-            let own = Some(self.shared.node);
+            // One of our own whose answer was lost nobody here was told of.
+            let told = if stage::is_spoilt(stage::OWN) {
+                now
+            } else {
+                self.shared.told.load(Ordering::SeqCst)
+            };
+            let own = Some((self.shared.node, told));
             let changes = changed(connection, (self.heard, now), own)?;
             self.shared.hear(&changes);
             self.shared.hearing.enforce(&changes);
