@@ -50,7 +50,8 @@ bench-ledger: ## a million entries, or KANGQIAO_LEDGER_ENTRIES: verified, proven
 bench-many: ## one gateway and three on PostgreSQL beside pgbench, what a message costs the server; target/many.json
 	$(CARGO) bench --locked --bench many
 
-torture: ## ten thousand power cuts, disks that ail, wires that fail, gateways that fall; IMAGES=10000, ROUNDS=120; target/torture.json
+torture: ## ten thousand power cuts, disks that ail, wires that fail, gateways that fall, simulated and real; IMAGES=10000, ROUNDS=120, SEEDS=5000; target/torture.json
+	KANGQIAO_SIM_SEEDS=$(or $(SEEDS),5000) $(CARGO) test --locked --lib simulation::no_order
 	KANGQIAO_TORTURE_IMAGES=$(or $(IMAGES),10000) KANGQIAO_MANY_ROUNDS=$(or $(ROUNDS),120) \
 		$(CARGO) test --locked --test all -- torture:: ailing:: wires:: many::
 

@@ -49,6 +49,8 @@ mod sinks;
 pub mod statistics;
 mod subscribe;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 pub mod trace;
 mod watch;
 mod whom;

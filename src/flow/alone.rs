@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::Gateway;
 use crate::identity::PersonId;
 use crate::identity::Subject;
-use crate::store::RENEW_EVERY;
+use crate::store::cache::Cache;
+use crate::store::{Changes, RENEW_EVERY};
 
 /// How often it is looked whether a lease that another has is free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -17,13 +18,7 @@ impl Gateway {
     /// Forgets what other gateways change, from now on.
     pub fn hear(&self) {
         let cache = Arc::clone(&self.cache);
-        self.store.on_change(move |changes| {
-            if changes.all {
-                cache.invalidate_all();
-            }
-            let persons = changes.persons.iter();
-            persons.for_each(|person| cache.invalidate(Subject::Person(PersonId(*person))));
-        });
+        self.store.on_change(move |changes| forget(&cache, changes));
     }
 
     /// Keeps the leases it has until it is told to stop; what goes on under them ends before.
@@ -63,4 +58,13 @@ impl Gateway {
             return;
         }
     }
+}
+
+/// What of the cache a change makes too old.
+pub(super) fn forget(cache: &Cache, changes: &Changes) {
+    if changes.all {
+        cache.invalidate_all();
+    }
+    let persons = changes.persons.iter();
+    persons.for_each(|person| cache.invalidate(Subject::Person(PersonId(*person))));
 }

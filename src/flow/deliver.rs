@@ -54,10 +54,10 @@ mod why {
 }
 
 /// A notice on its way.
-struct Busy {
-    subscription: Subscription,
-    number: i64,
-    lanes: [Option<i64>; 2],
+pub(super) struct Busy {
+    pub(super) subscription: Subscription,
+    pub(super) number: i64,
+    pub(super) lanes: [Option<i64>; 2],
 }
 
 /// What one notice is about, decided and written.
@@ -211,11 +211,7 @@ impl Gateway {
             busy.values().filter(|one| one.subscription == settings.name).collect();
         // One finds out whether a receiver that was down is back; the others are not decided.
         let Some(reading) = subscriber.reading(now_ms) else { return Vec::new() };
-        let most = match reading.state {
-            CircuitState::Closed => settings.in_flight_max,
-            CircuitState::HalfOpen | CircuitState::Open => 1,
-        };
-        let room = most.saturating_sub(own.len());
+        let room = most(reading.state, settings.in_flight_max).saturating_sub(own.len());
         if room == 0 || subscriber.rests(now_ms) {
             return Vec::new();
         }
@@ -223,16 +219,11 @@ impl Gateway {
         let when = (now_ms, longest_ms);
         let numbers = own.iter().map(|one| one.number).collect();
         let due = self.store.due(settings.name, when, (settings.in_flight_max, numbers)).await;
-        let mut due = due.unwrap_or_else(|error| {
+        let due = due.unwrap_or_else(|error| {
             tracing::error!(error.kind = %error, "the outbox cannot be read");
             Vec::new()
         });
-        // A lane is held by what is on its way, whatever is told again meanwhile.
-        let held =
-            |lane: Option<i64>| lane.is_some() && own.iter().any(|one| one.lanes.contains(&lane));
-        due.retain(|due| !due.lanes().into_iter().any(held));
-        due.truncate(room);
-        due
+        beside(&own, due, room)
     }
 
     /// One try of one notice, and what became of it.
@@ -285,7 +276,10 @@ impl Gateway {
             entry,
         };
         let said = subscriber.send(parcel, now_ms).await;
-        ended(subscriber, due, said, (self.clock)())
+        let mut chance = [0];
+        // Without chance the waits are shorter, which is no harm.
+        let _ = aws_lc_rs::rand::fill(&mut chance);
+        ended(subscriber, due, (said, chance[0]), (self.clock)())
     }
 
     /// What a notice tells now, and its entry; the inner error says why there is nothing to tell.
@@ -379,8 +373,32 @@ impl Gateway {
     }
 }
 
-/// What became of a notice by what the receiver said, or did not say.
-fn ended(subscriber: &Subscriber, due: &Due, said: Result<Said, LineError>, now_ms: i64) -> Ended {
+/// How many may be on their way at once.
+pub(super) const fn most(state: CircuitState, in_flight_max: usize) -> usize {
+    match state {
+        CircuitState::Closed => in_flight_max,
+        CircuitState::HalfOpen | CircuitState::Open => 1,
+    }
+}
+
+/// What leaves beside what is on its way, for as many as there is room: a lane is held by what
+/// is on its way, whatever is told again meanwhile.
+pub(super) fn beside(own: &[&Busy], mut due: Vec<Due>, room: usize) -> Vec<Due> {
+    let held =
+        |lane: Option<i64>| lane.is_some() && own.iter().any(|one| one.lanes.contains(&lane));
+    due.retain(|due| !due.lanes().into_iter().any(held));
+    due.truncate(room);
+    due
+}
+
+/// What became of a notice by what the receiver said, or did not say; the wait before the next
+/// try has a share of chance in it.
+pub(super) fn ended(
+    subscriber: &Subscriber,
+    due: &Due,
+    (said, chance): (Result<Said, LineError>, u8),
+    now_ms: i64,
+) -> Ended {
     let settings = subscriber.settings();
     let answered = match said {
         Ok(Said::Taken) => return Ended::Delivered,
@@ -395,10 +413,6 @@ fn ended(subscriber: &Subscriber, due: &Due, said: Result<Said, LineError>, now_
     if tries >= settings.tries_max {
         return Ended::Dead(why::EXHAUSTED);
     }
-    let mut chance = [0];
-    // Without chance the waits are shorter, which is no harm.
-    let _ = aws_lc_rs::rand::fill(&mut chance);
-    let [chance] = chance;
     let why = if answered { why::FAILED } else { why::UNREACHABLE };
     Ended::Again { next_ms: now_ms + subscriber.wait_ms(tries, chance), why, answered }
 }

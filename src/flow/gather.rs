@@ -14,9 +14,11 @@ use crate::identity::{PersonId, Pseudonym, Subject, Token};
 use crate::outbound::Upstream;
 use crate::policy::{self, Admission, Evidence, Stale};
 use crate::registry::{self, Body, answer::SourceReport, platform};
-use crate::store::StoreError;
-use crate::store::cache::{Fetched, Records};
-use crate::vocabulary::{Fault, Freshness, Identifier, IdentifierKind, Record, Role, Source};
+use crate::store::cache::{Cache, Fetched, Records};
+use crate::store::{Store, StoreError};
+use crate::vocabulary::{
+    Department, Fault, Freshness, Identifier, IdentifierKind, Record, Role, Source,
+};
 
 /// The role in which an upstream system is told whom a question is about.
 const SYSTEM: Role = Role::fixed("system");
@@ -185,22 +187,8 @@ impl Gateway {
         admission: &Admission,
         person: PersonId,
     ) -> Fetched {
-        // What is remembered of before others changed it is nobody's answer.
-        if self.store.is_past() {
-            return Fetched::unavailable();
-        }
-        let load = async || {
-            let read = self.store.records(person, RECORDS_MAX).await;
-            let read = read.inspect_err(|error| {
-                tracing::error!(error.kind = %error, "own records cannot be read");
-            })?;
-            // What is released to nobody is not remembered either.
-            let told = |record| Record { carried: Vec::new(), wire: None, ..record };
-            let told = read.into_iter().map(|(record, at_ms)| (told(record), at_ms));
-            Ok::<_, StoreError>(told.collect())
-        };
-        let key = (admission.department(), OWN, Subject::Person(person));
-        self.cache.get(key, turn.at_ms, load).await
+        let about = (admission.department(), person);
+        remembered((&self.store, &self.cache), about, turn.at_ms).await
     }
 
     async fn ask_store(
@@ -325,4 +313,27 @@ impl Gateway {
         }
         Some(named)
     }
+}
+
+/// What the own store has of a person, from the cache if that is good.
+pub(super) async fn remembered(
+    (store, cache): (&Store, &Cache),
+    (department, person): (Department, PersonId),
+    at_ms: i64,
+) -> Fetched {
+    // What is remembered of before others changed it is nobody's answer.
+    if store.is_past() {
+        return Fetched::unavailable();
+    }
+    let load = async || {
+        let read = store.records(person, RECORDS_MAX).await;
+        let read = read.inspect_err(|error| {
+            tracing::error!(error.kind = %error, "own records cannot be read");
+        })?;
+        // What is released to nobody is not remembered either.
+        let told = |record| Record { carried: Vec::new(), wire: None, ..record };
+        let told = read.into_iter().map(|(record, at_ms)| (told(record), at_ms));
+        Ok::<_, StoreError>(told.collect())
+    };
+    cache.get((department, OWN, Subject::Person(person)), at_ms, load).await
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Gateway;
 use crate::audit::{Kind, Reference};
+use crate::identity::PersonId;
 use crate::identity::linkage::{Contribution, Judged};
-use crate::identity::{PersonId, Subject};
 use crate::store::review::{Compared, Review};
 use crate::store::{Said, StoreError};
 use crate::vocabulary::{Fault, Identifier};
@@ -162,7 +162,6 @@ impl Gateway {
         let learned = self.store.learn((self.clock)()).await;
         let (entries, touched) = learned.map_err(|error| error.fault())?;
         let moved = touched.as_ref().map(Vec::len);
-        self.invalidate(&touched.unwrap_or_default());
         Ok(json!({ "entries": entries, "learned": moved.is_some(), "moved": moved }))
     }
 
@@ -188,14 +187,8 @@ impl Gateway {
 
     fn moved(&self, touched: Result<Vec<PersonId>, StoreError>) -> Result<Value, Fault> {
         let persons = touched.map_err(unknown)?;
-        self.invalidate(&persons);
         let known: Vec<_> = persons.iter().map(|person| self.keys.pseudonym(*person)).collect();
         Ok(json!({ "persons": known }))
-    }
-
-    /// Forgets what the cache has of persons whose entries are others now.
-    pub(super) fn invalidate(&self, persons: &[PersonId]) {
-        persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
     }
 }
 

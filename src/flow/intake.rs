@@ -20,7 +20,7 @@ pub use split::units;
 
 use super::{Gateway, Rules, counters};
 use crate::audit::{Hash, Reference};
-use crate::identity::{Certificate, Keys, Subject, resident};
+use crate::identity::{Certificate, Keys, resident};
 use crate::registry::receipt::Receipt;
 use crate::registry::v3::answer;
 use crate::store::{self, Kept, Proposed, Reason, State, StoreError};
@@ -170,9 +170,6 @@ impl Gateway {
             proposed: read.proposed,
         };
         let kept = self.store.keep(arrival).await;
-        for person in kept.iter().flat_map(|kept| &kept.persons) {
-            self.cache.invalidate(Subject::Person(*person));
-        }
         counters::kept((source, unit.form), &kept);
         let Understood { header, bins, diagnostic, .. } = read;
         Taken { kept, bins, diagnostic, received_at_ms, document, header }

@@ -84,7 +84,6 @@ impl Gateway {
         let mappings = rules.pack.version().to_owned();
         let retrial = Retrial { guard, mappings, at_ms: (self.clock)(), entry, rerun };
         let kept = self.store.set_outcome(number, proposed, retrial).await?;
-        kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
         Ok((kept.state, kept.reason))
     }
 
@@ -210,7 +209,6 @@ impl Gateway {
             StoreError::Unknown => Fault::IdentityMissing,
             other => other.fault(),
         })?;
-        persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
         let known: Vec<_> = persons.iter().map(|person| self.keys.pseudonym(*person)).collect();
         Ok(json!({ "persons": known }))
     }

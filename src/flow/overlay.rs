@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use crate::audit::{Kind, Reference};
-use crate::identity::{Subject, Token};
+use crate::identity::Token;
 use crate::inbound::console::view::Asker;
 use crate::inbound::console::view::review::{HeldPage, HeldRow, Judged};
 use crate::store::opinion::{Opinion, Voiced};
@@ -81,7 +81,6 @@ impl Gateway {
             Err(StoreError::Settled) => return Ok(Judged::Settled),
             Err(error) => return Err(error.fault()),
         };
-        kept.persons.iter().for_each(|person| self.cache.invalidate(Subject::Person(*person)));
         Ok(match kept.state {
             State::Kept => Judged::Accepted,
             // Something else is wrong with it: it is no more a reviewer's.

@@ -146,10 +146,7 @@ impl Gateway {
             Decision::Same => (self.store.propose(said).await, Decided::Same),
         };
         Ok(Some(match done.map_err(unknown)? {
-            Proposal::Done(persons) => {
-                self.invalidate(&persons);
-                decided
-            }
+            Proposal::Done(_) => decided,
             Proposal::Own => Decided::Own,
             Proposal::Waits => Decided::Waits,
         }))

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_http::{HttpService, KeepAlive, Request};
+use actix_http::{HttpService, Request};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, apply_fn_factory, map_config};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::fn_service;
@@ -145,8 +145,7 @@ where
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            // Between two requests the line has times of its own.
-            .keep_alive(KeepAlive::Os)
+            .keep_alive(times.idle)
             .client_request_timeout(times.head)
             .on_connect_ext(remember)
             .h1(app)

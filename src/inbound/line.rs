@@ -45,35 +45,11 @@ pub struct Line<S> {
 
 /// For the next request.
 struct Waits {
-    /// When this wait is over.
-    until: Instant,
-    /// Rings no later than that. Most waits end before: it is set anew only where it must be.
     timer: Pin<Box<Sleep>>,
     /// How many requests were over when this wait began.
     after: u64,
     /// Whether its first byte is there.
     begun: bool,
-}
-
-impl Waits {
-    /// For so long, from now on.
-    fn begin(&mut self, (after, begun): (u64, bool), within: Duration) {
-        self.until = Instant::now() + within;
-        (self.after, self.begun) = (after, begun);
-        if self.timer.deadline() > self.until {
-            self.timer.as_mut().reset(self.until);
-        }
-    }
-
-    fn are_over(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.timer.as_mut().poll(cx).is_ready() {
-            if self.timer.deadline() >= self.until {
-                return true;
-            }
-            self.timer.as_mut().reset(self.until);
-        }
-        false
-    }
 }
 
 impl<S> Line<S> {
@@ -85,9 +61,9 @@ impl<S> Line<S> {
     ) -> Self {
         let place = Arc::new(place);
         let leave = Box::pin(place.leave().cancelled_owned());
+        let timer = Box::pin(sleep_until(Instant::now() + times.head));
         // Whoever has just connected has nothing to think about.
-        let until = Instant::now() + times.head;
-        let waits = Waits { until, timer: Box::pin(sleep_until(until)), after: 0, begun: true };
+        let waits = Waits { timer, after: 0, begun: true };
         Self { stream, place, certificate, times, leave, waits, stalls: None }
     }
 
@@ -103,16 +79,20 @@ impl<S> Line<S> {
             return false;
         }
         if turns != self.waits.after {
-            self.waits.begin((turns, false), self.times.idle);
+            self.waits.after = turns;
+            self.waits.begun = false;
+            self.waits.timer.as_mut().reset(Instant::now() + self.times.idle);
         }
-        self.waits.are_over(cx)
+        self.waits.timer.as_mut().poll(cx).is_ready()
     }
 
     /// Something came.
     fn came(&mut self) {
         let (busy, turns) = self.place.turns();
         if !busy && (turns != self.waits.after || !self.waits.begun) {
-            self.waits.begin((turns, true), self.times.head);
+            self.waits.after = turns;
+            self.waits.begun = true;
+            self.waits.timer.as_mut().reset(Instant::now() + self.times.head);
         }
     }
 

@@ -22,6 +22,7 @@ use super::error::StoreError;
 use super::schema::SCHEMA;
 use super::sql::postgres;
 use super::sql::{Connection, Database};
+use super::stage;
 use super::turn::{Changes, changed, turns};
 use super::writer::{Job, Shared};
 
@@ -44,13 +45,14 @@ pub struct Hearing {
 impl Hearing {
     /// With a server, silence may last so long.
     pub fn within(silence: Duration) -> Self {
-        Self { last: Some((silence, Mutex::new(Instant::now()))), ..Self::default() }
+        Self { last: Some((silence, Mutex::new(stage::now()))), ..Self::default() }
     }
 
     /// How long nothing was heard.
     fn silence(&self) -> Option<Duration> {
         let (_, last) = self.last.as_ref()?;
-        Some(last.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
+        let last = *last.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(stage::now().saturating_duration_since(last))
     }
 
     /// Whether what is remembered here may be what others have changed, so that nothing may leave.
@@ -64,7 +66,7 @@ impl Hearing {
     }
 
     /// Everything up to then was heard.
-    fn note(&self, at: Instant) {
+    pub(super) fn note(&self, at: Instant) {
         let Some((_, last)) = &self.last else { return };
         *last.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
@@ -152,22 +154,27 @@ impl Ear {
     pub fn run(mut self) {
         let (mut connection, mut silent) = (None, false);
         while self.jobs.strong_count() > 0 {
-            let begun = Instant::now();
-            if self.hear(&mut connection).is_ok() {
-                self.shared.hearing.note(begun);
-                if std::mem::take(&mut silent) {
-                    tracing::info!("the other gateways are heard again");
-                }
-            } else if !std::mem::replace(&mut silent, self.shared.hearing.is_deaf()) && silent {
-                tracing::error!("the other gateways are not heard: nothing is answered");
-            }
-            let silence = self.shared.hearing.silence().unwrap_or_default();
-            gauge!("kangqiao_store_silence_seconds").set(silence.as_secs_f64());
-            let schema = self.shared.schema.load(Ordering::SeqCst);
-            gauge!("kangqiao_store_schema").set(schema as f64);
-            gauge!("kangqiao_store_schema_known").set(SCHEMA as f64);
+            self.listen(&mut connection, &mut silent);
             thread::park_timeout(LOOK_EVERY);
         }
+    }
+
+    /// Hears what there is to hear, or says so if it has not for too long.
+    pub(super) fn listen(&mut self, connection: &mut Option<Connection>, silent: &mut bool) {
+        let begun = stage::now();
+        if self.hear(connection).is_ok() {
+            self.shared.hearing.note(begun);
+            if std::mem::take(silent) {
+                tracing::info!("the other gateways are heard again");
+            }
+        } else if !std::mem::replace(silent, self.shared.hearing.is_deaf()) && *silent {
+            tracing::error!("the other gateways are not heard: nothing is answered");
+        }
+        let silence = self.shared.hearing.silence().unwrap_or_default();
+        gauge!("kangqiao_store_silence_seconds").set(silence.as_secs_f64());
+        let schema = self.shared.schema.load(Ordering::SeqCst);
+        gauge!("kangqiao_store_schema").set(schema as f64);
+        gauge!("kangqiao_store_schema_known").set(SCHEMA as f64);
     }
 
     fn hear(&mut self, kept: &mut Option<Connection>) -> Result<(), StoreError> {
@@ -178,7 +185,13 @@ impl Ear {
         };
         let now = turns(connection)?.unwrap_or_default();
         if now != self.heard {
-            let own = Some(self.shared.node);
+            // One of our own whose answer was lost nobody here was told of.
+            let told = if stage::is_spoilt(stage::OWN) {
+                now
+            } else {
+                self.shared.told.load(Ordering::SeqCst)
+            };
+            let own = Some((self.shared.node, told));
             let changes = changed(connection, (self.heard, now), own)?;
             // Keys, weights, the schema, or something that this build does not know.
             if changes.ground

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::Store;
 use super::error::StoreError;
 use super::sql::{self, Connection};
+use super::stage;
 use super::writer::{Answer, Request, Stop, Writer};
 
 /// How long one lasts.
@@ -35,7 +36,7 @@ pub struct Lease {
 
 /// What is known of one lease.
 #[derive(Debug, Clone, Copy)]
-enum Held {
+pub(super) enum Held {
     /// It is ours until then.
     Ours(i64, Instant),
     /// It is not, and was asked for then.
@@ -47,7 +48,7 @@ enum Held {
 pub struct Leases(Mutex<HashMap<Arc<str>, Held>>);
 
 impl Leases {
-    fn of(&self, job: &str) -> Option<Held> {
+    pub(super) fn of(&self, job: &str) -> Option<Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(job).copied()
     }
 
@@ -68,7 +69,7 @@ impl Store {
         if !self.is_shared() {
             return Some(Lease { job: job.into(), fence: 0 });
         }
-        let now = Instant::now();
+        let now = stage::now();
         match self.leases.of(job) {
             Some(Held::Ours(fence, until)) if now < until => {
                 return Some(Lease { job: job.into(), fence });
@@ -84,7 +85,7 @@ impl Store {
     /// Asks for a lease, or for more of it; its fence if it is ours.
     async fn ask(&self, job: &Arc<str>) -> Option<i64> {
         // What was asked for ends no earlier than this much after.
-        let asked = Instant::now();
+        let asked = stage::now();
         let answer = self.write(Request::Lease(Arc::clone(job), LASTS)).await;
         match answer {
             Ok(Answer::Leased(Some(fence))) => {
@@ -113,18 +114,18 @@ impl Store {
         }
         while let Some(Held::Ours(fence, until)) = self.leases.of(&lease.job)
             && fence == lease.fence
-            && Instant::now() < until
+            && stage::now() < until
         {
             // One that cannot be renewed since another has it ends at once.
-            let look = Instant::now() + ASK_EVERY;
-            tokio::time::sleep_until(until.min(look).into()).await;
+            let look = stage::now() + ASK_EVERY;
+            stage::sleep_until(until.min(look)).await;
         }
     }
 
     /// Gives a lease back, so that nobody has to wait for its end.
     pub async fn give_back(&self, lease: Lease) {
         if self.is_shared() {
-            self.leases.note(&lease.job, Held::Others(Instant::now()));
+            self.leases.note(&lease.job, Held::Others(stage::now()));
             // One that cannot be given back ends by itself.
             let _ = self.write(Request::Lease(lease.job, Duration::ZERO)).await;
         }

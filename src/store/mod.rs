@@ -67,9 +67,10 @@ pub mod schema;
 mod seal;
 mod settings;
 mod sql;
+pub(crate) mod stage;
 pub mod statistic;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod ticket;
 mod tide;
 pub mod trace;
@@ -107,6 +108,7 @@ pub use rotation::Rotation;
 pub use settings::Settings;
 pub use sql::{Database, ServerError};
 pub use tree::{Cosigned, LedgerView, Tile};
+pub use turn::Changes;
 pub use word::Worded;
 
 use crate::identity::{PersonId, Token};
@@ -160,6 +162,7 @@ impl Store {
             gauge,
             node: turn::node()?,
             schema: AtomicI64::default(),
+            told: AtomicI64::default(),
             hearing: match base.server() {
                 Some(_) => Hearing::within(Duration::from_millis(settings.silence_ms_max)),
                 None => Hearing::default(),
@@ -185,16 +188,14 @@ impl Store {
         if let Some(ear) = ear {
             threads.push(thread("store-ear", move || ear.run())?);
         }
-        let tokens = moka::sync::Cache::new(TOKENS_REMEMBERED_MAX);
-        let (jobs, empty) = (Some(jobs), Some(empty));
         Ok(Self {
             settings,
             keys,
             readers,
             shared,
-            tokens,
-            jobs,
-            empty,
+            tokens: moka::sync::Cache::new(TOKENS_REMEMBERED_MAX),
+            jobs: Some(jobs),
+            empty: Some(empty),
             threads,
             leases: Leases::default(),
             base: Arc::new(base),
@@ -452,8 +453,7 @@ impl Store {
         let (answer, outcome) = oneshot::channel();
         let written = async {
             let jobs = self.jobs.as_ref().ok_or(StoreError::Unavailable)?;
-            let sent = jobs.send(Job { request, answer }).await;
-            sent.map_err(|_| StoreError::Unavailable)?;
+            jobs.send(Job { request, answer }).await.map_err(|_| StoreError::Unavailable)?;
             outcome.await.map_err(|_| StoreError::Unavailable)?
         };
         let wait = Duration::from_millis(self.settings.wait_ms_max);

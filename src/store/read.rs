@@ -14,6 +14,7 @@ use super::ledger::{bound, limited};
 use super::record;
 use super::seal::{Place, StoreKeys};
 use super::sql::{self, Connection, Optional};
+use super::stage;
 use crate::identity::{PersonId, Token};
 use crate::translate::Form;
 use crate::vocabulary::{Fault, IdentifierKind, Record, Source};
@@ -57,11 +58,11 @@ impl Readers {
             connection: self.free.lock().unwrap_or_else(PoisonError::into_inner).pop(),
             readers: Arc::clone(self),
         };
-        let reading = tokio::task::spawn_blocking(move || match &lent.connection {
+        let reading = stage::blocking(move || match &lent.connection {
             Some(connection) => what(connection),
             None => Err(StoreError::Unavailable),
         });
-        reading.await.map_err(|_| StoreError::Unavailable)?
+        reading.await.ok_or(StoreError::Unavailable)?
     }
 }
 

@@ -130,22 +130,24 @@ pub fn turns(connection: &Connection) -> sql::Result<Option<i64>> {
     }
 }
 
-/// What the commits from one number up to another changed, but for one gateway's own.
+/// What the commits from one number up to another changed, but for one gateway's own up to one
+/// of them.
 pub fn changed(
     connection: &Connection,
     (from, to): (i64, i64),
-    but: Option<i64>,
+    but: Option<(i64, i64)>,
 ) -> Result<Changes, StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT node, what FROM change WHERE number > ?1 AND number <= ?2 ORDER BY number",
+        "SELECT node, number, what FROM change WHERE number > ?1 AND number <= ?2 ORDER BY number",
     )?;
-    let rows = select.query_map((from, to), |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let rows: Vec<(i64, String)> = rows.collect::<sql::Result<_>>()?;
+    let rows = select.query_map((from, to), |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    let rows: Vec<((i64, i64), String)> = rows.collect::<sql::Result<_>>()?;
     if i64::try_from(rows.len()).ok() != Some(to.saturating_sub(from)) {
         return Ok(Changes::unread());
     }
     let mut all = Changes::default();
-    for (_, what) in rows.iter().filter(|(node, _)| Some(*node) != but) {
+    let own = |(node, number)| but.is_some_and(|(own, up_to)| node == own && number <= up_to);
+    for (_, what) in rows.iter().filter(|(by, _)| !own(*by)) {
         all.add(serde_json::from_str(what).unwrap_or_else(|_| Changes::unread()));
     }
     Ok(all)
@@ -181,7 +183,9 @@ impl Writer {
         }
         let missed = match self.turn.zip(turn) {
             // Nobody was told of a commit whose answer was lost: it counts as another's.
-            Some(from_to) => changed(&self.connection, from_to, self.sound.then_some(self.node))?,
+            Some(from_to) => {
+                changed(&self.connection, from_to, self.sound.then_some((self.node, from_to.1)))?
+            }
             None => Changes { relinked: true, noticed: true, ..Changes::default() },
         };
         if !self.sound {

@@ -224,6 +224,8 @@ pub struct Shared {
     pub node: i64,
     /// Of which schema the rows were when it was looked last.
     pub schema: AtomicI64,
+    /// Up to which of its own commits it is told here what they changed.
+    pub told: AtomicI64,
     /// What is heard of the others.
     pub hearing: Hearing,
 }
@@ -263,9 +265,12 @@ impl Writer {
         seal: Seal,
         (shared, remembered_max): (Arc<Shared>, usize),
     ) -> Result<Self, StoreError> {
+        let turn = turn::turns(&connection)?;
         let mut writer = Self {
             generations: Generations::read(&connection, &keys)?,
-            turn: turn::turns(&connection)?,
+            // Another gateway may have written since the seal was read from the ledger.
+            follows: turn.is_none(),
+            turn,
             connection,
             keys,
             next: Next::default(),
@@ -275,7 +280,6 @@ impl Writer {
             entries: Vec::new(),
             changes: Changes::default(),
             sound: false,
-            follows: true,
             node: shared.node,
             scratch: Vec::new(),
             weights: Weights::default(),
@@ -294,7 +298,7 @@ impl Writer {
         }
     }
 
-    fn serve(&mut self, batch: &mut Vec<Job>) {
+    pub(super) fn serve(&mut self, batch: &mut Vec<Job>) {
         // Whoever stopped waiting will ask again; nothing of it is begun.
         batch.retain(|job| !job.answer.is_closed());
         let distrusted = !self.shared.trust.holds();
@@ -380,7 +384,9 @@ impl Writer {
         self.write_tallies()?;
         let checkpoint = self.write_checkpoint()?;
         let changes = self.end_turn()?;
-        self.shared.tell(&changes);
+        // Before anybody is answered: whoever asked may have gone, and what he changed has not.
+        self.shared.hear(&changes);
+        self.shared.told.store(self.turn.unwrap_or_default(), Ordering::SeqCst);
         let lagging = self.next.projected < self.next.ledger;
         self.shared.lagging.store(lagging, Ordering::Relaxed);
         for outcome in &mut outcomes {

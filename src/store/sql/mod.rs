@@ -13,6 +13,8 @@ mod value;
 
 use std::ops::Deref;
 
+use super::stage;
+
 pub use cell::{Cell, Params, ToSql};
 pub use layout::{Table, tables};
 pub use server::{Database, ServerError};
@@ -108,7 +110,7 @@ impl Connection {
     pub fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
         match &self.0 {
             Kind::Postgres(session) => Ok(Statement::Postgres(session, session.prepare(sql)?)),
-            Kind::Sqlite(file) => Ok(Statement::Sqlite(file.prepare_cached(sql)?)),
+            Kind::Sqlite(file) => Ok(Statement::Sqlite(file.prepare_cached(stage::words(sql))?)),
         }
     }
 
@@ -157,7 +159,7 @@ impl Connection {
     pub fn commit(&self) -> Result<()> {
         match &self.0 {
             Kind::Postgres(session) => session.commit(),
-            Kind::Sqlite(_) => self.execute("COMMIT", []),
+            Kind::Sqlite(_) => stage::commit(|| self.execute("COMMIT", [])),
         }
     }
 
@@ -172,8 +174,8 @@ impl Connection {
     }
 
     /// Whether others may write what is read through it.
-    pub const fn is_shared(&self) -> bool {
-        matches!(self.0, Kind::Postgres(_))
+    pub fn is_shared(&self) -> bool {
+        matches!(self.0, Kind::Postgres(_)) || stage::server_ms().is_some()
     }
 
     /// The schema it is of; 0 is none yet.

@@ -148,7 +148,9 @@ impl Connection {
     /// Waits for the turn to write, within what was begun, and says how many there were; `None`
     /// on a file, where it is always ours.
     pub fn take_turn(&self) -> Result<Option<i64>> {
-        let Kind::Postgres(_) = &self.0 else { return Ok(None) };
+        if !self.is_shared() {
+            return Ok(None);
+        }
         self.query_row(TAKE, [], |row| row.get(0)).map(Some)
     }
 
@@ -161,13 +163,17 @@ impl Connection {
     /// Takes a lease or more of it for so many milliseconds, by the server's clock; its fence if it
     /// is ours now. On a file it always is.
     pub fn lease(&self, job: &str, node: i64, lasts_ms: i64) -> Result<Option<i64>> {
-        let Kind::Postgres(_) = &self.0 else { return Ok(Some(0)) };
+        if !self.is_shared() {
+            return Ok(Some(0));
+        }
         self.query_row(LEASE, (job, node, lasts_ms), |row| row.get(0)).optional()
     }
 
     /// Whether another gateway has a lease; nobody has one on a file.
     pub fn has_company(&self, node: i64) -> Result<bool> {
-        let Kind::Postgres(_) = &self.0 else { return Ok(false) };
+        if !self.is_shared() {
+            return Ok(false);
+        }
         self.prepare_cached(COMPANY)?.exists([node])
     }
 

@@ -6,8 +6,11 @@
 mod archive;
 mod cache;
 mod carry;
+pub(crate) mod house;
 mod on_a_file;
+pub(crate) mod rows;
 mod server;
+pub(crate) mod stage;
 mod with_a_server;
 
 use std::path::Path;

@@ -1,0 +1,3 @@
+//! The flows where they meet others: gateways of one house, simulated.
+
+mod simulation;
