@@ -10,6 +10,7 @@ mod server;
 pub mod sqlite;
 mod statement;
 mod value;
+mod words;
 
 use std::ops::Deref;
 
@@ -200,7 +201,7 @@ impl Connection {
         match &self.0 {
             Kind::Postgres(_) => {
                 step.execute_batch(postgres::STEP)?;
-                step.execute_batch(&postgres::declared(words))?;
+                step.execute_batch(&words::declared(words))?;
                 step.execute("DELETE FROM schema_version", [])?;
                 step.execute(postgres::STEPPED, (number, serves_from))?;
             }

@@ -2,9 +2,9 @@
 //!
 //! What runs is the product: the writer with its group commit, turns and fences, the ear, the
 //! leases, the look-up cache, the outbox with its lanes, the circuit. What is played is around it:
-//! time, senders, askers, a receiver, connections, commits that fail or whose answer is lost, gateways
-//! that are killed or stand still. Every choice is drawn from the seed. `judge.rs` says what must
-//! hold, and each of [`SPOILT`] must be seen by it.
+//! time, senders, askers, a receiver, connections, commits that fail or whose answer is lost,
+//! gateways that are killed or stand still. Every choice is drawn from the seed. `judge.rs` says
+//! what must hold, and each of [`SPOILT`] must be seen by it.
 
 mod chance;
 mod gateway;
