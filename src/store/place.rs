@@ -71,7 +71,7 @@ pub struct Who {
 /// How it is said.
 enum Says {
     /// In clear.
-    Clear(Demographics),
+    Clear(Box<Demographics>),
     /// As tokens its source made.
     Veiled(Box<Veiled>),
 }
@@ -88,7 +88,7 @@ impl Who {
             None => {
                 let who = Demographics::of(record);
                 let digested = who.digested();
-                (Says::Clear(who), digested)
+                (Says::Clear(Box::new(who)), digested)
             }
         };
         Self { says, seen: keys.seen(&digested) }
