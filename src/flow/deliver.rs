@@ -24,7 +24,7 @@ use crate::outbound::{CircuitState, LineError, Parcel, Said, Subscriber};
 use crate::policy::{self, Admission, EventRow, Evidence, IDENTITY};
 use crate::registry::answer::AnswerMeta;
 use crate::registry::notice::{self, Head};
-use crate::store::outbox::{Due, Ended, Wish};
+use crate::store::outbox::{Due, Ended, Wanted, Wish};
 use crate::store::{Lease, Standing, StoreError};
 use crate::vocabulary::{Dataset, Fault, Subscription};
 
@@ -217,13 +217,30 @@ impl Gateway {
         }
         let longest_ms = settings.wait_ms_max.max(settings.wait_ms).max(HELD_MS);
         let when = (now_ms, longest_ms);
-        let numbers = own.iter().map(|one| one.number).collect();
-        let due = self.store.due(settings.name, when, (settings.in_flight_max, numbers)).await;
-        let due = due.unwrap_or_else(|error| {
+        let after = match reading.state {
+            CircuitState::Closed => 0,
+            CircuitState::HalfOpen | CircuitState::Open => subscriber.probed(),
+        };
+        let busy = own.iter().map(|one| one.number).collect();
+        let mut wanted = Wanted { most: settings.in_flight_max, busy, after };
+        let mut due = self.due(subscriber, when, wanted.clone()).await;
+        if due.is_empty() && after > 0 {
+            wanted.after = 0;
+            due = self.due(subscriber, when, wanted).await;
+        }
+        let due = beside(&own, due, room);
+        if let (false, Some(probe)) = (reading.state == CircuitState::Closed, due.first()) {
+            subscriber.probe(probe.number);
+        }
+        due
+    }
+
+    async fn due(&self, subscriber: &Subscriber, when: (i64, i64), wanted: Wanted) -> Vec<Due> {
+        let due = self.store.due(subscriber.settings().name, when, wanted).await;
+        due.unwrap_or_else(|error| {
             tracing::error!(error.kind = %error, "the outbox cannot be read");
             Vec::new()
-        });
-        beside(&own, due, room)
+        })
     }
 
     /// One try of one notice, and what became of it.

@@ -2,6 +2,7 @@
 //! without a way is told nothing: it is a list of elders a department may ask about at once.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -159,6 +160,7 @@ impl SubscriptionSettings {
 pub struct Subscriber {
     settings: SubscriptionSettings,
     way: Option<(Gate, Way)>,
+    probed: AtomicI64,
 }
 
 impl Subscriber {
@@ -171,8 +173,9 @@ impl Subscriber {
         settings: SubscriptionSettings,
         tls: Option<ClientConfig>,
     ) -> Result<Self, SetUpError> {
+        let probed = AtomicI64::default();
         // What does not go together `Config::load` has refused.
-        let Ok(Some(to)) = settings.to() else { return Ok(Self { settings, way: None }) };
+        let Ok(Some(to)) = settings.to() else { return Ok(Self { settings, way: None, probed }) };
         let limits = Limits {
             timeout_ms: settings.timeout_ms,
             connect_timeout_ms: settings.timeout_ms,
@@ -188,7 +191,7 @@ impl Subscriber {
             }
         }
         let way = Some((Gate::new(limits)?, Way::new(to, &limits, tls)?));
-        Ok(Self { settings, way })
+        Ok(Self { settings, way, probed })
     }
 
     /// What was configured.
@@ -207,6 +210,18 @@ impl Subscriber {
     #[must_use]
     pub fn rests(&self, now_ms: i64) -> bool {
         self.way.as_ref().is_none_or(|(gate, _)| gate.rests(now_ms))
+    }
+
+    /// The notice that was last to find out whether the receiver is back. The next one is another:
+    /// one that the receiver never answers holds up its own lane and not all of them.
+    #[must_use]
+    pub fn probed(&self) -> i64 {
+        self.probed.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of the notice that finds out now.
+    pub fn probe(&self, number: i64) {
+        self.probed.store(number, Ordering::Relaxed);
     }
 
     /// How long to wait after so many tries, with a share of it by chance (0 to 255), so that

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::generation::Generations;
 use super::lease::Lease;
 use super::ledger::limited;
-use super::outbox::{Dead, Due, Ended, Standing, Verdict, Wish};
+use super::outbox::{Dead, Due, Ended, Standing, Verdict, Wanted, Wish};
 use super::seal::StoreKeys;
 use super::sql::{self, Connection};
 use super::writer::{Answer, Stop, Writer};
@@ -215,13 +215,13 @@ impl Writer {
 pub fn due(
     connection: &Connection,
     (keys, generations): (&StoreKeys, &Generations),
-    (subscription, when, (limit, busy)): (Subscription, (i64, i64), (usize, &[i64])),
+    (subscription, when, wanted): (Subscription, (i64, i64), &Wanted),
 ) -> Result<Vec<Due>, StoreError> {
     let mut select = connection.prepare_cached(
         "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, generation, other \
          FROM outbox AS one \
          LEFT JOIN enrolment ON enrolment.lane = one.lane \
-         WHERE one.subscription = ?1 AND state = 0 \
+         WHERE one.subscription = ?1 AND state = 0 AND number > ?5 \
          AND (next_ms <= ?2 OR next_ms > ?4) \
          AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
              AND before.number < one.number AND before.lane IN (one.lane, one.other)) \
@@ -232,7 +232,8 @@ pub fn due(
     )?;
     let (now_ms, longest_ms) = when;
     let latest_ms = now_ms.saturating_add(longest_ms);
-    let given = (subscription.as_str(), now_ms, limited(limit), latest_ms);
+    let most = limited(wanted.most);
+    let given = (subscription.as_str(), now_ms, most, latest_ms, wanted.after);
     let rows = select.query_map(given, |row| {
         let enrolled = match (row.get::<Option<Vec<u8>>>(5)?, row.get(6)?, row.get(7)?) {
             (Some(sealed), Some(token), Some(number)) => Some((sealed, token, number)),
@@ -245,7 +246,7 @@ pub fn due(
     for row in rows {
         let (number, (lane, other), event, at_ms, tries, enrolled) = row?;
         // Whom it is about is opened for those that leave.
-        if busy.contains(&number) {
+        if wanted.busy.contains(&number) {
             continue;
         }
         let event = Event::parse(&event).map_err(|_| StoreError::Damaged)?;

@@ -161,6 +161,17 @@ pub struct Dead {
     pub journal: Option<i64>,
 }
 
+/// Which notices are wanted of those that may leave.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// How many, with those on their way.
+    pub most: usize,
+    /// What is on its way, and not wanted again.
+    pub busy: Vec<i64>,
+    /// None up to this number.
+    pub after: i64,
+}
+
 impl Store {
     /// Changes whom a subscription is about; the answer is how many joined and left.
     ///
@@ -200,9 +211,8 @@ impl Store {
         self.by_generation(read).await
     }
 
-    /// The notices of a subscription that may leave now, oldest first, without those that are on
-    /// their way, which count too. One that waits longer than the longest wait was put off by a
-    /// clock that has been put back since: it leaves too.
+    /// The notices of a subscription that may leave now, oldest first. One that waits longer than
+    /// the longest wait was put off by a clock that has been put back since: it leaves too.
     ///
     /// # Errors
     /// [`StoreError::Damaged`], [`StoreError::Sql`].
@@ -210,14 +220,14 @@ impl Store {
         &self,
         subscription: Subscription,
         (now_ms, longest_ms): (i64, i64),
-        (limit, busy): (usize, Vec<i64>),
+        wanted: Wanted,
     ) -> Result<Vec<Due>, StoreError> {
         let keys = Arc::clone(&self.keys);
         let read = move |connection: &Connection, generations: &Generations| {
             notice::due(
                 connection,
                 (&keys, generations),
-                (subscription, (now_ms, longest_ms), (limit, &busy)),
+                (subscription, (now_ms, longest_ms), &wanted),
             )
         };
         self.by_generation(read).await

@@ -275,6 +275,38 @@ fn a_notice_that_is_refused_holds_up_its_own_elder_alone() {
 }
 
 #[test]
+fn a_notice_that_is_never_answered_holds_up_its_own_elder_alone() {
+    let port = free_port();
+    let impatient = "failures_max = 1\ntimeout_ms = 500";
+    let settings = format!("{}{impatient}\n", subscription(port, "living-check", "\"death\""));
+    let rig = Rig::prepare(&settings);
+    let receiver = Receiver::start(&rig.path().join("certs"), "platform", port);
+    let site = Site { rig, receiver };
+    site.rig.resume();
+    let residents: Vec<_> = (0..4).map(|_| Resident::new()).collect();
+    for (reference, resident) in ["POISON", "TWO", "THREE", "VENOM"].iter().zip(&residents) {
+        site.enrol(resident, reference);
+    }
+    let hangs = |notice: &Value| notice["reference"] == "POISON" || notice["reference"] == "VENOM";
+    site.receiver.answers(move |notice| {
+        if hangs(notice) {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            return 599;
+        }
+        204
+    });
+    dies(&site.rig, &residents[0].citizen, 1);
+    dies(&site.rig, &residents[3].citizen, 1);
+    until("it was tried twice", || (site.receiver.count() > 1).then_some(()));
+    residents[1..3].iter().for_each(|resident| dies(&site.rig, &resident.citizen, 1));
+    let told = site.taken(2);
+    assert!(told.iter().all(|notice| !hangs(notice)));
+    site.receiver.answers(|_| 200);
+    site.settled();
+    assert_eq!(site.receiver.taken().len(), 4);
+}
+
+#[test]
 fn a_receiver_that_was_down_has_everything_in_order_after_the_gateway_was_killed() {
     let site = Site::start("\"death\"");
     let residents: Vec<_> = (0..6).map(|_| Resident::new()).collect();

@@ -2,12 +2,16 @@
 
 use super::*;
 use crate::policy::IDENTITY;
-use crate::store::outbox::{Ended, Enrol, Enrolled, Verdict, Wish};
+use crate::store::outbox::{Ended, Enrol, Enrolled, Verdict, Wanted, Wish};
 use crate::vocabulary::{Event, Subscription};
 
 const PAYMENTS: Subscription = Subscription::fixed("payments");
 const DEATH: Event = Event::fixed("death");
 const CARDS: [&str; 2] = ["A0012345", "A0012346"];
+
+fn most(most: usize) -> Wanted {
+    Wanted { most, ..Wanted::default() }
+}
 
 fn card(number: &str) -> Indexed {
     indexed(IdentifierKind::HealthCard, number)
@@ -33,7 +37,7 @@ async fn tell(store: &Store, id: &str, number: &str) {
 
 /// What may leave now: number, reference, event.
 async fn due(store: &Store) -> Vec<(i64, String, Event)> {
-    let due = store.due(PAYMENTS, (1_000, 60_000), (100, Vec::new())).await.unwrap();
+    let due = store.due(PAYMENTS, (1_000, 60_000), most(100)).await.unwrap();
     let row = |due: crate::store::outbox::Due| {
         let reference = due.enrolled.map(|(enrolled, _)| enrolled.reference);
         (due.number, reference.unwrap_or_default(), due.event)
@@ -55,9 +59,29 @@ async fn a_notice_put_off_by_a_clock_that_was_put_back_leaves_at_once() {
     let again = Ended::Again { next_ms: 9_000_000, why: "unreachable", answered: false };
     store.end(number, again, 8_990_000).await.unwrap();
     for (now_ms, leaves) in [(8_995_000, 0), (9_000_000, 1), (1_000, 1), (8_939_999, 1)] {
-        let due = store.due(PAYMENTS, (now_ms, 60_000), (100, Vec::new())).await.unwrap();
+        let due = store.due(PAYMENTS, (now_ms, 60_000), most(100)).await.unwrap();
         assert_eq!(due.len(), leaves, "at {now_ms}");
     }
+}
+
+#[tokio::test]
+async fn whoever_looks_behind_a_notice_finds_the_next_and_what_is_on_its_way_is_not_found() {
+    let folder = TempDir::new().unwrap();
+    let store = open(&folder);
+    for (index, number) in CARDS.iter().enumerate() {
+        enrol(&store, number, &index.to_string()).await;
+        tell(&store, &index.to_string(), number).await;
+    }
+    let all: Vec<i64> = due(&store).await.iter().map(|due| due.0).collect();
+    let [first, second] = all[..] else { panic!("{all:?}") };
+    let found = async |wanted| {
+        let due = store.due(PAYMENTS, (1_000, 60_000), wanted).await.unwrap();
+        due.iter().map(|due| due.number).collect::<Vec<_>>()
+    };
+    assert_eq!(found(Wanted { after: first, ..most(1) }).await, [second]);
+    assert!(found(Wanted { after: second, ..most(1) }).await.is_empty());
+    assert_eq!(found(Wanted { busy: vec![first], ..most(2) }).await, [second]);
+    assert!(found(Wanted { busy: vec![first], ..most(1) }).await.is_empty(), "it counts");
 }
 
 #[tokio::test]
@@ -138,7 +162,7 @@ async fn lanes_that_become_one_wait_for_each_other() {
     assert_eq!(second.len(), 1, "nothing passes a merge: {second:?}");
     assert_eq!(second[0].2, IDENTITY);
     let person = store.person(&[card(CARDS[0]).token]).await.unwrap().unwrap();
-    let lane = store.due(PAYMENTS, (1_000, 60_000), (1, Vec::new())).await.unwrap()[0].lane;
+    let lane = store.due(PAYMENTS, (1_000, 60_000), most(1)).await.unwrap()[0].lane;
     let same = store.same_elder(lane, person).await.unwrap();
     assert_eq!(same.len(), 1);
     store.end(second[0].0, Ended::Delivered, 0).await.unwrap();

@@ -18,7 +18,7 @@ use super::world::{JOB, PAYMENTS, World};
 use crate::outbound::{Circuit, LineError, Said, Subscriber, SubscriptionSettings};
 use crate::policy::IDENTITY;
 use crate::store::cache::{Cache, Settings};
-use crate::store::outbox::{Due, Ended, Wish};
+use crate::store::outbox::{Due, Ended, Wanted, Wish};
 use crate::store::stage;
 use crate::store::tests::house::{self, Inmate};
 use crate::store::tests::stage::BEGINS_MS;
@@ -230,8 +230,9 @@ impl Gateway {
             return Vec::new();
         }
         let when = (now_ms, 15_000);
-        let numbers = own.iter().map(|one| one.number).collect();
-        let due = self.inmate.store.due(PAYMENTS, when, (settings.in_flight_max, numbers)).await;
+        let busy = own.iter().map(|one| one.number).collect();
+        let wanted = Wanted { most: settings.in_flight_max, busy, after: 0 };
+        let due = self.inmate.store.due(PAYMENTS, when, wanted).await;
         let own = if world.playing.plays_wrong(super::LANES) { Vec::new() } else { own };
         beside(&own.iter().collect::<Vec<_>>(), due.unwrap_or_default(), room)
     }
