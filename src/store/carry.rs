@@ -249,8 +249,9 @@ pub fn put_back<E: From<CarryError>>(
     prove(&ledger)?;
     let entries = entries(ledger.rows())?;
     let subject = format!("rows put back to {moment}, {entries} entries");
-    let owed = departed::owe(ledger.rows(), "restore", (&subject, by));
-    Ok(owed.map_err(CarryError::from)?)
+    let begun = ledger.rows().begin().map_err(CarryError::from)?;
+    departed::owe(&begun, "restore", (&subject, by)).map_err(CarryError::from)?;
+    Ok(begun.commit().map_err(CarryError::from)?)
 }
 
 /// Where rows lie, as an entry and an operator read it.

@@ -8,7 +8,7 @@ use super::base;
 use super::error::StoreError;
 use super::file::StoreFile;
 use super::settings::Settings;
-use super::sql::{self, Connection, Optional};
+use super::sql::{self, Connection, Optional, Transaction};
 use super::tree::OfTree;
 use super::writer::{Request, Stop, Writer};
 
@@ -62,8 +62,8 @@ pub fn still_here(rows: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// Owes an entry to the next start.
-pub fn owe(rows: &Connection, kind: &str, (subject, by): (&str, &str)) -> sql::Result<()> {
+/// Owes an entry to the next start, once this is committed.
+pub fn owe(rows: &Transaction<'_>, kind: &str, (subject, by): (&str, &str)) -> sql::Result<()> {
     let sql = "INSERT INTO owed (number, kind, subject, said_by) \
         SELECT coalesce(max(number), 0) + 1, CAST(?1 AS TEXT), CAST(?2 AS TEXT), \
         CAST(?3 AS TEXT) FROM owed";
@@ -75,7 +75,10 @@ pub fn owe(rows: &Connection, kind: &str, (subject, by): (&str, &str)) -> sql::R
 /// # Errors
 /// [`StoreError`] if the file is in use or cannot be written.
 pub fn owe_in(folder: &Path, kind: &str, said: (&str, &str)) -> Result<(), StoreError> {
-    Ok(owe(&StoreFile::hold(folder)?.begin()?, kind, said)?)
+    let file = StoreFile::hold(folder)?.begin()?;
+    let begun = file.begin()?;
+    owe(&begun, kind, said)?;
+    Ok(begun.commit()?)
 }
 
 impl Store {
