@@ -151,11 +151,7 @@ fn an_answer_counts_for_the_message_it_names_and_for_no_other() {
     for day in 1..=2 {
         elders.iter().for_each(|elder| dies(&rig, &elder.citizen, day));
     }
-    let came = |reference: &str| {
-        let mut came = receiver.came();
-        came.retain(|one| one["reference"] == reference);
-        came
-    };
+    let came = |reference: &str| receiver.came_about(reference);
     until("the others are told", || (came("OTHER").len() >= 2).then_some(()));
     until("all were tried again", || {
         trying.iter().all(|(name, _)| came(name).len() > 2).then_some(())

@@ -90,6 +90,13 @@ impl Foreign {
         whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// What came about whoever has this reference.
+    pub fn came_about(&self, reference: &str) -> Vec<Value> {
+        let mut came = self.came();
+        came.retain(|one| one["reference"] == reference);
+        came
+    }
+
     /// What came and was taken.
     pub fn taken(&self) -> Vec<Value> {
         let mut came = self.came();
