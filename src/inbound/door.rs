@@ -147,6 +147,8 @@ where
             })
             .keep_alive(times.idle)
             .client_request_timeout(times.head)
+            // Whoever is refused while it still sends is not reset before it has read why.
+            .client_disconnect_timeout(times.head)
             .on_connect_ext(remember)
             .h1(app)
             .map_err(drop);

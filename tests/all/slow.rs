@@ -108,7 +108,7 @@ fn a_head_that_dribbles_is_ended_the_first_and_the_next() {
 
 #[test]
 fn a_body_that_dribbles_is_refused_by_name() {
-    let rig = rig(&["body_ms_max"]);
+    let rig = rig(&["body_ms_max", "head_ms_max"]);
     for (path, headers) in [
         ("/v1/inquiries", ""),
         ("/v1/messages", "content-type: application/hl7-v2\r\n"),
