@@ -321,7 +321,7 @@ impl Special {
                 let parts = whole.parts.iter().map(|part| self.mark_text(part));
                 parts.fold(self.mark_text(&whole.text), Marks::with)
             }
-            Value::Identifier(identifier) => self.mark_text(&identifier.value),
+            Value::Identifier(identifier) => self.mark_text(&words_of(&identifier.value)),
             _ => Marks::default(),
         }
     }
@@ -391,6 +391,18 @@ fn stands(word: &[char], before: char, rest: &str) -> bool {
     !latin
         || (!before.is_ascii_alphabetic()
             && !signs.next().is_some_and(|sign| sign.is_ascii_alphabetic()))
+}
+
+/// A number without the runs in which letters and digits take turns: a token of 64 digits spells
+/// `CD4` by chance.
+fn words_of(number: &str) -> String {
+    let pieces = number.split_inclusive(|sign: char| !sign.is_ascii_alphanumeric());
+    let told = pieces.map(|piece| {
+        let letters = piece.split(|sign: char| !sign.is_ascii_alphabetic());
+        let turns = letters.filter(|run| !run.is_empty()).count() > 1;
+        piece.trim_start_matches(|sign: char| turns && sign.is_ascii_alphanumeric())
+    });
+    told.collect()
 }
 
 /// The three characters before the point: one letter, two digits (ICD-10 volume 2, section 2.4).

@@ -2,7 +2,9 @@
 
 use super::tests::shipped;
 use crate::vocabulary::record::{Field, Group};
-use crate::vocabulary::{Coding, Dataset, ElementId, GroupName, Record, Source, Value};
+use crate::vocabulary::{
+    Coding, Dataset, ElementId, GroupName, Identifier, IdentifierKind, Record, Source, Value,
+};
 
 /// The special classes of a value, by name.
 fn classes(marks: super::special::Marks, set: &super::PolicySet) -> Vec<&'static str> {
@@ -63,6 +65,26 @@ fn a_value_is_special_by_its_code_or_its_words() {
     check(Value::Address(line("郑州市精神卫生中心3号楼")), &["mental"]);
     check(Value::Telecom(line("13900000000 HIV")), &["protected-infection"]);
     check(Value::Address(line("郑州市金水区测试路17号")), &[]);
+}
+
+/// A number may say by its letters who gave it, but no word is read out of a token.
+#[test]
+fn a_number_is_special_by_a_word_and_not_by_chance() {
+    let set = shipped();
+    for (number, expect) in [
+        ("HIV2026017", &["protected-infection"][..]),
+        ("HIV-3f2a9c0e", &["protected-infection"]),
+        ("3f2a9c0e/TP-AB001", &["protected-infection"]),
+        ("CD4-0017", &["protected-infection"]),
+        ("性病a1b2", &["protected-infection"]),
+        ("4dad886a6a877e050488ef430521803bd30cd43d6c958c694688d107526eba86", &[]),
+        ("bed7521d539fe9c2-b0c3cb7e2c1765cb-e9f364cd4", &[]),
+        ("0017", &[]),
+    ] {
+        let value = Value::Identifier(Identifier::new(IdentifierKind::Local, number));
+        let marks = set.shared.special.mark_value(&value);
+        assert_eq!(classes(marks, set), expect, "{number}");
+    }
 }
 
 /// What stands in one repeating group is told together, so it is hidden together; the
