@@ -62,7 +62,7 @@ async fn play(site: &Site, once: bool) -> Result<(), Failure> {
     let systems = systems::start(site)?;
     let config = site.config()?;
     let running = super::serve::start(&config, false).await?;
-    let told = story::tell(site, &systems.told).await;
+    let told = story::tell(site, &systems.heard).await;
     if told.is_ok() && !once {
         site.farewell()?;
         tokio::signal::ctrl_c().await.map_err(|error| Failure::during("signals", error))?;

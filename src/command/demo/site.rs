@@ -94,10 +94,10 @@ impl Ports {
     /// # Errors
     /// [`Failure`] if the system has none left.
     pub fn free() -> Result<Self, Failure> {
-        // All are held until all are known, so that none is given twice.
-        let held: Result<Vec<_>, _> = (0..8).map(|_| TcpListener::bind((LOOPBACK, 0))).collect();
-        let held = held.map_err(|error| Failure::during("ports", error))?;
-        let mut ports = held.iter().filter_map(|one| one.local_addr().ok()).map(|at| at.port());
+        // Those the system gives away itself it may give to an outgoing connection next.
+        let is_free = |port: &u16| TcpListener::bind((LOOPBACK, *port)).is_ok();
+        let start = std::process::id() as usize % FREE.len();
+        let mut ports = FREE.cycle().skip(start).take(FREE.len()).filter(is_free);
         let mut next = || ports.next().ok_or_else(|| Failure("no free port".to_owned()));
         Ok(Self {
             mllp: next()?,
@@ -111,6 +111,9 @@ impl Ports {
         })
     }
 }
+
+/// Below the range from which systems take ports for outgoing connections.
+const FREE: std::ops::Range<u16> = 30_000..32_768;
 
 /// The address of every door.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -316,6 +319,9 @@ name       = "{name}"
 url        = "https://localhost:{port}"
 department = "{name}"
 dialect    = "{dialect}"
+# Beside a browser and a build a machine may be slow.
+timeout_ms = 10000
+connect_timeout_ms = 5000
 [upstream.tls]
 authority   = "certs/ca.pem"
 certificate = "certs/kangqiao.pem"

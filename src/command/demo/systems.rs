@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::dev::ServerHandle;
@@ -17,13 +18,19 @@ use crate::inbound::tls::{self, ReloadableTls};
 
 type People = HashMap<String, Value>;
 
-/// What the payment system was told, in order.
-pub type Told = Arc<Mutex<Vec<Value>>>;
+/// What the systems heard.
+#[derive(Default)]
+pub struct Heard {
+    /// How many look-ups.
+    pub look_ups: AtomicUsize,
+    /// What the payment system was told, in order.
+    pub notices: Mutex<Vec<Value>>,
+}
 
 /// The systems while they run.
 pub struct Systems {
-    /// What the payment system was told.
-    pub told: Told,
+    /// What they heard.
+    pub heard: Arc<Heard>,
     servers: Vec<ServerHandle>,
 }
 
@@ -46,21 +53,25 @@ pub fn start(site: &Site) -> Result<Systems, Failure> {
         ("record-platform", include_str!("systems/record-platform.json"), site.ports.platform),
         ("elder-registry", include_str!("systems/elder-registry.json"), site.ports.registry),
     ];
+    let heard = Arc::new(Heard::default());
     let mut servers = Vec::new();
     for (name, people, port) in sources {
         let people: Result<People, _> = serde_json::from_str(people);
         let people = Arc::new(people.map_err(|error| Failure::during(name, error))?);
-        let answer: Answer = Arc::new(move |question| look_up(&people, question));
+        let hears = Arc::clone(&heard);
+        let answer: Answer = Arc::new(move |question| {
+            hears.look_ups.fetch_add(1, Ordering::Relaxed);
+            look_up(&people, question)
+        });
         servers.push(serve(site, (name, "/v1/records", answer), port)?);
     }
-    let told = Told::default();
-    let notes = Arc::clone(&told);
+    let hears = Arc::clone(&heard);
     let answer: Answer = Arc::new(move |notice| {
-        notes.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
+        hears.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
         json!({})
     });
     servers.push(serve(site, ("payments", "/notices", answer), site.ports.payments)?);
-    Ok(Systems { told, servers })
+    Ok(Systems { heard, servers })
 }
 
 /// What a system says to what it is sent.
