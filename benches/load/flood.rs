@@ -76,6 +76,8 @@ pub async fn run(
         );
         Phase { when, inquiries: asked.0, messages: pushed, turned: asked.1 }
     };
+    // What was asked since may have put them out of the cache.
+    inquiry::once(&door, citizens).await;
     let before = steady("before", span).await;
     let (mut during, (_, turned)) =
         tokio::join!(steady("during", span), inquiry::insist(&door, citizens, (FLOOD, span)),);
