@@ -318,7 +318,7 @@ fn weigh(records: &[(Record, i64)]) -> u32 {
     let mut bytes = 256;
     for (record, _) in records {
         bytes += 256 + record.carried.iter().map(|leaf| 80 + leaf.text.len()).sum::<usize>();
-        bytes += record.wire.as_ref().map_or(0, |wire| 64 + wire.frame.len());
+        bytes += record.wire.as_ref().map_or(0, |wire| 64 + wire.frame.len() + wire.bytes.len());
         bytes += record.groups.len() * (size_of::<Group>() + 32);
         bytes += record
             .fields()
@@ -345,7 +345,7 @@ fn value_bytes(value: &Value) -> usize {
         Value::Code(coding) => {
             let texts = [&coding.code, &coding.display];
             let original = coding.original.as_ref();
-            let more = original.map_or(0, |original| parts(&original.parts));
+            let more = original.map_or(0, |original| original.code.len() + parts(&original.parts));
             64 + texts.into_iter().flatten().map(String::len).sum::<usize>() + more
         }
         Value::Date(date) => date.as_str().len(),

@@ -20,11 +20,12 @@ use tokio::sync::{Notify, mpsc};
 use super::Store;
 use super::error::StoreError;
 use super::schema::SCHEMA;
+use super::shared::Shared;
 use super::sql::postgres;
 use super::sql::{Connection, Database};
 use super::stage;
 use super::turn::{Changes, changed, turns};
-use super::writer::{Job, Shared};
+use super::writer::Job;
 
 /// How often it is looked, should a wake-up be lost.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

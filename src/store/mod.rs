@@ -66,6 +66,7 @@ pub mod saved;
 pub mod schema;
 mod seal;
 mod settings;
+mod shared;
 mod sql;
 pub(crate) mod stage;
 pub mod statistic;
@@ -81,7 +82,7 @@ mod word;
 mod writer;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -120,9 +121,9 @@ use lease::Leases;
 use read::Readers;
 use room::Gauge;
 use seal::StoreKeys;
+use shared::Shared;
 use tide::{Empty, Log, Tide};
-use trust::Trust;
-use writer::{Answer, Job, Request, Shared, Writer};
+use writer::{Answer, Job, Request, Writer};
 
 /// Tokens whose person is remembered for reading.
 const TOKENS_REMEMBERED_MAX: u64 = 65_536;
@@ -152,22 +153,11 @@ impl Store {
         let keys = Arc::new(keys);
         let log = base.log(&settings)?;
         let gauge = Gauge::new(&settings, log.as_ref().map(Log::measured));
-        let shared = Arc::new(Shared {
-            turn: Mutex::default(),
-            links: AtomicU64::default(),
-            lagging: AtomicBool::default(),
-            noticed: Arc::default(),
-            failed: Mutex::default(),
-            trust: Trust::default(),
-            gauge,
-            node: turn::node()?,
-            schema: AtomicI64::default(),
-            told: AtomicI64::default(),
-            hearing: match base.server() {
-                Some(_) => Hearing::within(Duration::from_millis(settings.silence_ms_max)),
-                None => Hearing::default(),
-            },
-        });
+        let hearing = match base.server() {
+            Some(_) => Hearing::within(Duration::from_millis(settings.silence_ms_max)),
+            None => Hearing::default(),
+        };
+        let shared = Shared::new(turn::node()?, hearing, gauge);
         let (jobs, queue) = mpsc::channel(settings.queue_requests_max.max(1));
         let (empty, orders) = std::sync::mpsc::channel();
         let remembered = (Arc::clone(&shared), settings.persons_remembered_max);

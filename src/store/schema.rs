@@ -19,9 +19,9 @@ use super::base;
 use super::departed;
 use super::error::StoreError;
 use super::settings::Settings;
+use super::shared::Shared;
 use super::sql::Connection;
 use super::sql::postgres::{self, Role};
-use super::writer::Shared;
 
 /// One step. What one has done is never changed.
 #[derive(Debug, Clone, Copy)]

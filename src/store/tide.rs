@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::archive::Archive;
+use super::shared::Shared;
 use super::sql::{self, Connection};
 use super::trust;
-use super::writer::{Job, Request, Shared};
+use super::writer::{Job, Request};
 
 /// How often the writer is asked to fill the search tables a step further.
 const PROJECT_EVERY: Duration = Duration::from_millis(50);

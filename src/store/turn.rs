@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::generation::Generations;
 use super::review::{self, Proposal};
+use super::shared::Shared;
 use super::sql::{self, Connection};
-use super::writer::{Answer, Next, Request, Shared, Writer};
+use super::writer::{Answer, Next, Request, Writer};
 use crate::identity::PersonId;
 
 /// Changes that are kept; whoever missed more forgets everything.

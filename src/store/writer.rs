@@ -6,19 +6,18 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
 use super::batch::Deed;
 use super::condition::Conditions;
 use super::console::OfConsole;
-use super::ear::Hearing;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
@@ -33,13 +32,13 @@ use super::recent::Recent;
 use super::rekey::{KeyDeed, Step};
 use super::retention::OfRetention;
 use super::review::Proposal;
-use super::room::Gauge;
 use super::seal::StoreKeys;
+use super::shared::Shared;
 use super::sql::{self, Connection};
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
 use super::tree::{LedgerView, OfTree};
-use super::trust::{self, Trust};
+use super::trust;
 use super::turn::{self, Changes};
 use crate::identity::linkage::Weights;
 use crate::identity::{PersonId, Token};
@@ -201,33 +200,6 @@ pub struct Next {
     pub event: i64,
     /// Up to where the search tables are filled.
     pub projected: i64,
-}
-
-/// What writer and readers share.
-#[derive(Debug)]
-pub struct Shared {
-    /// Held by whoever writes: the writer's transactions, and the emptying of the log.
-    pub turn: Mutex<()>,
-    /// Rises whenever a token may lead to another person than before.
-    pub links: AtomicU64,
-    /// Whether the search tables lag behind the ledger.
-    pub lagging: AtomicBool,
-    /// Told whenever a notice may leave that could not before.
-    pub noticed: Arc<Notify>,
-    /// When the last commit failed for want of storage; `None` since one succeeded.
-    pub failed: Mutex<Option<Instant>>,
-    /// Whether the disk is believed.
-    pub trust: Trust,
-    /// How much room there is.
-    pub gauge: Gauge,
-    /// Which of the gateways of a server this is.
-    pub node: i64,
-    /// Of which schema the rows were when it was looked last.
-    pub schema: AtomicI64,
-    /// Up to which of its own commits it is told here what they changed.
-    pub told: AtomicI64,
-    /// What is heard of the others.
-    pub hearing: Hearing,
 }
 
 /// The state of the writing thread.

@@ -97,19 +97,8 @@ impl House {
         });
         let connection = self.connect();
         let keys = Arc::new(master::open(&connection, &MASTER).unwrap());
-        let shared = Arc::new(Shared {
-            turn: Mutex::default(),
-            links: AtomicU64::default(),
-            lagging: AtomicBool::default(),
-            noticed: Arc::default(),
-            failed: Mutex::default(),
-            trust: Trust::default(),
-            gauge: Gauge::new(&settings, None),
-            node,
-            schema: AtomicI64::default(),
-            told: AtomicI64::default(),
-            hearing: Hearing::within(silence),
-        });
+        let gauge = Gauge::new(&settings, None);
+        let shared = Shared::new(node, Hearing::within(silence), gauge);
         let (sender, jobs) = mpsc::channel(settings.queue_requests_max);
         let remembered = (Arc::clone(&shared), 16);
         let writer = Writer::new(connection, Arc::clone(&keys), chain(), remembered).unwrap();
