@@ -19,9 +19,18 @@ use crate::identity::resident::resolve;
 use crate::identity::{Indexed, PersonId, Resolution, Token};
 use crate::vocabulary::{IdentifierKind, Position, Source};
 
-/// Everybody who is one person with `?1`, who must be a root.
+/// Everybody who is one person with `?1`, who must be a root. A cross join is walked in its
+/// order: these few lead to their rows, which no planner knows of a table it has no figures of.
 const SET: &str = "WITH RECURSIVE one(id) AS (VALUES (CAST(?1 AS BIGINT)) UNION \
-     SELECT person.id FROM person JOIN one ON person.merged_into = one.id) ";
+     SELECT person.id FROM one CROSS JOIN person WHERE person.merged_into = one.id) ";
+
+/// The citizen ids of its entries, and the generation of each.
+pub(super) const CITIZEN_IDS: &str = "SELECT token, generation FROM one CROSS JOIN person \
+     CROSS JOIN identifier WHERE person.id = one.id AND identifier.person = one.id \
+     AND kind = 'citizen-id'";
+
+/// Its entries, the root first.
+pub(super) const MEMBERS: &str = "SELECT id FROM one ORDER BY id <> ?1, id";
 
 /// Joins that may lead one to another up to a root; more is a damaged file.
 const JOINS_DEEP_MAX: usize = 10_000;
@@ -376,12 +385,13 @@ pub fn citizen_ids(
     generations: &Generations,
     root: PersonId,
 ) -> Result<Vec<Token>, StoreError> {
-    let sql = format!(
-        "{SET} SELECT token, generation FROM identifier JOIN one ON identifier.person = one.id \
-         JOIN person ON person.id = one.id WHERE kind = 'citizen-id'"
-    );
-    let mut select = connection.prepare_cached(&sql)?;
+    let mut select = connection.prepare_cached(&of_set(CITIZEN_IDS))?;
     uncovered(&mut select, generations, root)
+}
+
+/// A question about everybody who is one person.
+pub(super) fn of_set(question: &str) -> String {
+    format!("{SET} {question}")
 }
 
 /// Every token of an entry.
@@ -478,8 +488,7 @@ pub fn root(connection: &Connection, person: PersonId) -> Result<PersonId, Store
 
 /// A root and everybody merged into it, the root first.
 pub fn set(connection: &Connection, root: PersonId) -> sql::Result<Vec<PersonId>> {
-    let sql = format!("{SET} SELECT id FROM one ORDER BY id <> ?1, id");
-    let mut select = connection.prepare_cached(&sql)?;
+    let mut select = connection.prepare_cached(&of_set(MEMBERS))?;
     let rows = select.query_map([root.0], |row| row.get(0).map(PersonId))?;
     rows.collect()
 }

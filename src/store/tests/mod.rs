@@ -8,6 +8,7 @@ mod cache;
 mod carry;
 pub(crate) mod house;
 mod on_a_file;
+mod plans;
 pub(crate) mod rows;
 mod server;
 pub(crate) mod stage;

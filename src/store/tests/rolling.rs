@@ -1,6 +1,8 @@
 //! Tables that are brought forward under gateways that go on with them, and under some that may
 //! not.
 
+use std::sync::Mutex;
+
 use super::session::{House, soon};
 use super::*;
 use crate::store::carry::{CarryError, Carrying};

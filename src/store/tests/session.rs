@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::store::outbox::Ended;
 use crate::store::policies::InForce;
