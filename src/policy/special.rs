@@ -321,7 +321,7 @@ impl Special {
                 let parts = whole.parts.iter().map(|part| self.mark_text(part));
                 parts.fold(self.mark_text(&whole.text), Marks::with)
             }
-            Value::Identifier(identifier) => self.mark_text(&words_of(&identifier.value)),
+            Value::Identifier(identifier) => self.mark_number(&identifier.value),
             _ => Marks::default(),
         }
     }
@@ -359,7 +359,18 @@ impl Special {
             .fold(named, |marks, (_, _, more)| marks.with(*more))
     }
 
+    /// A word of letters is one wherever it stands; one with a digit is not where letters and
+    /// digits take turns, for a token of 64 digits spells `CD4` by chance.
+    fn mark_number(&self, number: &str) -> Marks {
+        let letters = |word: &[char]| !word.iter().any(char::is_ascii_digit);
+        self.mark_words(number, letters).with(self.mark_text(&without_turns(number)))
+    }
+
     fn mark_text(&self, text: &str) -> Marks {
+        self.mark_words(text, |_| true)
+    }
+
+    fn mark_words(&self, text: &str, counts: impl Fn(&[char]) -> bool) -> Marks {
         let mut marks = Marks::default();
         let mut before = ' ';
         for (offset, sign) in text.char_indices() {
@@ -367,7 +378,7 @@ impl Special {
             let words = begins.and_then(|sign| self.words.get(&sign));
             for (word, more) in words.into_iter().flatten() {
                 let rest = text.get(offset..).unwrap_or_default();
-                if stands(word, before, rest) {
+                if counts(word) && stands(word, before, rest) {
                     marks = marks.with(*more);
                 }
             }
@@ -393,9 +404,8 @@ fn stands(word: &[char], before: char, rest: &str) -> bool {
             && !signs.next().is_some_and(|sign| sign.is_ascii_alphabetic()))
 }
 
-/// A number without the runs in which letters and digits take turns: a token of 64 digits spells
-/// `CD4` by chance.
-fn words_of(number: &str) -> String {
+/// A number without the runs in which letters and digits take turns.
+fn without_turns(number: &str) -> String {
     let pieces = number.split_inclusive(|sign: char| !sign.is_ascii_alphanumeric());
     let told = pieces.map(|piece| {
         let letters = piece.split(|sign: char| !sign.is_ascii_alphabetic());

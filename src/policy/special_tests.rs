@@ -74,6 +74,7 @@ fn a_number_is_special_by_a_word_and_not_by_chance() {
     for (number, expect) in [
         ("HIV2026017", &["protected-infection"][..]),
         ("HIV-3f2a9c0e", &["protected-infection"]),
+        ("HIV1A0017", &["protected-infection"]),
         ("3f2a9c0e/TP-AB001", &["protected-infection"]),
         ("CD4-0017", &["protected-infection"]),
         ("性病a1b2", &["protected-infection"]),
