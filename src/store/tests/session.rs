@@ -1,9 +1,8 @@
 //! What a server does that a file never does: several gateways write in turns, it goes away and
 //! comes back.
 
-use std::time::Instant;
-
 use std::sync::Mutex;
+use std::time::Instant;
 
 use super::*;
 use crate::store::outbox::Ended;
