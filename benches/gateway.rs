@@ -69,8 +69,8 @@ fn main() {
         rows.push((connections, bare, load));
     }
 
-    teach(&rig, &known);
     let door = inquiry::Door::new(&rig);
+    inquiry::teach(&rig, &citizens(&known));
     let (asked, fresh) = (citizens(&known), citizens(&strangers));
     let long = citizens(residents.get(..LONG).unwrap_or_default());
     runtime.block_on(inquiry::once(&door, &asked));
@@ -112,18 +112,6 @@ fn main() {
         "aims": aims.iter().map(Aim::json).collect::<Vec<_>>(),
     });
     write(&report);
-}
-
-/// What the upstream systems know of the residents who are asked about.
-fn teach(rig: &Rig, known: &[mllp::Template]) {
-    for resident in known {
-        let assessed = json!({ "dataset": "ability-assessment", "time": "2026-05-20",
-            "assessedOn": "2026-05-20", "levels": { "final": "2" } });
-        let registered = json!({ "dataset": "elder-registry",
-            "registry": { "updatedOn": "2026-05-20" }, "emergency": { "keyLocation": "门卫" } });
-        rig.platform.knows(&resident.citizen, vec![assessed]);
-        rig.registry.knows(&resident.citizen, vec![registered]);
-    }
 }
 
 fn citizens(messages: &[mllp::Template]) -> Vec<String> {

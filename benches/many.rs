@@ -51,22 +51,19 @@ fn main() {
     let span = Duration::from_secs(seconds.unwrap_or(6));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let Some(server) = Measured::start() else { return };
-    let far = Far::to(server.port());
-    // Every node by the same way: with no delay it costs each of them the same.
-    let more = holds_the_store(far.port);
+    let more = holds_the_store(server.port());
     let first = Rig::prepare(&more);
     patient(&first);
     first.resume();
     let known = mllp::messages(KNOWN);
     let bytes = known.iter().map(|one| one.bytes.len()).sum::<usize>() / known.len();
-    let bench = Bench { runtime, server, far, known, bytes, span };
+    let bench = Bench { runtime, server, known, bytes, span };
     let address = rig::at(first.ports.mllp);
     bench.runtime.block_on(mllp::once(&address, &bench.known, CONNECTIONS[2]));
 
     let one = bench.rows(std::slice::from_ref(&first));
-    let strangers = bench.strangers(&first, Duration::ZERO, CONNECTIONS[2]);
+    let strangers = bench.strangers(&first, CONNECTIONS[2]);
     let asked = bench.asked(&first);
-    let ways = bench.ways(&first);
     let mut nodes = vec![first];
     for _ in 1..NODES {
         let node = nodes[0].beside(&more);
@@ -75,6 +72,8 @@ fn main() {
         nodes.push(node);
     }
     let many = bench.rows(&nodes);
+    nodes.drain(1..).for_each(drop);
+    let ways = bench.ways(&nodes[0]);
     let report = json!({
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "seconds_per_run": span.as_secs(), "message_bytes": bytes, "nodes": NODES,
@@ -97,7 +96,6 @@ fn patient(rig: &Rig) {
 struct Bench {
     runtime: Runtime,
     server: Measured,
-    far: Far,
     known: Vec<mllp::Template>,
     bytes: usize,
     span: Duration,
@@ -140,26 +138,28 @@ impl Bench {
         (load, cost)
     }
 
-    /// Messages about residents nobody has met, over a way of some length.
-    fn strangers(&self, node: &Rig, way: Duration, connections: usize) -> Value {
+    /// Messages about residents nobody has met.
+    fn strangers(&self, node: &Rig, connections: usize) -> Value {
         let strangers = mllp::messages(STRANGERS);
         let bare = self.server.pgbench(self.bytes, connections, self.span);
-        self.far.takes(way);
         let (before, begun) = (self.server.stands(), std::time::Instant::now());
         let address = rig::at(node.ports.mllp);
         self.runtime.block_on(mllp::once(&address, &strangers, connections));
         let rate = STRANGERS as f64 / begun.elapsed().as_secs_f64();
         let cost = self.server.since(&before, STRANGERS);
-        self.far.takes(Duration::ZERO);
         println!("met first, {connections} connections: {rate:.0} messages/s; {cost}");
         json!({ "connections": connections, "per_second": rate, "pgbench_per_second": bare,
                 "ratio": rate / bare, "cost": cost.json(), "statements": cost.widest() })
     }
 
-    /// Answers about known residents.
+    /// Answers about residents of whom one message is known, so that all of them fit into the
+    /// cache.
     fn asked(&self, node: &Rig) -> Value {
         let door = inquiry::Door::new(node);
-        let citizens: Vec<_> = self.known.iter().map(|one| one.citizen.clone()).collect();
+        let residents = mllp::messages(KNOWN);
+        self.runtime.block_on(mllp::once(&rig::at(node.ports.mllp), &residents, CONNECTIONS[2]));
+        let citizens: Vec<_> = residents.into_iter().map(|one| one.citizen).collect();
+        inquiry::teach(node, &citizens);
         self.runtime.block_on(inquiry::once(&door, &citizens));
         let before = self.server.stands();
         let asking = inquiry::run(&door, "/v1/inquiries", &citizens, self.span);
@@ -170,13 +170,23 @@ impl Bench {
     }
 
     /// How many ways to the server a message waits for, by the number of connections: alone, and
-    /// shared among those of one commit.
+    /// shared among those of one commit. The node is led to its server by a long way.
     fn ways(&self, node: &Rig) -> Vec<Value> {
+        let far = Far::to(self.server.port());
+        node.stop();
+        let config = std::fs::read_to_string(node.config()).unwrap();
+        let led = config.replace(&holds_the_store(self.server.port()), &holds_the_store(far.port));
+        assert_ne!(config, led, "where the server is stands in the configuration");
+        std::fs::write(node.config(), led).unwrap();
+        node.resume();
         let mut rows = Vec::new();
         for connections in CONNECTIONS {
             for new in [false, true] {
-                let points: Vec<_> =
-                    WAYS.iter().map(|way| self.point(node, *way, (connections, new))).collect();
+                let point = |way: &u64| {
+                    far.takes(Duration::from_millis(*way));
+                    self.point(node, *way, (connections, new))
+                };
+                let points: Vec<_> = WAYS.iter().map(point).collect();
                 let (fixed, ways) = line(&points);
                 let who = if new { "met first" } else { "known" };
                 println!(
@@ -187,14 +197,11 @@ impl Bench {
                     "fixed_ms": fixed * 1000.0, "points": points }));
             }
         }
-        self.far.takes(Duration::ZERO);
         rows
     }
 
     /// Length of the way and seconds for each message, both in seconds.
     fn point(&self, node: &Rig, way: u64, (connections, new): (usize, bool)) -> (f64, f64) {
-        let way = Duration::from_millis(way);
-        self.far.takes(way);
         let address = rig::at(node.ports.mllp);
         let rate = if new {
             // As many as end in about the time of the others.
@@ -206,7 +213,7 @@ impl Bench {
             let run = mllp::run(&address, &self.known, connections, self.span / 2);
             self.runtime.block_on(run).rate()
         };
-        (way.as_secs_f64(), 1.0 / rate)
+        (Duration::from_millis(way).as_secs_f64(), 1.0 / rate)
     }
 }
 

@@ -22,19 +22,22 @@ pub struct Phase {
     inquiries: Load,
     messages: Load,
     turned: usize,
+    /// What those who came on top were answered.
+    flood: Option<Load>,
 }
 
 impl Phase {
     /// One line of the table.
     fn print(&self) {
         println!(
-            "{:<22} {:>12.0} {:>9.2} {:>13} {:>12.0} {:>9.2}",
+            "{:<22} {:>12.0} {:>9.2} {:>13} {:>12.0} {:>9.2} {:>12.0}",
             self.when,
             self.inquiries.rate(),
             self.inquiries.percentile(99),
             self.turned,
             self.messages.rate(),
             self.messages.percentile(99),
+            self.flood.as_ref().map_or(0.0, Load::rate),
         );
     }
 
@@ -45,6 +48,7 @@ impl Phase {
             "inquiries": self.inquiries.json(),
             "messages": self.messages.json(),
             "turned_away": self.turned,
+            "flood": self.flood.as_ref().map(Load::json),
         })
     }
 }
@@ -52,7 +56,7 @@ impl Phase {
 /// The whole table.
 pub fn print(phases: &[Phase]) {
     println!(
-        "\nflood of {FLOOD}           inquiries/s    p99 ms   turned away   messages/s    p99 ms"
+        "\nflood of {FLOOD}           inquiries/s    p99 ms   turned away   messages/s    p99 ms  to the flood"
     );
     phases.iter().for_each(Phase::print);
 }
@@ -74,13 +78,14 @@ pub async fn run(
             inquiry::insist(&door, citizens, (STEADY, span)),
             mllp::run(&address, messages, STEADY, span),
         );
-        Phase { when, inquiries: asked.0, messages: pushed, turned: asked.1 }
+        Phase { when, inquiries: asked.0, messages: pushed, turned: asked.1, flood: None }
     };
     // What was asked since may have put them out of the cache.
     inquiry::once(&door, citizens).await;
     let before = steady("before", span).await;
-    let (mut during, (_, turned)) =
-        tokio::join!(steady("during", span), inquiry::insist(&door, citizens, (FLOOD, span)),);
+    let flood = inquiry::insist(&door, citizens, (FLOOD, span));
+    let (mut during, (flood, turned)) = tokio::join!(steady("during", span), flood);
     during.turned += turned;
+    during.flood = Some(flood);
     vec![before, during, steady("the second after", MOMENT).await, steady("after", span).await]
 }

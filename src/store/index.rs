@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::ahead::Person;
 use super::error::StoreError;
 use super::generation::Generations;
 use super::seal::{DataKey, Place};
@@ -34,15 +35,6 @@ pub(super) const MEMBERS: &str = "SELECT id FROM one ORDER BY id <> ?1, id";
 
 /// Joins that may lead one to another up to a root; more is a damaged file.
 const JOINS_DEEP_MAX: usize = 10_000;
-
-/// What the writer remembers of a person.
-#[derive(Clone)]
-pub struct Person {
-    key: Option<Arc<DataKey>>,
-    pub(super) merged_into: Option<PersonId>,
-    /// Keyed digest of the demographics its traits were made of.
-    pub(super) seen: Option<[u8; 16]>,
-}
 
 /// A citizen id of somebody else, by the birth date inside.
 pub const BORROWED: i64 = 2;
@@ -188,7 +180,7 @@ impl Writer {
                     .prepare_cached("UPDATE person SET citizen = 1 WHERE id = ?1")?
                     .execute([holder.0])?;
             }
-            self.tokens.keep((indexed.token, meant.source), holder);
+            self.tokens.keep((indexed.token, meant.source), Some(holder));
             self.changes.linked = true;
         }
         // Others may have one too: what readers remember may be too little.
@@ -299,25 +291,6 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn holder(&mut self, key: (Token, Source)) -> sql::Result<Option<PersonId>> {
-        if let Some(holder) = self.tokens.look(&key) {
-            return Ok(Some(holder));
-        }
-        let [token, ending] = self.generations.covers(&key.0);
-        let found = self
-            .connection
-            .prepare_cached(
-                "SELECT person FROM identifier WHERE token IN (?1, ?2) AND source = ?3 \
-                 ORDER BY person LIMIT 1",
-            )?
-            .query_row((token, ending, key.1.as_str()), |row| row.get(0).map(PersonId))
-            .optional()?;
-        if let Some(person) = found {
-            self.tokens.keep(key, person);
-        }
-        Ok(found)
-    }
-
     /// The entry that stands for the person of this one.
     pub(super) fn root(&mut self, person: PersonId) -> Result<PersonId, Stop> {
         let mut root = person;
@@ -329,30 +302,6 @@ impl Writer {
             }
         }
         Err(StoreError::Damaged.into())
-    }
-
-    /// What is remembered of an entry.
-    pub(super) fn recall(&mut self, person: PersonId) -> Result<Person, Stop> {
-        if let Some(known) = self.persons.look(&person) {
-            return Ok(known);
-        }
-        let row = self
-            .connection
-            .prepare_cached("SELECT wrapped, merged_into, seen FROM person WHERE id = ?1")?
-            .query_row([person.0], |row| {
-                let merged_into = row.get::<Option<i64>>(1)?;
-                Ok((row.get::<Option<Vec<u8>>>(0)?, merged_into, row.get(2)?))
-            })
-            .optional()?;
-        let (wrapped, merged_into, seen) = row.ok_or(StoreError::Unknown)?;
-        let key = match wrapped {
-            Some(wrapped) => Some(self.keys.unwrap(Place::person_key(person.0), &wrapped)?),
-            None => None,
-        };
-        let (key, merged_into) = (key.map(Arc::new), merged_into.map(PersonId));
-        let found = Person { key, merged_into, seen };
-        self.persons.keep(person, found.clone());
-        Ok(found)
     }
 
     /// Whether an entry has a citizen id of its own.

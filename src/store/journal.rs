@@ -17,7 +17,7 @@ use super::record;
 use super::seal::{Place, StoreKeys};
 use super::sql::{self, Optional};
 use super::writer::{Stop, Writer};
-use crate::identity::PersonId;
+use crate::identity::{PersonId, Token};
 use crate::policy::is_word;
 use crate::translate::Form;
 use crate::vocabulary::{Entrance, Fault, Field, Position, Source, Value};
@@ -25,6 +25,10 @@ use crate::vocabulary::{Entrance, Fault, Field, Position, Source, Value};
 /// Longest control id kept as it is, in bytes (HL7 v2.7 MSH-10); of a longer one the
 /// end gives way to a digest of the whole.
 const CONTROL_ID_BYTES_MAX: usize = 199;
+
+/// What came before under the same control id.
+pub(super) const EARLIER: &str = "SELECT number, state, fault, at, person, received_at_ms, digest \
+    FROM journal WHERE source = ?1 AND control_id = ?2 LIMIT 1";
 
 /// An arrival, made ready outside the writer's thread.
 pub struct Message {
@@ -92,9 +96,9 @@ pub struct Settled {
 }
 
 /// A row that is in the journal under the same control id.
-struct Earlier {
+pub struct Earlier {
     kept: Kept,
-    same: bool,
+    digest: Vec<u8>,
 }
 
 impl Message {
@@ -111,6 +115,28 @@ impl Message {
             mappings: arrival.mappings,
             mark: arrival.mark,
             outcome: Outcome::new(arrival.proposed, keys)?,
+        })
+    }
+
+    /// By what it is known: who sent it, and the sender's number of it.
+    pub(super) fn name(&self) -> (&str, &str) {
+        (self.source.as_str(), &self.control_id)
+    }
+
+    /// The same, to be kept.
+    pub(super) fn own_name(&self) -> (Source, String) {
+        (self.source, self.control_id.clone())
+    }
+
+    /// The numbers of persons it names, each as one of its source.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (Token, Source)> {
+        let application = match &self.outcome {
+            Outcome::Apply(application) => Some(application),
+            Outcome::Enter(_) | Outcome::Hold(..) => None,
+        };
+        application.into_iter().flat_map(|application| {
+            let named = application.identifiers.iter().chain(&application.merge_from);
+            named.map(|indexed| (indexed.token, application.source))
         })
     }
 }
@@ -185,16 +211,10 @@ impl Writer {
             self.write_mark(mark)?;
         }
         let earlier = self.earlier(message)?;
-        if let Some(Earlier { mut kept, same: true }) = earlier {
-            self.tally(message.source).repeated += 1;
-            // It may come again because its first answer was lost, and with that whose records
-            // are read otherwise since: they are told again.
-            if let Some(holder) = kept.persons.pop() {
-                let root = self.root(holder)?;
-                kept.persons = self.with_root(root)?;
-            }
-            return Ok(kept);
-        }
+        let reused = match earlier {
+            Some(earlier) if earlier.is(message) => return self.repeat(message, earlier.kept),
+            other => other.is_some(),
+        };
         let number = self.next.journal;
         let guard = Guard::Hold;
         let settled = self.decide(number, (&message.outcome, guard), message.received_at_ms)?;
@@ -224,13 +244,13 @@ impl Writer {
                 settled.unnamed(&message.mappings),
             ))?;
         self.next.journal += 1;
-        if earlier.is_some() {
+        if reused {
             let sql = "INSERT INTO alarm (number) VALUES (?1)";
             self.connection.prepare_cached(sql)?.execute([number])?;
         }
         let tally = self.tally(message.source);
         tally.received += 1;
-        tally.reused += i64::from(earlier.is_some());
+        tally.reused += i64::from(reused);
         tally.move_to(settled.state, 1);
         Ok(Kept {
             number: number.cast_unsigned(),
@@ -238,9 +258,20 @@ impl Writer {
             reason: settled.reason,
             received_at_ms: message.received_at_ms,
             repeat: false,
-            control_id_reused: earlier.is_some(),
+            control_id_reused: reused,
             persons: settled.persons,
         })
+    }
+
+    /// It may come again because its first answer was lost, and with that whose records are read
+    /// otherwise since: they are told again.
+    fn repeat(&mut self, message: &Message, mut kept: Kept) -> Result<Kept, Stop> {
+        self.tally(message.source).repeated += 1;
+        if let Some(holder) = kept.persons.pop() {
+            let root = self.root(holder)?;
+            kept.persons = self.with_root(root)?;
+        }
+        Ok(kept)
     }
 
     /// Gives a held message a new outcome.
@@ -368,32 +399,39 @@ impl Writer {
     }
 
     /// The message itself if it was here before, else any other under its control id.
-    fn earlier(&self, message: &Message) -> Result<Option<Earlier>, Stop> {
-        let (source, control_id) = (message.source.as_str(), &message.control_id);
-        let read = |row: &sql::Row<'_>| {
-            let same = row.get::<Vec<u8>>(6)? == message.digest;
-            Ok(Earlier { kept: repeated(row)?, same })
+    fn earlier(&mut self, message: &Message) -> Result<Option<Earlier>, Stop> {
+        // What was asked ahead holds for the first of that name: it may write another.
+        let any = match self.earlier.remove(&message.own_name()) {
+            Some(asked) => asked,
+            None => {
+                let mut select = self.connection.prepare_cached(EARLIER)?;
+                select.query_row(message.name(), Earlier::read).optional()?
+            }
         };
-        let any = self
-            .connection
-            .prepare_cached(
-                "SELECT number, state, fault, at, person, received_at_ms, digest FROM journal \
-                 WHERE source = ?1 AND control_id = ?2 LIMIT 1",
-            )?
-            .query_row((source, control_id), read)
-            .optional()?;
-        if any.as_ref().is_none_or(|earlier| earlier.same) {
+        if any.as_ref().is_none_or(|earlier| earlier.is(message)) {
             return Ok(any);
         }
+        let (source, control_id) = message.name();
         let exact = self
             .connection
             .prepare_cached(
                 "SELECT number, state, fault, at, person, received_at_ms, digest FROM journal \
                  WHERE source = ?1 AND control_id = ?2 AND digest = ?3 LIMIT 1",
             )?
-            .query_row((source, control_id, message.digest), read)
+            .query_row((source, control_id, message.digest), Earlier::read)
             .optional()?;
         Ok(exact.or(any))
+    }
+}
+
+impl Earlier {
+    pub(super) fn read(row: &sql::Row<'_>) -> sql::Result<Self> {
+        Ok(Self { kept: repeated(row)?, digest: row.get(6)? })
+    }
+
+    /// Whether it is this very message.
+    fn is(&self, message: &Message) -> bool {
+        self.digest == message.digest
     }
 }
 

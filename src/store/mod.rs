@@ -14,6 +14,7 @@
 //! person. In clear stand times, sources, control ids, names of datasets, faults with
 //! their positions, entrances, versions of mappings, and the ledger's own text.
 
+mod ahead;
 mod apply;
 pub mod archive;
 pub mod arrival;
@@ -35,6 +36,7 @@ mod enrolment;
 mod error;
 pub mod exchange;
 mod file;
+mod found;
 mod generation;
 pub mod held;
 pub mod history;

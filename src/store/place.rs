@@ -11,16 +11,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::StoreError;
-use super::generation::Generations;
+use super::found::candidates;
 use super::index::BORROWED;
-use super::ledger::limited;
 use super::review;
 use super::seal::StoreKeys;
-use super::sql::{self, Connection};
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 use crate::identity::linkage::compare::{BirthLevel, CitizenLevel, NameLevel, SexLevel};
-use crate::identity::linkage::population::SHARED_MAX;
 use crate::identity::linkage::traits::Own;
 use crate::identity::linkage::{
     Comparison, Demographics, Link, Rule, Traits, Veiled, Verdict, compare, group,
@@ -103,6 +100,8 @@ pub struct Stated {
     now: Veiled,
     /// What could be compared of it before.
     before: Option<Veiled>,
+    /// Whether the entry is made by the message: nobody was compared with it yet.
+    is_new: bool,
     /// Whether the message puts another person where this one was.
     pub overlays: bool,
 }
@@ -131,7 +130,7 @@ impl Writer {
         if let Some(before) = alike.filter(|_| !overlays) {
             now.traits.fill(&before.traits);
         }
-        Ok(Some(Stated { seen: *seen, now, before, overlays }))
+        Ok(Some(Stated { seen: *seen, now, before, is_new: entry.is_none(), overlays }))
     }
 
     /// Puts an entry where it belongs.
@@ -141,13 +140,19 @@ impl Writer {
         stated: Stated,
         when: (i64, Option<i64>),
     ) -> Result<Moves, Stop> {
-        let Stated { seen, now, before, .. } = stated;
+        let Stated { seen, now, before, is_new, .. } = stated;
         if before.as_ref() == Some(&now) {
             self.write_seen(entry, seen)?;
             return Ok(Moves::default());
         }
         self.write_traits(entry, seen, (&now, before.as_ref()))?;
-        self.rejudge(entry, &now, when.0)?;
+        self.write_claim(entry, &now, is_new)?;
+        if is_new && !self.judge(entry, &now, (&BTreeMap::new(), when.0))? {
+            return Ok(Moves::default());
+        }
+        if !is_new {
+            self.rejudge(entry, &now, when.0)?;
+        }
         self.regroup(&[entry], when)
     }
 
@@ -192,6 +197,18 @@ impl Writer {
         ] {
             self.connection.prepare_cached(sql)?.execute([entry.0])?;
         }
+        self.judge(entry, now, (&old, at_ms)).map(drop)
+    }
+
+    /// Judges an entry of which no judgement stands but what was claimed, with when those that
+    /// stood were first made; whether it is surely one with another.
+    fn judge(
+        &self,
+        entry: PersonId,
+        now: &Veiled,
+        (old, at_ms): (&BTreeMap<PersonId, i64>, i64),
+    ) -> Result<bool, Stop> {
+        let mut is_one = false;
         let mut found = candidates(&self.connection, &self.generations, &now.traits)?;
         found.remove(&entry);
         let found: Vec<_> = found.into_iter().collect();
@@ -201,6 +218,7 @@ impl Writer {
             let Some(judged) = judged.filter(|judged| judged.verdict >= Verdict::Review) else {
                 continue;
             };
+            is_one |= judged.verdict == Verdict::Automatic;
             let (one, other) = (entry.min(candidate), entry.max(candidate));
             let since = old.get(&candidate).copied().unwrap_or(at_ms);
             self.connection
@@ -216,7 +234,7 @@ impl Writer {
                     since,
                 ))?;
         }
-        Ok(())
+        Ok(is_one)
     }
 
     /// Whether what can be compared of two entries speaks against their being one; if so,
@@ -358,6 +376,9 @@ impl Writer {
 
     /// Who stands for a group: whom others were merged into, and of those the first.
     fn standing(&self, members: &[PersonId]) -> Result<PersonId, Stop> {
+        if let [alone] = members {
+            return Ok(*alone);
+        }
         let mut gone = self.connection.prepare_cached(
             "SELECT 1 FROM assertion WHERE one = ?1 AND same = 1 AND ended_at_ms IS NULL",
         )?;
@@ -387,7 +408,7 @@ impl Writer {
         self.connection
             .prepare_cached("UPDATE person SET seen = ?2 WHERE id = ?1")?
             .execute((entry.0, seen))?;
-        self.forget_person(entry);
+        self.see(entry, seen);
         Ok(())
     }
 
@@ -402,48 +423,31 @@ impl Writer {
         self.connection
             .prepare_cached("UPDATE person SET seen = ?2, traits = ?3, veil = ?4 WHERE id = ?1")?
             .execute((entry.0, seen, sealed, now.by.map(|by| by.0)))?;
-        self.forget_person(entry);
+        self.see(entry, seen);
         if let Some(before) = before {
             self.forget_keys(entry, &before.traits)?;
         }
-        self.write_keys(entry, &now.traits)?;
-        let claim = now.traits.citizen.as_ref().map(|citizen| match citizen.own {
+        self.write_keys(entry, &now.traits)
+    }
+
+    /// Whose its citizen id is, by the birth date inside.
+    fn write_claim(&mut self, entry: PersonId, now: &Veiled, is_new: bool) -> Result<(), Stop> {
+        let Some(citizen) = &now.traits.citizen else { return Ok(()) };
+        let claim = match citizen.own {
             Own::Agrees => 0,
             Own::Unknown => 1,
             Own::Contradicts => BORROWED,
-        });
-        if let Some(claim) = claim {
-            let changed = self
-                .connection
-                .prepare_cached(
-                    "UPDATE identifier SET claim = ?2 WHERE person = ?1 AND kind = 'citizen-id' \
-                     AND claim <> ?2",
-                )?
-                .changed((entry.0, claim))?;
-            self.changes.relinked |= changed > 0;
+        };
+        let mut update = self.connection.prepare_cached(
+            "UPDATE identifier SET claim = ?2 WHERE person = ?1 AND kind = 'citizen-id' \
+             AND claim <> ?2",
+        )?;
+        // A number that is nobody else's leads nowhere else by it, and of one that came just now
+        // it was asked whether it is.
+        if is_new {
+            return Ok(update.execute((entry.0, claim))?);
         }
-        Ok(())
-    }
-
-    /// Under which others find an entry.
-    pub(super) fn write_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO trait VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
-        for key in &traits.keys {
-            insert.execute((self.generations.current.found_by(*key), entry.0))?;
-        }
-        Ok(())
-    }
-
-    fn forget_keys(&self, entry: PersonId, traits: &Traits) -> Result<(), Stop> {
-        let mut delete = self
-            .connection
-            .prepare_cached("DELETE FROM trait WHERE key IN (?1, ?2) AND person = ?3")?;
-        for key in &traits.keys {
-            let [key, ending] = self.generations.found_by(*key);
-            delete.execute((key, ending, entry.0))?;
-        }
+        self.changes.relinked |= update.changed((entry.0, claim))? > 0;
         Ok(())
     }
 }
@@ -467,22 +471,6 @@ fn renamed(found: &Comparison) -> bool {
 
 fn reborn(found: &Comparison) -> bool {
     found.birth >= BirthLevel::Year && found.birth != BirthLevel::Missing
-}
-
-/// Who shares a key with these traits.
-pub fn candidates(
-    connection: &Connection,
-    generations: &Generations,
-    traits: &Traits,
-) -> sql::Result<BTreeSet<PersonId>> {
-    let mut select =
-        connection.prepare_cached("SELECT person FROM trait WHERE key IN (?1, ?2) LIMIT ?3")?;
-    let keys = traits.keys.iter().chain(&traits.probes).map(|key| {
-        let [key, ending] = generations.found_by(*key);
-        (key, ending, limited(SHARED_MAX + 1))
-    });
-    let found = select.query_each(keys, |row| row.get(0).map(PersonId))?;
-    Ok(found.into_iter().filter(|holders| holders.len() <= SHARED_MAX).flatten().collect())
 }
 
 /// A verdict as the store writes it.

@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::assertion::Said;
 use super::error::StoreError;
+use super::found::candidates;
 use super::generation::Generations;
 use super::index;
 use super::ledger::limited;
-use super::place::{Moves, candidates};
+use super::place::Moves;
 use super::record;
 use super::rotation::{self, Rotation, in_force};
 use super::seal::{Place, StoreKeys};

@@ -230,6 +230,15 @@ impl Writer {
         self.changes.persons.insert(entry.0);
     }
 
+    /// Remembers what was last said of an entry; nobody else does any more.
+    pub(super) fn see(&mut self, entry: PersonId, seen: [u8; 16]) {
+        if let Some(mut known) = self.persons.look(&entry) {
+            known.seen = Some(seen);
+            self.persons.keep(entry, known);
+        }
+        self.changes.persons.insert(entry.0);
+    }
+
     /// Drops everything remembered and reads it again: after a rollback the database alone is
     /// right.
     pub(super) fn forget(&mut self) -> Result<(), StoreError> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::ahead::Person;
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
 use super::batch::Deed;
@@ -21,8 +22,7 @@ use super::console::OfConsole;
 use super::error::StoreError;
 use super::exchange::Exchanged;
 use super::generation::Generations;
-use super::index::Person;
-use super::journal::{Message, Outcome, Retrial, Tally};
+use super::journal::{Earlier, Message, Outcome, Retrial, Tally};
 use super::lease::Lease;
 use super::opinion::Voiced;
 use super::outbox::{Ended, Enrol, Verdict};
@@ -208,8 +208,11 @@ pub struct Writer {
     pub(super) keys: Arc<StoreKeys>,
     pub(super) generations: Generations,
     pub(super) next: Next,
-    pub(super) tokens: Recent<(Token, Source), PersonId>,
+    /// Whose a number is, or that it is nobody's.
+    pub(super) tokens: Recent<(Token, Source), Option<PersonId>>,
     pub(super) persons: Recent<PersonId, Person>,
+    /// What came before under the names of the messages of this commit, until it matters.
+    pub(super) earlier: HashMap<(Source, String), Option<Earlier>>,
     pub(super) tallies: HashMap<Source, Tally>,
     pub(super) entries: Vec<Bytes>,
     /// What this commit changes of what is remembered elsewhere.
@@ -248,6 +251,7 @@ impl Writer {
             next: Next::default(),
             tokens: Recent::new(remembered_max.saturating_mul(4)),
             persons: Recent::new(remembered_max),
+            earlier: HashMap::new(),
             tallies: HashMap::new(),
             entries: Vec::new(),
             changes: Changes::default(),
@@ -342,6 +346,7 @@ impl Writer {
                 Failed::Storage
             });
         }
+        self.look_ahead(jobs)?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             match self.work(&job.request) {

@@ -30,9 +30,15 @@ use super::{Connection, Error, Kind, Optional, Params, Result, words};
 const SENT_MAX: usize = 256;
 /// Statements a session remembers; those made of parts are few.
 const STATEMENTS_MAX: usize = 512;
+/// Uses of a statement after which it is planned anew, and then after as many as up to there: the
+/// tables it was planned for have grown since.
+const REPLANNED: u32 = 16;
 /// What every session asks of its server: durable commits, texts in the order of their bytes, an
-/// end to sessions whose gateway is gone, and no waiting without an end for what others hold.
-const OPTIONS: &str = "-c synchronous_commit=on -c tcp_keepalives_idle=5 \
+/// end to sessions whose gateway is gone, and no waiting without an end for what others hold. A
+/// statement is planned for whatever values, and by the indexes, also before the server has any
+/// figures of its tables.
+const OPTIONS: &str = "-c synchronous_commit=on -c plan_cache_mode=force_generic_plan \
+    -c enable_seqscan=off -c jit=off -c tcp_keepalives_idle=5 \
     -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000 \
     -c lock_timeout=5000 -c idle_in_transaction_session_timeout=";
 /// How long a session may hold what it read without asking for more, milliseconds.
@@ -107,7 +113,8 @@ pub struct Session {
 /// A connection while it lasts.
 struct Link {
     client: Arc<Client>,
-    statements: HashMap<String, Statement>,
+    /// Each with how often it was used.
+    statements: HashMap<String, (Statement, u32)>,
     /// Writes whose end nobody has seen, in their order.
     sent: VecDeque<Pin<Box<dyn Future<Output = Ended> + Send>>>,
     /// The first of them that failed.
@@ -185,21 +192,26 @@ impl Connection {
 }
 
 impl Session {
-    /// A statement, which is remembered while the connection lasts.
+    /// A statement, which is remembered while the connection lasts, and planned anew now and then.
     pub fn prepare(&self, sql: &str) -> Result<Statement> {
         if !self.begun.get() && self.is_lost() {
             self.connect()?;
         }
         let mut link = self.link.borrow_mut();
-        if let Some(known) = link.statements.get(sql) {
-            return Ok(known.clone());
+        let mut uses = 1;
+        if let Some((known, used)) = link.statements.get_mut(sql) {
+            *used = used.saturating_add(1);
+            uses = *used;
+            if uses < REPLANNED || !uses.is_power_of_two() {
+                return Ok(known.clone());
+            }
         }
         let (client, words) = (Arc::clone(&link.client), words::spoken(sql));
         let made = link.wait(async move { client.prepare(&words).await })?;
         if link.statements.len() >= STATEMENTS_MAX {
             link.statements.clear();
         }
-        link.statements.insert(sql.to_owned(), made.clone());
+        link.statements.insert(sql.to_owned(), (made.clone(), uses));
         Ok(made)
     }
 
