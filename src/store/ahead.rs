@@ -2,19 +2,21 @@
 //! asked for all of them at once.
 //!
 //! ```text
-//! messages of a commit → came before? → whom do their numbers mean? → who are they? → each applied
-//!                        └───── one way to the server and back for each question ─────┘
+//! messages of a commit → did they come before? whose turn is it? → whom do their numbers mean?
+//!     → who are they? → each is applied          one way to the server and back for each arrow
 //! ```
 //!
 //! A file answers at once, and is asked when it matters.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::StoreError;
 use super::journal::{EARLIER, Earlier, Message};
 use super::seal::{DataKey, Place};
+use super::sql::postgres::{Asked, Session};
 use super::sql::{self, Optional, Row};
-use super::writer::{Job, Request, Stop, Writer};
+use super::writer::{Stop, Writer};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::Source;
 
@@ -37,28 +39,13 @@ pub struct Person {
 type Told = (Option<Vec<u8>>, Option<i64>, Option<[u8; 16]>);
 
 impl Writer {
-    /// Asks a server what every message of a commit will ask.
-    pub(super) fn look_ahead(&mut self, jobs: &[Job]) -> sql::Result<()> {
-        self.earlier.clear();
+    /// Asks a server whom the messages of a commit are about, and who they are.
+    pub(super) fn look_ahead(&mut self, messages: &[&Message]) -> sql::Result<()> {
         if !self.connection.is_shared() {
             return Ok(());
         }
-        let messages: Vec<&Message> = jobs.iter().filter_map(kept).collect();
-        if messages.is_empty() {
-            return Ok(());
-        }
-        self.look_for_earlier(&messages)?;
-        let holders = self.look_for_holders(&messages)?;
+        let holders = self.look_for_holders(messages)?;
         self.look_for_persons(holders)
-    }
-
-    fn look_for_earlier(&mut self, messages: &[&Message]) -> sql::Result<()> {
-        let mut select = self.connection.prepare_cached(EARLIER)?;
-        let names = messages.iter().map(|message| message.name());
-        let found = select.query_each(names, Earlier::read)?;
-        let found = found.into_iter().map(|rows| rows.into_iter().next());
-        self.earlier = messages.iter().map(|message| message.own_name()).zip(found).collect();
-        Ok(())
     }
 
     /// The entries that the numbers of messages mean, as far as there are any.
@@ -143,12 +130,22 @@ impl Writer {
     }
 }
 
-/// A message that is to be kept.
-fn kept(job: &Job) -> Option<&Message> {
-    match &job.request {
-        Request::Keep(message) => Some(message),
-        _ => None,
-    }
+/// Asks what came before under the names of messages.
+pub fn ask_for_earlier(server: &Session, messages: &[&Message]) -> sql::Result<Vec<Asked>> {
+    messages.iter().map(|message| server.ask(EARLIER, message.name())).collect()
+}
+
+/// What is answered, by the names.
+pub fn earlier(
+    server: &Session,
+    messages: &[&Message],
+    asked: &[Asked],
+) -> sql::Result<HashMap<(Source, String), Option<Earlier>>> {
+    let found = messages.iter().zip(asked).map(|(message, asked)| {
+        let rows = server.answer(asked, Earlier::read)?;
+        Ok((message.own_name(), rows.into_iter().next()))
+    });
+    found.collect()
 }
 
 fn told(row: &Row<'_>) -> sql::Result<Told> {

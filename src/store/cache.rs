@@ -97,8 +97,10 @@ struct Copy {
 /// For whom, of which source, about whom.
 pub type Key = (Department, Source, Subject);
 
-/// Persons share generations: an invalidation of one may cost another a reload.
-const STRIPES: usize = 4096;
+/// Persons share generations: an invalidation of one may cost another a reload. Messages about a
+/// hundred persons a second come to each of so many once in eleven minutes, and a copy is good
+/// for five.
+const STRIPES: usize = 65_536;
 /// Loads that one question may wait for. After the second, what it gets was asked for
 /// after the question itself; more only chase a person who changes all the time.
 const TRIES_MAX: usize = 4;

@@ -203,7 +203,7 @@ impl Writer {
             return Ok(());
         }
         // Tokens of two veils are never compared.
-        self.begin_turn()?;
+        self.begin_turn(&[])?;
         for sql in [
             "DELETE FROM trait",
             "DELETE FROM pair",
@@ -216,7 +216,7 @@ impl Writer {
         self.persons.clear();
         let entries = review::entries(&self.connection)?;
         for some in entries.chunks(REJUDGED_AT_ONCE) {
-            self.begin_turn()?;
+            self.begin_turn(&[])?;
             for entry in some {
                 self.reveil(*entry).map_err(stopped)?;
             }

@@ -33,6 +33,9 @@ pub(super) const CITIZEN_IDS: &str = "SELECT token, generation FROM one CROSS JO
 /// Its entries, the root first.
 pub(super) const MEMBERS: &str = "SELECT id FROM one ORDER BY id <> ?1, id";
 
+/// Whether a token is of another entry too.
+const SHARED: &str = "SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person <> ?3 LIMIT 1";
+
 /// Joins that may lead one to another up to a root; more is a damaged file.
 const JOINS_DEEP_MAX: usize = 10_000;
 
@@ -183,8 +186,7 @@ impl Writer {
             self.tokens.keep((indexed.token, meant.source), Some(holder));
             self.changes.linked = true;
         }
-        // Others may have one too: what readers remember may be too little.
-        self.changes.relinked |= self.are_shared(&meant.unknown, holder)?;
+        self.ask_whether_shared(&meant.unknown, holder)?;
         Ok((holder, root))
     }
 
@@ -196,20 +198,25 @@ impl Writer {
         Source::parse(&name).map_err(|_| StoreError::Damaged.into())
     }
 
-    /// Whether any of them is of others too.
-    fn are_shared(&self, identifiers: &[&Indexed], holder: PersonId) -> sql::Result<bool> {
-        if identifiers.is_empty() {
-            return Ok(false);
-        }
-        let tokens = identifiers.iter().map(|indexed| {
+    /// Others may have one of them too: then what readers remember is too little. A server is not
+    /// waited for: the end of the turn is early enough to know.
+    fn ask_whether_shared(
+        &mut self,
+        identifiers: &[&Indexed],
+        holder: PersonId,
+    ) -> sql::Result<()> {
+        for indexed in identifiers {
             let [token, ending] = self.generations.covers(&indexed.token);
-            (token, ending, holder.0)
-        });
-        let mut select = self.connection.prepare_cached(
-            "SELECT 1 FROM identifier WHERE token IN (?1, ?2) AND person <> ?3 LIMIT 1",
-        )?;
-        let found = select.query_each(tokens, |_| Ok(()))?;
-        Ok(found.iter().any(|others| !others.is_empty()))
+            let values = (token, ending, holder.0);
+            match self.connection.server() {
+                Some(server) => self.shares.push(server.ask(SHARED, values)?),
+                None => {
+                    let mut select = self.connection.prepare_cached(SHARED)?;
+                    self.changes.relinked |= select.exists(values)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Destroys the keys of everybody who is this person, and unlinks their identifiers.

@@ -76,7 +76,7 @@ impl Writer {
     ) -> Result<Vec<Rehearsed>, StoreError> {
         // The real writer has gone on since.
         self.sound = false;
-        let begun = self.begin_turn();
+        let begun = self.begin_turn(&[]);
         let found = begun.and_then(|()| self.try_each(tried, retrial));
         self.connection.roll_back();
         found

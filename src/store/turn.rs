@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! begin → take the row of `turn` → the last commit was ours: what is remembered is right
-//!                                └ another's: what it changed is forgotten, the numbers are read
+//!                                └ another's: what it changed is forgotten
 //! … → what this one changes, the next number → commit: whose turn is next takes the row
 //! ```
 //!
@@ -16,11 +16,14 @@ use std::sync::atomic::Ordering;
 use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
+use super::ahead;
 use super::error::StoreError;
 use super::generation::Generations;
+use super::journal::Message;
 use super::review::{self, Proposal};
 use super::shared::Shared;
-use super::sql::{self, Connection};
+use super::sql::postgres::TAKE;
+use super::sql::{self, Connection, Row};
 use super::writer::{Answer, Next, Request, Writer};
 use crate::identity::PersonId;
 
@@ -37,6 +40,29 @@ const NUMBERS: &str = "SELECT (SELECT coalesce(max(number), 0) + 1 FROM journal)
     (SELECT coalesce(max(event), 0) + 1 FROM (SELECT max(event) AS event FROM assertion \
      UNION ALL SELECT max(event) FROM moved) AS said), \
     (SELECT until FROM projected), (SELECT max(number) FROM master)";
+
+/// What the commits after one up to another changed, and whose they were.
+const CHANGES: &str =
+    "SELECT node, number, what FROM change WHERE number > ?1 AND number <= ?2 ORDER BY number";
+
+/// A commit as its gateway wrote it down.
+struct Commit {
+    node: i64,
+    number: i64,
+    what: String,
+}
+
+/// The turn, and what a server says with it.
+struct Taken {
+    /// How many there were.
+    turn: i64,
+    /// The commits since the last one this writer knows.
+    commits: Vec<Commit>,
+    numbers: Numbers,
+}
+
+/// Where the numbers stand, and the last master key.
+struct Numbers(Next, i64);
 
 /// What one commit changed of what others may remember. Whoever reads one that says more than he
 /// knows takes it for [`Changes::unread`]: he forgets everything.
@@ -138,20 +164,28 @@ pub fn changed(
     (from, to): (i64, i64),
     but: Option<(i64, i64)>,
 ) -> Result<Changes, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT node, number, what FROM change WHERE number > ?1 AND number <= ?2 ORDER BY number",
-    )?;
-    let rows = select.query_map((from, to), |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
-    let rows: Vec<((i64, i64), String)> = rows.collect::<sql::Result<_>>()?;
-    if i64::try_from(rows.len()).ok() != Some(to.saturating_sub(from)) {
-        return Ok(Changes::unread());
+    let mut select = connection.prepare_cached(CHANGES)?;
+    let rows: sql::Result<Vec<Commit>> = select.query_map((from, to), Commit::read)?.collect();
+    Ok(together(&rows?, (from, to), but))
+}
+
+/// The same of commits that were read.
+fn together(commits: &[Commit], (from, to): (i64, i64), but: Option<(i64, i64)>) -> Changes {
+    if i64::try_from(commits.len()).ok() != Some(to.saturating_sub(from)) {
+        return Changes::unread();
     }
     let mut all = Changes::default();
-    let own = |(node, number)| but.is_some_and(|(own, up_to)| node == own && number <= up_to);
-    for (_, what) in rows.iter().filter(|(by, _)| !own(*by)) {
-        all.add(serde_json::from_str(what).unwrap_or_else(|_| Changes::unread()));
+    let own = |one: &Commit| but.is_some_and(|(own, up_to)| one.node == own && one.number <= up_to);
+    for one in commits.iter().filter(|one| !own(one)) {
+        all.add(serde_json::from_str(&one.what).unwrap_or_else(|_| Changes::unread()));
     }
-    Ok(all)
+    all
+}
+
+impl Commit {
+    fn read(row: &Row<'_>) -> sql::Result<Self> {
+        Ok(Self { node: row.get(0)?, number: row.get(1)?, what: row.get(2)? })
+    }
 }
 
 impl Shared {
@@ -173,19 +207,45 @@ impl Shared {
 }
 
 impl Writer {
-    /// Begins a commit. What is remembered is right from then on until it ends.
-    pub(super) fn begin_turn(&mut self) -> Result<(), StoreError> {
+    /// Begins a commit of these messages, and of whatever else. What is remembered is right from
+    /// then on until it ends.
+    pub(super) fn begin_turn(&mut self, messages: &[&Message]) -> Result<(), StoreError> {
         self.connection.begin()?.leave();
-        let turn = self.connection.take_turn()?;
+        let taken = self.take_turn(messages)?;
+        let turn = taken.as_ref().map(|taken| taken.turn);
         let own = self.sound && turn == self.turn;
         self.follows &= own || turn.is_none();
-        if own {
-            return Ok(());
+        if !own {
+            self.follow(taken)?;
         }
-        let missed = match self.turn.zip(turn) {
+        self.look_ahead(messages).map_err(Into::into)
+    }
+
+    /// Takes the turn of a server, and asks by the same way what others wrote meanwhile and what
+    /// came before of the messages. On a file it is always ours.
+    fn take_turn(&mut self, messages: &[&Message]) -> sql::Result<Option<Taken>> {
+        self.earlier.clear();
+        self.shares.clear();
+        let Some(server) = self.connection.server() else { return Ok(None) };
+        let turn = server.ask(TAKE, [])?;
+        let commits = server.ask(CHANGES, (self.turn.unwrap_or_default(), i64::MAX))?;
+        let numbers = server.ask(NUMBERS, [])?;
+        let earlier = ahead::ask_for_earlier(server, messages)?;
+
+        let turn = server.answer(&turn, |row| row.get(0))?.pop().ok_or(sql::Error::NoRow)?;
+        let commits = server.answer(&commits, Commit::read)?;
+        let numbers = server.answer(&numbers, Numbers::read)?.pop().ok_or(sql::Error::NoRow)?;
+        self.earlier = ahead::earlier(server, messages, &earlier)?;
+        Ok(Some(Taken { turn, commits, numbers }))
+    }
+
+    /// Forgets what is not so any more, because somebody else wrote or nobody knows who did.
+    fn follow(&mut self, taken: Option<Taken>) -> Result<(), StoreError> {
+        let turn = taken.as_ref().map(|taken| taken.turn);
+        let missed = match self.turn.zip(taken.as_ref()) {
             // Nobody was told of a commit whose answer was lost: it counts as another's.
-            Some(from_to) => {
-                changed(&self.connection, from_to, self.sound.then_some((self.node, from_to.1)))?
+            Some((from, Taken { turn, commits, .. })) => {
+                together(commits, (from, *turn), self.sound.then_some((self.node, *turn)))
             }
             None => Changes { relinked: true, noticed: true, ..Changes::default() },
         };
@@ -199,7 +259,9 @@ impl Writer {
             if missed.linked {
                 self.tokens.clear();
             }
-            self.read_numbers()?;
+            if let Some(Taken { numbers: Numbers(next, _), .. }) = taken {
+                self.next = next;
+            }
         }
         (self.turn, self.sound) = (turn, true);
         self.shared.hear(&missed);
@@ -208,6 +270,11 @@ impl Writer {
 
     /// Makes what was begun durable, with what it changes, for those who come next.
     pub(super) fn end_turn(&mut self) -> sql::Result<Changes> {
+        if let Some(server) = self.connection.server() {
+            for asked in self.shares.drain(..) {
+                self.changes.relinked |= !server.answer(&asked, |_| Ok(()))?.is_empty();
+            }
+        }
         let changes = std::mem::take(&mut self.changes);
         let turn = self.turn.map(|turn| turn + 1);
         if let Some(turn) = turn {
@@ -263,17 +330,21 @@ impl Writer {
 
     /// Reads where the numbers stand; the number of the last master key.
     fn read_numbers(&mut self) -> sql::Result<i64> {
-        let (next, master) = self.connection.query_row(NUMBERS, [], |row| {
-            let next = Next {
-                journal: row.get(0)?,
-                ledger: row.get(1)?,
-                person: row.get(2)?,
-                event: row.get(3)?,
-                projected: row.get(4)?,
-            };
-            Ok((next, row.get(5)?))
-        })?;
+        let Numbers(next, master) = self.connection.query_row(NUMBERS, [], Numbers::read)?;
         self.next = next;
         Ok(master)
+    }
+}
+
+impl Numbers {
+    fn read(row: &Row<'_>) -> sql::Result<Self> {
+        let next = Next {
+            journal: row.get(0)?,
+            ledger: row.get(1)?,
+            person: row.get(2)?,
+            event: row.get(3)?,
+            projected: row.get(4)?,
+        };
+        Ok(Self(next, row.get(5)?))
     }
 }

@@ -34,6 +34,7 @@ use super::retention::OfRetention;
 use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::shared::Shared;
+use super::sql::postgres::Asked;
 use super::sql::{self, Connection};
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
@@ -120,6 +121,16 @@ pub enum Request {
     /// Fail inside the transaction.
     #[cfg(test)]
     Stumble(Stumble),
+}
+
+impl Request {
+    /// The message that shall be kept.
+    fn keeps(&self) -> Option<&Message> {
+        match self {
+            Self::Keep(message) => Some(message),
+            _ => None,
+        }
+    }
 }
 
 /// Ways for a test to make one request fail.
@@ -217,6 +228,8 @@ pub struct Writer {
     pub(super) entries: Vec<Bytes>,
     /// What this commit changes of what is remembered elsewhere.
     pub(super) changes: Changes,
+    /// Asked in this commit: whether numbers are of others too.
+    pub(super) shares: Vec<Asked>,
     /// Whether what is remembered is what the file says.
     pub(super) sound: bool,
     /// How many commits a server had by the last one this writer knows.
@@ -255,6 +268,7 @@ impl Writer {
             tallies: HashMap::new(),
             entries: Vec::new(),
             changes: Changes::default(),
+            shares: Vec::new(),
             sound: false,
             node: shared.node,
             scratch: Vec::new(),
@@ -338,7 +352,8 @@ impl Writer {
     }
 
     fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
-        if let Err(error) = self.begin_turn() {
+        let messages: Vec<&Message> = jobs.iter().filter_map(|job| job.request.keeps()).collect();
+        if let Err(error) = self.begin_turn(&messages) {
             self.complain(&error);
             return Err(if let StoreError::Sql(error) = error {
                 error.into()
@@ -346,7 +361,6 @@ impl Writer {
                 Failed::Storage
             });
         }
-        self.look_ahead(jobs)?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             match self.work(&job.request) {

@@ -13,12 +13,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use futures_util::TryStreamExt;
-use futures_util::future::try_join_all;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Row, Statement};
 
@@ -52,7 +51,7 @@ const OPENING: &str = "SET lock_timeout = 60000; \
 const OPENED: &str = "SELECT pg_advisory_unlock(1802923379, hashtext(current_schema()))";
 /// Takes the turn to write, which lasts until the commit, and says how many there were: whoever
 /// had to wait reads what was committed last.
-const TAKE: &str = "SELECT number FROM turn FOR UPDATE";
+pub const TAKE: &str = "SELECT number FROM turn FOR UPDATE";
 /// Told to whoever listens once it is committed.
 const WAKE: &str = "NOTIFY kangqiao";
 /// Hears that.
@@ -124,6 +123,10 @@ struct Link {
     broken: bool,
 }
 
+/// An answer that was asked for, as soon as it is there.
+#[derive(Clone, Default)]
+pub struct Asked(Arc<Mutex<Vec<Row>>>);
+
 type Ended = std::result::Result<(), tokio_postgres::Error>;
 
 /// A session with the server of a store.
@@ -159,6 +162,14 @@ impl Connection {
             return Ok(None);
         }
         self.query_row(TAKE, [], |row| row.get(0)).map(Some)
+    }
+
+    /// The server, if it is one: it can be asked more before the first answer is there.
+    pub const fn server(&self) -> Option<&Session> {
+        match &self.0 {
+            Kind::Postgres(session) => Some(session),
+            Kind::Sqlite(_) => None,
+        }
     }
 
     /// Within what was begun: it may last.
@@ -240,20 +251,35 @@ impl Session {
         link.wait(async move { client.query_raw(statement, values).await?.try_collect().await })
     }
 
-    /// The rows of each of several answers: all are asked for before one is waited for.
-    pub fn rows_of_each<P: Params>(
-        &self,
-        statement: &Statement,
-        values: impl IntoIterator<Item = P>,
-    ) -> Result<Vec<Vec<Row>>> {
-        let values = values.into_iter().map(|values| owned(values, statement));
-        let values: Vec<_> = values.collect::<Result<_>>()?;
+    /// Asks, and does not wait: more can be asked before the first answer is there.
+    pub fn ask(&self, sql: &str, values: impl Params) -> Result<Asked> {
+        self.asked(&self.prepare(sql)?, values)
+    }
+
+    /// The same with a statement that is ready.
+    pub fn asked(&self, statement: &Statement, values: impl Params) -> Result<Asked> {
+        let values = owned(values, statement)?;
         let mut link = self.link.borrow_mut();
-        let client = &*Arc::clone(&link.client);
-        let asked = values.into_iter().map(async |values| {
-            client.query_raw(statement, values).await?.try_collect::<Vec<_>>().await
-        });
-        link.wait(try_join_all(asked))
+        let (client, statement) = (Arc::clone(&link.client), statement.clone());
+        let asked = Asked::default();
+        let rows = Arc::clone(&asked.0);
+        link.send(async move {
+            let found = client.query_raw(&statement, values).await?.try_collect().await?;
+            *rows.lock().unwrap_or_else(PoisonError::into_inner) = found;
+            Ok(())
+        })?;
+        Ok(asked)
+    }
+
+    /// The rows of an answer, each read; all that was asked and sent is waited for.
+    pub fn answer<T>(
+        &self,
+        asked: &Asked,
+        mut read: impl FnMut(&super::Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        self.link.borrow_mut().wait(async { Ok(()) })?;
+        let rows = std::mem::take(&mut *asked.0.lock().unwrap_or_else(PoisonError::into_inner));
+        rows.into_iter().map(|row| read(&super::Row::Postgres(row))).collect()
     }
 
     /// Does what several statements say, and waits for all of them.

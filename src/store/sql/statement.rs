@@ -84,9 +84,9 @@ impl Statement<'_> {
             let answers = values.into_iter().map(|one| self.query_map(one, &mut read)?.collect());
             return answers.collect();
         };
-        let answers = session.rows_of_each(statement, values)?.into_iter();
-        let rows = |rows: Vec<_>| rows.into_iter().map(|row| read(&Row::Postgres(row))).collect();
-        answers.map(rows).collect()
+        let asked = values.into_iter().map(|one| session.asked(statement, one));
+        let asked: Vec<_> = asked.collect::<Result<_>>()?;
+        asked.iter().map(|one| session.answer(one, &mut read)).collect()
     }
 
     /// The first row of its answer, read.

@@ -223,6 +223,7 @@ async fn rows_of_an_earlier_schema_are_brought_forward_and_those_of_a_later_one_
     drop(store);
     rows.execute("UPDATE schema_version SET number = ?1, serves_from = NULL", [SCHEMA + 1])
         .unwrap();
+    assert_eq!(rows.version().unwrap(), SCHEMA + 1, "a write is not waited for");
     let refused = Store::open(settings, &MASTER, chain());
     let Err(StoreError::Newer { found, serves_from, known }) = refused else { panic!("it opened") };
     assert_eq!((found, serves_from, known), (SCHEMA + 1, SCHEMA + 1, SCHEMA));
