@@ -179,6 +179,8 @@ impl Bench {
         assert_ne!(config, led, "where the server is stands in the configuration");
         std::fs::write(node.config(), led).unwrap();
         node.resume();
+        // Whom it knew it has to be told of again, and of every statement.
+        self.runtime.block_on(mllp::once(&rig::at(node.ports.mllp), &self.known, CONNECTIONS[2]));
         let mut rows = Vec::new();
         for connections in CONNECTIONS {
             for new in [false, true] {

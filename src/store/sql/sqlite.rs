@@ -16,13 +16,20 @@ pub const PAGE_BYTES: u64 = 4096;
 
 /// A file that is read and written, and made if there is none.
 pub fn open(path: &Path) -> Result<Connection> {
-    Ok(Connection(Kind::Sqlite(rusqlite::Connection::open(path)?)))
+    steady(rusqlite::Connection::open(path)?)
 }
 
 /// A file that is read alone.
 pub fn open_to_read(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Ok(Connection(Kind::Sqlite(rusqlite::Connection::open_with_flags(path, flags)?)))
+    steady(rusqlite::Connection::open_with_flags(path, flags)?)
+}
+
+/// A statement is planned for whatever values. SQLite would else make it anew for every limit, and
+/// that takes longer than what most of them ask.
+fn steady(file: rusqlite::Connection) -> Result<Connection> {
+    file.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(Connection(Kind::Sqlite(file)))
 }
 
 impl Connection {
@@ -170,7 +177,21 @@ pub(super) fn is_storage(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
+
+    #[test]
+    fn a_statement_is_made_once_whatever_the_limit() {
+        let connection = open(Path::new(":memory:")).unwrap();
+        connection.execute_batch("CREATE TABLE one (number INTEGER PRIMARY KEY)").unwrap();
+        let file = connection.file().unwrap();
+        let mut select = file.prepare("SELECT number FROM one LIMIT ?1").unwrap();
+        for limit in 1..4 {
+            assert!(!select.exists([limit]).unwrap());
+        }
+        assert_eq!(select.get_status(StatementStatus::RePrepare), 0);
+    }
 
     #[test]
     fn a_sync_that_failed_is_told_from_a_write_that_failed() {
