@@ -2,6 +2,7 @@
 
 pub mod balancer;
 pub mod beside;
+pub mod certificates;
 pub mod database;
 pub mod faults;
 pub mod foreign;
@@ -135,7 +136,7 @@ impl Rig {
         copy(&Path::new(ROOT).join("policies"), &folder.path().join("policies"));
         copy(&Path::new(ROOT).join("mappings"), &folder.path().join("mappings"));
         let certs = folder.path().join("certs");
-        certificates(&certs);
+        certificates::give(&certs);
         let server = |name| upstream::serve(&certs.join("ca.pem"), &certs, name);
         let (platform, registry) = (server("platform"), server("registry"));
         let ports = Ports {
@@ -389,35 +390,6 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
-}
-
-/// Common names of the shipped departments' certificates.
-fn subjects() -> Vec<String> {
-    let path = Path::new(ROOT).join("policies/departments.toml");
-    let file: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let departments = file["department"].as_array().unwrap().iter();
-    departments
-        .flat_map(|department| department["certificates"].as_array().unwrap())
-        .map(|certificate| certificate["subject"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-fn certificates(folder: &Path) {
-    let certs = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
-        let output = command.args(["certs", "--dir"]).arg(folder).args(words).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    certs(&["init"]);
-    for name in ["gateway", "platform", "registry"] {
-        let place = ["--dns", "localhost", "--ip", "127.0.0.1"];
-        certs(&[&["issue", "--name", name, "--server", "--client"][..], &place].concat());
-    }
-    let own = [TLS_SENDER, HOME, CLINIC_SYSTEM, "stranger", "revoked"].map(str::to_owned);
-    for name in subjects().into_iter().chain(own) {
-        certs(&["issue", "--name", &name]);
-    }
-    certs(&["revoke", "--name", "revoked"]);
 }
 
 fn configuration(ports: &Ports, platform: u16, registry: u16, more: &str) -> String {
