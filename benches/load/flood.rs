@@ -56,7 +56,8 @@ impl Phase {
 /// The whole table.
 pub fn print(phases: &[Phase]) {
     println!(
-        "\nflood of {FLOOD}           inquiries/s    p99 ms   turned away   messages/s    p99 ms  to the flood"
+        "\nflood of {FLOOD}           inquiries/s    p99 ms   turned away   messages/s    p99 ms  \
+         to the flood"
     );
     phases.iter().for_each(Phase::print);
 }

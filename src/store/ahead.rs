@@ -21,8 +21,8 @@ use crate::identity::{PersonId, Token};
 use crate::vocabulary::Source;
 
 /// The first entry of a source that has a token.
-pub(super) const HOLDER: &str = "SELECT person FROM identifier WHERE token IN (?1, ?2) AND source = ?3 \
-    ORDER BY person LIMIT 1";
+pub(super) const HOLDER: &str = "SELECT person FROM identifier WHERE token IN (?1, ?2) \
+    AND source = ?3 ORDER BY person LIMIT 1";
 /// What is remembered of an entry.
 pub(super) const PERSON: &str = "SELECT wrapped, merged_into, seen FROM person WHERE id = ?1";
 

@@ -226,9 +226,10 @@ impl Writer {
     fn take_turn(&mut self, messages: &[&Message]) -> sql::Result<Option<Taken>> {
         self.earlier.clear();
         self.shares.clear();
-        let Some(server) = self.connection.server() else { return Ok(None) };
+        let known = self.turn.unwrap_or_default();
+        let Some(server) = self.connection.server() else { return self.take_of_a_file(known) };
         let turn = server.ask(TAKE, [])?;
-        let commits = server.ask(CHANGES, (self.turn.unwrap_or_default(), i64::MAX))?;
+        let commits = server.ask(CHANGES, (known, i64::MAX))?;
         let numbers = server.ask(NUMBERS, [])?;
         let earlier = ahead::ask_for_earlier(server, messages)?;
 
@@ -236,6 +237,16 @@ impl Writer {
         let commits = server.answer(&commits, Commit::read)?;
         let numbers = server.answer(&numbers, Numbers::read)?.pop().ok_or(sql::Error::NoRow)?;
         self.earlier = ahead::earlier(server, messages, &earlier)?;
+        Ok(Some(Taken { turn, commits, numbers }))
+    }
+
+    /// That of a file is always ours; one that stands in for a server tells one thing after the other.
+    fn take_of_a_file(&self, known: i64) -> sql::Result<Option<Taken>> {
+        let Some(turn) = self.connection.take_turn()? else { return Ok(None) };
+        let mut changes = self.connection.prepare_cached(CHANGES)?;
+        let commits =
+            changes.query_map((known, i64::MAX), Commit::read)?.collect::<sql::Result<_>>()?;
+        let numbers = self.connection.query_row(NUMBERS, [], Numbers::read)?;
         Ok(Some(Taken { turn, commits, numbers }))
     }
 

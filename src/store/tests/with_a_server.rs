@@ -66,3 +66,5 @@ mod saved;
 mod session;
 #[path = "trace.rs"]
 mod trace;
+#[path = "ways.rs"]
+mod ways;
