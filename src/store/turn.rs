@@ -240,7 +240,8 @@ impl Writer {
         Ok(Some(Taken { turn, commits, numbers }))
     }
 
-    /// That of a file is always ours; one that stands in for a server tells one thing after the other.
+    /// That of a file is always ours; one that stands in for a server tells one thing after the
+    /// other.
     fn take_of_a_file(&self, known: i64) -> sql::Result<Option<Taken>> {
         let Some(turn) = self.connection.take_turn()? else { return Ok(None) };
         let mut changes = self.connection.prepare_cached(CHANGES)?;
