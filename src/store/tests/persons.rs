@@ -233,3 +233,17 @@ async fn an_erased_person_is_gone_from_every_file() {
     assert_eq!(texts(&store, PersonId(4)).await, ["again"]);
 }
 }
+
+#[tokio::test]
+async fn a_number_that_is_somebody_elses_too_is_not_remembered_as_one_persons() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    keep(&store, "one", vec![citizen(1)]).await;
+    let asked = || async { store.person(&[citizen(1).token]).await };
+    assert_eq!(asked().await.unwrap(), Some(PersonId(1)));
+    let mut other = apply("other", vec![citizen(1)]);
+    let Proposed::Apply { record, .. } = &mut other else { panic!("it is applied") };
+    record.source = source("hospital-b");
+    store.keep(arrival("other", "other", other)).await.unwrap();
+    assert!(matches!(asked().await, Err(StoreError::Conflict)));
+}
