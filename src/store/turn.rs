@@ -166,11 +166,11 @@ pub fn changed(
 ) -> Result<Changes, StoreError> {
     let mut select = connection.prepare_cached(CHANGES)?;
     let rows: sql::Result<Vec<Commit>> = select.query_map((from, to), Commit::read)?.collect();
-    Ok(together(&rows?, (from, to), but))
+    Ok(sum(&rows?, (from, to), but))
 }
 
 /// The same of commits that were read.
-fn together(commits: &[Commit], (from, to): (i64, i64), but: Option<(i64, i64)>) -> Changes {
+fn sum(commits: &[Commit], (from, to): (i64, i64), but: Option<(i64, i64)>) -> Changes {
     if i64::try_from(commits.len()).ok() != Some(to.saturating_sub(from)) {
         return Changes::unread();
     }
@@ -257,7 +257,7 @@ impl Writer {
         let missed = match self.turn.zip(taken.as_ref()) {
             // Nobody was told of a commit whose answer was lost: it counts as another's.
             Some((from, Taken { turn, commits, .. })) => {
-                together(commits, (from, *turn), self.sound.then_some((self.node, *turn)))
+                sum(commits, (from, *turn), self.sound.then_some((self.node, *turn)))
             }
             None => Changes { relinked: true, noticed: true, ..Changes::default() },
         };

@@ -18,14 +18,16 @@ pub fn give(folder: &Path) {
 
 fn made() -> PathBuf {
     let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let own = std::process::id().to_string();
     for entry in std::fs::read_dir(all).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
-        let ended = |process: &str| !Path::new("/proc").join(process).exists();
+        // One that had our number has ended too.
+        let ended = |process| process == own || !Path::new("/proc").join(process).exists();
         if name.strip_prefix(MADE).is_some_and(ended) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-    let folder = all.join(format!("{MADE}{}", std::process::id()));
+    let folder = all.join(format!("{MADE}{own}"));
     let certs = |words: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kangqiao"));
         let output = command.args(["certs", "--dir"]).arg(&folder).args(words).output().unwrap();
@@ -36,8 +38,8 @@ fn made() -> PathBuf {
         let place = ["--dns", "localhost", "--ip", "127.0.0.1"];
         certs(&[&["issue", "--name", name, "--server", "--client"][..], &place].concat());
     }
-    let own = [TLS_SENDER, HOME, CLINIC_SYSTEM, "stranger", "revoked"].map(str::to_owned);
-    for name in subjects().into_iter().chain(own) {
+    let others = [TLS_SENDER, HOME, CLINIC_SYSTEM, "stranger", "revoked"].map(str::to_owned);
+    for name in subjects().into_iter().chain(others) {
         certs(&["issue", "--name", &name]);
     }
     certs(&["revoke", "--name", "revoked"]);
