@@ -8,13 +8,11 @@
 //!
 //! A file answers at once, and is asked when it matters.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::error::StoreError;
-use super::journal::{EARLIER, Earlier, Message};
+use super::journal::Message;
 use super::seal::{DataKey, Place};
-use super::sql::postgres::{Asked, Session};
 use super::sql::{self, Optional, Row};
 use super::writer::{Stop, Writer};
 use crate::identity::{PersonId, Token};
@@ -60,13 +58,13 @@ impl Writer {
         if asked.is_empty() {
             return Ok(holders);
         }
-        let mut select = self.connection.prepare_cached(HOLDER)?;
         let generations = &self.generations;
         let values = asked.iter().map(|(token, source)| {
             let [token, ending] = generations.covers(token);
             (token, ending, source.as_str())
         });
-        let found = select.query_each(values, |row| row.get(0).map(PersonId))?;
+        let read = |row: &Row<'_>| row.get(0).map(PersonId);
+        let found = self.connection.answer_each(HOLDER, values, read)?;
         for (number, rows) in asked.into_iter().zip(found) {
             let holder = rows.into_iter().next();
             holders.extend(holder);
@@ -82,8 +80,8 @@ impl Writer {
         if persons.is_empty() {
             return Ok(());
         }
-        let mut select = self.connection.prepare_cached(PERSON)?;
-        let found = select.query_each(persons.iter().map(|person| [person.0]), told)?;
+        let asked = persons.iter().map(|person| [person.0]);
+        let found = self.connection.answer_each(PERSON, asked, told)?;
         for (person, rows) in persons.into_iter().zip(found) {
             // Whoever cannot be opened holds up his own messages alone.
             if let Some(Ok(known)) = rows.into_iter().next().map(|told| self.opened(person, told)) {
@@ -128,24 +126,6 @@ impl Writer {
         let key = wrapped.map(|wrapped| self.keys.unwrap(place, &wrapped)).transpose()?;
         Ok(Person { key: key.map(Arc::new), merged_into: merged_into.map(PersonId), seen })
     }
-}
-
-/// Asks what came before under the names of messages.
-pub fn ask_for_earlier(server: &Session, messages: &[&Message]) -> sql::Result<Vec<Asked>> {
-    messages.iter().map(|message| server.ask(EARLIER, message.name())).collect()
-}
-
-/// What is answered, by the names.
-pub fn earlier(
-    server: &Session,
-    messages: &[&Message],
-    asked: &[Asked],
-) -> sql::Result<HashMap<(Source, String), Option<Earlier>>> {
-    let found = messages.iter().zip(asked).map(|(message, asked)| {
-        let rows = server.answer(asked, Earlier::read)?;
-        Ok((message.own_name(), rows.into_iter().next()))
-    });
-    found.collect()
 }
 
 fn told(row: &Row<'_>) -> sql::Result<Told> {

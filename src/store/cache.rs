@@ -100,7 +100,7 @@ pub type Key = (Department, Source, Subject);
 /// Persons share generations: an invalidation of one may cost another a reload. Messages about a
 /// hundred persons a second come to each of so many once in eleven minutes, and a copy is good
 /// for five.
-const STRIPES: usize = 65_536;
+const STRIPES: u64 = 65_536;
 /// Loads that one question may wait for. After the second, what it gets was asked for
 /// after the question itself; more only chase a person who changes all the time.
 const TRIES_MAX: usize = 4;
@@ -295,8 +295,8 @@ impl Cache {
     fn stripe(&self, subject: Subject) -> &AtomicU64 {
         let mut hasher = DefaultHasher::new();
         subject.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() & 0xfff).unwrap_or(0);
-        // Twelve bits always name one of the 4096 stripes.
+        let index = usize::try_from(hasher.finish() % STRIPES).unwrap_or(0);
+        // The rest of a division by how many there are names one of them.
         #[allow(clippy::indexing_slicing)]
         &self.generations[index]
     }

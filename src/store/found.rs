@@ -44,11 +44,10 @@ pub fn candidates(
     generations: &Generations,
     traits: &Traits,
 ) -> sql::Result<BTreeSet<PersonId>> {
-    let mut select = connection.prepare_cached(SHARES)?;
     let keys = traits.keys.iter().chain(&traits.probes).map(|key| {
         let [key, ending] = generations.found_by(*key);
         (key, ending, limited(SHARED_MAX + 1))
     });
-    let found = select.query_each(keys, |row| row.get(0).map(PersonId))?;
+    let found = connection.answer_each(SHARES, keys, |row| row.get(0).map(PersonId))?;
     Ok(found.into_iter().filter(|holders| holders.len() <= SHARED_MAX).flatten().collect())
 }

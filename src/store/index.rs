@@ -208,13 +208,7 @@ impl Writer {
         for indexed in identifiers {
             let [token, ending] = self.generations.covers(&indexed.token);
             let values = (token, ending, holder.0);
-            match self.connection.server() {
-                Some(server) => self.shares.push(server.ask(SHARED, values)?),
-                None => {
-                    let mut select = self.connection.prepare_cached(SHARED)?;
-                    self.changes.relinked |= select.exists(values)?;
-                }
-            }
+            self.shares.push(self.connection.ask(SHARED, values, |_| Ok(()))?);
         }
         Ok(())
     }

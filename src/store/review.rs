@@ -259,12 +259,15 @@ pub fn traits_of(
     generations: &Generations,
     entries: &[PersonId],
 ) -> Result<Vec<(PersonId, Veiled)>, StoreError> {
-    let found = connection
-        .prepare_cached("SELECT traits, generation, veil FROM person WHERE id = ?1")?
-        .query_each(entries.iter().map(|entry| [entry.0]), |row| {
+    let asked = entries.iter().map(|entry| [entry.0]);
+    let found = connection.answer_each(
+        "SELECT traits, generation, veil FROM person WHERE id = ?1",
+        asked,
+        |row| {
             let bytes: Option<Vec<u8>> = row.get(0)?;
             Ok((bytes, row.get(1)?, row.get::<Option<[u8; 8]>>(2)?))
-        })?;
+        },
+    )?;
     let mut known = Vec::with_capacity(entries.len());
     for (entry, rows) in entries.iter().zip(found) {
         let Some((Some(bytes), number, by)) = rows.into_iter().next() else { continue };

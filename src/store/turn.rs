@@ -16,10 +16,9 @@ use std::sync::atomic::Ordering;
 use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
-use super::ahead;
 use super::error::StoreError;
 use super::generation::Generations;
-use super::journal::Message;
+use super::journal::{EARLIER, Earlier, Message};
 use super::review::{self, Proposal};
 use super::shared::Shared;
 use super::sql::postgres::TAKE;
@@ -226,28 +225,24 @@ impl Writer {
     fn take_turn(&mut self, messages: &[&Message]) -> sql::Result<Option<Taken>> {
         self.earlier.clear();
         self.shares.clear();
-        let known = self.turn.unwrap_or_default();
-        let Some(server) = self.connection.server() else { return self.take_of_a_file(known) };
-        let turn = server.ask(TAKE, [])?;
-        let commits = server.ask(CHANGES, (known, i64::MAX))?;
-        let numbers = server.ask(NUMBERS, [])?;
-        let earlier = ahead::ask_for_earlier(server, messages)?;
+        if !self.connection.is_shared() {
+            return Ok(None);
+        }
+        let (known, server) = (self.turn.unwrap_or_default(), &self.connection);
+        let turn = server.ask(TAKE, [], |row| row.get(0))?;
+        let commits = server.ask(CHANGES, (known, i64::MAX), Commit::read)?;
+        let numbers = server.ask(NUMBERS, [], Numbers::read)?;
+        let earlier =
+            messages.iter().map(|message| server.ask(EARLIER, message.name(), Earlier::read));
+        let earlier: Vec<_> = earlier.collect::<sql::Result<_>>()?;
 
-        let turn = server.answer(&turn, |row| row.get(0))?.pop().ok_or(sql::Error::NoRow)?;
-        let commits = server.answer(&commits, Commit::read)?;
-        let numbers = server.answer(&numbers, Numbers::read)?.pop().ok_or(sql::Error::NoRow)?;
-        self.earlier = ahead::earlier(server, messages, &earlier)?;
-        Ok(Some(Taken { turn, commits, numbers }))
-    }
-
-    /// That of a file is always ours; one that stands in for a server tells one thing after the
-    /// other.
-    fn take_of_a_file(&self, known: i64) -> sql::Result<Option<Taken>> {
-        let Some(turn) = self.connection.take_turn()? else { return Ok(None) };
-        let mut changes = self.connection.prepare_cached(CHANGES)?;
-        let commits =
-            changes.query_map((known, i64::MAX), Commit::read)?.collect::<sql::Result<_>>()?;
-        let numbers = self.connection.query_row(NUMBERS, [], Numbers::read)?;
+        let turn = server.answer(turn)?.pop().ok_or(sql::Error::NoRow)?;
+        let commits = server.answer(commits)?;
+        let numbers = server.answer(numbers)?.pop().ok_or(sql::Error::NoRow)?;
+        for (message, asked) in messages.iter().zip(earlier) {
+            let found = server.answer(asked)?.into_iter().next();
+            self.earlier.insert(message.own_name(), found);
+        }
         Ok(Some(Taken { turn, commits, numbers }))
     }
 
@@ -282,10 +277,8 @@ impl Writer {
 
     /// Makes what was begun durable, with what it changes, for those who come next.
     pub(super) fn end_turn(&mut self) -> sql::Result<Changes> {
-        if let Some(server) = self.connection.server() {
-            for asked in self.shares.drain(..) {
-                self.changes.relinked |= !server.answer(&asked, |_| Ok(()))?.is_empty();
-            }
+        for asked in self.shares.drain(..) {
+            self.changes.relinked |= !self.connection.answer(asked)?.is_empty();
         }
         let changes = std::mem::take(&mut self.changes);
         let turn = self.turn.map(|turn| turn + 1);

@@ -34,8 +34,7 @@ use super::retention::OfRetention;
 use super::review::Proposal;
 use super::seal::StoreKeys;
 use super::shared::Shared;
-use super::sql::postgres::Asked;
-use super::sql::{self, Connection};
+use super::sql::{self, Asked, Connection};
 use super::statistic::Frozen;
 use super::ticket::{Reviewed, Ticket};
 use super::tree::{LedgerView, OfTree};
@@ -229,7 +228,7 @@ pub struct Writer {
     /// What this commit changes of what is remembered elsewhere.
     pub(super) changes: Changes,
     /// Asked in this commit: whether numbers are of others too.
-    pub(super) shares: Vec<Asked>,
+    pub(super) shares: Vec<Asked<()>>,
     /// Whether what is remembered is what the file says.
     pub(super) sound: bool,
     /// How many commits a server had by the last one this writer knows.

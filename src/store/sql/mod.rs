@@ -3,6 +3,7 @@
 //! The rest of the store writes SQL in words that every database here knows, with values as
 //! `?1`, and reads rows. What is one database's alone has a file that says so.
 
+mod asked;
 mod cell;
 mod layout;
 pub mod postgres;
@@ -16,6 +17,7 @@ use std::ops::Deref;
 
 use super::stage;
 
+pub use asked::Asked;
 pub use cell::{Cell, Params, ToSql};
 pub use layout::{Table, tables};
 pub use server::{Database, ServerError};

@@ -123,9 +123,9 @@ struct Link {
     broken: bool,
 }
 
-/// An answer that was asked for, as soon as it is there.
-#[derive(Clone, Default)]
-pub struct Asked(Arc<Mutex<Vec<Row>>>);
+/// Where an answer will be as soon as it is there.
+#[derive(Default)]
+pub struct Sent(Arc<Mutex<Vec<Row>>>);
 
 type Ended = std::result::Result<(), tokio_postgres::Error>;
 
@@ -162,14 +162,6 @@ impl Connection {
             return Ok(None);
         }
         self.query_row(TAKE, [], |row| row.get(0)).map(Some)
-    }
-
-    /// The server, if it is one: it can be asked more before the first answer is there.
-    pub const fn server(&self) -> Option<&Session> {
-        match &self.0 {
-            Kind::Postgres(session) => Some(session),
-            Kind::Sqlite(_) => None,
-        }
     }
 
     /// Within what was begun: it may last.
@@ -252,34 +244,25 @@ impl Session {
     }
 
     /// Asks, and does not wait: more can be asked before the first answer is there.
-    pub fn ask(&self, sql: &str, values: impl Params) -> Result<Asked> {
-        self.asked(&self.prepare(sql)?, values)
-    }
-
-    /// The same with a statement that is ready.
-    pub fn asked(&self, statement: &Statement, values: impl Params) -> Result<Asked> {
-        let values = owned(values, statement)?;
+    pub fn ask(&self, sql: &str, values: impl Params) -> Result<Sent> {
+        let statement = self.prepare(sql)?;
+        let values = owned(values, &statement)?;
         let mut link = self.link.borrow_mut();
-        let (client, statement) = (Arc::clone(&link.client), statement.clone());
-        let asked = Asked::default();
-        let rows = Arc::clone(&asked.0);
+        let client = Arc::clone(&link.client);
+        let sent = Sent::default();
+        let rows = Arc::clone(&sent.0);
         link.send(async move {
             let found = client.query_raw(&statement, values).await?.try_collect().await?;
             *rows.lock().unwrap_or_else(PoisonError::into_inner) = found;
             Ok(())
         })?;
-        Ok(asked)
+        Ok(sent)
     }
 
-    /// The rows of an answer, each read; all that was asked and sent is waited for.
-    pub fn answer<T>(
-        &self,
-        asked: &Asked,
-        mut read: impl FnMut(&super::Row<'_>) -> Result<T>,
-    ) -> Result<Vec<T>> {
+    /// The rows of an answer; all that was asked and sent is waited for.
+    pub fn answer(&self, sent: Sent) -> Result<Vec<Row>> {
         self.link.borrow_mut().wait(async { Ok(()) })?;
-        let rows = std::mem::take(&mut *asked.0.lock().unwrap_or_else(PoisonError::into_inner));
-        rows.into_iter().map(|row| read(&super::Row::Postgres(row))).collect()
+        Ok(std::mem::take(&mut *sent.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Does what several statements say, and waits for all of them.

@@ -73,22 +73,6 @@ impl Statement<'_> {
         Ok(Mapped { rows: self.query(values)?, read })
     }
 
-    /// Its answers to several sets of values, each row read. A server is asked all of it before
-    /// it is waited for, so that it costs one way there and back.
-    pub fn query_each<T, P: Params>(
-        &mut self,
-        values: impl IntoIterator<Item = P>,
-        mut read: impl FnMut(&Row<'_>) -> Result<T>,
-    ) -> Result<Vec<Vec<T>>> {
-        let Self::Postgres(session, statement) = self else {
-            let answers = values.into_iter().map(|one| self.query_map(one, &mut read)?.collect());
-            return answers.collect();
-        };
-        let asked = values.into_iter().map(|one| session.asked(statement, one));
-        let asked: Vec<_> = asked.collect::<Result<_>>()?;
-        asked.iter().map(|one| session.answer(one, &mut read)).collect()
-    }
-
     /// The first row of its answer, read.
     pub fn query_row<T>(
         &mut self,

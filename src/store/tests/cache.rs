@@ -277,6 +277,23 @@ async fn the_own_store_is_a_source_like_any_other() {
     }
 }
 
+#[tokio::test]
+async fn messages_about_thousands_leave_most_copies_about_others() {
+    let (cache, upstream) = (cache(), upstream());
+    let asked: Vec<_> =
+        (1..=100).map(|n| (DESK, source("registry"), Subject::Person(PersonId(n)))).collect();
+    for key in &asked {
+        cache.get(*key, 0, || upstream.load()).await;
+    }
+    (1_001..=5_000).for_each(|n| cache.invalidate(Subject::Person(PersonId(n))));
+    let mut again = 0;
+    for key in &asked {
+        let fetched = cache.get(*key, 1, || upstream.load()).await;
+        again += usize::from(fetched.state == Freshness::Fresh);
+    }
+    assert!(again <= 20, "{again} of {} were asked for again", asked.len());
+}
+
 /// How fast an answer comes does not tell whom another department has asked about.
 #[tokio::test]
 async fn a_copy_is_its_departments_own_and_an_invalidation_reaches_every_ones() {
