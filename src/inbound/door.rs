@@ -176,9 +176,14 @@ async fn shake(
     // Answers are waited for: Nagle's algorithm would hold them back.
     let _ = socket.set_nodelay(true);
     let leave = place.leave();
+    let shaking = async {
+        socket.readable().await?;
+        place.speak();
+        acceptor.accept(socket).await
+    };
     let shaken = tokio::select! {
         () = leave.cancelled() => return None,
-        shaken = timeout(within, acceptor.accept(socket)) => shaken,
+        shaken = timeout(within, shaking) => shaken,
     };
     let stream = shaken.ok()?.ok()?;
     let chain = stream.get_ref().1.peer_certificates();

@@ -93,6 +93,7 @@ impl<S> Line<S> {
             self.waits.after = turns;
             self.waits.begun = true;
             self.waits.timer.as_mut().reset(Instant::now() + self.times.head);
+            self.place.speak();
         }
     }
 

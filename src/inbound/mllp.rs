@@ -244,12 +244,15 @@ async fn open<A, F>(
         tracing::error!("no tls configuration can be had; the connection is closed");
         return;
     };
-    let handshake =
-        timeout(shared.within(shared.settings.handshake_ms_max), acceptor.accept(stream));
+    let shaking = async {
+        stream.readable().await?;
+        place.speak();
+        acceptor.accept(stream).await
+    };
     let leave = place.leave();
     let shaken = tokio::select! {
         () = leave.cancelled() => return,
-        shaken = handshake => shaken,
+        shaken = timeout(shared.within(shared.settings.handshake_ms_max), shaking) => shaken,
     };
     let stream = match shaken {
         Ok(Ok(stream)) => stream,

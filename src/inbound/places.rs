@@ -1,8 +1,10 @@
 //! 席位, the places of a port: how many connections are open, in all and from one address.
 //!
-//! When all are taken, whoever does nothing makes room: first who has shown nothing yet, of
-//! those whose address has the most, of those who has been idle longest. Nobody is cut off in
-//! the middle of a request. Knows no bytes.
+//! When all are taken, whoever does nothing makes room: first who has said nothing yet, then who
+//! has asked nothing, of those whose address has the most, of those who has been idle longest.
+//! Nobody is cut off in the middle of a request, and whoever has just said something only by an
+//! address that has fewer: else all who come in a crowd put each other out before any of them is
+//! served. Knows no bytes.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Bits of an IPv6 address that one customer has: who has one address there has them all.
 const CUSTOMER_BITS: u32 = 64;
+
+/// How long whoever has said something has for what comes next, milliseconds: a handshake, or the
+/// pause between two requests.
+const PAUSE_MS: u64 = 2_000;
 
 /// The places of one port.
 #[derive(Debug)]
@@ -39,13 +45,15 @@ struct Table {
 #[derive(Debug)]
 struct Seat {
     address: IpAddr,
+    /// Whether it has sent anything.
+    spoken: AtomicBool,
     /// Whether it has sent a whole request.
     shown: AtomicBool,
     /// Requests in hand.
     busy: AtomicU32,
     /// Requests that are over.
     turns: AtomicU64,
-    /// Since when it does nothing, milliseconds since the port was opened.
+    /// When it began to do nothing, or to say something, milliseconds since the port was opened.
     since_ms: AtomicU64,
     leave: CancellationToken,
 }
@@ -88,14 +96,15 @@ impl Places {
         let mut table = self.table();
         let own = table.addresses.get(&address).copied().unwrap_or(0);
         if own >= self.each {
-            self.make_room(&mut table, Some(address)).ok_or(Full::Address)?;
+            self.make_room(&mut table, own, |seat| seat.address == address).ok_or(Full::Address)?;
         } else if table.seats.len() >= self.most {
-            self.make_room(&mut table, None).ok_or(Full::All)?;
+            self.make_room(&mut table, own, |_| true).ok_or(Full::All)?;
         }
         let number = table.next;
         table.next += 1;
         let seat = Arc::new(Seat {
             address,
+            spoken: AtomicBool::new(false),
             shown: AtomicBool::new(false),
             busy: AtomicU32::new(0),
             turns: AtomicU64::new(0),
@@ -132,18 +141,19 @@ impl Places {
         taken
     }
 
-    /// Sends somebody away who does nothing, of an address if one is named.
-    fn make_room(&self, table: &mut Table, of: Option<IpAddr>) -> Option<()> {
-        let idle = table.seats.iter().filter(|(_, seat)| {
-            seat.busy.load(Ordering::Relaxed) == 0 && of.is_none_or(|of| of == seat.address)
-        });
-        let first = idle.min_by_key(|(number, seat)| {
+    /// Sends somebody away who does nothing, for an address that has so many.
+    fn make_room(&self, table: &mut Table, own: usize, may: impl Fn(&Seat) -> bool) -> Option<()> {
+        let now_ms = self.now_ms();
+        let idle = table.seats.iter().filter_map(|(number, seat)| {
             let of_address = table.addresses.get(&seat.address).copied().unwrap_or(0);
-            let shown = seat.shown.load(Ordering::Relaxed);
+            let [spoken, shown] = [&seat.spoken, &seat.shown].map(|it| it.load(Ordering::Relaxed));
             let since_ms = seat.since_ms.load(Ordering::Relaxed);
-            (shown, std::cmp::Reverse(of_address), since_ms, **number)
+            let pauses = spoken && now_ms.saturating_sub(since_ms) < PAUSE_MS;
+            let goes = seat.busy.load(Ordering::Relaxed) == 0 && (!pauses || of_address > own + 1);
+            let order = (spoken, shown, std::cmp::Reverse(of_address), since_ms, *number);
+            (goes && may(seat)).then_some(order)
         });
-        let number = first.map(|(number, _)| *number)?;
+        let (.., number) = idle.min()?;
         table.remove(number)?.leave.cancel();
         self.turned_away("idle");
         Some(())
@@ -180,10 +190,19 @@ impl Table {
 }
 
 impl Place {
+    /// Something came: a handshake or a request begins.
+    pub fn speak(&self) {
+        let now_ms = self.places.now_ms();
+        self.seat.since_ms.store(now_ms, Ordering::Relaxed);
+        self.seat.spoken.store(true, Ordering::Relaxed);
+    }
+
     /// A request is in hand from now on.
     #[must_use]
     pub fn occupy(&self) -> Occupied {
-        self.seat.shown.store(true, Ordering::Relaxed);
+        for said in [&self.seat.spoken, &self.seat.shown] {
+            said.store(true, Ordering::Relaxed);
+        }
         self.seat.busy.fetch_add(1, Ordering::Relaxed);
         Occupied(Arc::clone(&self.seat), self.places.began)
     }
@@ -237,6 +256,7 @@ mod tests {
 
     const HERE: &str = "192.0.2.1";
     const THERE: &str = "2001:db8::1";
+    const OTHER: &str = "192.0.2.9";
 
     fn take(places: &Arc<Places>, address: &str) -> Result<Place, Full> {
         places.take(address.parse().unwrap())
@@ -255,12 +275,11 @@ mod tests {
         let fourth = take(&places, THERE).unwrap();
         assert_eq!([&first, &second, &third, &fourth].map(gone), [false, false, true, false]);
         let held = fourth.occupy();
-        let fifth = take(&places, THERE).unwrap();
+        let fifth = take(&places, OTHER).unwrap();
         assert_eq!([&first, &second, &fourth].map(gone), [false, true, false]);
         let more = fifth.occupy();
-        assert_eq!(take(&places, THERE).err(), Some(Full::All));
+        assert_eq!(take(&places, OTHER).err(), Some(Full::All));
         drop((busy, held, more));
-        assert!(take(&places, THERE).is_ok());
     }
 
     #[test]
@@ -281,8 +300,38 @@ mod tests {
         let places = Places::new("test", 4, 4);
         let lone = take(&places, THERE).unwrap();
         let flood = [(); 3].map(|()| take(&places, HERE).unwrap());
-        let fresh = take(&places, "192.0.2.9").unwrap();
+        let fresh = take(&places, OTHER).unwrap();
         assert!(!gone(&lone) && !gone(&fresh) && gone(&flood[0]));
+    }
+
+    #[test]
+    fn whoever_has_just_spoken_is_put_out_by_an_address_that_has_fewer_and_by_nobody_else() {
+        let places = Places::new("test", 3, 2);
+        let [first, second] = [(); 2].map(|()| take(&places, HERE).unwrap());
+        [&first, &second].into_iter().for_each(Place::speak);
+        // A crowd from one address, each in its handshake or between two requests.
+        assert_eq!(take(&places, HERE).err(), Some(Full::Address));
+        drop(second.occupy());
+        assert_eq!(take(&places, HERE).err(), Some(Full::Address));
+        let third = take(&places, THERE).unwrap();
+        third.speak();
+        let fourth = take(&places, OTHER).unwrap();
+        assert_eq!([&first, &second, &third].map(gone), [true, false, false]);
+        fourth.speak();
+        // Now each has one: a crowd from many addresses.
+        assert_eq!(take(&places, "192.0.2.2").err(), Some(Full::All));
+    }
+
+    #[test]
+    fn a_pause_is_over_after_a_while() {
+        let began = Instant::now() - Duration::from_millis(2 * PAUSE_MS);
+        let (table, freed) = (Mutex::default(), Notify::new());
+        let places = Arc::new(Places { door: "test", most: 1, each: 1, began, table, freed });
+        let first = take(&places, HERE).unwrap();
+        first.speak();
+        assert_eq!(take(&places, HERE).err(), Some(Full::Address));
+        first.seat.since_ms.store(places.now_ms() - PAUSE_MS, Ordering::Relaxed);
+        assert!(take(&places, HERE).is_ok() && gone(&first));
     }
 
     #[tokio::test]

@@ -2,10 +2,10 @@
 //! take is bounded, and a client that has something to say gets through.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use kangqiao_conformance::mllp;
 use kangqiao_conformance::stream::Stream;
+use kangqiao_conformance::{https, mllp};
 use socket2::{Domain, Socket, Type};
 
 use crate::rig::message::{Message, Resident, field};
@@ -38,8 +38,7 @@ fn serves(rig: &Rig) {
     push(&mut rig.mllps(TLS_SENDER).unwrap());
     assert_eq!(rig.https(CLERK).get("/v1/ledger/nothing").unwrap().status, 404);
     let tls = rig.tls("");
-    let mut console =
-        kangqiao_conformance::https::Link::connect(&at(rig.ports.console), Some(&tls));
+    let mut console = https::Link::connect(&at(rig.ports.console), Some(&tls));
     assert_eq!(console.as_mut().unwrap().get("/sign-in").unwrap().status, 200);
 }
 
@@ -94,6 +93,38 @@ fn one_address_cannot_take_the_places_of_the_others() {
         drop(flood);
     }
     push(&mut quiet);
+}
+
+/// Each asks again as soon as he is answered, and comes back as soon as he is turned away.
+#[test]
+fn a_crowd_from_one_address_does_not_put_each_other_out() {
+    const PLACES: usize = 4;
+    let rig = Rig::prepare("");
+    let config = std::fs::read_to_string(rig.config()).unwrap();
+    let few = format!("[https]\nlimits = {{ connections_per_address_max = {PLACES} }}\n");
+    std::fs::write(rig.config(), config.replace("[https]\n", &few)).unwrap();
+    rig.resume();
+    let ends = Instant::now() + Duration::from_secs(2);
+    let served: Vec<usize> = std::thread::scope(|scope| {
+        let crowd: Vec<_> = (0..4 * PLACES).map(|_| scope.spawn(|| insists(&rig, ends))).collect();
+        crowd.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    // Whoever is let in when another has gone at the end asks once.
+    let those_served = served.iter().filter(|times| **times > 1).count();
+    assert_eq!(those_served, PLACES, "{served:?}");
+}
+
+/// Asks until then; how often it was answered.
+fn insists(rig: &Rig, ends: Instant) -> usize {
+    let (address, tls) = (at(rig.ports.https), rig.tls(CLERK));
+    let mut served = 0;
+    while Instant::now() < ends {
+        let Ok(mut link) = https::Link::connect(&address, Some(&tls)) else { continue };
+        while Instant::now() < ends && link.get("/v1/ledger/nothing").is_ok() {
+            served += 1;
+        }
+    }
+    served
 }
 
 #[test]

@@ -139,7 +139,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 (Err(_) | Ok(Ok(0)), true) | (Ok(Err(_)), _) => return Next::End,
                 (Err(_), false) => return Next::Broken(Fault::Limit, self.reached()),
                 (Ok(Ok(0)), false) => return Next::Broken(Fault::Malformed, self.reached()),
-                (Ok(Ok(_)), _) => (),
+                (Ok(Ok(_)), true) => self.place.speak(),
+                (Ok(Ok(_)), false) => (),
             }
             if self.pay_for_buffer().is_err() {
                 return Next::Broken(Fault::Limit, self.reached());
