@@ -12,6 +12,10 @@ use super::sql::Optional;
 use super::writer::{Stop, Writer};
 use crate::identity::PersonId;
 
+/// Assertions of two entries that have not ended, whichever of the two was named first.
+pub(super) const OF_TWO: &str = "ended_at_ms IS NULL AND one IN (?1, ?2) AND other IN (?1, ?2) \
+    AND one <> other";
+
 /// What is said of two entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -38,10 +42,7 @@ impl Writer {
         self.recall(one)?;
         self.recall(other)?;
         self.connection
-            .prepare_cached(
-                "UPDATE assertion SET ended_at_ms = ?3 WHERE ended_at_ms IS NULL AND \
-                 ((one = ?1 AND other = ?2) OR (one = ?2 AND other = ?1))",
-            )?
+            .prepare_cached(&format!("UPDATE assertion SET ended_at_ms = ?3 WHERE {OF_TWO}"))?
             .execute((one.0, other.0, said.at_ms))?;
         self.connection
             .prepare_cached(
@@ -80,10 +81,8 @@ impl Writer {
     /// Whether somebody said that anybody of the one person is nobody of the other.
     pub(super) fn said_apart(&self, one: PersonId, other: PersonId) -> Result<bool, Stop> {
         let (left, right) = (self.with_root(one)?, self.with_root(other)?);
-        let mut select = self.connection.prepare_cached(
-            "SELECT 1 FROM assertion WHERE same = 0 AND ended_at_ms IS NULL AND \
-             ((one = ?1 AND other = ?2) OR (one = ?2 AND other = ?1))",
-        )?;
+        let apart = format!("SELECT 1 FROM assertion WHERE same = 0 AND {OF_TWO}");
+        let mut select = self.connection.prepare_cached(&apart)?;
         for a in &left {
             for b in &right {
                 if select.exists((a.0, b.0))? {

@@ -21,6 +21,38 @@ const KEPT_MS: i64 = 30 * 86_400_000;
 const GIVEN_UP: &str = "given-up";
 /// Ended notices that are cleared away in one commit.
 const CLEARED_MAX: i64 = 100;
+/// A notice has ended. What waits is looked for by its own index, which is of those that are dead
+/// too: those that ended are kept for a month.
+pub(super) const END: &str = "UPDATE outbox SET state = ?2, tries = tries + ?3, next_ms = ?4, \
+    why = ?5, ended_ms = ?6 WHERE number = ?1 AND state = 0 AND NOT (?2 = 1 AND EXISTS \
+    (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) AND before.state = 0 \
+    AND before.number < ?1 AND before.lane = outbox.lane))";
+/// The oldest of each lane that may leave now.
+pub(super) const DUE: &str = "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, \
+    generation, other FROM outbox AS one \
+    LEFT JOIN enrolment ON enrolment.lane = one.lane \
+    WHERE one.subscription = ?1 AND state = 0 AND number > ?5 \
+    AND (next_ms <= ?2 OR next_ms > ?4) \
+    AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
+        AND before.number < one.number AND before.lane IN (one.lane, one.other)) \
+    AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
+        AND before.other IS NOT NULL AND before.number < one.number \
+        AND before.other IN (one.lane, one.other)) \
+    ORDER BY number LIMIT ?3";
+/// How many of each state every subscription has: every notice that is kept is read once.
+pub(super) const STANDINGS: &str = "SELECT name, CAST(sum(enrolled) AS BIGINT), \
+    CAST(sum(waiting) AS BIGINT), min(oldest_ms), CAST(sum(delivered) AS BIGINT), \
+    CAST(sum(dead) AS BIGINT), CAST(sum(passed) AS BIGINT) FROM \
+    (SELECT subscription AS name, count(*) AS enrolled, 0 AS waiting, \
+        CAST(NULL AS BIGINT) AS oldest_ms, 0 AS delivered, 0 AS dead, 0 AS passed \
+        FROM enrolment GROUP BY subscription \
+    UNION ALL SELECT subscription, 0, count(*) FILTER (WHERE state = 0), \
+        min(CASE state WHEN 0 THEN at_ms END), count(*) FILTER (WHERE state = 1), \
+        count(*) FILTER (WHERE state = 2), count(*) FILTER (WHERE state = 3) \
+        FROM outbox GROUP BY subscription) AS counted GROUP BY name ORDER BY name";
+/// Dead notices after a number, oldest first: they are few among those that are kept.
+pub(super) const DEAD: &str = "SELECT number, subscription, event, at_ms, tries, why, journal \
+    FROM outbox INDEXED BY outbox_dead WHERE state = 2 AND number > ?1 ORDER BY number LIMIT ?2";
 
 impl Writer {
     /// Puts what a record tells of in the outbox, for everybody who enrolled the person.
@@ -156,12 +188,7 @@ impl Writer {
             Ended::Passed(why) => (3, 0, 0, Some(why), Some(at_ms)),
         };
         self.connection
-            .prepare_cached(
-                "UPDATE outbox SET state = ?2, tries = tries + ?3, next_ms = ?4, why = ?5, \
-                 ended_ms = ?6 WHERE number = ?1 AND state = 0 AND NOT (?2 = 1 AND EXISTS \
-                 (SELECT 1 FROM outbox AS before WHERE before.state = 0 \
-                 AND before.number < ?1 AND before.lane = outbox.lane))",
-            )?
+            .prepare_cached(END)?
             .execute((number, state, tried, next_ms, why, ended_ms))?;
         self.connection
             .prepare_cached(
@@ -217,19 +244,7 @@ pub fn due(
     (keys, generations): (&StoreKeys, &Generations),
     (subscription, when, wanted): (Subscription, (i64, i64), &Wanted),
 ) -> Result<Vec<Due>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, generation, other \
-         FROM outbox AS one \
-         LEFT JOIN enrolment ON enrolment.lane = one.lane \
-         WHERE one.subscription = ?1 AND state = 0 AND number > ?5 \
-         AND (next_ms <= ?2 OR next_ms > ?4) \
-         AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
-             AND before.number < one.number AND before.lane IN (one.lane, one.other)) \
-         AND NOT EXISTS (SELECT 1 FROM outbox AS before WHERE before.state IN (0, 2) \
-             AND before.other IS NOT NULL AND before.number < one.number \
-             AND before.other IN (one.lane, one.other)) \
-         ORDER BY number LIMIT ?3",
-    )?;
+    let mut select = connection.prepare_cached(DUE)?;
     let (now_ms, longest_ms) = when;
     let latest_ms = now_ms.saturating_add(longest_ms);
     let most = limited(wanted.most);
@@ -264,14 +279,7 @@ pub fn due(
 
 /// How the notices of every subscription stand.
 pub fn standings(connection: &Connection) -> sql::Result<Vec<Standing>> {
-    let mut select = connection.prepare_cached(
-        "SELECT name, (SELECT count(*) FROM enrolment WHERE subscription = name), \
-         count(*) FILTER (WHERE state = 0), min(CASE state WHEN 0 THEN at_ms END), \
-         count(*) FILTER (WHERE state = 1), count(*) FILTER (WHERE state = 2), \
-         count(*) FILTER (WHERE state = 3) FROM (SELECT subscription AS name FROM enrolment \
-         UNION SELECT subscription FROM outbox) AS named LEFT JOIN outbox \
-         ON subscription = name GROUP BY name ORDER BY name",
-    )?;
+    let mut select = connection.prepare_cached(STANDINGS)?;
     let rows = select.query_map([], |row| {
         Ok(Standing {
             subscription: row.get(0)?,
@@ -288,10 +296,7 @@ pub fn standings(connection: &Connection) -> sql::Result<Vec<Standing>> {
 
 /// Dead notices after a number, oldest first.
 pub fn dead(connection: &Connection, after: i64, limit: usize) -> sql::Result<Vec<Dead>> {
-    let mut select = connection.prepare_cached(
-        "SELECT number, subscription, event, at_ms, tries, why, journal FROM outbox \
-         WHERE state = 2 AND number > ?1 ORDER BY number LIMIT ?2",
-    )?;
+    let mut select = connection.prepare_cached(DEAD)?;
     let rows = select.query_map((after, limited(limit)), |row| {
         Ok(Dead {
             number: row.get(0)?,

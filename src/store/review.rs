@@ -194,9 +194,9 @@ pub(super) const WAITING: &str = "pair \
     LEFT JOIN proposal ON proposal.one = pair.one AND proposal.other = pair.other \
     WHERE verdict = 2 \
     AND coalesce(a.merged_into, a.id) <> coalesce(b.merged_into, b.id) \
-    AND NOT EXISTS (SELECT 1 FROM assertion WHERE ended_at_ms IS NULL AND \
-    ((assertion.one = pair.one AND assertion.other = pair.other) OR \
-    (assertion.one = pair.other AND assertion.other = pair.one)))";
+    AND NOT EXISTS (SELECT 1 FROM assertion WHERE ended_at_ms IS NULL \
+    AND assertion.one IN (pair.one, pair.other) AND assertion.other IN (pair.one, pair.other) \
+    AND assertion.one <> assertion.other)";
 
 /// Two entries side by side.
 pub fn compared(
