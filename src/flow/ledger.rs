@@ -166,8 +166,9 @@ impl Gateway {
 
     /// Serves by these from now on; they are in force.
     pub fn serve_by(&self, rules: Rules, neighbours: Neighbours) {
+        let versions = rules.versions();
         let before = self.rules.swap(Arc::new(rules));
-        self.store.in_step();
+        self.store.in_step(versions);
         self.upstreams.store(Arc::new(neighbours.upstreams));
         self.subscribers.store(Arc::new(neighbours.subscribers));
         self.witnesses.store(Arc::new(neighbours.witnesses));

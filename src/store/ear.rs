@@ -19,6 +19,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::Store;
 use super::error::StoreError;
+use super::policies::{InForce, in_force};
 use super::schema::SCHEMA;
 use super::shared::Shared;
 use super::sql::postgres;
@@ -38,7 +39,9 @@ pub struct Hearing {
     /// How long it may be ago, and when it was; `None` where nobody else is.
     last: Option<(Duration, Mutex<Instant>)>,
     apply: OnceLock<Apply>,
-    /// Whether other policies may be in force than those that serve here.
+    /// What serves here, once anything does.
+    serves: Mutex<Option<InForce>>,
+    /// Whether other policies may be in force than that.
     apart: AtomicBool,
     enforced: Notify,
 }
@@ -79,9 +82,11 @@ impl Hearing {
         }
     }
 
-    /// Other policies may be in force than those that serve here.
-    pub fn enforce(&self, changes: &Changes) {
-        if changes.policies {
+    /// These may be in force, and others may serve here: nothing leaves until they do not. Our own
+    /// are heard of too, before or after they serve.
+    pub fn enforced(&self, now: Option<&InForce>) {
+        let serves = self.serves.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.is_none() || serves.as_ref() != now {
             self.apart.store(true, Ordering::SeqCst);
             self.enforced.notify_one();
         }
@@ -113,9 +118,12 @@ impl Store {
         let _ = self.shared.hearing.apply.set(Box::new(apply));
     }
 
-    /// The policies that serve here are those in force.
-    pub fn in_step(&self) {
-        self.shared.hearing.apart.store(false, Ordering::SeqCst);
+    /// These serve here, and are in force.
+    pub fn in_step(&self, now: InForce) {
+        let hearing = &self.shared.hearing;
+        let mut serves = hearing.serves.lock().unwrap_or_else(PoisonError::into_inner);
+        *serves = Some(now);
+        hearing.apart.store(false, Ordering::SeqCst);
     }
 
     /// They are not: nothing may leave.
@@ -202,7 +210,9 @@ impl Ear {
                 return Err(error);
             }
             self.shared.hear(&changes);
-            self.shared.hearing.enforce(&changes);
+            if changes.policies {
+                self.shared.hearing.enforced(in_force(connection)?.as_ref());
+            }
             self.heard = now;
         }
         Ok(())

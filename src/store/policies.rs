@@ -168,6 +168,14 @@ fn accepted(connection: &Connection) -> sql::Result<Vec<String>> {
     select.query_map([], |row| row.get(0))?.collect()
 }
 
+/// The policies in force.
+pub fn in_force(connection: &Connection) -> sql::Result<Option<InForce>> {
+    connection
+        .prepare_cached("SELECT version, mappings FROM policy ORDER BY number DESC LIMIT 1")?
+        .query_row([], |row| Ok(InForce { version: row.get(0)?, mappings: row.get(1)? }))
+        .optional()
+}
+
 impl Writer {
     pub(super) fn enforce(
         &mut self,
@@ -179,21 +187,17 @@ impl Writer {
             self.append(row)?;
         }
         let InForce { version, mappings } = now;
-        let last: Option<(i64, String, String)> = self
-            .connection
-            .prepare_cached(
-                "SELECT number, version, mappings FROM policy ORDER BY number DESC LIMIT 1",
-            )?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        match last {
+        match in_force(&self.connection)? {
             // Certificates alone are others: what waits was compared with what still serves.
-            Some((_, known, read)) if (&known, &read) == (version, mappings) => return Ok(()),
+            Some(last) if last == *now => return Ok(()),
             // The same policies are read with other mappings.
-            Some((number, known, _)) if known == *version => self
+            Some(last) if last.version == *version => self
                 .connection
-                .prepare_cached("UPDATE policy SET mappings = ?2 WHERE number = ?1")?
-                .execute((number, mappings))?,
+                .prepare_cached(
+                    "UPDATE policy SET mappings = ?1 \
+                     WHERE number = (SELECT max(number) FROM policy)",
+                )?
+                .execute([mappings])?,
             _ => self
                 .connection
                 .prepare_cached(

@@ -256,8 +256,8 @@ impl Writer {
             }
             None => Changes { relinked: true, noticed: true, ..Changes::default() },
         };
-        if !self.sound {
-            self.shared.hearing.enforce(&missed);
+        if !self.sound && missed.policies {
+            self.shared.hearing.enforced(None);
         }
         if missed.ground || !std::mem::take(&mut self.sound) {
             self.forget()?;

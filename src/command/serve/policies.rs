@@ -122,7 +122,7 @@ impl Reloader {
         let served = served.map_err(|error| Failure::during("store", error))?;
         let Some((now, _)) = served.into_iter().next() else { return Ok(()) };
         if now == self.gateway.rules.load().versions() {
-            self.gateway.store.in_step();
+            self.gateway.store.in_step(now);
             return Ok(());
         }
         self.gateway.store.out_of_step();

@@ -9,7 +9,8 @@ fn version(version: &str) -> InForce {
 }
 
 async fn enforce(store: &Store, now: InForce) {
-    store.enforce(vec![row("in force", None, None)], now, 5).await.unwrap();
+    store.enforce(vec![row("in force", None, None)], now.clone(), 5).await.unwrap();
+    store.in_step(now);
 }
 
 fn proposal(version_: &str, difference: &str) -> Waiting {
