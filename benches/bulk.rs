@@ -108,7 +108,7 @@ fn batch(rig: &Rig, messages: &[Template], count: usize) -> Duration {
                 return accepted;
             }
             // What may be the beginning of the next.
-            held.drain(..held.len() - 6);
+            held.drain(..held.len().saturating_sub(6));
         }
     });
     let begun = Instant::now();
