@@ -62,9 +62,8 @@ impl Tide {
                 }
                 Err(RecvTimeoutError::Timeout) => owed = owed && !self.empty(),
                 Err(RecvTimeoutError::Disconnected) => {
-                    if let Some(log) = self.log.as_ref().filter(|log| log.archive.is_some()) {
-                        log.checkpoint(&self.shared, "PASSIVE");
-                    }
+                    // What is left in the log the next start would have to read.
+                    self.empty();
                     return;
                 }
             }

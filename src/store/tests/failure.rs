@@ -253,6 +253,21 @@ async fn a_long_log_starts_anew() {
 
 file_alone! {
 #[tokio::test]
+async fn a_stop_leaves_no_log_for_the_next_start_to_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let still = Settings { checkpoint_ms: 3_600_000, ..settings(folder.path()) };
+    let store = Store::open(still, &MASTER, chain()).unwrap();
+    keep(&store, "one", vec![local(1)]).await;
+    store.counts().await.unwrap();
+    let log = || std::fs::metadata(folder.path().join("kangqiao.db-wal")).map_or(0, |it| it.len());
+    assert!(log() > 0);
+    drop(store);
+    assert_eq!(log(), 0);
+}
+}
+
+file_alone! {
+#[tokio::test]
 async fn a_reader_only_delays_the_end_of_an_erased_key() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder);
