@@ -21,7 +21,7 @@ const CUSTOMER_BITS: u32 = 64;
 
 /// How long whoever has said something has for what comes next, milliseconds: a handshake, or the
 /// pause between two requests.
-const PAUSE_MS: u64 = 2_000;
+pub const PAUSE_MS: u64 = 2_000;
 
 /// The places of one port.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::codec::Decoder;
 
 use super::*;
+use crate::inbound::places::PAUSE_MS;
 use crate::wire::mllp::Codec;
 
 struct Running {
@@ -208,6 +209,8 @@ async fn beyond_the_limit_who_is_idle_makes_room_and_who_is_answered_does_not() 
     };
     let running = start_with(settings, None, answer).await;
     let (mut busy, mut idle) = (running.client().await, running.client().await);
+    assert_eq!(idle.ask("first").await.as_deref(), Some("first"));
+    sleep(Duration::from_millis(PAUSE_MS)).await;
     busy.send(b"\x0Bheld\x1C\r").await;
     let mut third = running.client().await;
     assert_eq!(third.ask("third").await.as_deref(), Some("third"));
