@@ -14,6 +14,7 @@ mod counters;
 mod deliver;
 pub mod doubts;
 mod exchange;
+mod facts;
 mod fhir;
 mod gather;
 mod history;

@@ -320,13 +320,19 @@ impl Gateway {
         };
         let identifier = enrolled.identifier.clone();
         let resident = self.known(identifier, (*token, person));
-        let gathered = self.gather_told(turn, &resident).await.map_err(|refused| refused.fault)?;
+        let gathered = self.gather_told(turn, (&resident, due.journal)).await;
+        let (gathered, cause) = gathered.map_err(|refused| refused.fault)?;
         let records = gathered.records();
         let scope = admission.towards(&records, turn.at_ms / 1000);
         let scope = scope.about(resident.pseudonym.clone());
         let tells = settings.words().tells(&turn.rules.pack, event);
-        let release = policy::decide(&scope, Some(&tells), &records, &self.keys);
-        if release.released().len() == 0 && event.id != IDENTITY {
+        let at = turn.at_ms / 1000;
+        let release = turn.decide((&scope, Some(&tells)), (&records, at), &self.keys);
+        let cause = cause.and_then(|place| records.get(place));
+        // That a notice came would tell of a record that may not be known of, whatever it says.
+        let tells_of = |cause| turn.tells_of((&scope, &tells), cause, &self.keys);
+        let is_told = release.released().len() > 0 && cause.copied().is_some_and(tells_of);
+        if !is_told && event.id != IDENTITY {
             return Ok(Err(why::WITHHELD));
         }
         let same_as = match (person, event.id == IDENTITY) {

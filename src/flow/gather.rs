@@ -45,29 +45,19 @@ pub(super) struct Resident {
 /// What the sources say about a person.
 pub(super) struct Gathered {
     parts: Vec<(Source, Fetched)>,
-    derived: Option<Record>,
     at: i64,
 }
 
 impl Gathered {
     fn new(turn: &Turn, parts: Vec<(Source, Fetched)>) -> Self {
-        Self { parts, derived: None, at: turn.at_ms / 1000 }
-    }
-
-    /// With what follows from the records beside them.
-    fn derived(self, turn: &Turn) -> Self {
-        let records = self.parts.iter().flat_map(|(_, part)| part.records.iter());
-        let records: Vec<_> = records.map(|(record, _)| record).collect();
-        let derived = turn.rules.pack.derive(&records, self.at);
-        Self { derived, ..self }
+        Self { parts, at: turn.at_ms / 1000 }
     }
 
     /// Every record, for the decision.
     pub(super) fn records(&self) -> Vec<policy::Gathered<'_>> {
-        let derived = self.derived.iter().map(|record| (record, self.at));
-        let own = self.parts.iter().flat_map(|(_, part)| part.records.iter());
-        let own = own.map(|(record, at_ms)| (record, at_ms / 1000));
-        own.chain(derived).map(|(record, as_of)| policy::Gathered { record, as_of }).collect()
+        let records = self.parts.iter().flat_map(|(_, part)| part.records.iter());
+        let records = records.map(|(record, at_ms)| (record, at_ms / 1000));
+        records.map(|(record, as_of)| policy::Gathered { record, as_of }).collect()
     }
 
     /// How current each source is, for the ledger.
@@ -144,7 +134,7 @@ impl Gateway {
         if down && terms.stale == Stale::Refuse {
             return Err(Fault::UpstreamUnavailable.into());
         }
-        Ok(gathered.derived(turn))
+        Ok(gathered)
     }
 
     /// The own store alone.
@@ -163,21 +153,24 @@ impl Gateway {
         }
     }
 
-    /// The own store, and what follows from it: a notice tells what a sender brought, and asks
-    /// no upstream system, which would hear of it. It is read past the cache: a notice may be
+    /// The own store for a notice, which tells what a sender brought, and asks no upstream system,
+    /// which would hear of it; and the place of the record the message brought. It is read past the cache: a notice may be
     /// quicker than the invalidation of what is told.
     pub(super) async fn gather_told(
         &self,
         turn: &Turn,
-        resident: &Resident,
-    ) -> Result<Gathered, Refused> {
-        let records = match resident.person {
-            Some(person) => self.store.records(person, RECORDS_MAX).await?,
-            None => Records::new(),
+        (resident, message): (&Resident, Option<i64>),
+    ) -> Result<(Gathered, Option<usize>), Refused> {
+        let (records, place) = match (resident.person, message) {
+            (Some(person), Some(message)) => {
+                self.store.records_with((person, RECORDS_MAX), message).await?
+            }
+            (Some(person), None) => (self.store.records(person, RECORDS_MAX).await?, None),
+            (None, _) => (Records::new(), None),
         };
         let (state, as_of_ms) = (Freshness::Fresh, Some(turn.at_ms));
         let own = Fetched { state, records: Arc::new(records), as_of_ms };
-        Ok(Gathered::new(turn, vec![(OWN, own)]).derived(turn))
+        Ok((Gathered::new(turn, vec![(OWN, own)]), place))
     }
 
     /// What the own store has of a person of the index.

@@ -5,7 +5,7 @@ use super::gather::Resident;
 use super::question::{Refused, Turn};
 use super::{Gateway, card};
 use crate::audit::Entry;
-use crate::policy::{self, Admission, Release};
+use crate::policy::{Admission, Release};
 use crate::registry::answer::SourceReport;
 use crate::vocabulary::{ElementId, Identifier};
 
@@ -38,7 +38,8 @@ impl Gateway {
         if let Some(identifier) = asked_by.filter(|_| !scope.opens_nothing()) {
             card::usable(identifier, &records)?;
         }
-        let release = policy::decide(&scope, wanted, &records, &self.keys);
+        let at = turn.at_ms / 1000;
+        let release = turn.decide((&scope, wanted), (&records, at), &self.keys);
         let circumstances = Self::circumstances(turn, Some(resident), gathered.states());
         let entry = Entry::disclosure(&release, circumstances).asked_by(asker.pseudonym);
         Ok(Decided { release, entry, sources: gathered.reports() })

@@ -210,14 +210,11 @@ impl Gateway {
             let said = record.time.as_ref().and_then(Date::timestamp);
             said.unwrap_or(at_ms / 1000) <= end
         });
-        let all: Vec<_> = records.iter().map(|(record, _)| record).collect();
-        let derived = turn.rules.pack.derive(&all, end);
         let gathered = records.iter().map(|(record, at_ms)| (record, at_ms / 1000));
-        let gathered = gathered.chain(derived.iter().map(|record| (record, end)));
         let gathered: Vec<_> =
             gathered.map(|(record, as_of)| policy::Gathered { record, as_of }).collect();
         let scope = admission.towards(&gathered, end);
-        Ok(policy::decide(&scope, Some(reads), &gathered, &self.keys))
+        Ok(turn.decide((&scope, Some(reads)), (&gathered, end), &self.keys))
     }
 
     /// A number nobody else knows; a department's name has no space, so this is no stand-in.

@@ -9,6 +9,7 @@
 //! Everything is denied that no rule permits. The files are in `policies/`; what they
 //! may say is documented at the top of the module that reads each.
 
+mod basis;
 mod choose;
 mod consent;
 mod coverage;
@@ -59,6 +60,7 @@ use plan::{Desk, Shared};
 use rules::{Grounds, Rules};
 use schema::Lists;
 
+pub use basis::Basis;
 pub use choose::{Gathered, WORD};
 pub use consent::ConsentTerms;
 pub use coverage::Coverage;

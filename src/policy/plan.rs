@@ -162,6 +162,11 @@ impl Planned {
         )
     }
 
+    /// Whether a value with these marks is given as one without any.
+    pub(super) fn gives_as_plain(&self, marks: Marks) -> bool {
+        self.ruling(marks).tier == self.plain.tier
+    }
+
     /// The special classes whose values get less than plain ones, and how little, in the
     /// order of the marks.
     pub(super) fn less(&self) -> impl Iterator<Item = (usize, Tier)> {

@@ -301,8 +301,13 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<(Record, i64)>, StoreError> {
         let keys = Arc::clone(&self.keys);
-        let wanted = (person, limit.min(self.settings.records_max));
-        self.readers.read(move |connection| read::records(connection, &keys, wanted)).await
+        let most = limit.min(self.settings.records_max);
+        let wanted = read::Wanted { person, most, message: None };
+        let read = move |connection: &_| {
+            let records = read::records(connection, &keys, wanted)?;
+            Ok(records.into_iter().map(|(_, record, at_ms)| (record, at_ms)).collect())
+        };
+        self.readers.read(read).await
     }
 
     /// Everything that joined a person to another or set it free, oldest first.

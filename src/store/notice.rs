@@ -29,7 +29,7 @@ pub(super) const END: &str = "UPDATE outbox SET state = ?2, tries = tries + ?3, 
     AND before.number < ?1 AND before.lane = outbox.lane))";
 /// The oldest of each lane that may leave now.
 pub(super) const DUE: &str = "SELECT number, one.lane, event, one.at_ms, tries, sealed, token, \
-    generation, other FROM outbox AS one \
+    generation, other, journal FROM outbox AS one \
     LEFT JOIN enrolment ON enrolment.lane = one.lane \
     WHERE one.subscription = ?1 AND state = 0 AND number > ?5 \
     AND (next_ms <= ?2 OR next_ms > ?4) \
@@ -255,15 +255,17 @@ pub fn due(
             _ => None,
         };
         let event: String = row.get(2)?;
-        Ok((row.get(0)?, (row.get(1)?, row.get(8)?), event, row.get(3)?, row.get(4)?, enrolled))
+        let (lane, cause) = ((row.get(1)?, row.get(8)?), (row.get(9)?, event));
+        Ok((row.get(0)?, lane, cause, row.get(3)?, row.get(4)?, enrolled))
     })?;
     let mut found = Vec::new();
     for row in rows {
-        let (number, (lane, other), event, at_ms, tries, enrolled) = row?;
+        let (number, (lane, other), (journal, event), at_ms, tries, enrolled) = row?;
         // Whom it is about is opened for those that leave.
         if wanted.busy.contains(&number) {
             continue;
         }
+        let event: String = event;
         let event = Event::parse(&event).map_err(|_| StoreError::Damaged)?;
         let enrolled = match enrolled {
             Some((sealed, token, number)) => {
@@ -272,7 +274,7 @@ pub fn due(
             }
             None => None,
         };
-        found.push(Due { number, lane, other, event, at_ms, tries, enrolled });
+        found.push(Due { number, lane, journal, other, event, at_ms, tries, enrolled });
     }
     Ok(found)
 }

@@ -102,12 +102,25 @@ pub fn is_one(
     Ok(!index::apart(&national, &index::citizen_ids(connection, generations, person)?))
 }
 
-/// Records of a person and of everybody merged with it, newest first, with their arrival.
+/// Which records of a person are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Whose, and of everybody merged with him.
+    pub person: PersonId,
+    /// How many of the newest; every word of his is read beside them.
+    pub most: usize,
+    /// The record of this message too, however many came after it.
+    pub message: Option<i64>,
+}
+
+/// Records of a person and of everybody merged with it, newest first, each with the number of its
+/// message and when it arrived. What came later is never said to have arrived earlier, whatever
+/// the clock said: the last word of a person must be the last.
 pub fn records(
     connection: &Connection,
     keys: &StoreKeys,
-    (person, limit): (PersonId, usize),
-) -> Result<Vec<(Record, i64)>, StoreError> {
+    Wanted { person, most, message }: Wanted,
+) -> Result<Vec<(i64, Record, i64)>, StoreError> {
     let snapshot = connection.snapshot()?;
     let root = index::root(&snapshot, person)?;
     let mut sealed = Vec::new();
@@ -123,9 +136,10 @@ pub fn records(
             "SELECT number, sealed, received_at_ms, word FROM record WHERE number IN \
              (SELECT number FROM \
              (SELECT number FROM record WHERE person = ?1 ORDER BY number DESC LIMIT ?2) AS newest \
-             UNION SELECT number FROM record WHERE person = ?1 AND word = 1)",
+             UNION SELECT number FROM record WHERE person = ?1 AND word = 1 \
+             UNION SELECT number FROM record WHERE person = ?1 AND number = ?3)",
         )?;
-        let rows = select.query_map((each.0, limited(limit)), |row| {
+        let rows = select.query_map((each.0, limited(most), message), |row| {
             let (number, bytes) = (row.get::<i64>(0)?, row.get::<Vec<u8>>(1)?);
             Ok((number, bytes, row.get::<i64>(2)?, row.get::<Option<i64>>(3)?))
         })?;
@@ -136,8 +150,15 @@ pub fn records(
     }
     sealed.sort_by_key(|row| std::cmp::Reverse(row.0));
     let mut place = 0..;
-    sealed
-        .retain(|(_, _, (_, word), ..)| word.is_some() | place.next().is_some_and(|at| at < limit));
+    sealed.retain(|(number, _, (_, word), ..)| {
+        let is_newest = place.next().is_some_and(|at| at < most);
+        is_newest || word.is_some() || Some(*number) == message
+    });
+    let mut latest = i64::MIN;
+    for (.., received_at_ms) in sealed.iter_mut().rev() {
+        latest = latest.max(*received_at_ms);
+        *received_at_ms = latest;
+    }
     let open = |(number, key, (owner, _), bytes, received_at_ms): (
         _,
         Arc<_>,
@@ -147,7 +168,7 @@ pub fn records(
     )| {
         let key: &super::seal::DataKey = &key;
         let record = record::read(&key.open(Place::record(owner.0, number), &bytes)?)?;
-        Ok((record, received_at_ms))
+        Ok((number, record, received_at_ms))
     };
     sealed.into_iter().map(open).collect()
 }

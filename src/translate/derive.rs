@@ -1,4 +1,4 @@
-//! 推导事实, facts that follow from a person's records: `derived/*.toml`.
+//! 推导事实, which facts follow from a person's records: `derived/*.toml`; how, in `follow`.
 //!
 //! A row says what it makes (`element`), how (`as`), from which elements (`from`), and
 //! from which records alone: `datasets`, `sources` (who is authoritative: a death is
@@ -43,14 +43,10 @@ use toml::Spanned;
 use super::compile::{Compiler, Text};
 use super::file::ExampleText;
 use super::plan::RowId;
-use super::{Pack, value};
-use crate::vocabulary::code::Original;
-use crate::vocabulary::value::Quantity;
-use crate::vocabulary::{Coding, Dataset, Date, Diagnostic, ElementId, Field, Group, GroupName};
-use crate::vocabulary::{Record, Source, Value, ValueType};
+use crate::vocabulary::{Dataset, Diagnostic, ElementId, Source, ValueType};
 
 /// Seconds of a day.
-const DAY_SECONDS: i64 = 86_400;
+pub(super) const DAY_SECONDS: i64 = 86_400;
 
 /// `derived/*.toml`.
 #[derive(Deserialize)]
@@ -123,22 +119,24 @@ enum Name {
 
 /// The rows of all files, compiled.
 #[derive(Debug, Default)]
-pub(super) struct Facts(Vec<Fact>);
+pub(super) struct Facts(pub(super) Vec<Fact>);
 
+/// One row.
 #[derive(Debug)]
-struct Fact {
-    id: RowId,
-    element: ElementId,
-    function: Function,
-    from: Vec<ElementId>,
-    datasets: Vec<Dataset>,
-    sources: Vec<Source>,
-    only: Option<(ElementId, Vec<String>)>,
-    yes_alone: bool,
+pub(super) struct Fact {
+    pub(super) id: RowId,
+    pub(super) element: ElementId,
+    pub(super) function: Function,
+    pub(super) from: Vec<ElementId>,
+    pub(super) datasets: Vec<Dataset>,
+    pub(super) sources: Vec<Source>,
+    pub(super) only: Option<(ElementId, Vec<String>)>,
+    pub(super) yes_alone: bool,
 }
 
+/// How a fact follows.
 #[derive(Debug)]
-enum Function {
+pub(super) enum Function {
     AgeYears,
     Below(f64),
     CodeIn(Vec<String>),
@@ -292,198 +290,4 @@ impl Compiler<'_> {
             .map(|element| (element.id, element.value))
             .ok_or_else(|| file.fault(span, format!("there is no element {id}")))
     }
-}
-
-impl Facts {
-    /// Every fact that follows, as one record of the gateway itself.
-    pub(super) fn derive(&self, pack: &Pack, records: &[&Record], now: i64) -> Option<Record> {
-        let (mut fields, records) = (Vec::new(), newest_first(records));
-        for fact in &self.0 {
-            if let Some(value) = fact.value(&records, now) {
-                fields.push(Field { element: fact.element, value, at: None });
-            }
-        }
-        if fields.is_empty() {
-            return None;
-        }
-        Some(Record {
-            dataset: Dataset::parse("derived").ok()?,
-            source: Source::parse("gateway").ok()?,
-            time: Some(Date::from_timestamp(now)),
-            groups: vec![Group { name: GroupName::parse("record").ok()?, parent: None, fields }],
-            carried: Vec::new(),
-            wire: None,
-            mappings: pack.version().to_owned(),
-        })
-    }
-
-    /// The rows of the facts that follow, for the check of the examples.
-    pub(super) fn rows<'a>(
-        &'a self,
-        records: &'a [&'a Record],
-        now: i64,
-    ) -> impl Iterator<Item = RowId> + 'a {
-        let records = newest_first(records);
-        let following = self.0.iter().filter(move |fact| fact.value(&records, now).is_some());
-        following.map(|fact| fact.id)
-    }
-}
-
-impl Fact {
-    fn value(&self, records: &[Dated<'_>], now: i64) -> Option<Value> {
-        let told = |value: &Value| !self.yes_alone || *value != Value::Boolean(false);
-        self.found(records, now).filter(told)
-    }
-
-    fn found(&self, records: &[Dated<'_>], now: i64) -> Option<Value> {
-        let values = || self.used(records).flat_map(|record| self.of(record));
-        let date = || values().find_map(as_date);
-        match &self.function {
-            Function::AgeYears => date().and_then(|date| age(date, now)).map(|years| {
-                let (number, unit) = (years.to_string(), Some("a".to_owned()));
-                Value::Quantity(Quantity { number, comparator: None, unit })
-            }),
-            Function::Below(than) => {
-                let mut numbers = values().filter_map(|value| match value {
-                    // What is compared already (`< 2`) is no number.
-                    Value::Quantity(Quantity { number, comparator: None, .. }) => {
-                        number.parse::<f64>().ok()
-                    }
-                    _ => None,
-                });
-                numbers.next().map(|number| Value::Boolean(number < *than))
-            }
-            Function::CodeIn(codes) => {
-                let coded = values().filter_map(|value| match value {
-                    Value::Code(coding) => coding.code.as_ref(),
-                    _ => None,
-                });
-                any(coded, |code| codes.binary_search(code).is_ok())
-            }
-            Function::Comparable { table, walk } => {
-                let code = values().find_map(|value| match value {
-                    Value::Code(coding) => coding.code.as_ref(),
-                    _ => None,
-                })?;
-                // Of which scale it was stays beside it.
-                let system = Some(table.clone());
-                let original = Original { code: code.clone(), system, parts: Vec::new() };
-                let comparable = walk.get(code)?.clone();
-                let original = Some(original);
-                Some(Value::Code(Coding { code: Some(comparable), display: None, original }))
-            }
-            Function::Latest => values().next().cloned(),
-            Function::LatestTime => self
-                .used(records)
-                .filter(|record| self.from.is_empty() || self.of(record).next().is_some())
-                .find_map(|record| record.time.clone())
-                .map(Value::Date),
-            Function::OpenStay { .. } => self.open_stay(records, now).map(Value::Boolean),
-            Function::Present => values().next().map(|_| Value::Boolean(true)),
-            Function::TextIn(words) => {
-                let texts = values().filter_map(as_text);
-                any(texts, |text| words.iter().any(|word| text.contains(word.as_str())))
-            }
-            Function::ThisYear => {
-                let year = date().and_then(Date::year)?;
-                Some(Value::Boolean(Date::from_timestamp(now).year() == Some(year)))
-            }
-            Function::WithinDays(days) => {
-                let moment = date().and_then(Date::timestamp)?;
-                Some(Value::Boolean((0..=days * DAY_SECONDS).contains(&(now - moment))))
-            }
-            Function::YearOf => date().map(|date| Value::Date(date.truncated(4))),
-        }
-    }
-
-    /// The values of `from` in one record, in the order `from` names them.
-    fn of<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = &'a Value> {
-        self.from.iter().flat_map(|element| record.values(*element))
-    }
-
-    /// The records this row may use.
-    fn used<'a>(&self, records: &[Dated<'a>]) -> impl Iterator<Item = &'a Record> {
-        let records = records.iter().map(|(record, _)| *record);
-        records
-            .filter(|record| self.datasets.is_empty() || self.datasets.contains(&record.dataset))
-            .filter(|record| self.sources.is_empty() || self.sources.contains(&record.source))
-            .filter(|record| self.fits(record))
-    }
-
-    fn fits(&self, record: &Record) -> bool {
-        let Some((element, wanted)) = &self.only else { return true };
-        let mut values = record.values(*element);
-        values.any(|value| match value {
-            Value::Code(coding) => coding.code.as_ref().is_some_and(|code| wanted.contains(code)),
-            Value::Text(text) => wanted.contains(text),
-            _ => false,
-        })
-    }
-
-    /// Each source's stays by themselves: one hospital's discharge closes no other's stay.
-    fn open_stay(&self, records: &[Dated<'_>], now: i64) -> Option<bool> {
-        let Function::OpenStay { days, opens, closes, reopens } = &self.function else {
-            return None;
-        };
-        let trusted = |(record, _): &&Dated<'_>| {
-            self.sources.is_empty() || self.sources.contains(&record.source)
-        };
-        let mut stays: Vec<(Source, Option<i64>, bool)> = Vec::new();
-        for (record, moment) in records.iter().rev().filter(trusted) {
-            let opening = opens.contains(&record.dataset) && self.fits(record);
-            let known = stays.iter_mut().find(|(source, _, _)| *source == record.source);
-            match known {
-                Some((_, began, open)) if opening => (*began, *open) = (*moment, true),
-                Some((_, _, open)) if closes.contains(&record.dataset) => *open = false,
-                Some((_, _, open)) if reopens.contains(&record.dataset) => *open = true,
-                None if opening => stays.push((record.source, *moment, true)),
-                _ => (),
-            }
-        }
-        let over =
-            |began: &Option<i64>| began.is_some_and(|began| now - began > days * DAY_SECONDS);
-        let known = !stays.is_empty();
-        known.then(|| stays.iter().any(|(_, began, open)| *open && over(began)))
-    }
-}
-
-/// Whether any of them is so; of none at all nothing is known.
-fn any<T>(values: impl Iterator<Item = T>, mut so: impl FnMut(T) -> bool) -> Option<Value> {
-    let mut values = values.peekable();
-    values.peek()?;
-    Some(Value::Boolean(values.any(&mut so)))
-}
-
-/// A record, and when it happened, in seconds.
-type Dated<'a> = (&'a Record, Option<i64>);
-
-/// Of records with one time the first given, the newest received, comes first.
-fn newest_first<'a>(records: &[&'a Record]) -> Vec<Dated<'a>> {
-    let moment = |record: &Record| record.time.as_ref().and_then(Date::timestamp);
-    let mut dated: Vec<_> = records.iter().map(|record| (*record, moment(record))).collect();
-    dated.sort_by_key(|(_, moment)| std::cmp::Reverse(*moment));
-    dated
-}
-
-const fn as_date(value: &Value) -> Option<&Date> {
-    match value {
-        Value::Date(date) => Some(date),
-        _ => None,
-    }
-}
-
-fn as_text(value: &Value) -> Option<&str> {
-    match value {
-        Value::Code(coding) => coding.display.as_deref(),
-        Value::Name(whole) => Some(&whole.text),
-        Value::Text(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// Completed years between a day and a moment, by the calendar of China.
-fn age(born: &Date, now: i64) -> Option<i32> {
-    let (born, today) = (born.day()?, Date::from_timestamp(now).day()?);
-    let years = value::years_between(born, today);
-    (years >= 0).then_some(years)
 }

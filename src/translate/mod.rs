@@ -33,6 +33,7 @@ mod error;
 pub mod examples;
 mod fhir;
 mod file;
+mod follow;
 pub mod form;
 mod leaf;
 mod load;
@@ -53,6 +54,7 @@ use std::collections::HashMap;
 
 pub use cda::{NoDocument, Note, REMARKS, Remark};
 pub use error::TranslateError;
+pub use follow::Speaks;
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
 pub use plain::record_to_json;
@@ -63,7 +65,8 @@ use serde::Deserialize;
 
 use crate::identity::linkage::Veiled;
 use crate::vocabulary::{
-    Catalogue, CodeTables, Diagnostic, Files, GroupName, Identifier, Position, Record, Source,
+    Catalogue, CodeTables, Diagnostic, ElementId, Files, GroupName, Identifier, Position, Record,
+    Source,
 };
 use crate::wire::Charset;
 use crate::wire::Tree;
@@ -257,10 +260,17 @@ impl Pack {
         self.cities.get(&sender).and_then(|city| city.charset)
     }
 
-    /// The facts that follow from a person's records at a moment (seconds since 1970).
+    /// The facts that follow from a person's records at a moment (seconds since 1970), by what of
+    /// them may speak.
     #[must_use]
-    pub fn derive(&self, records: &[&Record], now: i64) -> Option<Record> {
-        self.derived.derive(self, records, now)
+    pub fn derive(&self, given: (&[&Record], i64), speaks: Speaks<'_>) -> Option<Record> {
+        self.derived.derive(self, given, speaks)
+    }
+
+    /// Whether a record bears on a fact at all, by what of it may speak.
+    #[must_use]
+    pub fn bears_on(&self, fact: ElementId, record: &Record, speaks: Speaks<'_>) -> bool {
+        self.derived.bears_on(fact, record, speaks)
     }
 
     /// How many examples its files bring.
