@@ -163,6 +163,10 @@ impl Gateway {
     async fn push_one(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
         let (received, broken) = match came {
             mllp::Arrival::Message(received) => (received, None),
+            // Nothing is wrong with it: what is not journaled comes again.
+            mllp::Arrival::Broken { received, fault: Fault::Overloaded, .. } => {
+                return turned_away(&received, Fault::Overloaded, (self.clock)());
+            }
             mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
         };
         if broken.is_none()
@@ -235,7 +239,7 @@ impl Gateway {
         let written = question.writing.answer(&rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
         let entered =
-            self.enter_answer((turn, &admission), std::iter::once(&release), [entry]).await;
+            self.enter_answer((turn, &admission), std::iter::once(&release), vec![entry]).await;
         let entry = entered.map_err(|error| about(error.into()))?;
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry })

@@ -80,10 +80,19 @@ impl Gateway {
     /// Who in the index an identifier leads to.
     pub(super) async fn resident(&self, identifier: &Identifier) -> Result<Resident, Refused> {
         let (kind, token) = self.keys.indexed(identifier)?;
-        let person = self.store.person(&[token]).await?;
+        let person = self.alone_under(&token).await?;
         // In its one spelling, so that an upstream is asked the same however it was written.
         let identifier = Identifier::new(kind, identifier.normalised()?);
         Ok(self.known(identifier, (token, person)))
+    }
+
+    /// Whose number it is; until it is settled whose, nobody's to ask about: that several are known
+    /// by it is told to no one who asks.
+    pub(super) async fn alone_under(&self, token: &Token) -> Result<Option<PersonId>, StoreError> {
+        match self.store.person(&[*token]).await {
+            Err(StoreError::Conflict) => Ok(None),
+            other => other,
+        }
     }
 
     /// Somebody by a number of his, and by whom that leads to.

@@ -29,19 +29,20 @@ impl Gateway {
         Ok((appended.number, checkpoint))
     }
 
-    /// Makes the entry of an answer durable, if what must hold for it does.
+    /// Makes the entries of an answer durable, if what must hold for each does: all of them, or
+    /// none where nothing leaves. Number of the last, and the checkpoint that covers them all.
     pub(super) async fn append_answer(
         &self,
         admission: &Admission,
-        entry: &Entry,
+        entries: &[Entry],
     ) -> Result<(u64, String), StoreError> {
-        let person = entry.person.as_ref();
-        let conditions = person.map(|person| self.conditions(admission, person, entry.at_ms));
-        let Some(conditions) = conditions.transpose()?.filter(|conditions| !conditions.none())
-        else {
-            return self.append(entry).await;
+        let within = |entry: &Entry| {
+            let person = entry.person.as_ref();
+            let conditions = person.map(|person| self.conditions(admission, person, entry.at_ms));
+            conditions.transpose().map(|conditions| (row(entry), conditions.unwrap_or_default()))
         };
-        let appended = self.store.append_within(row(entry), conditions).await?;
+        let rows = entries.iter().map(within).collect::<Result<Vec<_>, _>>()?;
+        let appended = self.store.append_within(rows).await?;
         Ok((appended.number, crate::audit::checkpoint::one_line(&appended.checkpoint)))
     }
 
@@ -67,6 +68,37 @@ impl Gateway {
         }
     }
 
+    /// Whether one may still be looked for by these words, which cost what a person costs if they
+    /// lead to nobody: else who sweeps through birthdays would never come to an end.
+    pub(super) async fn may_look_for(
+        &self,
+        turn: &Turn,
+        admission: &Admission,
+        words: &Pseudonym,
+    ) -> Result<(), StoreError> {
+        let spending = spending(admission, words, turn.at_ms);
+        self.store.may_answer(Conditions { spending, ticket: None }).await
+    }
+
+    /// Takes note that one was looked for by these words in vain.
+    pub(super) async fn looked_for(
+        &self,
+        turn: &Turn,
+        admission: &Admission,
+        words: &Pseudonym,
+    ) -> Result<(), StoreError> {
+        match spending(admission, words, turn.at_ms) {
+            Some(spending) => self.store.spend(spending).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What stands in the ledger for somebody nobody may be told of, by what was asked.
+    pub(super) fn stand_in(&self, what: &str, words: &str) -> Pseudonym {
+        // No department has a space in its name: no stand-in a department gets is like this.
+        Pseudonym(self.keys.pseudonym_of_value(&format!("asked {what}"), words))
+    }
+
     /// On what an answer about a person depends that only the store knows.
     fn conditions(
         &self,
@@ -74,13 +106,7 @@ impl Gateway {
         person: &Pseudonym,
         at_ms: i64,
     ) -> Result<Conditions, StoreError> {
-        let scope = || format!("{} {}", admission.department(), admission.purpose());
-        let spending = admission.persons_per_day().map(|most| Spending {
-            scope: scope(),
-            person: person.clone(),
-            most,
-            at_ms,
-        });
+        let spending = spending(admission, person, at_ms);
         let holder = admission.evidence().holder.clone();
         if holder.is_none() && admission.terms().ticket.is_some_and(|terms| terms.four_eyes) {
             // Who is known by no certificate is neither the first person nor the second.
@@ -92,7 +118,7 @@ impl Gateway {
             let kept = |text: &str| Reference::new(text.trim()).as_str().to_owned();
             let reference = kept(number);
             let ticket = Ticket {
-                scope: scope(),
+                scope: scope_of(admission),
                 // No department has a space in its name: nobody's stand-ins are like these.
                 // As whoever looks at it afterwards sees it: no other spelling is another ticket.
                 mark: self.keys.pseudonym_of_value("ticket number", &reference),
@@ -296,4 +322,15 @@ fn random() -> [u8; 16] {
         tracing::error!("the system has no random bytes to give");
     }
     bytes
+}
+
+/// Whose budget and whose tickets a question is asked on.
+fn scope_of(admission: &Admission) -> String {
+    format!("{} {}", admission.department(), admission.purpose())
+}
+
+/// A question about a person against the budget of who asks, if he has one.
+fn spending(admission: &Admission, person: &Pseudonym, at_ms: i64) -> Option<Spending> {
+    let (scope, person) = (scope_of(admission), person.clone());
+    admission.persons_per_day().map(|most| Spending { scope, person, most, at_ms })
 }

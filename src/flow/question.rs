@@ -71,8 +71,8 @@ impl Gateway {
         Turn { rules, at_ms, begun: Instant::now() }
     }
 
-    /// Enters an answer, whose bytes may leave when this returns; number and checkpoint of its
-    /// last entry. One in which nothing is told is entered half a beat after its question and
+    /// Enters an answer, whose bytes may leave when this returns; number and checkpoint of the
+    /// last of its entries. One in which nothing is told is entered half a beat after its question and
     /// leaves on the beat: whether nobody is known, or somebody of whom nothing may be told, is
     /// not the asker's to measure, nor what an entry sets going behind it.
     ///
@@ -82,17 +82,13 @@ impl Gateway {
         &self,
         (turn, admission): (&Turn, &Admission),
         releases: impl Iterator<Item = &'a Release> + Clone,
-        entries: impl IntoIterator<Item = Entry>,
+        entries: Vec<Entry>,
     ) -> Result<Option<(u64, String)>, StoreError> {
         hold(turn, releases.clone(), self.empty_answer / 2).await;
-        let mut appended = None;
-        for entry in entries {
-            // The checkpoint of the last covers them all.
-            appended = Some(self.append_answer(admission, &entry).await?);
-        }
+        let appended = self.append_answer(admission, &entries).await?;
         counters::answered(admission);
         hold(turn, releases, self.empty_answer).await;
-        Ok(appended)
+        Ok(Some(appended))
     }
 }
 
@@ -100,8 +96,13 @@ async fn hold<'a>(turn: &Turn, mut releases: impl Iterator<Item = &'a Release>, 
     // The word an answer rests on, the asker has or knows of.
     let is_word = |one: &Released| one.element().class == WORD;
     if releases.all(|release| release.released().all(is_word)) {
-        tokio::time::sleep_until(beat(turn.begun, Instant::now(), every)).await;
+        on_the_beat(turn, every).await;
     }
+}
+
+/// Waits for the next beat of a question: how long was worked for it is not told.
+pub(super) async fn on_the_beat(turn: &Turn, every: Duration) {
+    tokio::time::sleep_until(beat(turn.begun, Instant::now(), every)).await;
 }
 
 /// The first beat that is not over yet; now if there is none.

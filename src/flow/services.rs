@@ -7,15 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Gateway;
+use super::asker::Human;
 use super::intake::{Taken, Unit};
 use super::load::turned_away;
 use super::question::{Question, Refused, Turn};
 use super::rules::Asker;
 use super::whom::of;
 use crate::audit::Entry;
-use crate::identity::{Certificate, PersonId};
+use crate::identity::{Certificate, PersonId, Pseudonym};
 use crate::inbound::http::Answered;
-use crate::policy::{self, Evidence};
+use crate::policy::{self, Admission, Evidence, Release};
 use crate::registry::answer::AnswerMeta;
 use crate::registry::civil::{Inquiry, InquiryError};
 use crate::registry::v3::answer::{self, Answering, PERSON};
@@ -216,24 +217,17 @@ impl Gateway {
     ) -> Result<Answered, Refused> {
         let admission = turn.rules.policies.admit(asker, purpose, evidence)?;
         let asker = self.asked_by(admission.evidence()).await?;
-        let (person, records) = self.kept_under(&answering.request).await?;
-        let gathered: Vec<_> = records.iter().map(of).collect();
-        // What somebody said and who treats him stands in his other records.
-        let scope = match person {
-            Some(person) => {
-                let all = self.own_records(turn, &admission, person).await?;
-                let all: Vec<_> = all.iter().map(of).collect();
-                let asks = asker.asks((None, Some(person)), &all);
-                admission.towards_asker((&all, turn.at_ms / 1000), asks)
+        let (release, person) = match answering.request.service.map(|service| service.deed) {
+            Some(Deed::FetchDocuments) => {
+                self.documents_told(turn, (&admission, &asker), &answering.request).await?
             }
-            None => admission.towards(&gathered, turn.at_ms / 1000),
+            _ => {
+                let entries = self.entries_under(&answering.request).await?;
+                let entries: Vec<_> = entries.iter().map(of).collect();
+                let scope = admission.towards(&entries, turn.at_ms / 1000);
+                (policy::decide(&scope, None, &entries, &self.keys), None)
+            }
         };
-        let wanted = match answering.request.service.map(|service| service.deed) {
-            Some(Deed::FetchDocuments) => Some(answer::WHOLE),
-            _ => None,
-        };
-        let release = policy::decide(&scope, wanted, &gathered, &self.keys);
-        let person = person.map(|person| self.keys.pseudonym(person));
         let entry = Entry::disclosure(&release, Self::about(turn, person, BTreeMap::new()))
             .asked_by(asker.pseudonym);
         let meta = AnswerMeta {
@@ -245,35 +239,66 @@ impl Gateway {
         let written = answering.answer(&turn.rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
         let entry =
-            self.enter_answer((turn, &admission), std::iter::once(&release), [entry]).await?;
+            self.enter_answer((turn, &admission), std::iter::once(&release), vec![entry]).await?;
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry })
     }
 
-    /// What is kept under the numbers of a request, and about whom. Documents of two people
-    /// are not opened together, for each person's entry would tell of the other: those of the
-    /// first are, and nothing says that there are others.
-    async fn kept_under(&self, request: &Request) -> Result<(Option<PersonId>, Records), Refused> {
-        let (mut person, mut records) = (None, Records::new());
-        if request.service.is_some_and(|service| service.deed == Deed::FindEntry) {
-            for (dataset, _) in LISTED {
-                for number in request.instances().into_iter().filter_map(|one| one.extension) {
-                    let key = self.keyed(dataset.as_str(), &number);
-                    records.extend(self.store.listing(key).await?);
-                }
+    /// Of the documents under the numbers of a request those that may be told, and of whom. Those
+    /// of two people are not opened together, for each person's entry would tell of the other:
+    /// those of the first of whom anything may be told are, and nothing says that there are others.
+    /// Where nothing is told, the entry is about the number asked for, whoever has it: ticket and
+    /// budget are then looked at alike whether there is such a document or not.
+    async fn documents_told(
+        &self,
+        turn: &Turn,
+        (admission, asker): (&Admission, &Human),
+        request: &Request,
+    ) -> Result<(Release, Option<Pseudonym>), Refused> {
+        let at = turn.at_ms / 1000;
+        for (person, records) in self.kept_under(request).await? {
+            // What somebody said and who treats him stands in his other records.
+            let all = self.own_records(turn, admission, person).await?;
+            let all: Vec<_> = all.iter().map(of).collect();
+            let asks = asker.asks((None, Some(person)), &all);
+            let scope = admission.towards_asker((&all, at), asks);
+            let records: Vec<_> = records.iter().map(of).collect();
+            let release = policy::decide(&scope, Some(answer::WHOLE), &records, &self.keys);
+            if release.released().len() > 0 {
+                return Ok((release, Some(self.keys.pseudonym(person))));
             }
-            return Ok((None, records));
         }
+        let nobody = admission.towards(&[], at);
+        let release = policy::decide(&nobody, Some(answer::WHOLE), &[], &self.keys);
+        let asked = request.documents().into_iter().next();
+        Ok((release, asked.map(|number| self.stand_in("document", &number))))
+    }
+
+    /// The documents under the numbers of a request, by person, in the order of the request.
+    async fn kept_under(&self, request: &Request) -> Result<Vec<(PersonId, Records)>, Refused> {
+        let mut kept: Vec<(PersonId, Records)> = Vec::new();
         for number in request.documents().iter().take(DOCUMENTS_MAX) {
             let found = self.store.document(self.keyed("document", number)).await?;
             let Some(found) = found else { continue };
-            if person.is_some_and(|person| person != found.person) {
-                continue;
+            let record = (found.record, found.received_at_ms);
+            match kept.iter_mut().find(|(person, _)| *person == found.person) {
+                Some((_, records)) => records.push(record),
+                None => kept.push((found.person, vec![record])),
             }
-            person = Some(found.person);
-            records.push((found.record, found.received_at_ms));
         }
-        Ok((person, records))
+        Ok(kept)
+    }
+
+    /// What is listed under the numbers of a request: staff and organisations.
+    async fn entries_under(&self, request: &Request) -> Result<Records, Refused> {
+        let mut records = Records::new();
+        for (dataset, _) in LISTED {
+            for number in request.instances().into_iter().filter_map(|one| one.extension) {
+                let key = self.keyed(dataset.as_str(), &number);
+                records.extend(self.store.listing(key).await?);
+            }
+        }
+        Ok(records)
     }
 }
 

@@ -28,7 +28,8 @@ impl Gateway {
         (who, window): (&Demographics, Window),
     ) -> Result<Answered, Refused> {
         let asker = self.asked_by(admission.evidence()).await?;
-        let candidates = self.candidates(turn, admission, who).await?;
+        let words = self.words_of(who);
+        let candidates = self.candidates(turn, (admission, &words), who).await?;
         let sure = candidates.iter().filter(|one| one.judged.verdict == Verdict::Automatic);
         let alone = if sure.count() == 1 { Alone::Yes } else { Alone::No };
         let mut fit: Vec<_> = candidates
@@ -36,8 +37,10 @@ impl Gateway {
             .map(|one| (Likeness::of(&one.judged, alone), one))
             .filter(|(likeness, _)| !window.certain || likeness.grade == Grade::Certain)
             .collect();
-        let total = fit.len();
-        fit.drain(..window.from.min(total));
+        let all = fit.len();
+        fit.drain(..window.from.min(all));
+        // How many there are is told to whom one of them is told, and entered.
+        let total = if fit.is_empty() { 0 } else { all };
         fit.truncate(window.most.min(PERSONS_MAX));
         let mut found = Vec::with_capacity(fit.len());
         let mut entries = Vec::with_capacity(fit.len());
@@ -56,6 +59,7 @@ impl Gateway {
         let towards_nobody = admission.towards(&[], turn.at_ms / 1000);
         let nobody = policy::decide(&towards_nobody, wanted, &[], &self.keys);
         if entries.is_empty() {
+            self.looked_for(turn, admission, &words).await?;
             let circumstances = Self::circumstances(turn, None, Default::default());
             entries.push(Entry::disclosure(&nobody, circumstances).asked_by(asker.pseudonym));
         }
@@ -69,7 +73,7 @@ impl Gateway {
         let several = Several { found: &found, total, nobody: &nobody, meta };
         let Written { status, media, body } = question.writing.several(&turn.rules.pack, &several);
         let releases = found.iter().map(|one| &one.release);
-        let entries = entries.into_iter().map(|entry| entry.with_answer(&body));
+        let entries = entries.into_iter().map(|entry| entry.with_answer(&body)).collect();
         let entry = self.enter_answer((turn, admission), releases, entries).await?;
         Ok(Answered { status, media, body, entry })
     }

@@ -133,11 +133,7 @@ impl Gateway {
         &self,
         token: &Token,
     ) -> Result<crate::identity::Pseudonym, StoreError> {
-        let known = match self.store.person(&[*token]).await {
-            Err(StoreError::Conflict) => None,
-            other => other?,
-        };
-        Ok(match known {
+        Ok(match self.alone_under(token).await? {
             Some(person) => self.keys.pseudonym(person),
             None => self.keys.pseudonym_of_token(token),
         })

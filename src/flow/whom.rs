@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::Gateway;
 use super::gather::Resident;
-use super::question::{Refused, Turn};
-use crate::identity::PersonId;
+use super::question::{Refused, Turn, on_the_beat};
 use crate::identity::linkage::{Demographics, Judged, Verdict};
+use crate::identity::{PersonId, Pseudonym};
 use crate::policy::{self, Admission, Scope};
 use crate::registry::whom::{self, Whom};
 use crate::store::cache::Records;
@@ -41,13 +41,16 @@ impl Gateway {
             Whom::Identifier(identifier) => return self.resident(identifier).await,
             Whom::Described(who) => who,
         };
-        let candidates = self.candidates(turn, admission, who).await?;
+        let words = self.words_of(who);
+        let candidates = self.candidates(turn, (admission, &words), who).await?;
         let sure = |one: &Candidate| one.judged.verdict == Verdict::Automatic;
         let mut sure = candidates.into_iter().filter(sure);
         match (sure.next(), sure.next()) {
             (Some(only), None) => Ok(only.resident),
             // Nobody, somebody perhaps, and two alike: which of these, is not told.
             _ => {
+                self.looked_for(turn, admission, &words).await?;
+                on_the_beat(turn, self.empty_answer).await;
                 let at = Some(Position::Pointer("/person".to_owned()));
                 Err(Refused { at, ..Fault::IdentityAmbiguous.into() })
             }
@@ -58,9 +61,10 @@ impl Gateway {
     pub(super) async fn candidates(
         &self,
         turn: &Turn,
-        admission: &Admission,
+        (admission, words): (&Admission, &Pseudonym),
         who: &Demographics,
     ) -> Result<Vec<Candidate>, Refused> {
+        self.may_look_for(turn, admission, words).await?;
         let open: Vec<_> = admission.searchable().collect();
         if let Some((_, at)) = whom::sought(who).into_iter().find(|(id, _)| !open.contains(id)) {
             let at = Some(Position::Pointer(at.to_owned()));
@@ -88,6 +92,11 @@ impl Gateway {
             sure.then(likely).then(a.resident.person.cmp(&b.resident.person))
         });
         Ok(found)
+    }
+
+    /// What stands for whoever is described, should he be nobody.
+    pub(super) fn words_of(&self, who: &Demographics) -> Pseudonym {
+        self.stand_in("person", &whom::words(who))
     }
 
     pub(super) async fn own_records(

@@ -147,6 +147,8 @@ pub(super) struct Plan {
     pub(super) shared: Arc<Shared>,
     elements: HashMap<ElementId, Planned>,
     withheld: Vec<Withheld>,
+    /// Whether a day of it may leave moved.
+    pub(super) shifts: bool,
 }
 
 impl Planned {
@@ -174,6 +176,12 @@ impl Planned {
         marked.filter(|(_, tier)| *tier > self.plain.tier)
     }
 
+    /// Whether some value of it may leave as a day that was moved.
+    fn shifts(&self) -> bool {
+        let mut rulings = std::iter::once(&self.plain).chain(&self.special);
+        rulings.any(|ruling| ruling.ladder.iter().any(|(_, how)| *how == Treatment::Shift))
+    }
+
     /// Whether this element is believed of this record.
     pub(super) fn believes(&self, record: &Record) -> bool {
         self.authority.as_ref().is_none_or(|authority| {
@@ -199,6 +207,7 @@ impl Plan {
             shared: Arc::clone(shared),
             elements: HashMap::with_capacity(terms.elements.len()),
             withheld: Vec::new(),
+            shifts: false,
             terms,
         };
         let mut verdicts = HashMap::new();
@@ -229,6 +238,7 @@ impl Plan {
                 plain: ruling(shared, &element, verdict),
                 element,
             };
+            plan.shifts |= planned.shifts();
             plan.elements.insert(*id, planned);
         }
         Some(plan)

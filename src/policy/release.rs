@@ -66,7 +66,7 @@ impl Released {
     }
 
     /// Of when it is, seconds since 1970; of anything but the value itself, the day alone. `None`
-    /// where a day beside it is not the true one.
+    /// where the asker gets days of the person that are not the true ones.
     #[must_use]
     pub const fn as_of(&self) -> Option<i64> {
         self.as_of
@@ -155,18 +155,14 @@ pub fn decide(
     for choice in &choices {
         released.extend(release(scope, choice, keys).map(|one| (choice.group, one)));
     }
-    forget_times(&mut released);
+    if scope.plan.shifts {
+        // A time beside a day that was moved tells how far, in whichever answer it stands.
+        released.iter_mut().for_each(|(_, one)| one.as_of = None);
+    }
     Release {
         scope: scope.clone(),
         released: number(released),
         withheld: scope.plan.withheld(wanted),
-    }
-}
-
-/// Where one day is not the true one a time beside it could tell how far off that is.
-fn forget_times(released: &mut [(Place, Released)]) {
-    if released.iter().any(|(_, one)| matches!(one.value, Treated::Shifted(_))) {
-        released.iter_mut().for_each(|(_, one)| one.as_of = None);
     }
 }
 

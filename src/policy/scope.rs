@@ -276,7 +276,7 @@ impl Scope {
     /// Whether nothing of the person may leave, whatever there is of him.
     #[must_use]
     pub fn opens_nothing(&self) -> bool {
-        self.lacks_consent() || self.plan.released().next().is_none()
+        self.allowance.opens_nothing() || self.plan.released().next().is_none()
     }
 
     /// Whether the purpose needs the person's consent and there is none. A refusal of what needs

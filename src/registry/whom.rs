@@ -62,6 +62,18 @@ pub fn sought(who: &Demographics) -> Vec<(ElementId, &'static str)> {
     single.chain(assigned).collect()
 }
 
+/// A description as one text: the same for the same description, another for any other.
+#[must_use]
+pub fn words(who: &Demographics) -> String {
+    let Demographics { names, sex, birth_date, citizen_id, cards, phones, .. } = who;
+    let Demographics { division, addresses, assigned, .. } = who;
+    let assigned: Vec<_> = assigned.iter().map(|(by, number)| format!("{by} {number}")).collect();
+    let single = [sex, birth_date, citizen_id, division].map(std::slice::from_ref);
+    let many = [names.as_slice(), cards, phones, addresses, &assigned];
+    let parts = single.into_iter().chain(many).map(|part| part.join("\u{1f}"));
+    parts.collect::<Vec<_>>().join("\u{1e}")
+}
+
 /// Where an inquiry has the numbers of a description.
 const NUMBERS: &str = "/person/identifiers";
 

@@ -4,6 +4,8 @@
 //! last, and a restart forgets nothing. Whoever nobody knows counts like anybody else: a sweep
 //! through numbers is what the budget is there to end.
 
+use std::collections::BTreeSet;
+
 use super::error::StoreError;
 use super::sql::{Connection, Optional};
 use super::writer::{Stop, Writer};
@@ -28,7 +30,7 @@ pub struct Spending {
 impl Writer {
     /// Takes note of a question, if the budget allows it.
     pub(super) fn spend(&mut self, spending: &Spending) -> Result<(), Stop> {
-        afford(&self.connection, spending)?;
+        afford(&self.connection, &[spending])?;
         let Spending { scope, person, at_ms, .. } = spending;
         self.connection
             .prepare_cached("DELETE FROM asked WHERE scope = ?1 AND at_ms <= ?2")?
@@ -41,19 +43,27 @@ impl Writer {
     }
 }
 
-/// Whether a budget allows a question: who was asked about already costs nothing.
-pub(super) fn afford(connection: &Connection, spending: &Spending) -> Result<(), StoreError> {
-    let Spending { scope, person, most, at_ms } = spending;
+/// Whether a budget allows these questions of one asker: who was asked about already costs nothing.
+pub(super) fn afford(connection: &Connection, asked: &[&Spending]) -> Result<(), StoreError> {
+    let Some(Spending { scope, most, at_ms, .. }) = asked.first() else { return Ok(()) };
     let since = at_ms - DAY_MS;
-    let known = connection
-        .prepare_cached("SELECT 1 FROM asked WHERE scope = ?1 AND person = ?2 AND at_ms > ?3")?
-        .query_row((scope, &person.0, since), |_| Ok(()))
-        .optional()?;
-    if known.is_some() {
+    let mut anew = BTreeSet::new();
+    for Spending { person, .. } in asked {
+        let known = connection
+            .prepare_cached("SELECT 1 FROM asked WHERE scope = ?1 AND person = ?2 AND at_ms > ?3")?
+            .query_row((scope, &person.0, since), |_| Ok(()))
+            .optional()?;
+        if known.is_none() {
+            anew.insert(&person.0);
+        }
+    }
+    if anew.is_empty() {
         return Ok(());
     }
     let spent: i64 = connection
         .prepare_cached("SELECT count(*) FROM asked WHERE scope = ?1 AND at_ms > ?2")?
         .query_row((scope, since), |row| row.get(0))?;
-    if spent < i64::from(*most) { Ok(()) } else { Err(StoreError::Exhausted) }
+    let anew = i64::try_from(anew.len()).unwrap_or(i64::MAX);
+    let spent = spent.saturating_add(anew);
+    if spent <= i64::from(*most) { Ok(()) } else { Err(StoreError::Exhausted) }
 }

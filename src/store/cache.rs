@@ -31,12 +31,11 @@ use crate::vocabulary::{Department, Field, Freshness, Group, Record, Source, Val
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// How long an answer is good, in seconds, for sources not named below. Default 300.
+    /// How long an answer is good, in seconds, for sources not named below: that somebody is known,
+    /// or that nobody is. Default 300.
     pub seconds: u64,
     /// How long an answer is good, in seconds, by source. Default none.
     pub sources: BTreeMap<Source, u64>,
-    /// How long "nothing known" is good, in seconds. Default 10.
-    pub empty_seconds: u64,
     /// How long a source that failed is left alone, in milliseconds. Default 1000.
     pub failed_ms: u64,
     /// Age up to which a copy may stand in for a source that fails, in seconds.
@@ -51,7 +50,6 @@ impl Default for Settings {
         Self {
             seconds: 300,
             sources: BTreeMap::new(),
-            empty_seconds: 10,
             failed_ms: 1000,
             stale_seconds_max: 86_400,
             bytes_max: 32 * 1024 * 1024,
@@ -260,11 +258,8 @@ impl Cache {
         if let Some(failed_at_ms) = copy.failed_at_ms {
             return within(failed_at_ms, now_ms, self.settings.failed_ms);
         }
-        let seconds = if copy.records.is_empty() {
-            self.settings.empty_seconds
-        } else {
-            self.settings.sources.get(&key.1).copied().unwrap_or(self.settings.seconds)
-        };
+        // Of nothing as of something: who asks again could see by whom we ask which it was.
+        let seconds = self.settings.sources.get(&key.1).copied().unwrap_or(self.settings.seconds);
         copy.loaded_at_ms.is_some_and(|at| within(at, now_ms, seconds.saturating_mul(1000)))
     }
 

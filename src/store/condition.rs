@@ -1,6 +1,8 @@
 //! 条件, on what an answer depends that only the store knows: a budget, a ticket. Both are looked
 //! at before anybody else hears of the question, and again in the commit of the answer's entry.
 
+use std::collections::BTreeSet;
+
 use super::Store;
 use super::arrival::{Appended, LedgerRow};
 use super::budget::{self, Spending};
@@ -35,7 +37,7 @@ impl Store {
     pub async fn may_answer(&self, conditions: Conditions) -> Result<(), StoreError> {
         let look = move |connection: &sql::Connection| {
             if let Some(spending) = &conditions.spending {
-                budget::afford(connection, spending)?;
+                budget::afford(connection, &[spending])?;
             }
             match &conditions.ticket {
                 Some((ticket, _)) => ticket::may_show(connection, ticket),
@@ -45,16 +47,25 @@ impl Store {
         self.readers.read(look).await
     }
 
-    /// Appends the entry of an answer, and takes note of what it costs, in one commit.
+    /// Takes note of a question that was answered about nobody.
     ///
     /// # Errors
-    /// As [`Store::may_answer`], or [`StoreError::Unavailable`]: nothing may be released.
+    /// [`StoreError::Exhausted`], [`StoreError::Unavailable`].
+    pub async fn spend(&self, spending: Spending) -> Result<(), StoreError> {
+        self.write(Request::Spend(spending)).await.map(drop)
+    }
+
+    /// Appends the entries of an answer, and takes note of what they cost, in one commit; the last
+    /// of them.
+    ///
+    /// # Errors
+    /// As [`Store::may_answer`], or [`StoreError::Unavailable`]: none is there, and nothing may be
+    /// released.
     pub async fn append_within(
         &self,
-        row: LedgerRow,
-        conditions: Conditions,
+        rows: Vec<(LedgerRow, Conditions)>,
     ) -> Result<Appended, StoreError> {
-        match self.write(Request::AppendWithin(row, Box::new(conditions))).await? {
+        match self.write(Request::AppendWithin(rows)).await? {
             Answer::Appended(appended) => Ok(appended),
             _ => Err(StoreError::Damaged),
         }
@@ -64,19 +75,30 @@ impl Store {
 impl Writer {
     pub(super) fn append_within(
         &mut self,
-        row: &LedgerRow,
-        conditions: &Conditions,
+        rows: &[(LedgerRow, Conditions)],
     ) -> Result<Appended, Stop> {
         // All is asked before the first write: what is refused costs nothing.
-        if let Some((ticket, _)) = &conditions.ticket {
+        let tickets = || rows.iter().filter_map(|(_, of)| of.ticket.as_ref());
+        for (ticket, _) in tickets() {
             ticket::may_show(&self.connection, ticket)?;
         }
-        if let Some(spending) = &conditions.spending {
-            self.spend(spending)?;
+        let persons: BTreeSet<_> = tickets().map(|(ticket, _)| &ticket.person.0).collect();
+        if persons.len() > 1 {
+            // A ticket opens one person.
+            return Err(StoreError::Spent.into());
         }
-        if let Some((ticket, opening)) = &conditions.ticket {
-            self.show_ticket(ticket, opening)?;
+        let spendings: Vec<_> = rows.iter().filter_map(|(_, of)| of.spending.as_ref()).collect();
+        budget::afford(&self.connection, &spendings)?;
+        let mut appended = Err(StoreError::Unknown.into());
+        for (row, conditions) in rows {
+            if let Some(spending) = &conditions.spending {
+                self.spend(spending)?;
+            }
+            if let Some((ticket, opening)) = &conditions.ticket {
+                self.show_ticket(ticket, opening)?;
+            }
+            appended = self.append(row);
         }
-        self.append(row)
+        appended
     }
 }

@@ -196,8 +196,7 @@ impl Writer {
                  ended_ms < ?1 ORDER BY ended_ms LIMIT ?2)",
             )?
             .execute((at_ms - KEPT_MS, CLEARED_MAX))?;
-        // The next of the lane may leave now.
-        self.changes.noticed = true;
+        // Whoever tells it looks for the next of its lane himself.
         Ok(Answer::Done)
     }
 

@@ -17,6 +17,7 @@ use super::ahead::Person;
 use super::arrival::{Appended, Kept, LedgerRow, Seal};
 use super::assertion::Said;
 use super::batch::Deed;
+use super::budget::Spending;
 use super::condition::Conditions;
 use super::console::OfConsole;
 use super::error::StoreError;
@@ -50,8 +51,10 @@ pub enum Request {
     Append(LedgerRow),
     /// Put the entry of what an operator orders in the ledger.
     AppendOrder(LedgerRow),
-    /// Put the entry of an answer in the ledger, if what must hold for it does.
-    AppendWithin(LedgerRow, Box<Conditions>),
+    /// Put the entries of an answer in the ledger, if what must hold for them does.
+    AppendWithin(Vec<(LedgerRow, Conditions)>),
+    /// Take note of a question against a budget.
+    Spend(Spending),
     /// Something about a batch.
     Batch(Box<Deed>),
     /// Do with notices what somebody decided.
@@ -392,9 +395,8 @@ impl Writer {
             Request::Append(row) | Request::AppendOrder(row) => {
                 self.append(row).map(Answer::Appended)
             }
-            Request::AppendWithin(row, conditions) => {
-                self.append_within(row, conditions).map(Answer::Appended)
-            }
+            Request::AppendWithin(rows) => self.append_within(rows).map(Answer::Appended),
+            Request::Spend(spending) => self.spend(spending).map(|()| Answer::Done),
             Request::OpenTicket(ticket, row) => self.open_ticket(ticket, row),
             Request::ReviewTicket(reviewed, row) => self.review_ticket(reviewed, row),
             Request::Batch(deed) => self.batch(deed),

@@ -41,7 +41,7 @@ fn found(process: &str, word: &[u8]) -> usize {
 
 #[test]
 fn nothing_of_a_message_or_an_answer_stays_in_memory() {
-    let rig = Rig::prepare("[cache]\nseconds = 0\nempty_seconds = 0\nbytes_max = 0\n");
+    let rig = Rig::prepare("[cache]\nseconds = 0\nbytes_max = 0\n");
     rig.resume();
     let word = format!("过敏{}", unique());
     let resident = Resident::new();

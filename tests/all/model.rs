@@ -169,7 +169,7 @@ fn whatever_happens_a_cache_changes_no_answer() {
     let steps: usize = steps.unwrap_or(400);
     // One holds few people, so that some are always put out of it; the other holds none.
     let cached = gateway("[cache]\nbytes_max = 65536\n");
-    let naive = gateway("[cache]\nseconds = 0\nempty_seconds = 0\nfailed_ms = 0\nbytes_max = 0\n");
+    let naive = gateway("[cache]\nseconds = 0\nfailed_ms = 0\nbytes_max = 0\n");
     let desks: Vec<Desk> = desks().into_iter().filter(|desk| !desk.counts).collect();
     let rigs = [&cached, &naive];
     let (people, chance) = (Vec::new(), Chance(20_261_129));

@@ -8,7 +8,7 @@ use kangqiao_conformance::https::Reply;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::rig::message::Resident;
+use crate::rig::message::{Message, Resident, field};
 use crate::rig::receiver::Receiver;
 use crate::rig::{AGENT, CLERK, HOME_CLERK, Rig, TLS_SENDER, WORKER, free_port, until};
 
@@ -403,6 +403,32 @@ fn an_event_of_which_nothing_may_leave_is_not_told() {
     site.settled();
     assert_eq!(site.receiver.count(), 1, "told of an event nothing of which may leave");
     assert!(!told[0].to_string().contains("测试乙"), "{}", told[0]);
+}
+
+#[test]
+fn an_event_whose_record_may_not_be_known_of_is_not_told() {
+    let site = Site::for_purpose("subsidy-eligibility", "\"long-stay\"");
+    let resident = Resident::new();
+    site.enrol(&resident, "A");
+    let mut link = site.rig.mllp();
+    let mut comes = |event: &str, protected: bool| {
+        let mut message = Message::new(event, &resident);
+        message.segments.extend(protected.then(|| format!("PV2{}Y", "|".repeat(22))));
+        let reply = link.exchange(&message.bytes()).unwrap();
+        assert_eq!(field(&reply, "MSA-1"), "AA");
+    };
+    comes("A01", false);
+    assert_eq!(site.taken(1).len(), 1);
+    // What could be told beside it does not follow from it, and that it came is its own.
+    comes("A01", true);
+    comes("A03", true);
+    until("the notices are passed over", || {
+        (site.rig.stored("SELECT count(*) FROM outbox WHERE why = 'withheld'") == 2).then_some(())
+    });
+    comes("A03", false);
+    site.taken(2);
+    site.settled();
+    assert_eq!(site.receiver.count(), 2, "told of a stay its hospital protects");
 }
 
 #[test]

@@ -24,7 +24,7 @@ struct Site {
 
 impl Site {
     fn start(load: &str) -> Self {
-        let rig = Rig::prepare(&format!("[cache]\nempty_seconds = 3600\n[load]\n{load}\n"));
+        let rig = Rig::prepare(&format!("[cache]\nseconds = 3600\n[load]\n{load}\n"));
         let wire = Wire::to(rig.platform.port);
         let config = std::fs::read_to_string(rig.config()).unwrap();
         let before = format!("url = \"https://127.0.0.1:{}\"", rig.platform.port);

@@ -298,6 +298,75 @@ fn two_people_who_differ_in_a_protected_trait_get_the_same_answers() {
     assert!(compared > 2_000 && told_of >= 8, "{compared} were compared, {told_of} told of him");
 }
 
+/// Somebody who came to the clinic once, and what else is told of him: a stay its hospital
+/// protects, or one medicine and no other.
+fn visited(rig: &Rig, protected_stay: bool, only_drug: Option<&str>) -> Resident {
+    let resident = Resident::new();
+    let mut visit = Message::new("A01", &resident);
+    visit.segments[2] = visit.segments[2].replacen("|I|", "|O|", 1);
+    let mut messages = vec![visit];
+    if protected_stay {
+        let mut stay = Message::new("A01", &resident);
+        stay.segments.push(format!("PV2{}Y", "|".repeat(22)));
+        messages.push(stay);
+    }
+    let mut link = rig.mllp();
+    for message in messages {
+        let reply = link.exchange(&message.bytes()).unwrap();
+        assert_eq!(field(&reply, "MSA-1"), "AA", "{}", String::from_utf8_lossy(&reply));
+    }
+    let medicines = only_drug.map(|drug| {
+        json!({ "dataset": "medication", "time": "2026-10-02", "medications": [{ "name": drug }] })
+    });
+    // The newest of all is the same for all: who said last who somebody is may be told.
+    let history = json!({ "dataset": "health-record", "time": "2026-10-04",
+        "bloodGroup": { "abo": "1", "rh": "2" } });
+    for mut record in medicines.into_iter().chain([history]) {
+        record["person"] = json!({ "citizenId": resident.citizen });
+        let body = record.to_string();
+        let reply = rig.https(TLS_SENDER).post("/v1/messages", PLATFORM, body.as_bytes()).unwrap();
+        assert_eq!(reply.json()["state"], "kept");
+    }
+    consents(rig, &resident);
+    resident
+}
+
+#[test]
+fn no_fact_follows_from_what_may_not_be_known() {
+    let rig = site();
+    let plain = visited(&rig, false, None);
+    let mut marked = vec![("source-restricted", visited(&rig, true, None))];
+    for told in &TRAITS {
+        marked.push((told.class, visited(&rig, false, Some(told.drug))));
+    }
+    // What speaks for a fact is heard where it may be: some desks are told of a stay or a drug.
+    let open = [visited(&rig, false, Some("华法林钠片")), visited(&rig, false, Some("阿司匹林"))];
+    let mut doors = Doors::new(&rig);
+    let (mut compared, mut told_of, mut found) = (0, 0, Vec::new());
+    for desk in desks() {
+        let base = doors.json(&desk, &plain.citizen);
+        for (class, resident) in &marked {
+            if sees(&rig, &desk, class) {
+                continue;
+            }
+            let asked = format!("{} {} {}", desk.department, desk.role, desk.purpose);
+            let other = doors.json(&desk, &resident.citizen);
+            found.extend(apart(&format!("{asked}: {class}"), (&base, &plain), (&other, resident)));
+            compared += 1;
+        }
+        let [yes, no] = open.each_ref().map(|one| {
+            let told = doors.json(&desk, &one.citizen);
+            let body: Value = serde_json::from_slice(&told.body).unwrap();
+            let facts = body["elements"].as_array().cloned().unwrap_or_default();
+            let fact = facts.iter().find(|one| one["element"] == "MZ.medication.anticoagulant");
+            fact.and_then(|fact| fact["value"].as_bool())
+        });
+        told_of += usize::from((yes, no) == (Some(true), Some(false)));
+    }
+    nobody_told_apart(&found);
+    assert!(compared > 60 && told_of > 0, "{compared} were compared, {told_of} are told the fact");
+}
+
 #[test]
 fn whoever_refused_looks_like_somebody_of_whom_nothing_is_known() {
     let rig = site();

@@ -305,7 +305,7 @@ impl Pour {
         let gateway = &self.gateway;
         let appending = lines.into_iter().map(async |line| {
             let entered = match line.fault {
-                None => gateway.append_answer(admission, &line.entry).await,
+                None => gateway.append_answer(admission, std::slice::from_ref(&line.entry)).await,
                 Some(_) => gateway.append(&line.entry).await,
             };
             let line = match entered {

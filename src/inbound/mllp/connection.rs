@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::future::join_all;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
 use tokio_util::sync::CancellationToken;
@@ -142,9 +143,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 (Ok(Ok(_)), true) => self.place.speak(),
                 (Ok(Ok(_)), false) => (),
             }
-            if self.pay_for_buffer().is_err() {
-                return Next::Broken(Fault::Limit, self.reached());
+            // Others hold what there is: nothing more is read of this one until they are done, and
+            // how long that takes is not its sender's time.
+            let waits = Instant::now();
+            let paid = tokio::select! {
+                () = self.leave.cancelled() => return Next::End,
+                paid = timeout_at(ends, pay(&self.shared.buffer, &mut self.held, self.buffer.len())) => paid,
+            };
+            if paid.is_err() {
+                return Next::Broken(Fault::Overloaded, None);
             }
+            frame_ends = frame_ends.map(|ends| ends + waits.elapsed());
         }
     }
 
@@ -253,23 +262,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         Some(Position::Byte(self.buffer.len().saturating_sub(1)))
     }
 
-    /// Takes permits for what is buffered beyond the free allowance.
-    fn pay_for_buffer(&mut self) -> Result<(), TryAcquireError> {
-        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let owed = self.buffer.len().saturating_sub(FREE_BYTES + held);
-        if owed == 0 {
-            return Ok(());
-        }
-        // A little ahead, so that a long frame does not ask at every read.
-        let ahead = u32::try_from(owed + FREE_BYTES).map_err(|_| TryAcquireError::NoPermits)?;
-        let permit = std::sync::Arc::clone(&self.shared.buffer).try_acquire_many_owned(ahead)?;
-        match &mut self.held {
-            Some(held) => held.merge(permit),
-            None => self.held = Some(permit),
-        }
-        Ok(())
-    }
-
     async fn write(&mut self, replies: Vec<Vec<u8>>) -> io::Result<()> {
         let mut framed = BytesMut::new();
         for reply in &replies {
@@ -293,6 +285,23 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             }
         };
         let _ = timeout(std::time::Duration::from_millis(LINGER_MS_MAX), drain).await;
+    }
+}
+
+/// Takes permits for what is buffered beyond the free allowance.
+async fn pay(allowance: &Arc<Semaphore>, held: &mut Option<OwnedSemaphorePermit>, buffered: usize) {
+    let paid = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let owed = buffered.saturating_sub(FREE_BYTES + paid);
+    if owed == 0 {
+        return;
+    }
+    // A little ahead, so that a long frame does not ask at every read.
+    let ahead = u32::try_from(owed + FREE_BYTES).unwrap_or(u32::MAX);
+    // It is never closed.
+    let Ok(permit) = Arc::clone(allowance).acquire_many_owned(ahead).await else { return };
+    match held {
+        Some(held) => held.merge(permit),
+        None => *held = Some(permit),
     }
 }
 

@@ -220,20 +220,39 @@ async fn beyond_the_limit_who_is_idle_makes_room_and_who_is_answered_does_not() 
 }
 
 #[tokio::test]
-async fn long_frames_share_one_allowance() {
-    let settings = Settings { buffered_bytes_max: 200_000, ..Settings::default() };
-    let running = start(settings, None).await;
+async fn long_frames_share_one_allowance_and_wait_for_it() {
+    let settings =
+        Settings { buffered_bytes_max: 200_000, frame_ms_max: 500, ..Settings::default() };
+    let finish = Arc::new(Notify::new());
+    let state = Arc::clone(&finish);
+    let answer = move |arrival| {
+        let finish = Arc::clone(&state);
+        async move {
+            match arrival {
+                Arrival::Message(received) => {
+                    finish.notified().await;
+                    vec![received.body.len().to_string().into_bytes()]
+                }
+                Arrival::Broken { fault, .. } => vec![fault.row().name.as_bytes().to_vec()],
+            }
+        }
+    };
+    let running = start_with(settings, None, answer).await;
+    let long = [&b"\x0BMSH|"[..], &[b'x'; 150_000], b"\x1C\r"].concat();
     let (mut first, mut second) = (running.client().await, running.client().await);
-    let part = [&b"\x0BMSH|"[..], &[b'x'; 150_000]].concat();
-    first.send(&part).await;
+    first.send(&long).await;
     // The first must have been read before the second asks for the same bytes.
     assert!(timeout(Duration::from_millis(200), first.reply()).await.is_err());
-    second.send(&part).await;
-    assert!(second.reply().await.unwrap().starts_with("limit at byte"));
-    first.send(b"\x1C\r").await;
-    assert_eq!(first.reply().await.map(|body| body.len()), Some(150_004));
-    let body = "x".repeat(150_000);
-    assert_eq!(first.ask(&body).await, Some(body), "what was taken was given back");
+    second.send(&long).await;
+    let refused = second.reply().await;
+    assert_eq!(refused.as_deref(), Some("overloaded"), "nothing is wrong with the message");
+    let mut third = running.client().await;
+    third.send(&long).await;
+    assert!(timeout(Duration::from_millis(100), third.reply()).await.is_err());
+    finish.notify_one();
+    assert_eq!(first.reply().await.as_deref(), Some("150004"));
+    finish.notify_one();
+    assert_eq!(third.reply().await.as_deref(), Some("150004"), "who waited comes next");
 }
 
 #[tokio::test]

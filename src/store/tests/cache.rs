@@ -23,7 +23,6 @@ fn cache() -> Cache {
     let settings = Settings {
         seconds: 100,
         sources: [(source("slow"), 1000)].into(),
-        empty_seconds: 10,
         failed_ms: 1000,
         stale_seconds_max: 500,
         bytes_max: 1 << 20,
