@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kangqiao_conformance::https::Reply;
+use serde_json::json;
 
 use crate::rig::message::{Message, Resident, unique};
 use crate::rig::{AGENT, Rig, TLS_SENDER};
@@ -431,9 +432,14 @@ fn a_clinical_document_is_read_into_elements_and_a_protected_one_is_given_to_nob
         assert!(!read.contains(&citizen), "{read}");
         kept.push((number, STANDARD.encode(&content)));
     }
-    // Before one that may be read, one of somebody he does not treat is like one that is not there.
+    // Before one that may be read, one of somebody who refused is like one that is not there.
+    let (refused, all) = (
+        Resident::new(),
+        json!({ "consent": "JJ-1", "decision": "deny", "purposes": null, "notice": null }),
+    );
+    assert_eq!(rig.says(&refused.citizen, all)["state"], "kept");
     let (other, nowhere) = (format!("C{}", unique()), format!("N{}", unique()));
-    let told = summary(&Resident::new(), &other, "hidden");
+    let told = summary(&refused, &other, "hidden");
     assert!(call(&rig, TLS_SENDER, ("regional", ""), &told).contains("status=\"AA\""));
     for before in [&other, &nowhere] {
         let read = asks(&[before, &kept[0].0]);
