@@ -94,7 +94,7 @@ pub(super) struct SenderFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Repair {
-    /// Dates written `2026-11-21 08:30:00` are read too.
+    /// Dates written `2026-11-21 08:30:00` are read too, and `2026-1-8 8:05` with its zeros.
     IsoDates,
     /// Spaces around codes, dates, numbers and identifiers are taken away.
     Trim,

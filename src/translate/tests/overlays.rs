@@ -36,6 +36,34 @@ fn an_overlay_changes_its_senders_messages_alone() {
 }
 
 #[test]
+fn a_date_without_its_zeros_is_read_where_the_overlay_mends_dates() {
+    let mut files = files();
+    files.insert("senders/hospital-a.toml", HABITS);
+    let pack = Pack::load(&files).unwrap();
+    let read = |date: &str| {
+        let message = message("ADT^A01", &format!("PID|||X^^^^01||||{date}"));
+        let record = pack.read_hl7(sender(), &message).unwrap().record;
+        let born = record.groups[0].fields.iter().find_map(|field| match &field.value {
+            Value::Date(date) => Some(date.to_iso()),
+            _ => None,
+        });
+        born.unwrap_or_default()
+    };
+    for (date, expect) in [
+        ("1948-1-1", "1948-01-01"),
+        ("1948-11-1", "1948-11-01"),
+        ("1948-1", "1948-01"),
+        ("2026-10-1 8:05:10", "2026-10-01T08:05:10"),
+        ("2026-1-8T8:5:1.5+08:00", "2026-01-08T08:05:01.5+08:00"),
+        ("1948-1-32", ""),
+        ("194-81-1", ""),
+        ("1948--1", ""),
+    ] {
+        assert_eq!(read(date), expect, "{date}");
+    }
+}
+
+#[test]
 fn an_overlay_speaks_of_what_there_is() {
     let check = |from: &str, to: &str, expect: &str| {
         let mut files = files();
