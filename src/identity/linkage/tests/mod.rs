@@ -144,6 +144,23 @@ fn twins_and_couples_and_children_are_not_joined() {
 }
 
 #[test]
+fn another_sex_is_a_slip_of_the_pen_under_the_same_characters_alone() {
+    let boy = ["王建平", "1", "19480315", "", "", HOME];
+    let slip = ["王建平", "2", "19480315", "", "", HOME];
+    assert_eq!(judged(&boy, &slip), (Verdict::Automatic, Rule::Corroborated));
+    for twin in [
+        ["王建萍", "2", "19480315", "", "", HOME],
+        ["王建萍", "2", "19480315", "", PHONE, HOME],
+        ["汪建平", "2", "19480315", "", "", HOME],
+        ["WANG JIANPING", "2", "19480315", "", "", HOME],
+    ] {
+        let boy = ["王建平", "1", "19480315", "", twin[4], HOME];
+        let (verdict, rule) = judged(&boy, &twin);
+        assert!(verdict <= Verdict::Review && rule == Rule::OtherSex, "{twin:?} {verdict:?}");
+    }
+}
+
+#[test]
 fn name_and_birthday_and_nothing_else_are_for_somebody_to_look_at() {
     let a = ["王国强", "1", "19480315", "", "", ""];
     assert_eq!(judged(&a, &a), (Verdict::Review, Rule::NameAndBirthday));
