@@ -213,7 +213,10 @@ mod tests {
             eprintln!("SKIPPED: no corpus beside the repository, so no corpus message was read");
             return;
         };
-        let (pack, _) = shipped();
+        let (_, mut shipped) = shipped();
+        let overlay = "title = \"some of it comes from training\"\nprocessing = [\"D\", \"T\"]";
+        shipped.insert("senders/corpus.toml", overlay);
+        let pack = Pack::load(&shipped).unwrap_or_else(|faults| panic!("{}", listed(&faults)));
         let files = read_folder(&folder).unwrap();
         let sender = Source::parse("corpus").unwrap();
         let (mut applied, mut refused) = (0, 0);
