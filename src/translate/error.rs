@@ -37,8 +37,9 @@ pub enum TranslateError {
     /// HL7 v2 table 0357, code 200.
     #[error("no mapping for the message type at {0}")]
     UnsupportedMessage(Position),
-    /// HL7 v2 table 0357, code 202: MSH-11 is none of P, T, D (table 0103).
-    #[error("processing id at {0} is none of P, T, D")]
+    /// HL7 v2 table 0357, code 202: MSH-11 is neither P nor one the sender's overlay names
+    /// (table 0103).
+    #[error("processing id at {0} is neither P nor one this sender may use")]
     UnsupportedProcessing(Position),
     /// HL7 v2 table 0357, code 203: MSH-12 is none of 2.1 to 2.9 (table 0104).
     #[error("version at {0} is none of 2.1 to 2.9")]

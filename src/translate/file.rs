@@ -83,6 +83,9 @@ pub(super) struct SenderFile {
     pub codes: BTreeMap<Spanned<String>, BTreeMap<String, String>>,
     #[serde(default)]
     pub repairs: Vec<Repair>,
+    /// Processing ids (MSH-11) whose messages are applied beside those of production.
+    #[serde(default)]
+    pub processing: Vec<Processing>,
     /// Rows of this sender alone, before those of the segment's table.
     #[serde(default)]
     pub rows: Vec<Spanned<RowText>>,
@@ -94,10 +97,21 @@ pub(super) struct SenderFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Repair {
-    /// Dates written `2026-11-21 08:30:00` are read too.
+    /// Dates written `2026-11-21 08:30:00` are read too, and `2026-1-8 8:05` with its zeros.
     IsoDates,
     /// Spaces around codes, dates, numbers and identifiers are taken away.
     Trim,
+}
+
+/// HL7 table 0103 without production, which is applied of every sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum Processing {
+    /// A system that is being mended.
+    #[serde(rename = "D")]
+    Debugging,
+    /// A system on which people learn.
+    #[serde(rename = "T")]
+    Training,
 }
 
 /// One row: a place on the wire and what it means.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::compile::{Compiler, Text};
-use super::file::{Repair, RowText, SenderFile};
+use super::file::{Processing, Repair, RowText, SenderFile};
 use super::path::Hl7Path;
 use super::plan::{FieldPlan, Hl7Plan, Read, RowId, SegmentPlan, SegmentRow};
 use super::segment::{ROWS_OF_A_FIELD_MAX, clash};
@@ -27,11 +27,24 @@ pub struct Overlay {
     pub(super) codes: HashMap<RowId, HashMap<String, String>>,
     pub(super) iso_dates: bool,
     pub(super) trim: bool,
+    /// Whose messages are applied beside those of production.
+    pub(super) processing: Vec<Processing>,
     /// The tables of segments in which this sender has rows of its own.
     pub(super) segments: HashMap<[u8; 3], Arc<SegmentPlan>>,
 }
 
 impl Overlay {
+    /// Whether messages of this processing id (HL7 table 0103) are applied. What a system for
+    /// training or debugging says of a real number would be said of a real person.
+    pub(super) fn applies(&self, processing: &str) -> bool {
+        match processing {
+            "P" => true,
+            "T" => self.processing.contains(&Processing::Training),
+            "D" => self.processing.contains(&Processing::Debugging),
+            _ => false,
+        }
+    }
+
     /// The standard's spelling of a sender's code.
     pub(super) fn code<'a>(&'a self, row: RowId, code: &'a str) -> &'a str {
         if self.codes.is_empty() {
@@ -66,6 +79,7 @@ impl Compiler<'_> {
             codes,
             iso_dates: sender.repairs.contains(&Repair::IsoDates),
             trim: sender.repairs.contains(&Repair::Trim),
+            processing: sender.processing.clone(),
             segments: self.own_rows(file, sender, plan),
         };
         Some((self.note(source)?, overlay))

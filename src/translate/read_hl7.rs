@@ -28,7 +28,7 @@ pub(super) fn read(
     message: &Message,
     fired: Option<&mut Vec<bool>>,
 ) -> Result<Translation, TranslateError> {
-    let event = event(pack, message)?;
+    let event = event(pack, overlay, message)?;
     let mut reader = Reader::new(pack, &event, (sender, overlay), fired);
     let mut leaves = Leaves::default();
     let mut frame = Frame::new(message);
@@ -43,11 +43,15 @@ pub(super) fn read(
 }
 
 /// The event's plan, after what MSH must say for any event.
-fn event(pack: &Pack, message: &Message) -> Result<Arc<EventPlan>, TranslateError> {
+fn event(
+    pack: &Pack,
+    overlay: &Overlay,
+    message: &Message,
+) -> Result<Arc<EventPlan>, TranslateError> {
     let head = message.header();
     // Its second component, the processing mode, changes nothing here.
     let processing = head.processing_id.split(|sign: char| !sign.is_ascii_alphanumeric()).next();
-    if !matches!(processing, Some("P" | "T" | "D")) {
+    if !processing.is_some_and(|id| overlay.applies(id)) {
         return Err(TranslateError::UnsupportedProcessing(header(11, 1)));
     }
     // HL7 table 0104; minor editions such as 2.5.1 count with their edition.

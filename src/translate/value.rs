@@ -30,12 +30,31 @@ pub(super) enum Wrong {
     Type,
 }
 
-/// A date, in the compact form or, where the sender needs it, ISO 8601.
+/// A date, in the compact form or, where the sender needs it, ISO 8601 and what is nearly that.
 pub(super) fn date(text: &str, overlay: &Overlay) -> Result<Date, Wrong> {
     let text = trimmed(text, overlay);
     let read = Date::parse(text);
-    let mended = if overlay.iso_dates { read.or_else(|_| Date::parse_iso(text)) } else { read };
+    let mended = match overlay.iso_dates {
+        true => read.or_else(|_| Date::parse_iso(&padded(text))),
+        false => read,
+    };
     mended.map_err(|_| Wrong::Type)
+}
+
+/// `2026-1-8 8:05` with the zeros that were left out. Signs on both sides say where.
+fn padded(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len() + 5);
+    let mut before = None;
+    let mut signs = text.chars().peekable();
+    while let Some(sign) = signs.next() {
+        let alone = sign.is_ascii_digit() && !signs.peek().is_some_and(char::is_ascii_digit);
+        if alone && matches!(before, Some('-' | ':' | 'T' | ' ')) {
+            whole.push('0');
+        }
+        whole.push(sign);
+        before = Some(sign);
+    }
+    whole
 }
 
 /// Decimal digits with sign and point, as HL7 v2.4 section 2.8.28 (NM) has them.

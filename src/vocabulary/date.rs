@@ -59,7 +59,11 @@ impl Date {
         Ok(date)
     }
 
-    /// Reads `YYYY-MM-DD` or an RFC 3339 date-time, as JSON carries them.
+    /// Reads `YYYY[-MM[-DD]]` or an RFC 3339 date-time, as JSON carries them; parts without
+    /// signs between them too.
+    ///
+    /// Between signs every part has its full width: put together, the digits of `1948-1-1`
+    /// would be another date.
     ///
     /// # Errors
     /// [`DateError`] as for [`Date::parse`].
@@ -68,16 +72,22 @@ impl Date {
             Some((day, time)) => (day, Some(time)),
             None => (text, None),
         };
-        let mut compact: String = day.split('-').collect();
-        if day.bytes().filter(|byte| *byte == b'-').count() > 2 {
-            return Err(DateError::Shape);
-        }
+        let mut compact = put_together(day, '-', &[4, 2, 2])?;
         if let Some(time) = time {
-            let utc = time.strip_suffix(['Z', 'z']);
-            compact.extend(utc.unwrap_or(time).chars().filter(|sign| *sign != ':'));
-            if utc.is_some() {
-                compact.push_str("+0000");
+            // Behind less than a day, the digits of a time would be those of the day.
+            if compact.len() != 8 || time.is_empty() {
+                return Err(DateError::Shape);
             }
+            let (time, utc) = match time.strip_suffix(['Z', 'z']) {
+                Some(time) => (time, "+0000"),
+                None => (time, ""),
+            };
+            let (moment, offset) = split_before(time, &['+', '-']);
+            let (clock, fraction) = split_before(moment, &['.']);
+            compact.push_str(&put_together(clock, ':', &[2, 2, 2])?);
+            compact.push_str(fraction);
+            compact.push_str(&put_together(offset, ':', &[3, 2])?);
+            compact.push_str(utc);
         }
         Self::parse(&compact)
     }
@@ -186,6 +196,22 @@ impl Date {
     }
 }
 
+/// The parts of a day, clock or offset without the signs between them.
+fn put_together(text: &str, sign: char, widths: &[usize]) -> Result<String, DateError> {
+    let parts: Vec<_> = text.split(sign).collect();
+    let whole = parts.iter().zip(widths).all(|(part, width)| part.len() == *width);
+    // What has no sign in it has nothing that could move.
+    if parts.len() > 1 && (parts.len() > widths.len() || !whole) {
+        return Err(DateError::Shape);
+    }
+    Ok(parts.concat())
+}
+
+/// What stands before a sign, and the rest from it on.
+fn split_before<'t>(text: &'t str, signs: &[char]) -> (&'t str, &'t str) {
+    text.find(signs).and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
+}
+
 impl fmt::Debug for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Date(<{} digits>)", self.digits())
@@ -235,6 +261,39 @@ mod tests {
         {
             check(text, Err(DateError::Shape));
         }
+    }
+
+    #[test]
+    fn a_part_of_another_width_never_becomes_another_date() {
+        let check = |text: &str, expect: Result<&str, DateError>| {
+            let read = Date::parse_iso(text).map(|date| date.0);
+            assert_eq!(read, expect.map(str::to_owned), "{text}");
+        };
+        for text in [
+            "1948-1-1",
+            "1948-11-1",
+            "194-81-11",
+            "1948-011-1",
+            "194811-01",
+            "1948-11-01-1",
+            "2026-10-1 8:05:10",
+            "2026-10-18 8:05:10",
+            "2026-10-18T08:5:10",
+            "2026-10-18T08:05:1",
+            "2026-10-18T08:05:10+8:00",
+            "2026-10-18T08:05:10.1:2",
+            "2026-10-18T08:05:10:11",
+            "2026-10-18T",
+            "2026-10T08",
+            "2026T101808",
+            "--10-18",
+        ] {
+            check(text, Err(DateError::Shape));
+        }
+        check("19481101", Ok("19481101"));
+        check("20261018T080510+0800", Ok("20261018080510+0800"));
+        check("2026-10-18T08:05Z", Ok("202610180805+0000"));
+        check("2026-10-18 08:05:10.5-05:00", Ok("20261018080510.5-0500"));
     }
 
     #[test]

@@ -10,6 +10,9 @@ use kangqiao::wire::hl7v2::{self, batch};
 use crate::rig::message::field;
 use crate::rig::{ROOT, Rig, TLS_SENDER, loudly};
 
+/// One in seven was written on a system for training or debugging.
+pub const OVERLAY: &str = "title = \"the public corpus\"\nprocessing = [\"D\", \"T\"]\n";
+
 pub fn messages(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -32,7 +35,11 @@ fn every_message_of_the_corpus_ends_applied_quarantined_or_refused() {
         return loudly("SKIPPED: the corpus is not beside the repository");
     }
     paths.sort();
-    let rig = Rig::start();
+    let rig = Rig::prepare("");
+    let overlay = rig.path().join("mappings/senders").join(format!("{TLS_SENDER}.toml"));
+    let habits = std::fs::read_to_string(&overlay).unwrap();
+    std::fs::write(overlay, format!("processing = [\"D\", \"T\"]\n{habits}")).unwrap();
+    rig.resume();
     let mut codes = BTreeMap::new();
     let mut sent = 0;
     for path in &paths {

@@ -53,7 +53,8 @@ fn judged(packages: &Path, bundles: &[(String, Json)], mode: &[&str]) -> (bool, 
 }
 
 fn pack() -> Pack {
-    let files = read_folder(&Path::new(ROOT).join("mappings")).unwrap();
+    let mut files = read_folder(&Path::new(ROOT).join("mappings")).unwrap();
+    files.insert("senders/corpus.toml", crate::corpus::OVERLAY);
     Pack::load(&files).unwrap_or_else(|faults| panic!("{} faults", faults.len()))
 }
 
@@ -74,7 +75,7 @@ fn form(path: &str) -> Option<Form> {
 
 /// A bundle of each record a unit becomes; one that is refused becomes none.
 fn bundles(pack: &Pack, (form, name): (Form, &str), bytes: &[u8]) -> Vec<(String, Json)> {
-    let source = Source::parse("example").unwrap();
+    let source = Source::parse("corpus").unwrap();
     let read = pack.read((form, source), bytes, &Limits::default()).unwrap_or_default();
     let written = read.iter().map(|read| pack.write_fhir(&read.record).to_json());
     // A record without a resource makes a bundle of none, which FHIR has no use for.

@@ -240,6 +240,7 @@ const SENDER: &[Key] = &[
     ("kinds", Named, "type codes of CX-5"),
     ("codes", Tables, "by path: its spelling = the standard's"),
     ("repairs", Texts(false), "iso-dates, trim"),
+    ("processing", Texts(false), "T, D: MSH-11 that is applied beside P"),
     ("rows", Rows(ROW), "rows of its own, before those of the segments"),
     ("example", Rows(EXAMPLE), "what runs at every check and reload"),
 ];

@@ -12,6 +12,7 @@ const BIRTH_DATE: ElementId = ElementId::fixed("DE02.01.005.01");
 const PHONES: [ElementId; 1] = [ElementId::fixed("DE02.01.010.00")];
 const ADDRESSES: [ElementId; 2] =
     [ElementId::fixed("MZ.address.home"), ElementId::fixed("MZ.address.registered")];
+const DIVISION: ElementId = ElementId::fixed("MZ.address.division");
 
 /// Names, numbers and places one record gives of one person, as they were written.
 ///
@@ -65,6 +66,7 @@ impl Demographics {
             (_, text) if ADDRESSES.contains(&field.element) => self.addresses.push(text.to_owned()),
             (_, text) if field.element == SEX => text.clone_into(&mut self.sex),
             (_, text) if field.element == BIRTH_DATE => text.clone_into(&mut self.birth_date),
+            (_, text) if field.element == DIVISION => text.clone_into(&mut self.division),
             _ => (),
         }
     }

@@ -181,7 +181,9 @@ impl Case<'_> {
     /// What speaks against one person, whatever else speaks for it.
     fn by_contradiction(&self) -> Option<(Verdict, Rule)> {
         let Comparison { name, birth, sex, citizen, .. } = *self.how;
-        let slip = citizen == CitizenLevel::Near || self.is_exact() && self.things >= 1;
+        // Twins of two sexes may be called by names that only sound alike: 建平 and 建萍.
+        let itself = name == NameLevel::Same && birth == BirthLevel::Same;
+        let slip = citizen == CitizenLevel::Near || itself && self.things >= 1;
         let married = name == NameLevel::Married && birth == BirthLevel::Same && self.things >= 2;
         match () {
             () if sex == SexLevel::Other && !slip => Some(self.looked(Rule::OtherSex)),

@@ -306,6 +306,8 @@ fn a_message_no_file_speaks_of_is_refused_by_its_header() {
     check("ADT|1|P|2.4", "unsupported-event", "MSH-9.2");
     check("MDM^T02|1|P|2.4", "unsupported-message", "MSH-9.1");
     check("ADT^A01|1|X|2.4", "unsupported-processing", "MSH-11.1");
+    check("ADT^A01|1|T|2.4", "unsupported-processing", "MSH-11.1");
+    check("ADT^A01|1|D^T|2.4", "unsupported-processing", "MSH-11.1");
     check("ADT^A01|1||2.4", "unsupported-processing", "MSH-11.1");
     check("ADT^A01|1|P|3.0", "unsupported-version", "MSH-12.1");
     check("ADT^A01|1|P|2.45", "unsupported-version", "MSH-12.1");

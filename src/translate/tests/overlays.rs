@@ -1,6 +1,7 @@
 //! One sender's habits, and nobody else's.
 
 use super::*;
+use crate::vocabulary::Fault;
 
 const HABITS: &str = r#"title = "t"
 charset = "GB18030"
@@ -33,6 +34,60 @@ fn an_overlay_changes_its_senders_messages_alone() {
     let error = pack.read_hl7(other, &message).unwrap_err();
     assert_eq!(error.to_string(), "PID-8 holds a code its table does not list");
     assert_eq!(pack.overlay(other).charset, None);
+}
+
+#[test]
+fn a_date_without_its_zeros_is_read_where_the_overlay_mends_dates() {
+    let mut files = files();
+    files.insert("senders/hospital-a.toml", HABITS);
+    let pack = Pack::load(&files).unwrap();
+    let read = |date: &str| {
+        let message = message("ADT^A01", &format!("PID|||X^^^^01||||{date}"));
+        let record = pack.read_hl7(sender(), &message).unwrap().record;
+        let born = record.groups[0].fields.iter().find_map(|field| match &field.value {
+            Value::Date(date) => Some(date.to_iso()),
+            _ => None,
+        });
+        born.unwrap_or_default()
+    };
+    for (date, expect) in [
+        ("1948-1-1", "1948-01-01"),
+        ("1948-11-1", "1948-11-01"),
+        ("1948-1", "1948-01"),
+        ("2026-10-1 8:05:10", "2026-10-01T08:05:10"),
+        ("2026-1-8T8:5:1.5+08:00", "2026-01-08T08:05:01.5+08:00"),
+        ("1948-1-32", ""),
+        ("194-81-1", ""),
+        ("1948--1", ""),
+    ] {
+        assert_eq!(read(date), expect, "{date}");
+    }
+}
+
+#[test]
+fn a_training_systems_messages_are_applied_where_the_overlay_says_so() {
+    let check = |habits: &str, expect: [bool; 5]| {
+        let mut files = files();
+        files.insert("senders/hospital-a.toml", format!("title = \"t\"\n{habits}"));
+        let pack = Pack::load(&files).unwrap();
+        let applied = ["P^T", "T", "T^A", "D", ""].map(|processing| {
+            let text = format!("MSH|^~\\&|A|B|C|D|20261121||ADT^A01|1|{processing}|2.4\rPID|1");
+            let limits = Limits::default();
+            let message = Message::read(text.as_bytes(), Charset::Utf8, &limits).unwrap();
+            let fault = pack.read_hl7(sender(), &message).map_err(|error| error.fault());
+            assert!(matches!(fault, Ok(_) | Err(Fault::UnsupportedProcessing)), "{fault:?}");
+            fault.is_ok()
+        });
+        assert_eq!(applied, expect, "{habits}");
+    };
+    check("", [true, false, false, false, false]);
+    check("processing = [\"T\"]", [true, true, true, false, false]);
+    check("processing = [\"D\", \"T\"]", [true, true, true, true, false]);
+    let mut files = files();
+    files.insert("senders/hospital-a.toml", "title = \"t\"\nprocessing = [\"X\"]");
+    let faults = Pack::load(&files).map(|_| ()).unwrap_err();
+    let said = faults.first().map(ToString::to_string).unwrap_or_default();
+    assert!(said.starts_with("senders/hospital-a.toml:2:15: unknown variant `X`"), "{said}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) struct Decoded<'a> {
     pub text: Cow<'a, str>,
     /// What it was decoded by.
     pub charset: Charset,
-    /// Whether MSH-18 names something else, or GB 18030 text looks like UTF-8.
+    /// Whether MSH-18 names something else, or the text looks like UTF-8 read by another.
     pub mismatch: bool,
     mark_bytes: usize,
 }
@@ -46,6 +46,10 @@ pub(super) fn decode(bytes: &[u8], fallback: Charset) -> Result<Decoded<'_>, Rea
     let candidates = candidates(bytes, fallback);
     let mut first_error = None;
     for charset in candidates {
+        if let Some(at) = control_byte(bytes, charset) {
+            first_error.get_or_insert(at);
+            continue;
+        }
         let text = match charset.decode(bytes) {
             Ok(text) => text,
             Err(CharsetError::Malformed(at) | CharsetError::Unmappable(at)) => {
@@ -92,12 +96,26 @@ pub(super) fn candidates(bytes: &[u8], fallback: Charset) -> Vec<Charset> {
     found
 }
 
-/// Whether bytes read as GB 18030 are Chinese in UTF-8 as well: then the sender's
+/// Where Latin-1 would have a control character no writer of it means. ISO/IEC 8859-1 gives
+/// 0x80 to 0x9F no character, and in Chinese they are bytes of nearly every name: read so, it
+/// would be accepted as a text of accents that nobody can undo.
+fn control_byte(bytes: &[u8], charset: Charset) -> Option<usize> {
+    let latin = charset == Charset::Latin1;
+    bytes.iter().position(|byte| latin && matches!(byte, 0x80..=0x9F))
+}
+
+/// Whether bytes read as GB 18030 or Latin-1 are Chinese in UTF-8 as well: then the sender's
 /// default or declaration is likely wrong. It is said, never acted upon.
 fn is_doubtful(bytes: &[u8], charset: Charset) -> bool {
-    // Three characters of three bytes: GBK text all of which is UTF-8 too is very rare.
-    let wide = |text: &str| text.chars().filter(|sign| sign.len_utf8() == 3).nth(2).is_some();
-    charset == Charset::Gb18030 && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok_and(wide)
+    // In GBK three characters of three bytes all of which are UTF-8 too are very rare, in
+    // Latin-1, where they are a letter and two signs, a single one is.
+    let enough = match charset {
+        Charset::Gb18030 => 3,
+        Charset::Latin1 => 1,
+        _ => return false,
+    };
+    let wide = |text: &str| text.chars().filter(|sign| sign.len_utf8() == 3).count() >= enough;
+    !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok_and(wide)
 }
 
 /// UTF-16 by its byte order mark, or by the zero byte beside the first letter.

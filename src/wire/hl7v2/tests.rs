@@ -77,6 +77,33 @@ fn chinese_in_utf8_read_by_a_gb18030_default_is_flagged() {
 }
 
 #[test]
+fn chinese_declared_as_latin_1_is_read_by_the_senders_default_and_flagged() {
+    let check = |body: &[u8], fallback, expect: Result<(&str, bool, Charset), &str>| {
+        let found = Message::read(body, fallback, &Limits::default());
+        let found = found.map_err(|error| error.position().unwrap().to_string());
+        let found = found.as_ref().map(|message| {
+            let header = message.header();
+            let name = message.segment(*b"PID").unwrap().field(5).unwrap().text();
+            (name.into_owned(), header.charset_mismatch, header.charset)
+        });
+        let expect = expect.map(|(name, mismatch, set)| (name.to_owned(), mismatch, set));
+        assert_eq!(found.map_err(String::as_str), expect);
+    };
+    let (utf8, gb, latin) = (Charset::Utf8, Charset::Gb18030, Charset::Latin1);
+    let body = |name: &str| with_charset("8859/1", &format!("PID|||||{name}"));
+    check(body("王建平").as_bytes(), utf8, Ok(("王建平", true, utf8)));
+    check(&gb.encode(&body("億東")).unwrap(), gb, Ok(("億東", true, gb)));
+    // Two that no other candidate reads: the byte that is no character is named.
+    check(body("王建平").as_bytes(), latin, Err("byte 82"));
+    check(&latin.encode(&body("M\u{fc}ller \u{93}")).unwrap(), utf8, Err("byte 88"));
+    // 欧 has no such byte: it is said alone.
+    check(body("欧").as_bytes(), utf8, Ok(("æ¬§", true, latin)));
+    for name in ["Müller", "Ð°Ñ", "José ½ ©"] {
+        check(&latin.encode(&body(name)).unwrap(), utf8, Ok((name, false, latin)));
+    }
+}
+
+#[test]
 fn a_separator_byte_inside_a_facility_name_does_not_hide_msh_18() {
     let text = "MSH|^~\\&|東億|億|KQ|B|||ADT^A01|1|P|2.4||||||GBK\rPID|||||億";
     let message =

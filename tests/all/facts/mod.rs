@@ -53,7 +53,9 @@ pub fn corpus(root: &Path) -> Option<PathBuf> {
 }
 
 fn pack(mappings: &Path) -> Pack {
-    let files = read_folder(mappings).unwrap();
+    let mut files = read_folder(mappings).unwrap();
+    // One in seven was written on a system for training or debugging.
+    files.insert("senders/corpus.toml", "title = \"corpus\"\nprocessing = [\"D\", \"T\"]");
     Pack::load(&files).unwrap_or_else(|faults| {
         let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
         panic!("{}", lines.join("\n"))

@@ -30,6 +30,7 @@ pub fn pack() -> Pack {
             files.insert(path, all.bytes(path).unwrap());
         }
     }
+    files.insert("senders/corpus.toml", crate::corpus::OVERLAY);
     Pack::load(&files).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 

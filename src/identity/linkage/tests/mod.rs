@@ -4,6 +4,8 @@ mod laws;
 
 use super::compare::{BirthLevel, CitizenLevel, NameLevel, SexLevel, ThingLevel};
 use super::*;
+use crate::vocabulary::record::{Field, Group};
+use crate::vocabulary::{Dataset, ElementId, GroupName, Record, Source, Value};
 
 /// One record: name, sex, birth date, citizen id, telephone, address.
 type Row<'a> = [&'a str; 6];
@@ -144,11 +146,67 @@ fn twins_and_couples_and_children_are_not_joined() {
 }
 
 #[test]
+fn another_sex_is_a_slip_of_the_pen_under_the_same_characters_alone() {
+    let boy = ["王建平", "1", "19480315", "", "", HOME];
+    let slip = ["王建平", "2", "19480315", "", "", HOME];
+    assert_eq!(judged(&boy, &slip), (Verdict::Automatic, Rule::Corroborated));
+    for twin in [
+        ["王建萍", "2", "19480315", "", "", HOME],
+        ["王建萍", "2", "19480315", "", PHONE, HOME],
+        ["汪建平", "2", "19480315", "", "", HOME],
+        ["WANG JIANPING", "2", "19480315", "", "", HOME],
+    ] {
+        let boy = ["王建平", "1", "19480315", "", twin[4], HOME];
+        let (verdict, rule) = judged(&boy, &twin);
+        assert!(verdict <= Verdict::Review && rule == Rule::OtherSex, "{twin:?} {verdict:?}");
+    }
+}
+
+#[test]
 fn name_and_birthday_and_nothing_else_are_for_somebody_to_look_at() {
     let a = ["王国强", "1", "19480315", "", "", ""];
     assert_eq!(judged(&a, &a), (Verdict::Review, Rule::NameAndBirthday));
     let b = ["王国强", "1", "19480315", &id("19480315", 21), PHONE, HOME];
     assert_eq!(judged(&a, &b), (Verdict::Review, Rule::NameAndBirthday));
+}
+
+#[test]
+fn a_rare_name_a_birthday_and_the_division_a_record_names_are_one_person() {
+    let told = |division: &str| {
+        let text = |element, text: &str| (element, Value::Text(text.to_owned()));
+        let fields = [
+            text("DE02.01.039.00", "王国强"),
+            text("DE02.01.005.01", "19480315"),
+            text("MZ.address.division", division),
+        ];
+        let fields = fields.map(|(element, value)| Field {
+            element: ElementId::parse(element).unwrap(),
+            value,
+            at: None,
+        });
+        let name = GroupName::fixed("record");
+        let record = Record {
+            dataset: Dataset::fixed("admission"),
+            source: Source::fixed("hospital-a"),
+            time: None,
+            groups: vec![Group { name, parent: None, fields: fields.to_vec() }],
+            carried: Vec::new(),
+            wire: None,
+            mappings: String::new(),
+        };
+        assert!(record.fields().all(Demographics::says) || division.is_empty());
+        Veil::new(&[7; 32]).traits(&Demographics::of(&record))
+    };
+    let mut weights = Weights::default();
+    weights.namesakes = 0.01;
+    let found = |a: &str, b: &str| {
+        let found = decide(&weights, &told(a), &told(b));
+        (found.verdict, found.rule)
+    };
+    assert_eq!(found("410105", "410105000000"), (Verdict::Automatic, Rule::RareName));
+    for (a, b) in [("410105", "410184"), ("410105", ""), ("410105", "金水区")] {
+        assert_eq!(found(a, b), (Verdict::Review, Rule::NameAndBirthday), "{a} {b}");
+    }
 }
 
 #[test]
