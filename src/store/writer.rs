@@ -68,8 +68,8 @@ pub enum Request {
     Exchanged(Box<Exchanged>, [u8; 16]),
     /// Keep a return.
     Freeze(Box<Frozen>),
-    /// Keep a message.
-    Keep(Arc<Message>),
+    /// Keep messages of one sender in their order.
+    Keep(Arc<[Message]>),
     /// Take the lease of a job, or give it back.
     Lease(Arc<str>, Duration),
     /// Join one person to another.
@@ -123,11 +123,11 @@ pub enum Request {
 }
 
 impl Request {
-    /// The message that shall be kept.
-    fn keeps(&self) -> Option<&Message> {
+    /// The messages that shall be kept.
+    fn keeps(&self) -> &[Message] {
         match self {
-            Self::Keep(message) => Some(message),
-            _ => None,
+            Self::Keep(messages) => messages,
+            _ => &[],
         }
     }
 }
@@ -154,6 +154,8 @@ pub enum Answer {
     /// How many joined a list, and left it.
     Enrolled(usize, usize),
     Kept(Kept),
+    /// What became of each message, up to the first that was refused.
+    KeptAll(Vec<Result<Kept, StoreError>>),
     Leased(Option<i64>),
     Persons(Vec<PersonId>),
     Proposed(Proposal),
@@ -351,7 +353,7 @@ impl Writer {
     }
 
     fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
-        let messages: Vec<&Message> = jobs.iter().filter_map(|job| job.request.keeps()).collect();
+        let messages: Vec<&Message> = jobs.iter().flat_map(|job| job.request.keeps()).collect();
         if let Err(error) = self.begin_turn(&messages) {
             self.complain(&error);
             return Err(if let StoreError::Sql(error) = error {
@@ -419,7 +421,7 @@ impl Writer {
             Request::Erase { person, at_ms } => self.erase(*person, *at_ms).map(Answer::Persons),
             Request::Exchanged(file, of) => self.note_exchanged(file, *of).map(|()| Answer::Done),
             Request::Freeze(frozen) => self.freeze(frozen),
-            Request::Keep(message) => self.keep(message).map(Answer::Kept),
+            Request::Keep(messages) => self.keep_all(messages).map(Answer::KeptAll),
             Request::Merge { from, into, at_ms } => {
                 self.merge(*from, *into, *at_ms).map(Answer::Persons)
             }

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::future::join_all;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -162,16 +163,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         let mut batch = Batch::new(self.shared.settings.frame_bytes_max, now());
         let within = self.shared.within(self.shared.settings.frame_ms_max);
         let (mut ended, mut ends) = (false, Instant::now() + within);
+        let broken = Arc::new(AtomicBool::new(false));
         self.send(&[0x0B]).await?;
         let outcome = loop {
             match batch.next_part() {
                 Ok(Some(Part::Reply(segments))) => self.send(&segments).await?,
                 Ok(Some(Part::Messages(bodies))) => {
-                    let taking = bodies.into_iter().map(|body| {
-                        let message = self.received(body.into());
-                        answer(Arrival::Message(message))
-                    });
-                    let replies = join_all(taking).await.concat();
+                    let group = bodies.into_iter().map(|body| self.received(body.into()));
+                    let group = Arrival::Group(group.collect(), Arc::clone(&broken));
+                    let replies = answer(group).await;
                     batch.answered(replies.len());
                     self.send(&replies.concat()).await?;
                     // Each message of a batch has the time of a frame.
@@ -262,7 +262,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         }
         // A little ahead, so that a long frame does not ask at every read.
         let ahead = u32::try_from(owed + FREE_BYTES).map_err(|_| TryAcquireError::NoPermits)?;
-        let permit = std::sync::Arc::clone(&self.shared.buffer).try_acquire_many_owned(ahead)?;
+        let permit = Arc::clone(&self.shared.buffer).try_acquire_many_owned(ahead)?;
         match &mut self.held {
             Some(held) => held.merge(permit),
             None => self.held = Some(permit),

@@ -24,6 +24,7 @@ async fn start(settings: Settings, tls: Option<Tls>) -> Running {
         match arrival {
             Arrival::Message(received) if &received.body[..] == b"panic" => panic!("asked to"),
             Arrival::Message(received) => vec![received.body.to_vec()],
+            Arrival::Group(group, _) => group.iter().map(|one| one.body.to_vec()).collect(),
             Arrival::Broken { received, fault, at } => {
                 let at = at.unwrap().to_string();
                 let head = String::from_utf8_lossy(&received.body).replace('\u{b}', "_");
@@ -234,6 +235,22 @@ async fn long_frames_share_one_allowance() {
     assert_eq!(first.reply().await.map(|body| body.len()), Some(150_004));
     let body = "x".repeat(150_000);
     assert_eq!(first.ask(&body).await, Some(body), "what was taken was given back");
+}
+
+#[tokio::test]
+async fn the_groups_of_a_batch_know_of_each_other_and_those_of_the_next_do_not() {
+    let answer = |arrival| async move {
+        let Arrival::Group(group, broken) = arrival else { return Vec::new() };
+        let was = broken.swap(true, Ordering::SeqCst);
+        vec![format!("{} {was}\r", group.len()).into_bytes()]
+    };
+    let running = start_with(Settings::default(), None, answer).await;
+    let mut client = running.client().await;
+    let messages: String = (0..40).map(|number| format!("MSH|{number}\r")).collect();
+    for _ in 0..2 {
+        let reply = client.ask(&format!("BHS|^~\\&|A\r{messages}BTS|40\r")).await.unwrap();
+        assert!(reply.contains("\r30 false\r10 true\rBTS|2"), "{reply}");
+    }
 }
 
 #[tokio::test]
