@@ -65,7 +65,7 @@ impl Writer {
     pub(super) fn keep_all(&mut self, messages: &[Message]) -> Result<Each, Stop> {
         let mut each = Each::with_capacity(messages.len());
         for message in messages {
-            match self.keep(message) {
+            match self.keep_marked(message) {
                 Ok(kept) => each.push(Ok(kept)),
                 Err(Stop::Refused(error)) => {
                     each.push(Err(error));
@@ -75,5 +75,14 @@ impl Writer {
             }
         }
         Ok(each)
+    }
+
+    /// A row of a table is marked once it is kept: one that was refused is read again.
+    fn keep_marked(&mut self, message: &Message) -> Result<Kept, Stop> {
+        let kept = self.keep(message)?;
+        if let Some(mark) = &message.mark {
+            self.write_mark(mark)?;
+        }
+        Ok(kept)
     }
 }

@@ -1,4 +1,4 @@
-//! Messages that are kept together.
+//! Messages that are kept together, and rows whose mark goes with them.
 
 use super::*;
 
@@ -69,5 +69,22 @@ async fn behind_a_message_that_is_refused_none_is_kept() {
     assert_eq!(told(&each), ["kept", "damaged", "unavailable", "unavailable"]);
     assert_eq!(texts(&store, PersonId(2)).await, ["a", "2"]);
     assert_eq!(store.counts().await.unwrap()[0].received, 3);
+}
+
+#[tokio::test]
+async fn a_row_that_is_refused_is_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = damaged(&folder).await;
+    for (text, who, value, word, mark) in [
+        ("a", 2, 7, "kept", 7),
+        ("b", 1, 8, "damaged", 7),
+        // One that came before is read again, and marked though it is not kept anew.
+        ("a", 2, 9, "again", 9),
+    ] {
+        let mut row = arrival(text, text, apply(text, vec![local(who)]));
+        row.mark = Some(crate::store::Mark { name: "table".to_owned(), value });
+        assert_eq!(told(&[store.keep(row).await]), [word]);
+        assert_eq!(store.mark("table".to_owned()).await.unwrap(), mark, "{text}");
+    }
 }
 }
