@@ -140,6 +140,8 @@ pub enum Stumble {
     Constraint,
     /// The code panics.
     Panic,
+    /// The disk does not take it.
+    Sync,
 }
 
 /// What the writer answers once the commit is durable.
@@ -322,6 +324,10 @@ impl Writer {
     fn together(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
         let shared = Arc::clone(&self.shared);
         let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        // A sync may have failed since, of one that was tried alone before this one.
+        if !shared.trust.holds() {
+            return Err(Failed::Storage);
+        }
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));
         let failed = match ended {
             Ok(Ok(outcomes)) => {
@@ -451,6 +457,8 @@ impl Writer {
             }
             #[cfg(test)]
             Request::Stumble(Stumble::Panic) => panic!("asked to"),
+            #[cfg(test)]
+            Request::Stumble(Stumble::Sync) => Err(Stop::Broken(Failed::Sync)),
             #[cfg(test)]
             Request::Stumble(Stumble::Constraint) => {
                 self.connection.execute("INSERT INTO person (id) VALUES (NULL)", [])?;
