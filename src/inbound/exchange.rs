@@ -217,13 +217,22 @@ async fn put_away(
         let name = format!("{marked}.report.json");
         write_whole(&settings.folder.join(place).join(name), report)?;
     }
+    // A file that is noted is not looked into again: what is left of it must last before.
+    for place in [REJECTS, DONE, ""] {
+        sync(&settings.folder.join(place))?;
+    }
     if !left.whole && !(doors.note)(found.clone(), left.sums).await {
         return Ok(());
     }
     let place = settings.folder.join(if left.whole { REJECTS } else { DONE });
     fs::rename(path, place.join(format!("{marked}{ending}")))?;
-    File::open(&place)?.sync_all()?;
-    File::open(&settings.folder)?.sync_all()
+    sync(&place)?;
+    sync(&settings.folder)
+}
+
+/// Makes the names in a folder last.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// A file that is there whole or not at all.
