@@ -37,6 +37,8 @@ pub(super) struct Connection<'a, S> {
     leave: CancellationToken,
     codec: Codec,
     buffer: BytesMut,
+    /// Bytes of a batch that were handed on and are not taken yet.
+    apart: usize,
     /// Permits for what is buffered beyond [`FREE_BYTES`].
     held: Option<OwnedSemaphorePermit>,
     begun: bool,
@@ -53,8 +55,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     pub fn new(stream: S, origin: Received, (shared, place): (&'a Shared, Place)) -> Self {
         let leave = place.leave();
         let codec = Codec::new(shared.settings.frame_bytes_max);
-        let buffer = BytesMut::new();
-        Self { stream, origin, shared, place, leave, codec, buffer, held: None, begun: false }
+        let (buffer, apart, held, begun) = (BytesMut::new(), 0, None, false);
+        Self { stream, origin, shared, place, leave, codec, buffer, apart, held, begun }
     }
 
     /// Serves the connection to its end.
@@ -173,6 +175,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                     let group = Arrival::Group(group.collect(), Arc::clone(&broken));
                     let replies = answer(group).await;
                     batch.answered(replies.len());
+                    // What is left came with the last reading.
+                    (self.apart, self.held) = (self.apart.min(BATCH_READ_BYTES), None);
                     self.send(&replies.concat()).await?;
                     // Each message of a batch has the time of a frame.
                     ends = Instant::now() + within;
@@ -189,6 +193,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             self.send(&batch.broken(*fault, at)).await?;
         }
         self.send(&[0x1C, b'\r']).await?;
+        // The next frame is looked at, and paid for, from its beginning.
+        self.codec = Codec::new(self.shared.settings.frame_bytes_max);
+        (self.apart, self.held) = (0, None);
         outcome.map_err(|_| ())
     }
 
@@ -198,7 +205,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             let end = self.buffer.iter().position(|byte| *byte == 0x1C);
             match end.map(|at| (at, self.buffer.get(at + 1).copied())) {
                 Some((at, Some(b'\r'))) => {
-                    batch.feed(&self.buffer.split_to(at));
+                    self.hand_on(batch, at);
                     self.buffer.advance(2);
                     batch.end();
                     return Ok(true);
@@ -206,16 +213,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 // An end block and nothing yet behind it: what is behind decides.
                 Some((0, None)) => (),
                 Some((at, None)) => {
-                    batch.feed(&self.buffer.split_to(at));
+                    self.hand_on(batch, at);
                     return Ok(false);
                 }
                 Some((at, Some(_))) => {
-                    batch.feed(&self.buffer.split_to(at + 1));
+                    self.hand_on(batch, at + 1);
                     return Ok(false);
                 }
                 None if self.buffer.is_empty() => (),
                 None => {
-                    batch.feed(&self.buffer.split());
+                    self.hand_on(batch, self.buffer.len());
                     return Ok(false);
                 }
             }
@@ -225,7 +232,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 Ok(_) => return Err(Fault::Malformed),
                 Err(_) => return Err(Fault::Limit),
             }
+            // What the batch holds of a message that is not whole is buffered too.
+            self.pay_for_buffer().map_err(|_| Fault::Limit)?;
         }
+    }
+
+    fn hand_on(&mut self, batch: &mut Batch, bytes: usize) {
+        batch.feed(&self.buffer.split_to(bytes));
+        self.apart += bytes;
     }
 
     /// Writes a piece of an answer in time.
@@ -256,7 +270,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     /// Takes permits for what is buffered beyond the free allowance.
     fn pay_for_buffer(&mut self) -> Result<(), TryAcquireError> {
         let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let owed = self.buffer.len().saturating_sub(FREE_BYTES + held);
+        let owed = (self.buffer.len() + self.apart).saturating_sub(FREE_BYTES + held);
         if owed == 0 {
             return Ok(());
         }
