@@ -81,7 +81,6 @@ use crate::registry::whom::Whom;
 use crate::registry::writing::Written;
 use crate::store::cache::Cache;
 use crate::store::{Reason, State, Store};
-use crate::translate::Form;
 use crate::translate::form::Limits;
 use crate::vocabulary::{Date, Fault, Source};
 use crate::wire::charset::Charset;
@@ -152,23 +151,23 @@ impl Gateway {
     /// it is decided where every other form is: [`Gateway::take`].
     pub async fn push(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
         match came {
+            // Nothing is wrong with it: what is not journaled comes again.
+            mllp::Arrival::Broken { received, fault: Fault::Overloaded, .. } => {
+                turned_away(&received, Fault::Overloaded, (self.clock)())
+            }
+            mllp::Arrival::Broken { received, fault, at } => {
+                self.push_one(received, Some(Reason { fault, at })).await
+            }
+            mllp::Arrival::Group(group, broken) => self.push_group(group, &broken).await,
             mllp::Arrival::Message(received) if is_batch(&received.body) => {
                 self.push_batch(received).await
             }
-            came => self.push_one(came).await,
+            mllp::Arrival::Message(received) => self.push_one(received, None).await,
         }
     }
 
     /// The same for a body that is one message, or a question in the form of one.
-    async fn push_one(&self, came: mllp::Arrival) -> Vec<Vec<u8>> {
-        let (received, broken) = match came {
-            mllp::Arrival::Message(received) => (received, None),
-            // Nothing is wrong with it: what is not journaled comes again.
-            mllp::Arrival::Broken { received, fault: Fault::Overloaded, .. } => {
-                return turned_away(&received, Fault::Overloaded, (self.clock)());
-            }
-            mllp::Arrival::Broken { received, fault, at } => (received, Some(Reason { fault, at })),
-        };
+    async fn push_one(&self, received: mllp::Received, broken: Option<Reason>) -> Vec<Vec<u8>> {
         if broken.is_none()
             && let Some(response) = self.query(&received).await
         {
@@ -179,16 +178,7 @@ impl Gateway {
             Ok(inside) => inside,
             Err(fault) => return turned_away(&received, fault, (self.clock)()),
         };
-        let unit = Unit {
-            certificate: received.peer,
-            sender: received.sender,
-            form: Form::Hl7v2,
-            entrance: received.entrance,
-            mark: None,
-            number: None,
-            bytes: received.body,
-        };
-        acknowledge(self.take_unless(unit, broken).await)
+        acknowledge(self.take_unless(batch::unit(received), broken).await)
     }
 
     /// Carries one question from its socket to its answer; a refusal is an answer too.

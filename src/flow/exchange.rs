@@ -7,7 +7,7 @@
 mod rejects;
 mod split;
 
-use futures_util::future::join_all;
+use bytes::Bytes;
 use serde_json::json;
 
 use super::{Gateway, Taken, Unit};
@@ -20,7 +20,7 @@ use rejects::Reject;
 pub(super) use rejects::remedy;
 use split::Pieces;
 
-/// Units on their way at once: `join_all` begins so many in order.
+/// Units of a file that share a commit.
 const TOGETHER: usize = 30;
 /// Rejects a report lists one by one.
 const LISTED_MAX: usize = 1_000;
@@ -53,12 +53,10 @@ impl Gateway {
             Err(fault) => return Some(refused(&name, fault, &digest)),
         };
         let mut outcome = Outcome::default();
-        let numbers: Vec<usize> = (0..pieces.units.len()).collect();
-        for some in numbers.chunks(TOGETHER) {
-            // They share commits, and stand in line in the order of the file.
-            let taking = some.iter().map(|index| self.take_piece(exchange, (&pieces, *index)));
-            for (index, taken) in some.iter().zip(join_all(taking).await) {
-                outcome.add(*index, &taken?)?;
+        for (group, some) in pieces.units.chunks(TOGETHER).enumerate() {
+            let taken = self.take_pieces(exchange, (pieces.form, some)).await?;
+            for (index, taken) in (group * TOGETHER..).zip(&taken) {
+                outcome.add(index, taken)?;
             }
         }
         let charset = self.rules.load().pack.charset_of(exchange.sender);
@@ -88,18 +86,19 @@ impl Gateway {
         self.store.note_exchanged(file).await.is_ok()
     }
 
-    async fn take_piece(
+    /// Takes units that stand next to each other in a file, in one commit.
+    async fn take_pieces(
         &self,
         exchange: &Settings,
-        (pieces, index): (&Pieces, usize),
-    ) -> Option<Taken> {
-        let bytes = pieces.units.get(index)?.clone();
-        let (form, sender) = (pieces.form, Some(exchange.sender));
-        let entrance = Entrance::Folder;
+        (form, some): (Form, &[Bytes]),
+    ) -> Option<Vec<Taken>> {
+        let (sender, entrance) = (Some(exchange.sender), Entrance::Folder);
         let _inside = self.admit_push((None, sender), entrance).await.ok()?;
-        let unit =
-            Unit { certificate: None, sender, form, entrance, mark: None, number: None, bytes };
-        Some(self.take(unit).await)
+        let unit = |bytes: &Bytes| {
+            let bytes = bytes.clone();
+            Unit { certificate: None, sender, form, entrance, mark: None, number: None, bytes }
+        };
+        Some(self.take_all(some.iter().map(unit).collect()).await)
     }
 }
 

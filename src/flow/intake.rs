@@ -9,6 +9,7 @@
 
 pub mod media;
 mod number;
+mod order;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -106,6 +107,26 @@ impl Taken {
     }
 }
 
+/// What is told of a unit once the store has said what became of it.
+struct Pending {
+    of: (Source, Form),
+    timed: counters::Timed,
+    bins: Option<Bins>,
+    diagnostic: Option<&'static str>,
+    received_at_ms: i64,
+    document: Option<String>,
+    header: Option<Header>,
+}
+
+impl Pending {
+    fn ended(self, kept: Result<Kept, StoreError>) -> Taken {
+        counters::kept(self.of, &kept);
+        drop(self.timed);
+        let Self { bins, diagnostic, received_at_ms, document, header, .. } = self;
+        Taken { kept, bins, diagnostic, received_at_ms, document, header }
+    }
+}
+
 /// What was made of the bytes, before anything is kept.
 struct Understood {
     header: Option<Header>,
@@ -140,7 +161,13 @@ impl Gateway {
 
     /// The same; one that broke on its way is kept as refused for that reason.
     pub(super) async fn take_unless(&self, unit: Unit, broken: Option<Reason>) -> Taken {
-        let _timed = counters::Timed::new("kangqiao_push_seconds");
+        let (arrival, pending) = self.read(unit, broken);
+        pending.ended(self.store.keep(arrival).await)
+    }
+
+    /// Reads a unit: what is to be kept of it, and what can be told of it already.
+    fn read(&self, unit: Unit, broken: Option<Reason>) -> (store::Arrival, Pending) {
+        let timed = counters::Timed::new("kangqiao_push_seconds");
         let rules = self.rules.load_full();
         let received_at_ms = (self.clock)();
         let sender = rules.sender(unit.certificate.as_ref(), unit.sender, received_at_ms);
@@ -169,10 +196,10 @@ impl Gateway {
             mark: unit.mark,
             proposed: read.proposed,
         };
-        let kept = self.store.keep(arrival).await;
-        counters::kept((source, unit.form), &kept);
         let Understood { header, bins, diagnostic, .. } = read;
-        Taken { kept, bins, diagnostic, received_at_ms, document, header }
+        let of = (source, unit.form);
+        let pending = Pending { of, timed, bins, diagnostic, received_at_ms, document, header };
+        (arrival, pending)
     }
 
     /// What shall become of bytes that are read again.

@@ -120,14 +120,18 @@ impl Gateway {
             let verdict = Verdict { failed, number: String::new(), at: answering.at };
             return acknowledged(&answering, &verdict, &[]);
         }
-        let mut registered = Vec::with_capacity(parts.len());
-        for Part { sent, bytes, suffix } in parts {
+        let each = parts.into_iter().map(|Part { sent, bytes, suffix }| {
             let mut unit = unit(certificate.clone(), &answering.request, bytes);
             unit.number = unit.number.map(|number| number + &suffix);
-            let taken = self.take(unit).await;
+            (sent, unit)
+        });
+        let (sent, units): (Vec<_>, Vec<_>) = each.unzip();
+        let taken = self.take_each(units).await;
+        let registered = sent.into_iter().zip(&taken).map(|(sent, taken)| {
             let unique = taken.document.clone();
-            registered.push(Registered { sent, unique, verdict: verdict(&taken) });
-        }
+            Registered { sent, unique, verdict: verdict(taken) }
+        });
+        let registered: Vec<_> = registered.collect();
         let worst = registered.iter().find(|one| one.verdict.failed.is_some());
         let Some(told) = worst.or(registered.first()) else {
             return self.decline(certificate, answering).await;

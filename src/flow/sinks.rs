@@ -79,8 +79,9 @@ impl Gateway {
         Sink::stands(session)?;
         let mut taken = lag.taken;
         if let Some(next) = sink.settled(session) {
-            // What cannot be noted is sent again after a restart.
+            // What cannot be noted now is noted at a later turn; after a restart it is sent again.
             if self.store.taken(&sink.settings().name, next).await.is_ok() {
+                session.noted(next);
                 taken = next;
             }
             session.prove();

@@ -86,18 +86,17 @@ impl Gateway {
         let mark = self.store.mark(settings.name.clone()).await.map_err(unwritten)?;
         let most = i64::from(settings.rows_max);
         let rows = link.rows(table, (mark, most)).await?;
-        let full = i64::try_from(rows.len()).is_ok_and(|count| count == most);
         let mut settled = Vec::with_capacity(rows.len());
         for row in rows {
             let number = row.number;
-            // What is not in the journal is read again.
+            // What is not in the journal is read again, after a pause.
             let Some(status) = self.take_row(settings, row).await else { break };
             settled.push((number, status));
         }
         if table.status && !settled.is_empty() {
             link.settle(table, &settled).await?;
         }
-        Ok(full)
+        Ok(i64::try_from(settled.len()).is_ok_and(|count| count == most))
     }
 
     async fn take_row(&self, settings: &TableSettings, row: Row) -> Option<Status> {

@@ -147,7 +147,8 @@ async fn round(
             return Ok(());
         }
         let Some(found) = read(&path, settings.file_bytes_max)? else { continue };
-        let Some(left) = (doors.take)(found.clone()).await else { continue };
+        // Behind one that must wait none is taken: its units would come to stand behind theirs.
+        let Some(left) = (doors.take)(found.clone()).await else { return Ok(()) };
         put_away(settings, doors, (&path, found, left)).await?;
     }
     Ok(())
@@ -216,13 +217,22 @@ async fn put_away(
         let name = format!("{marked}.report.json");
         write_whole(&settings.folder.join(place).join(name), report)?;
     }
+    // A file that is noted is not looked into again: what is left of it must last before.
+    for place in [REJECTS, DONE, ""] {
+        sync(&settings.folder.join(place))?;
+    }
     if !left.whole && !(doors.note)(found.clone(), left.sums).await {
         return Ok(());
     }
     let place = settings.folder.join(if left.whole { REJECTS } else { DONE });
     fs::rename(path, place.join(format!("{marked}{ending}")))?;
-    File::open(&place)?.sync_all()?;
-    File::open(&settings.folder)?.sync_all()
+    sync(&place)?;
+    sync(&settings.folder)
+}
+
+/// Makes the names in a folder last.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// A file that is there whole or not at all.
@@ -301,6 +311,29 @@ mod tests {
         assert_eq!(done, ["a.m.csv", "a.m.report.json", "b.m.csv", "b.m.report.json"]);
         let rejects = names(&folder.path().join(REJECTS));
         assert!(rejects.contains(&"long.m.csv".to_owned()), "{rejects:?}");
+    }
+
+    #[tokio::test]
+    async fn behind_a_file_that_must_wait_none_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, stop) = (settings(folder.path()), CancellationToken::new());
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let mut seen = Seen::new();
+        for name in ["1.csv", "2.csv", "3.csv"] {
+            fs::write(folder.path().join(name), "1").unwrap();
+        }
+        let mut waits = doors(&taken, true);
+        let all = Arc::clone(&waits.take);
+        waits.take = Arc::new(move |found: Found| match found.name.as_str() {
+            "2.csv" => Box::pin(std::future::ready(None)),
+            _ => all(found),
+        });
+        for _ in 0..3 {
+            round(&settings, &waits, (&mut seen, &stop)).await.unwrap();
+        }
+        assert_eq!(*taken.lock().unwrap(), ["1.csv"]);
+        round(&settings, &doors(&taken, true), (&mut seen, &stop)).await.unwrap();
+        assert_eq!(*taken.lock().unwrap(), ["1.csv", "2.csv", "3.csv"]);
     }
 
     #[tokio::test]

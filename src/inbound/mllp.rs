@@ -10,6 +10,7 @@ mod connection;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -118,6 +119,9 @@ impl std::fmt::Debug for Received {
 pub enum Arrival {
     /// A whole frame.
     Message(Received),
+    /// Messages of a batch that stand next to each other; and what is alike for all groups of that
+    /// batch: whether one of its messages could not be kept, so that none behind it may be.
+    Group(Vec<Received>, Arc<AtomicBool>),
     /// Something that is none: `received.body` holds its first bytes, so that the
     /// refusal can name the message. The connection closes after the answer.
     Broken {

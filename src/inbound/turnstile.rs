@@ -28,7 +28,8 @@ pub struct Settings {
     pub questions_max: usize,
     /// Questions more than that, of purposes that go first. Default 64.
     pub emergency_max: usize,
-    /// Messages being kept at once. Default 256.
+    /// Messages being kept at once; those of a batch or file that are kept together have one
+    /// place. Default 256.
     pub pushes_max: usize,
     /// Of the places of each, what works in the background may have. Default 64.
     pub background_max: usize,

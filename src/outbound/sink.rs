@@ -189,16 +189,11 @@ impl Sink {
         }
     }
 
-    /// The number before which everything counts as taken now; `None` if nothing more does.
-    pub fn settled(&self, session: &mut Session) -> Option<u64> {
-        let mut settled = None;
-        while let Some((at, next)) = session.written.front()
-            && at.elapsed() >= self.settle()
-        {
-            settled = Some(*next);
-            session.written.pop_front();
-        }
-        settled
+    /// The number before which everything counts as taken now; `None` if nothing more does. It
+    /// stays so until it is [`Session::noted`].
+    pub fn settled(&self, session: &Session) -> Option<u64> {
+        let stood = |(at, _): &&(Instant, u64)| at.elapsed() >= self.settle();
+        session.written.iter().take_while(stood).last().map(|(_, next)| *next)
     }
 
     /// Writes frames of entries up to `next`.
@@ -255,8 +250,53 @@ impl Session {
         self.next
     }
 
+    /// What was written before a number is noted as taken.
+    pub fn noted(&mut self, next: u64) {
+        self.written.retain(|(_, written)| *written > next);
+    }
+
     /// Something was taken: the next failure rests shortly again.
     pub const fn prove(&mut self) {
         self.rest = Duration::ZERO;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sink() -> Sink {
+        let files = TlsFiles { authority: "a".into(), certificate: "c".into(), key: "k".into() };
+        let settings = SinkSettings {
+            name: "audit".to_owned(),
+            host: "localhost".to_owned(),
+            port: port(),
+            tls: files,
+            settle_seconds: 1,
+            unsettled_max: 10,
+            timeout_ms: 1,
+        };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        Sink::new(settings, tls).unwrap()
+    }
+
+    #[test]
+    fn what_counts_as_taken_does_so_until_it_is_noted() {
+        let sink = sink();
+        let now = Instant::now();
+        let ago = now.checked_sub(Duration::from_secs(2)).unwrap();
+        let written = [(ago, 5), (ago, 9), (now + Duration::from_secs(60), 12)].into();
+        let mut session = Session { written, ..Session::default() };
+        // The store does not take it now.
+        assert_eq!(sink.settled(&session), Some(9));
+        assert_eq!(sink.settled(&session), Some(9));
+        session.noted(9);
+        assert_eq!(sink.settled(&session), None);
+        assert_eq!(session.written.len(), 1, "what is on its way stays");
     }
 }

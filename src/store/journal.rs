@@ -40,7 +40,7 @@ pub struct Message {
     form: Form,
     entrance: Entrance,
     mappings: String,
-    mark: Option<Mark>,
+    pub(super) mark: Option<Mark>,
     outcome: Outcome,
 }
 
@@ -207,9 +207,6 @@ impl Settled {
 impl Writer {
     /// Keeps a message, or finds what became of it before.
     pub(super) fn keep(&mut self, message: &Message) -> Result<Kept, Stop> {
-        if let Some(mark) = &message.mark {
-            self.write_mark(mark)?;
-        }
         let earlier = self.earlier(message)?;
         let reused = match earlier {
             Some(earlier) if earlier.is(message) => return self.repeat(message, earlier.kept),

@@ -43,6 +43,7 @@ pub mod history;
 mod identity;
 mod index;
 mod journal;
+mod keep;
 mod lease;
 mod ledger;
 mod master;
@@ -118,7 +119,7 @@ use crate::identity::{PersonId, Token};
 use crate::vocabulary::{IdentifierKind, Record};
 use base::Base;
 use ear::{Ear, Hearing};
-use journal::{Message, Outcome};
+use journal::Outcome;
 use lease::Leases;
 use read::Readers;
 use room::Gauge;
@@ -198,16 +199,6 @@ impl Store {
     #[must_use]
     pub fn root(&self) -> &[u8; 32] {
         self.keys.root()
-    }
-
-    /// Keeps a message: journal, identity, record and counts in one commit, durable
-    /// when this returns.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] if it cannot be written: nothing may be acknowledged.
-    pub async fn keep(&self, arrival: Arrival) -> Result<Kept, StoreError> {
-        let message = Arc::new(Message::new(arrival, &self.keys)?);
-        kept(self.write(Request::Keep(Arc::clone(&message))).await?)
     }
 
     /// Gives a quarantined or refused message a new outcome, in one commit.

@@ -16,7 +16,8 @@ pub struct Settings {
     /// Writes that may wait for the writer, in requests. When it is full, senders
     /// wait: nothing is dropped. Default 4096.
     pub queue_requests_max: usize,
-    /// Writes that may share one commit, in requests. Default 512.
+    /// Writes that may share one commit, in requests; messages of a batch or file that are kept
+    /// together are one. Default 512.
     pub batch_requests_max: usize,
     /// How long a write may wait for its commit, in milliseconds. Default 10000.
     pub wait_ms_max: u64,

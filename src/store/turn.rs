@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
+use super::arrival::Kept;
 use super::error::StoreError;
 use super::generation::Generations;
 use super::journal::{EARLIER, Earlier, Message};
@@ -95,12 +96,20 @@ impl Changes {
     /// Takes note of what a request came to.
     pub(super) fn note(&mut self, request: &Request, answer: &Answer) {
         self.policies |= matches!(request, Request::Enforce(..));
-        let persons = match answer {
-            Answer::Kept(kept) if !kept.repeat => &kept.persons,
-            Answer::Persons(persons) | Answer::Proposed(Proposal::Done(persons)) => persons,
-            _ => return,
-        };
-        self.persons.extend(persons.iter().map(|person| person.0));
+        match answer {
+            Answer::Kept(kept) => self.note_kept(kept),
+            Answer::KeptAll(each) => each.iter().flatten().for_each(|kept| self.note_kept(kept)),
+            Answer::Persons(persons) | Answer::Proposed(Proposal::Done(persons)) => {
+                self.persons.extend(persons.iter().map(|person| person.0));
+            }
+            _ => (),
+        }
+    }
+
+    fn note_kept(&mut self, kept: &Kept) {
+        if !kept.repeat {
+            self.persons.extend(kept.persons.iter().map(|person| person.0));
+        }
     }
 
     /// What was not read is whatever it may have been.

@@ -71,8 +71,8 @@ pub enum Request {
     Exchanged(Box<Exchanged>, [u8; 16]),
     /// Keep a return.
     Freeze(Box<Frozen>),
-    /// Keep a message.
-    Keep(Arc<Message>),
+    /// Keep messages of one sender in their order.
+    Keep(Arc<[Message]>),
     /// Take the lease of a job, or give it back.
     Lease(Arc<str>, Duration),
     /// Join one person to another.
@@ -126,11 +126,11 @@ pub enum Request {
 }
 
 impl Request {
-    /// The message that shall be kept.
-    fn keeps(&self) -> Option<&Message> {
+    /// The messages that shall be kept.
+    fn keeps(&self) -> &[Message] {
         match self {
-            Self::Keep(message) => Some(message),
-            _ => None,
+            Self::Keep(messages) => messages,
+            _ => &[],
         }
     }
 }
@@ -143,6 +143,8 @@ pub enum Stumble {
     Constraint,
     /// The code panics.
     Panic,
+    /// The disk does not take it.
+    Sync,
 }
 
 /// What the writer answers once the commit is durable.
@@ -157,6 +159,8 @@ pub enum Answer {
     /// How many joined a list, and left it.
     Enrolled(usize, usize),
     Kept(Kept),
+    /// What became of each message, up to the first that was refused.
+    KeptAll(Vec<Result<Kept, StoreError>>),
     Leased(Option<i64>),
     Persons(Vec<PersonId>),
     Proposed(Proposal),
@@ -323,6 +327,10 @@ impl Writer {
     fn together(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
         let shared = Arc::clone(&self.shared);
         let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        // A sync may have failed since, of one that was tried alone before this one.
+        if !shared.trust.holds() {
+            return Err(Failed::Storage);
+        }
         let ended = catch_unwind(AssertUnwindSafe(|| self.transaction(jobs)));
         let failed = match ended {
             Ok(Ok(outcomes)) => {
@@ -354,7 +362,7 @@ impl Writer {
     }
 
     fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Result<Answer, StoreError>>, Failed> {
-        let messages: Vec<&Message> = jobs.iter().filter_map(|job| job.request.keeps()).collect();
+        let messages: Vec<&Message> = jobs.iter().flat_map(|job| job.request.keeps()).collect();
         if let Err(error) = self.begin_turn(&messages) {
             self.complain(&error);
             return Err(if let StoreError::Sql(error) = error {
@@ -421,7 +429,7 @@ impl Writer {
             Request::Erase { person, at_ms } => self.erase(*person, *at_ms).map(Answer::Persons),
             Request::Exchanged(file, of) => self.note_exchanged(file, *of).map(|()| Answer::Done),
             Request::Freeze(frozen) => self.freeze(frozen),
-            Request::Keep(message) => self.keep(message).map(Answer::Kept),
+            Request::Keep(messages) => self.keep_all(messages).map(Answer::KeptAll),
             Request::Merge { from, into, at_ms } => {
                 self.merge(*from, *into, *at_ms).map(Answer::Persons)
             }
@@ -451,6 +459,8 @@ impl Writer {
             }
             #[cfg(test)]
             Request::Stumble(Stumble::Panic) => panic!("asked to"),
+            #[cfg(test)]
+            Request::Stumble(Stumble::Sync) => Err(Stop::Broken(Failed::Sync)),
             #[cfg(test)]
             Request::Stumble(Stumble::Constraint) => {
                 self.connection.execute("INSERT INTO person (id) VALUES (NULL)", [])?;

@@ -20,6 +20,7 @@ async fn answer(arrival: Arrival) -> Vec<Vec<u8>> {
     let (body, fault) = match arrival {
         Arrival::Message(received) => (received.body, None),
         Arrival::Broken { received, fault, at } => (received.body, Some((fault, at))),
+        Arrival::Group(..) => return Vec::new(),
     };
     let header = Header::salvage(&body, Charset::Utf8);
     let place = Some(Position::Hl7(Hl7Position::field(*b"PID", 8)));

@@ -151,7 +151,8 @@ async fn push(gateway: &Gateway, asked: Asked) -> Answered {
     }
 }
 
-/// One unit after the other, each with its receipt: of one person they stay in order.
+/// One unit after the other, each with its receipt: of one person they stay in order, so none is
+/// taken behind one that could not be kept.
 async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
     let who = (asked.certificate.as_ref(), None);
     let _inside = match gateway.admit_push(who, Entrance::Https).await {
@@ -161,11 +162,8 @@ async fn receipts(gateway: &Gateway, form: Form, asked: Asked) -> Answered {
     let Some(found) = units(form, &asked.body, UNITS_MAX) else {
         return refused(Fault::Limit, None);
     };
-    let mut taken = Vec::with_capacity(found.len());
-    for bytes in found {
-        let unit = Unit::posted(asked.certificate.clone(), form, bytes);
-        taken.push(gateway.take(unit).await);
-    }
+    let unit = |bytes| Unit::posted(asked.certificate.clone(), form, bytes);
+    let taken = gateway.take_each(found.into_iter().map(unit).collect()).await;
     let receipts: Vec<_> = taken.iter().map(crate::flow::Taken::receipt).collect();
     let (status, body) = receipt::write(&receipts);
     Answered { status, media: JSON, body, entry: None }

@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::future::join_all;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -37,6 +37,8 @@ pub(super) struct Connection<'a, S> {
     leave: CancellationToken,
     codec: Codec,
     buffer: BytesMut,
+    /// Bytes of a batch that were handed on and are not taken yet.
+    apart: usize,
     /// Permits for what is buffered beyond [`FREE_BYTES`].
     held: Option<OwnedSemaphorePermit>,
     begun: bool,
@@ -53,8 +55,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     pub fn new(stream: S, origin: Received, (shared, place): (&'a Shared, Place)) -> Self {
         let leave = place.leave();
         let codec = Codec::new(shared.settings.frame_bytes_max);
-        let buffer = BytesMut::new();
-        Self { stream, origin, shared, place, leave, codec, buffer, held: None, begun: false }
+        let (buffer, apart, held, begun) = (BytesMut::new(), 0, None, false);
+        Self { stream, origin, shared, place, leave, codec, buffer, apart, held, begun }
     }
 
     /// Serves the connection to its end.
@@ -171,17 +173,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
         let mut batch = Batch::new(self.shared.settings.frame_bytes_max, now());
         let within = self.shared.within(self.shared.settings.frame_ms_max);
         let (mut ended, mut ends) = (false, Instant::now() + within);
+        let broken = Arc::new(AtomicBool::new(false));
         self.send(&[0x0B]).await?;
         let outcome = loop {
             match batch.next_part() {
                 Ok(Some(Part::Reply(segments))) => self.send(&segments).await?,
                 Ok(Some(Part::Messages(bodies))) => {
-                    let taking = bodies.into_iter().map(|body| {
-                        let message = self.received(body.into());
-                        answer(Arrival::Message(message))
-                    });
-                    let replies = join_all(taking).await.concat();
+                    let group = bodies.into_iter().map(|body| self.received(body.into()));
+                    let group = Arrival::Group(group.collect(), Arc::clone(&broken));
+                    let replies = answer(group).await;
                     batch.answered(replies.len());
+                    // What is left came with the last reading.
+                    (self.apart, self.held) = (self.apart.min(BATCH_READ_BYTES), None);
                     self.send(&replies.concat()).await?;
                     // Each message of a batch has the time of a frame.
                     ends = Instant::now() + within;
@@ -198,6 +201,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             self.send(&batch.broken(*fault, at)).await?;
         }
         self.send(&[0x1C, b'\r']).await?;
+        // The next frame is looked at, and paid for, from its beginning.
+        self.codec = Codec::new(self.shared.settings.frame_bytes_max);
+        (self.apart, self.held) = (0, None);
         outcome.map_err(|_| ())
     }
 
@@ -207,7 +213,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             let end = self.buffer.iter().position(|byte| *byte == 0x1C);
             match end.map(|at| (at, self.buffer.get(at + 1).copied())) {
                 Some((at, Some(b'\r'))) => {
-                    batch.feed(&self.buffer.split_to(at));
+                    self.hand_on(batch, at);
                     self.buffer.advance(2);
                     batch.end();
                     return Ok(true);
@@ -215,16 +221,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 // An end block and nothing yet behind it: what is behind decides.
                 Some((0, None)) => (),
                 Some((at, None)) => {
-                    batch.feed(&self.buffer.split_to(at));
+                    self.hand_on(batch, at);
                     return Ok(false);
                 }
                 Some((at, Some(_))) => {
-                    batch.feed(&self.buffer.split_to(at + 1));
+                    self.hand_on(batch, at + 1);
                     return Ok(false);
                 }
                 None if self.buffer.is_empty() => (),
                 None => {
-                    batch.feed(&self.buffer.split());
+                    self.hand_on(batch, self.buffer.len());
                     return Ok(false);
                 }
             }
@@ -234,7 +240,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
                 Ok(_) => return Err(Fault::Malformed),
                 Err(_) => return Err(Fault::Limit),
             }
+            // What the batch holds of a message that is not whole is buffered too.
+            let buffered = self.buffer.len() + self.apart;
+            let paid = pay(&self.shared.buffer, &mut self.held, buffered);
+            timeout_at(ends, paid).await.map_err(|_| Fault::Overloaded)?;
         }
+    }
+
+    fn hand_on(&mut self, batch: &mut Batch, bytes: usize) {
+        batch.feed(&self.buffer.split_to(bytes));
+        self.apart += bytes;
     }
 
     /// Writes a piece of an answer in time.

@@ -24,6 +24,7 @@ async fn start(settings: Settings, tls: Option<Tls>) -> Running {
         match arrival {
             Arrival::Message(received) if &received.body[..] == b"panic" => panic!("asked to"),
             Arrival::Message(received) => vec![received.body.to_vec()],
+            Arrival::Group(group, _) => group.iter().map(|one| one.body.to_vec()).collect(),
             Arrival::Broken { received, fault, at } => {
                 let at = at.unwrap().to_string();
                 let head = String::from_utf8_lossy(&received.body).replace('\u{b}', "_");
@@ -253,6 +254,59 @@ async fn long_frames_share_one_allowance_and_wait_for_it() {
     assert_eq!(first.reply().await.as_deref(), Some("150004"));
     finish.notify_one();
     assert_eq!(third.reply().await.as_deref(), Some("150004"), "who waited comes next");
+}
+
+#[tokio::test]
+async fn what_a_batch_holds_is_of_the_same_allowance_and_given_back_with_its_end() {
+    let settings = Settings { buffered_bytes_max: 200_000, ..Settings::default() };
+    let running = start(settings, None).await;
+    let (mut first, mut second) = (running.client().await, running.client().await);
+    let part = [&b"\x0BBHS|^~\\&|A\rMSH|"[..], &[b'x'; 150_000]].concat();
+    // Never much is in the buffer: the batch holds it.
+    for piece in part.chunks(20_000) {
+        first.send(piece).await;
+        sleep(Duration::from_millis(20)).await;
+    }
+    // The batch must have been read before the second asks for the same bytes.
+    assert!(timeout(Duration::from_millis(200), first.reply()).await.is_err());
+    second.send(&[&b"\x0BMSH|"[..], &[b'x'; 150_000]].concat()).await;
+    let refused = timeout(Duration::from_secs(10), second.reply()).await;
+    assert!(refused.unwrap().unwrap().starts_with("limit at byte"));
+    first.send(b"\rMSH|2\rBTS|2\r\x1C\r").await;
+    assert!(first.reply().await.unwrap().contains("\rMSH|2\rBTS|2\r"));
+    let mut third = running.client().await;
+    let body = "x".repeat(150_000);
+    assert_eq!(third.ask(&body).await.as_ref(), Some(&body), "while the first is still there");
+    assert_eq!(first.ask(&body).await, Some(body));
+}
+
+#[tokio::test]
+async fn behind_a_batch_that_came_in_pieces_an_empty_line_is_none() {
+    let running = start(Settings::default(), None).await;
+    let mut client = running.client().await;
+    client.send(b"\x0BBH").await;
+    // It must be read by itself.
+    sleep(Duration::from_millis(100)).await;
+    client.send(b"S|^~\\&|A\rMSH|1\rBTS|1\r\x1C\r").await;
+    assert!(client.reply().await.unwrap().ends_with("MSH|1\rBTS|1\r"));
+    client.send(b"\r\n\x0Bnext\x1C\r").await;
+    assert_eq!(client.reply().await.as_deref(), Some("next"));
+}
+
+#[tokio::test]
+async fn the_groups_of_a_batch_know_of_each_other_and_those_of_the_next_do_not() {
+    let answer = |arrival| async move {
+        let Arrival::Group(group, broken) = arrival else { return Vec::new() };
+        let was = broken.swap(true, Ordering::SeqCst);
+        vec![format!("{} {was}\r", group.len()).into_bytes()]
+    };
+    let running = start_with(Settings::default(), None, answer).await;
+    let mut client = running.client().await;
+    let messages: String = (0..40).map(|number| format!("MSH|{number}\r")).collect();
+    for _ in 0..2 {
+        let reply = client.ask(&format!("BHS|^~\\&|A\r{messages}BTS|40\r")).await.unwrap();
+        assert!(reply.contains("\r30 false\r10 true\rBTS|2"), "{reply}");
+    }
 }
 
 #[tokio::test]

@@ -50,8 +50,9 @@ pub struct Archive {
 struct State {
     stretch: Option<Stretch>,
     mark: Option<Mark>,
-    /// When anything was archived last, whatever the clock says since.
-    last_ms: i64,
+    /// When anything was archived last, whatever the clock says since; `None` before the folder
+    /// was asked.
+    last_ms: Option<i64>,
     failing: bool,
     rests_until: Option<Instant>,
 }
@@ -112,11 +113,14 @@ impl Archive {
         if state.stretch.as_ref().is_some_and(gone) {
             state.stretch = None;
         }
+        if state.last_ms.is_none() {
+            state.last_ms = Some(last_moment(&self.folder)?);
+        }
         let begins = held.map(|held| self.go_on(state, held)).transpose()?.unwrap_or(false);
         let Some(stretch) = &mut state.stretch else {
             return Err(io::Error::other("no stretch has begun"));
         };
-        let at_ms = Utc::now().timestamp_millis().max(state.last_ms);
+        let at_ms = Utc::now().timestamp_millis().max(state.last_ms.unwrap_or_default());
         let log = file::log_of(&file::database(&self.store));
         let committed = match File::open(&log) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -135,7 +139,7 @@ impl Archive {
             state.stretch = None;
             return Err(error);
         }
-        state.last_ms = at_ms;
+        state.last_ms = Some(at_ms);
         state.mark = committed.map(|(_, committed)| committed.mark).or(state.mark);
         Ok(())
     }
@@ -143,7 +147,10 @@ impl Archive {
     /// Begins the next stretch where one is due; whether it did. The one before goes on while
     /// that cannot be.
     fn go_on(&self, state: &mut State, held: &Transaction<'_>) -> io::Result<bool> {
-        let now_ms = Utc::now().timestamp_millis().max(state.last_ms);
+        // Behind all that is there, though the clock be put back: the latest name is what a moment
+        // is looked for under first, and one that is taken would be written over.
+        let next_ms = state.last_ms.unwrap_or_default() + 1;
+        let now_ms = Utc::now().timestamp_millis().max(next_ms);
         let over = |stretch: &Stretch| now_ms - stretch.begun_ms >= STRETCH_MS;
         if !state.stretch.as_ref().is_none_or(over) {
             return Ok(false);
@@ -155,7 +162,10 @@ impl Archive {
             return if goes_on { Ok(false) } else { Err(io::Error::other("no room for a base")) };
         }
         match self.begin(now_ms, held) {
-            Ok(next) => (state.stretch, state.mark, state.rests_until) = (Some(next), None, None),
+            Ok(next) => {
+                (state.stretch, state.mark, state.rests_until) = (Some(next), None, None);
+                state.last_ms = Some(now_ms);
+            }
             Err(error) => {
                 state.rests_until = Some(Instant::now() + begun.elapsed() * 10);
                 return if state.stretch.is_some() { Ok(false) } else { Err(error) };
@@ -223,6 +233,17 @@ fn stretches(folder: &Path) -> io::Result<Vec<(i64, PathBuf)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// The last moment of an archive, in milliseconds since 1970; 0 if it is empty.
+fn last_moment(folder: &Path) -> io::Result<i64> {
+    let found = if folder.exists() { stretches(folder)? } else { Vec::new() };
+    let Some((begun, path)) = found.last() else { return Ok(0) };
+    let log = match File::open(path.join(LOG)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(*begun),
+        opened => opened?,
+    };
+    Ok(record::span(&log)?.map_or(*begun, |(_, last)| last.max(*begun)))
 }
 
 /// From when to when an archive reaches, in milliseconds since 1970; `None` if it is empty.

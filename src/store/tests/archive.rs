@@ -172,6 +172,32 @@ async fn while_the_archive_cannot_be_written_nothing_is_copied_and_nothing_is_lo
     assert_eq!(at(&settings, now_ms()).await, held);
 }
 
+#[tokio::test]
+async fn what_comes_after_a_clock_that_was_ahead_stands_behind_what_it_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = archived(folder.path());
+    let archive = settings.archive.clone().unwrap();
+    let only = || std::fs::read_dir(&archive).unwrap().next().unwrap().unwrap().path();
+    let store = begun(&settings);
+    keep(&store, "before", vec![local(1), citizen(1)]).await;
+    assert!(store.empty_log().await);
+    drop(store);
+    // As a start leaves it whose clock was eight hours ahead.
+    let ahead = chrono::Utc::now() + chrono::TimeDelta::hours(8);
+    let ahead = archive.join(ahead.format("%Y%m%dT%H%M%S%3fZ").to_string());
+    std::fs::rename(only(), &ahead).unwrap();
+    let before = std::fs::read(ahead.join("log")).unwrap();
+    // The clock is right again, and put back once more.
+    for text in ["after", "last"] {
+        let store = begun(&settings);
+        keep(&store, text, vec![local(1), citizen(1)]).await;
+        assert!(store.empty_log().await);
+    }
+    assert_eq!(std::fs::read(ahead.join("log")).unwrap(), before, "nothing is written over");
+    let nine_hours = now_ms() + 9 * 60 * 60 * 1000;
+    assert_eq!(at(&settings, nine_hours).await.2, ["last", "after", "before"]);
+}
+
 #[test]
 fn stretches_go_once_the_next_is_older_than_the_archive_reaches() {
     let folder = tempfile::tempdir().unwrap();

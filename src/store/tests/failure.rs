@@ -139,6 +139,36 @@ async fn a_request_that_fails_does_not_spoil_the_commit_of_others() {
     check(Stumble::Panic).await;
 }
 
+file_alone! {
+#[tokio::test]
+async fn what_is_tried_alone_is_not_written_after_a_sync_that_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(&folder));
+    let (held, (release, waits)) = (Arc::clone(&store), std::sync::mpsc::channel::<()>());
+    let (taken, begins) = std::sync::mpsc::channel();
+    let holder = std::thread::spawn(move || {
+        let _turn = held.shared.turn.lock().unwrap();
+        taken.send(()).unwrap();
+        waits.recv().unwrap();
+    });
+    begins.recv().unwrap();
+    // All stand in the queue behind the first when the writer gets its turn.
+    let first = store.append(row("first", None, None));
+    let stumbles = [Stumble::Constraint, Stumble::Sync].map(Request::Stumble);
+    let stumbles = futures_util::future::join_all(stumbles.map(|request| store.write(request)));
+    let last = store.keep(arrival("1", "one", apply("one", vec![local(1)])));
+    let mut all = Box::pin(futures_util::future::join3(first, stumbles, last));
+    assert!(futures_util::future::poll_immediate(&mut all).await.is_none());
+    release.send(()).unwrap();
+    let (first, _, last) = all.await;
+    holder.join().unwrap();
+    assert!(first.is_ok() && matches!(last, Err(StoreError::Unavailable)), "{last:?}");
+    assert_eq!(store.distrusted().await, trust::SYNC);
+    drop(store);
+    assert_eq!(open(&folder).counts().await.unwrap(), []);
+}
+}
+
 #[tokio::test]
 async fn who_waits_too_long_is_told_and_finds_what_was_stored() {
     let folder = tempfile::tempdir().unwrap();

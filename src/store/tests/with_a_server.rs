@@ -42,6 +42,8 @@ mod failure;
 mod identity;
 #[path = "journal.rs"]
 mod journal;
+#[path = "keep.rs"]
+mod keep;
 #[path = "law.rs"]
 mod law;
 #[path = "ledger.rs"]
