@@ -283,6 +283,13 @@ fn wait(known: &mut Vec<(String, Rows)>, text: &str, row: Rows) {
     }
 }
 
+/// What a segment says where its statement is withdrawn, or was never true.
+#[derive(Debug, Clone)]
+pub(super) struct Withdrawal {
+    pub id: RowId,
+    pub when: When,
+}
+
 /// One segment table.
 #[derive(Debug, Clone)]
 pub(super) struct SegmentPlan {
@@ -293,6 +300,8 @@ pub(super) struct SegmentPlan {
     pub parents: Vec<[u8; 3]>,
     /// Segments whose groups end where this one stands.
     pub closes: Vec<[u8; 3]>,
+    /// Where one of these holds, nothing of the segment is read: it is carried whole.
+    pub withdrawn: Vec<Withdrawal>,
     /// By field number, ascending.
     pub fields: Vec<FieldPlan>,
     /// Numbers of the fields with a required row.
@@ -308,7 +317,8 @@ impl SegmentPlan {
     pub fn empty(id: [u8; 3]) -> Self {
         let (parents, closes, fields) = (Vec::new(), Vec::new(), Vec::new());
         let (required, rest, defaults) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, group: None, parents, closes, fields, required, rest, defaults }
+        let withdrawn = Vec::new();
+        Self { id, group: None, parents, closes, withdrawn, fields, required, rest, defaults }
     }
 
     /// The bin of a leaf that no row took.
