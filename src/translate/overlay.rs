@@ -34,10 +34,15 @@ pub struct Overlay {
 impl Overlay {
     /// The standard's spelling of a sender's code.
     pub(super) fn code<'a>(&'a self, row: RowId, code: &'a str) -> &'a str {
+        self.spelled(row, code).unwrap_or(code)
+    }
+
+    /// The standard's code for what this sender is known to write in its place.
+    pub(super) fn spelled(&self, row: RowId, code: &str) -> Option<&str> {
         if self.codes.is_empty() {
-            return code;
+            return None;
         }
-        self.codes.get(&row).and_then(|codes| codes.get(code)).map_or(code, String::as_str)
+        self.codes.get(&row)?.get(code).map(String::as_str)
     }
 }
 

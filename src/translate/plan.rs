@@ -114,6 +114,14 @@ impl Tables {
         }
     }
 
+    /// The element's code for a code of another system than the wire's table is.
+    pub fn foreign<'a>(&'a self, code: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Any => Some(code),
+            Self::Same(_) | Self::Walk { .. } => None,
+        }
+    }
+
     /// The wire's code for a code of the element.
     pub fn write<'a>(&'a self, code: &'a str) -> Option<&'a str> {
         match self {

@@ -108,3 +108,20 @@ fn a_senders_row_that_cannot_be_is_told_by_its_line() {
          hint: give the rows before it a `when`, or remove one",
     );
 }
+
+#[test]
+fn a_local_code_is_read_where_its_senders_overlay_spells_it() {
+    let mut files = files();
+    let codes = "codes = { \"PID-8\" = { \"9\" = \"M\" } }\n";
+    files.insert("senders/hospital-a.toml", format!("title = \"t\"\n{codes}"));
+    let pack = Pack::load(&files).unwrap();
+    let found = pack.read_hl7(sender(), &message("ADT^A01", "PID||||||||9^男^99HIS")).unwrap();
+    let line =
+        r#"PID-8 DE02.01.040.00 {"code":"1","display":"男","original":"9","system":"99HIS"}"#;
+    assert_eq!(shown(&found.record), [line]);
+    // Another receiver reads no overlay: it is told the code of the table.
+    let mut record = found.record;
+    record.wire = None;
+    let fresh = pack.write_hl7(&record, &Envelope::default()).unwrap();
+    assert!(String::from_utf8(fresh).unwrap().contains("\rPID|1|||||||M^男|"));
+}
