@@ -27,7 +27,7 @@ pub struct Overlay {
     pub(super) codes: HashMap<RowId, HashMap<String, String>>,
     pub(super) iso_dates: bool,
     pub(super) trim: bool,
-    /// The tables of segments in which this sender has rows of its own.
+    /// The tables of segments in which this sender has rows or spellings of its own.
     pub(super) segments: HashMap<[u8; 3], Arc<SegmentPlan>>,
 }
 
@@ -64,6 +64,9 @@ impl Compiler<'_> {
             let spelled: HashMap<_, _> = spelled.clone().into_iter().collect();
             codes.extend(rows.into_iter().map(|row| (row, spelled.clone())));
         }
+        let mut segments = self.own_rows(file, sender, plan);
+        respell(&mut segments, sender, plan);
+        let segments = segments.into_iter().map(|(id, plan)| (id, Arc::new(plan))).collect();
         let overlay = Overlay {
             charset: charset?,
             authority: sender.authority.clone(),
@@ -71,7 +74,7 @@ impl Compiler<'_> {
             codes,
             iso_dates: sender.repairs.contains(&Repair::IsoDates),
             trim: sender.repairs.contains(&Repair::Trim),
-            segments: self.own_rows(file, sender, plan),
+            segments,
         };
         Some((self.note(source)?, overlay))
     }
@@ -84,7 +87,7 @@ impl Compiler<'_> {
         file: Text<'_>,
         sender: &SenderFile,
         plan: &Hl7Plan,
-    ) -> HashMap<[u8; 3], Arc<SegmentPlan>> {
+    ) -> HashMap<[u8; 3], SegmentPlan> {
         let mut rows: Vec<(SegmentRow, &Spanned<RowText>)> = Vec::new();
         for row in &sender.rows {
             let compiled = self.own_row(file, row, plan);
@@ -107,7 +110,7 @@ impl Compiler<'_> {
                 self.faults.push(file.fault(written.span(), "a field has at most 64 rows"));
             }
         }
-        segments.into_iter().map(|(id, plan)| (id, Arc::new(plan))).collect()
+        segments
     }
 
     fn own_row(
@@ -144,6 +147,18 @@ impl SegmentPlan {
         let Some(field) = self.fields.get_mut(at) else { return false };
         field.insert(0, row);
         field.rows.len() <= ROWS_OF_A_FIELD_MAX
+    }
+}
+
+/// A condition names the wire table's codes; of this sender it holds where its spelling of one
+/// stands, as the row that reads the code does.
+fn respell(segments: &mut HashMap<[u8; 3], SegmentPlan>, sender: &SenderFile, plan: &Hl7Plan) {
+    for (path, spelled) in &sender.codes {
+        // A path that is none is told by `coded_rows`.
+        let Ok(path) = Hl7Path::parse(path.get_ref()) else { continue };
+        let Some(table) = plan.segments.get(&path.segment) else { continue };
+        let own = segments.entry(path.segment).or_insert_with(|| (**table).clone());
+        own.respell(&path, spelled);
     }
 }
 

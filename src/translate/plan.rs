@@ -2,7 +2,7 @@
 //!
 //! Nothing here is looked up by path, id or table name at run time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -140,6 +140,9 @@ impl Tables {
     }
 }
 
+/// What one sender writes in a place, and the wire table's code for it.
+pub(super) type Spellings = BTreeMap<String, String>;
+
 /// What another leaf must say for a row to hold.
 #[derive(Debug, Clone)]
 pub(super) struct When {
@@ -153,6 +156,16 @@ impl When {
     pub fn holds(&self, text: &str) -> bool {
         self.is.iter().any(|wanted| wanted == text)
             || self.begins.iter().any(|head| text.starts_with(head.as_str()))
+    }
+
+    /// Lets it hold of what one sender writes in a place for the codes it names.
+    fn respell(&mut self, path: &Hl7Path, spelled: &Spellings) {
+        let leaf = |path: &Hl7Path| (path.field, path.component.max(1), path.subcomponent.max(1));
+        if leaf(&self.path) == leaf(path) {
+            let own = spelled.iter().filter(|(text, code)| !self.holds(text) && self.holds(code));
+            let own: Vec<_> = own.map(|(text, _)| text.clone()).collect();
+            self.is.extend(own);
+        }
     }
 }
 
@@ -228,6 +241,18 @@ impl FieldPlan {
     pub fn insert(&mut self, index: usize, row: SegmentRow) {
         self.rows.insert(index, row);
         self.identifies = self.rows.iter().any(SegmentRow::is_identifier);
+        self.sort();
+    }
+
+    /// As [`When::respell`], of its rows.
+    fn respell(&mut self, path: &Hl7Path, spelled: &Spellings) {
+        let asked = self.rows.iter_mut().filter_map(|row| row.when.as_mut());
+        asked.for_each(|when| when.respell(path, spelled));
+        self.sort();
+    }
+
+    /// Sorts the rows by what their conditions ask.
+    fn sort(&mut self) {
         self.always = 0;
         self.asked.clear();
         for (index, row) in self.rows.iter().enumerate() {
@@ -327,6 +352,12 @@ impl SegmentPlan {
         let (required, rest, defaults) = (Vec::new(), Vec::new(), Vec::new());
         let withdrawn = Vec::new();
         Self { id, group: None, parents, closes, withdrawn, fields, required, rest, defaults }
+    }
+
+    /// As [`When::respell`], of all its conditions.
+    pub fn respell(&mut self, path: &Hl7Path, spelled: &Spellings) {
+        self.withdrawn.iter_mut().for_each(|own| own.when.respell(path, spelled));
+        self.fields.iter_mut().for_each(|field| field.respell(path, spelled));
     }
 
     /// The bin of a leaf that no row took.

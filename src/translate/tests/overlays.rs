@@ -110,6 +110,29 @@ fn a_senders_row_that_cannot_be_is_told_by_its_line() {
 }
 
 #[test]
+fn a_condition_hears_what_its_sender_writes_for_the_code_it_names() {
+    let mut files = files();
+    let withdrawn = "withdrawn = [{ wire = \"OBX-3.1\", is = [\"gone\"] }]\nrows = [";
+    files.insert("hl7v2/obx.toml", OBX.replacen("rows = [", withdrawn, 1));
+    let codes = "codes = { \"OBX-3\" = { \"身高\" = \"8302-2\", \"作废\" = \"gone\" } }\n";
+    files
+        .insert("senders/hospital-a.toml", format!("title = \"t\"\nrepairs = [\"trim\"]\n{codes}"));
+    let pack = Pack::load(&files).unwrap();
+    let read = |name: &str, item: &str| {
+        let message = message("ADT^A01", &format!("PID|1\rOBX|1|NM|{item}||165|cm"));
+        let record = pack.read_hl7(Source::parse(name).unwrap(), &message).unwrap().record;
+        shown(&record).last().map(|line| line.split(' ').nth(1).unwrap().to_owned())
+    };
+    assert_eq!(read("hospital-a", "身高").as_deref(), Some("MZ.height"));
+    assert_eq!(read("hospital-a", "8302-2").as_deref(), Some("MZ.height"));
+    assert_eq!(read("hospital-b", "身高").as_deref(), Some("MZ.number"));
+    for withdrawn in ["作废", "gone", " gone "] {
+        assert_eq!(read("hospital-a", withdrawn), None, "{withdrawn}");
+    }
+    assert_eq!(read("hospital-b", "作废").as_deref(), Some("MZ.number"));
+}
+
+#[test]
 fn a_local_code_is_read_where_its_senders_overlay_spells_it() {
     let mut files = files();
     let codes = "codes = { \"PID-8\" = { \"9\" = \"M\" } }\n";
