@@ -33,6 +33,8 @@ pub(super) struct Compiler<'a> {
     /// One place for each row, by its number.
     pub places: Places,
     pub faults: Vec<Diagnostic>,
+    /// By code table the OIDs that documents name it by.
+    pub systems: HashMap<String, Vec<String>>,
     shared: HashMap<String, Arc<Tables>>,
 }
 
@@ -40,7 +42,8 @@ impl<'a> Compiler<'a> {
     /// A compiler that has seen no file yet.
     pub fn new(catalogue: &'a Catalogue, codes: &'a CodeTables) -> Self {
         let (places, faults) = (Vec::new(), Vec::new());
-        Self { catalogue, codes, places, faults, shared: HashMap::new() }
+        let (systems, shared) = (HashMap::new(), HashMap::new());
+        Self { catalogue, codes, places, faults, systems, shared }
     }
 
     /// Keeps a fault and goes on with the next row.
@@ -200,6 +203,14 @@ impl<'a> Compiler<'a> {
                 .hint("add rows that go back, or write way = \"in\"")),
             _ => Ok(Codes { tables, refuse }),
         }
+    }
+
+    /// The OIDs of the table that the wire of a coded row uses.
+    pub fn systems_of(&self, row: &RowText, element: ElementId) -> Vec<String> {
+        let domain = || self.catalogue.get(element)?.domain.as_deref();
+        let codes = row.codes.as_ref().map(|codes| codes.get_ref().as_str()).or_else(domain);
+        let table = codes.and_then(|codes| codes.rsplit('|').next()).map(str::trim);
+        table.and_then(|table| self.systems.get(table)).cloned().unwrap_or_default()
     }
 
     /// `left | right`, shared by all that name them.

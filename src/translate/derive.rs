@@ -19,7 +19,9 @@
 //!   there to the element's own table. A loss is the crosswalk's: say so in the element's name.
 //! - `open-stay-days-over` (boolean): whether a stay that no later record of its source
 //!   closes began more than `days` days ago. If all are closed or younger: no; without
-//!   any opening record: nothing.
+//!   any opening record: nothing. A closing record that is of a day without an hour closes the
+//!   stay that was open when the day began, by the calendar of China; if none was, the one that
+//!   began on that day.
 //! - `below` (boolean): whether the newest quantity of `from` is less than `than`.
 //! - `within-days` (boolean): whether the newest date of `from` is at most `days` days
 //!   before now.

@@ -22,6 +22,9 @@ pub(super) struct SegmentFile {
     pub parent: Option<Spanned<OneOrMany>>,
     /// Segments whose groups end here: what follows does not hang below them.
     pub closes: Option<Spanned<OneOrMany>>,
+    /// Where one of these holds, the segment takes back or denies what it says.
+    #[serde(default)]
+    pub withdrawn: Vec<Spanned<WhenText>>,
     #[serde(default)]
     pub rows: Vec<Spanned<RowText>>,
     #[serde(default)]

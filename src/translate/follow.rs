@@ -199,15 +199,26 @@ impl Fact {
             self.sources.is_empty() || self.sources.contains(&dated.record.source)
         };
         let mut stays: Vec<(Source, Option<i64>, bool)> = Vec::new();
+        let mut ends: Vec<(Source, Option<i64>)> = Vec::new();
         for Dated { record, place, moment } in records.iter().rev().filter(trusted) {
             let came = || speaks(self.element, *place, None);
             let opening = opens.contains(&record.dataset) && self.fits(record) && came();
+            let closing = closes.contains(&record.dataset);
+            let ended = |(source, day): &(Source, Option<i64>)| {
+                *source == record.source && in_day(*day, *moment)
+            };
+            let stays_open = !ends.iter().any(ended);
             let known = stays.iter_mut().find(|(source, _, _)| *source == record.source);
+            // An end without an hour sorts to the beginning of its day. Where no stay was open
+            // then, it is the end of the one that begins on that day.
+            if closing && is_day(record) && known.as_ref().is_none_or(|(_, _, open)| !open) {
+                ends.push((record.source, *moment));
+            }
             match known {
-                Some((_, began, open)) if opening => (*began, *open) = (*moment, true),
-                Some((_, _, open)) if closes.contains(&record.dataset) => *open = false,
+                Some((_, began, open)) if opening => (*began, *open) = (*moment, stays_open),
+                Some((_, _, open)) if closing => *open = false,
                 Some((_, _, open)) if reopens.contains(&record.dataset) && came() => *open = true,
-                None if opening => stays.push((record.source, *moment, true)),
+                None if opening => stays.push((record.source, *moment, stays_open)),
                 _ => (),
             }
         }
@@ -216,6 +227,16 @@ impl Fact {
         let known = !stays.is_empty();
         known.then(|| stays.iter().any(|(_, began, open)| *open && over(began)))
     }
+}
+
+/// Whether the time of a record is a day, and no hour of it.
+fn is_day(record: &Record) -> bool {
+    record.time.as_ref().is_some_and(|time| time.digits() == 8)
+}
+
+/// Whether a moment lies in the day that begins with another.
+fn in_day(day: Option<i64>, moment: Option<i64>) -> bool {
+    day.zip(moment).is_some_and(|(day, moment)| (0..DAY_SECONDS).contains(&(moment - day)))
 }
 
 /// Whether any of them is so; of none at all nothing is known.

@@ -45,6 +45,7 @@ pub(super) fn load(files: &Files) -> Result<Pack, Vec<Diagnostic>> {
         .map_err(|error| vec![Diagnostic::at("", "", 0, error.to_string())])?;
     let cda = super::cda::rows::load(files, &catalogue, &tables)?;
     let mut compiler = Compiler::new(&catalogue, &tables);
+    compiler.systems = cda.systems_by_table();
     let mut gathered = Gathered::default();
     gathered.hl7(&mut compiler, files);
     gathered.documents(&mut compiler, files);

@@ -29,7 +29,7 @@ pub struct Overlay {
     pub(super) trim: bool,
     /// Whose messages are applied beside those of production.
     pub(super) processing: Vec<Processing>,
-    /// The tables of segments in which this sender has rows of its own.
+    /// The tables of segments in which this sender has rows or spellings of its own.
     pub(super) segments: HashMap<[u8; 3], Arc<SegmentPlan>>,
 }
 
@@ -47,10 +47,15 @@ impl Overlay {
 
     /// The standard's spelling of a sender's code.
     pub(super) fn code<'a>(&'a self, row: RowId, code: &'a str) -> &'a str {
+        self.spelled(row, code).unwrap_or(code)
+    }
+
+    /// The standard's code for what this sender is known to write in its place.
+    pub(super) fn spelled(&self, row: RowId, code: &str) -> Option<&str> {
         if self.codes.is_empty() {
-            return code;
+            return None;
         }
-        self.codes.get(&row).and_then(|codes| codes.get(code)).map_or(code, String::as_str)
+        self.codes.get(&row)?.get(code).map(String::as_str)
     }
 }
 
@@ -72,6 +77,9 @@ impl Compiler<'_> {
             let spelled: HashMap<_, _> = spelled.clone().into_iter().collect();
             codes.extend(rows.into_iter().map(|row| (row, spelled.clone())));
         }
+        let mut segments = self.own_rows(file, sender, plan);
+        respell(&mut segments, sender, plan);
+        let segments = segments.into_iter().map(|(id, plan)| (id, Arc::new(plan))).collect();
         let overlay = Overlay {
             charset: charset?,
             authority: sender.authority.clone(),
@@ -79,8 +87,12 @@ impl Compiler<'_> {
             codes,
             iso_dates: sender.repairs.contains(&Repair::IsoDates),
             trim: sender.repairs.contains(&Repair::Trim),
+<<<<<<< HEAD
             processing: sender.processing.clone(),
             segments: self.own_rows(file, sender, plan),
+=======
+            segments,
+>>>>>>> wb
         };
         Some((self.note(source)?, overlay))
     }
@@ -93,7 +105,7 @@ impl Compiler<'_> {
         file: Text<'_>,
         sender: &SenderFile,
         plan: &Hl7Plan,
-    ) -> HashMap<[u8; 3], Arc<SegmentPlan>> {
+    ) -> HashMap<[u8; 3], SegmentPlan> {
         let mut rows: Vec<(SegmentRow, &Spanned<RowText>)> = Vec::new();
         for row in &sender.rows {
             let compiled = self.own_row(file, row, plan);
@@ -116,7 +128,7 @@ impl Compiler<'_> {
                 self.faults.push(file.fault(written.span(), "a field has at most 64 rows"));
             }
         }
-        segments.into_iter().map(|(id, plan)| (id, Arc::new(plan))).collect()
+        segments
     }
 
     fn own_row(
@@ -153,6 +165,18 @@ impl SegmentPlan {
         let Some(field) = self.fields.get_mut(at) else { return false };
         field.insert(0, row);
         field.rows.len() <= ROWS_OF_A_FIELD_MAX
+    }
+}
+
+/// A condition names the wire table's codes; of this sender it holds where its spelling of one
+/// stands, as the row that reads the code does.
+fn respell(segments: &mut HashMap<[u8; 3], SegmentPlan>, sender: &SenderFile, plan: &Hl7Plan) {
+    for (path, spelled) in &sender.codes {
+        // A path that is none is told by `coded_rows`.
+        let Ok(path) = Hl7Path::parse(path.get_ref()) else { continue };
+        let Some(table) = plan.segments.get(&path.segment) else { continue };
+        let own = segments.entry(path.segment).or_insert_with(|| (**table).clone());
+        own.respell(&path, spelled);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is looked up by path, id or table name at run time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -114,6 +114,14 @@ impl Tables {
         }
     }
 
+    /// The element's code for a code of another system than the wire's table is.
+    pub fn foreign<'a>(&'a self, code: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Any => Some(code),
+            Self::Same(_) | Self::Walk { .. } => None,
+        }
+    }
+
     /// The wire's code for a code of the element.
     pub fn write<'a>(&'a self, code: &'a str) -> Option<&'a str> {
         match self {
@@ -132,6 +140,9 @@ impl Tables {
     }
 }
 
+/// What one sender writes in a place, and the wire table's code for it.
+pub(super) type Spellings = BTreeMap<String, String>;
+
 /// What another leaf must say for a row to hold.
 #[derive(Debug, Clone)]
 pub(super) struct When {
@@ -145,6 +156,16 @@ impl When {
     pub fn holds(&self, text: &str) -> bool {
         self.is.iter().any(|wanted| wanted == text)
             || self.begins.iter().any(|head| text.starts_with(head.as_str()))
+    }
+
+    /// Lets it hold of what one sender writes in a place for the codes it names.
+    fn respell(&mut self, path: &Hl7Path, spelled: &Spellings) {
+        let leaf = |path: &Hl7Path| (path.field, path.component.max(1), path.subcomponent.max(1));
+        if leaf(&self.path) == leaf(path) {
+            let own = spelled.iter().filter(|(text, code)| !self.holds(text) && self.holds(code));
+            let own: Vec<_> = own.map(|(text, _)| text.clone()).collect();
+            self.is.extend(own);
+        }
     }
 }
 
@@ -220,6 +241,18 @@ impl FieldPlan {
     pub fn insert(&mut self, index: usize, row: SegmentRow) {
         self.rows.insert(index, row);
         self.identifies = self.rows.iter().any(SegmentRow::is_identifier);
+        self.sort();
+    }
+
+    /// As [`When::respell`], of its rows.
+    fn respell(&mut self, path: &Hl7Path, spelled: &Spellings) {
+        let asked = self.rows.iter_mut().filter_map(|row| row.when.as_mut());
+        asked.for_each(|when| when.respell(path, spelled));
+        self.sort();
+    }
+
+    /// Sorts the rows by what their conditions ask.
+    fn sort(&mut self) {
         self.always = 0;
         self.asked.clear();
         for (index, row) in self.rows.iter().enumerate() {
@@ -283,6 +316,13 @@ fn wait(known: &mut Vec<(String, Rows)>, text: &str, row: Rows) {
     }
 }
 
+/// What a segment says where its statement is withdrawn, or was never true.
+#[derive(Debug, Clone)]
+pub(super) struct Withdrawal {
+    pub id: RowId,
+    pub when: When,
+}
+
 /// One segment table.
 #[derive(Debug, Clone)]
 pub(super) struct SegmentPlan {
@@ -293,6 +333,8 @@ pub(super) struct SegmentPlan {
     pub parents: Vec<[u8; 3]>,
     /// Segments whose groups end where this one stands.
     pub closes: Vec<[u8; 3]>,
+    /// Where one of these holds, nothing of the segment is read: it is carried whole.
+    pub withdrawn: Vec<Withdrawal>,
     /// By field number, ascending.
     pub fields: Vec<FieldPlan>,
     /// Numbers of the fields with a required row.
@@ -308,7 +350,14 @@ impl SegmentPlan {
     pub fn empty(id: [u8; 3]) -> Self {
         let (parents, closes, fields) = (Vec::new(), Vec::new(), Vec::new());
         let (required, rest, defaults) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, group: None, parents, closes, fields, required, rest, defaults }
+        let withdrawn = Vec::new();
+        Self { id, group: None, parents, closes, withdrawn, fields, required, rest, defaults }
+    }
+
+    /// As [`When::respell`], of all its conditions.
+    pub fn respell(&mut self, path: &Hl7Path, spelled: &Spellings) {
+        self.withdrawn.iter_mut().for_each(|own| own.when.respell(path, spelled));
+        self.fields.iter_mut().for_each(|field| field.respell(path, spelled));
     }
 
     /// The bin of a leaf that no row took.

@@ -10,7 +10,8 @@ use super::error::{TranslateError, header};
 use super::leaf::{Leaf, Leaves};
 use super::overlay::Overlay;
 use super::path::{Hl7Path, segment_id};
-use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, Rows, SegmentPlan, SegmentRow};
+use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, RowId, Rows};
+use super::plan::{SegmentPlan, SegmentRow, When};
 use super::reading::{Reading, accepted, identifier, with_authority};
 use super::value::{self, Wrong};
 use super::write_hl7::{Frame, expand};
@@ -92,6 +93,16 @@ fn fill<'m>(leaves: &mut Leaves<'m>, message: &'m Message, segment: Segment<'m>)
     }));
 }
 
+/// Where what hangs below a segment goes.
+#[derive(Clone, Copy)]
+struct Opened {
+    id: [u8; 3],
+    /// The group its values went to; of a withdrawn segment the one that they would have opened.
+    group: u32,
+    /// Whether it took back or denied what it said, and so what hangs below it.
+    withdrawn: bool,
+}
+
 struct Reader<'p, 'f> {
     pack: &'p Pack,
     event: &'p EventPlan,
@@ -103,8 +114,8 @@ struct Reader<'p, 'f> {
     time: Option<(usize, Date)>,
     /// For each segment of the event: how many came.
     seen: Vec<u32>,
-    /// Segment ids with the group of their last occurrence.
-    open: Vec<([u8; 3], u32)>,
+    /// The last occurrence of each segment.
+    open: Vec<Opened>,
     /// Whether somebody else is spoken of by now.
     aside: bool,
     fired: Option<&'f mut Vec<bool>>,
@@ -163,6 +174,10 @@ impl<'p, 'f> Reader<'p, 'f> {
         }
         // A sender's own rows stand before those of the table.
         let plan = self.overlay.segments.get(&id).unwrap_or(plan);
+        if self.withdraws(leaves, plan, parents) {
+            leaves.take_all(&(0..leaves.0.len()), Bin::Carried);
+            return Ok(());
+        }
         self.note_time(leaves, id);
         if self.event.aside != Some(id) {
             self.note_merge(leaves, plan);
@@ -188,22 +203,53 @@ impl<'p, 'f> Reader<'p, 'f> {
             None => 0,
             Some(name) => self.open_group(name, parents),
         };
-        if !plan.closes.is_empty() {
-            self.open.retain(|(id, _)| !plan.closes.contains(id));
-        }
-        match self.open.iter_mut().find(|(id, _)| *id == plan.id) {
-            Some((_, last)) => *last = group,
-            None => self.open.push((plan.id, group)),
-        }
+        self.opens(plan, Opened { id: plan.id, group, withdrawn: false });
         group
     }
 
-    fn open_group(&mut self, name: GroupName, parents: &[[u8; 3]]) -> u32 {
-        let opened = self.open.iter().filter(|(id, _)| parents.contains(id));
-        // Groups are numbered in order, so the nearest preceding one is the highest.
-        let parent = opened.map(|(_, group)| *group).max().unwrap_or(0);
+    /// Whether a segment takes back or denies what it says, or hangs below one that does.
+    fn withdraws(&mut self, leaves: &Leaves<'_>, plan: &SegmentPlan, parents: &[[u8; 3]]) -> bool {
+        let said = |path: &Hl7Path| leaves.at(&leaves.field(path.field), path);
+        let holds = |when: &When| {
+            said(&when.path)
+                .is_some_and(|at| when.holds(value::trimmed(leaves.text(at), self.overlay)))
+        };
+        let own = plan.withdrawn.iter().find(|own| holds(&own.when));
+        if let Some(own) = own {
+            self.fire(own.id);
+        }
+        let below = plan.group.is_some() && self.nearest(parents).is_some_and(|one| one.withdrawn);
+        let withdrawn = own.is_some() || below;
+        if withdrawn && plan.group.is_some() {
+            let group = self.next_group();
+            self.opens(plan, Opened { id: plan.id, group, withdrawn });
+        }
+        withdrawn
+    }
+
+    /// Notes a segment as the last of its id, and ends the groups it closes.
+    fn opens(&mut self, plan: &SegmentPlan, opened: Opened) {
+        self.open.retain(|one| one.id != opened.id && !plan.closes.contains(&one.id));
+        self.open.push(opened);
+    }
+
+    /// The nearest preceding segment of one of these ids.
+    fn nearest(&self, parents: &[[u8; 3]]) -> Option<Opened> {
+        let opened = self.open.iter().filter(|one| parents.contains(&one.id));
+        // Groups are numbered in order, so the nearest is the highest; of one number the group
+        // that is there came after the segment that did not open it.
+        opened.max_by_key(|one| (one.group, !one.withdrawn)).copied()
+    }
+
+    /// The number of the group that is opened next.
+    fn next_group(&self) -> u32 {
         // The reader's limits keep segments, and so groups, far below 2³².
-        let index = u32::try_from(self.record.groups.len()).unwrap_or(u32::MAX);
+        u32::try_from(self.record.groups.len()).unwrap_or(u32::MAX)
+    }
+
+    fn open_group(&mut self, name: GroupName, parents: &[[u8; 3]]) -> u32 {
+        let parent = self.nearest(parents).map_or(0, |one| one.group);
+        let index = self.next_group();
         let fields = Vec::with_capacity(8);
         self.record.groups.push(Group { name, parent: Some(parent), fields });
         index
@@ -312,15 +358,20 @@ impl<'p, 'f> Reader<'p, 'f> {
             Ok((element, value)) => {
                 note_exact(leaves, part, (&value, &at));
                 self.push(group, Field { element, value, at: Some(Position::Hl7(at)) });
-                if let Some(fired) = self.fired.as_mut().and_then(|rows| rows.get_mut(meaning.id)) {
-                    *fired = true;
-                }
+                self.fire(meaning.id);
                 Ok(true)
             }
             Err(Wrong::Code) => Err(TranslateError::TableValue(at.into())),
             Err(Wrong::Type) if meaning.strict => Err(TranslateError::DataType(at.into())),
             // A later row may still read it; see `field`.
             Err(Wrong::Absent | Wrong::Type) => Ok(false),
+        }
+    }
+
+    /// Notes that a row took a value, or a condition held.
+    fn fire(&mut self, id: RowId) {
+        if let Some(fired) = self.fired.as_mut().and_then(|rows| rows.get_mut(id)) {
+            *fired = true;
         }
     }
 

@@ -8,7 +8,7 @@ use super::compile::{Compiler, Text};
 use super::file::{EventFile, OneOrMany, Reason, RowText, SegmentFile, Way, WhenText};
 use super::path::{Hl7Path, PathError, segment_id};
 use super::plan::{Bin, EventPlan, EventSegment, FieldPlan, Hl7Plan, Read};
-use super::plan::{SegmentPlan, SegmentRow, When};
+use super::plan::{SegmentPlan, SegmentRow, When, Withdrawal};
 use super::suggest::nearest;
 use crate::vocabulary::{Dataset, Diagnostic, GroupName};
 
@@ -63,6 +63,10 @@ impl Compiler<'_> {
             let text = default.get_ref().is.clone();
             plan.defaults.extend(self.note(path).map(|path| (path, text)));
         }
+        for condition in &table.withdrawn {
+            let compiled = self.withdrawal(file, &plan, condition);
+            plan.withdrawn.extend(self.note(compiled));
+        }
         // A deeper path is the more particular one and stands first.
         plan.rest.sort_by_key(|(path, _)| {
             (path.field, path.component == 0, path.subcomponent == 0, path.component)
@@ -84,19 +88,7 @@ impl Compiler<'_> {
             None => None,
         };
         let when = match &text.when {
-            Some(when) => {
-                let WhenText { wire, is, begins } = when.get_ref();
-                let path = inside(wire, when.span())?;
-                if is.is_empty() && begins.is_empty() {
-                    return Err(file.fault(when.span(), "a condition names at least one value"));
-                }
-                if begins.iter().any(String::is_empty) {
-                    return Err(file
-                        .fault(when.span(), "everything begins with nothing")
-                        .hint("name at least one character, or leave `when` out"));
-                }
-                Some(When { path, is: is.clone(), begins: begins.clone() })
-            }
+            Some(when) => Some(condition(file, id, when)?),
             None => None,
         };
         if text.shape.is_some() || text.system.is_some() || text.named.is_some() {
@@ -113,6 +105,29 @@ impl Compiler<'_> {
         }
         let form = text.composite.unwrap_or_default();
         Ok(SegmentRow { path, when, unit, also: text.also, form, meaning })
+    }
+
+    /// One condition of `withdrawn`; like a row it must be exercised by an example.
+    fn withdrawal(
+        &mut self,
+        file: Text<'_>,
+        plan: &SegmentPlan,
+        written: &Spanned<WhenText>,
+    ) -> Result<Withdrawal, Diagnostic> {
+        let when = condition(file, plan.id, written)?;
+        // Misspelled, it would never hold, and what is withdrawn be read as if it stood.
+        let named = plan.fields.iter().flat_map(|field| &field.rows).map(|row| &row.path);
+        if !named.chain(plan.rest.iter().map(|(path, _)| path)).any(|own| own.overlaps(&when.path))
+        {
+            let message = format!("no row, `carries` or `drops` names {}", when.path);
+            return Err(file.fault(written.span(), message));
+        }
+        if when.holds("") {
+            return Err(file.fault(written.span(), "an empty place withdraws nothing"));
+        }
+        let place = file.fault(written.span(), "no example exercises this condition");
+        self.places.push(place.hint("add an example whose message has it"));
+        Ok(Withdrawal { id: self.places.len() - 1, when })
     }
 
     /// One event file: adds its events to the plan.
@@ -315,6 +330,21 @@ fn rest(file: Text<'_>, id: [u8; 3], reason: &Spanned<Reason>) -> Result<Hl7Path
         return Err(file.fault(reason.span(), "say why"));
     }
     own_path(file, id, (text.wire.get_ref(), text.wire.span()))
+}
+
+/// What another leaf of the segment must say.
+fn condition(file: Text<'_>, id: [u8; 3], when: &Spanned<WhenText>) -> Result<When, Diagnostic> {
+    let WhenText { wire, is, begins } = when.get_ref();
+    let path = own_path(file, id, (wire, when.span()))?;
+    if is.is_empty() && begins.is_empty() {
+        return Err(file.fault(when.span(), "a condition names at least one value"));
+    }
+    if begins.iter().any(String::is_empty) {
+        return Err(file
+            .fault(when.span(), "everything begins with nothing")
+            .hint("name at least one character, or leave the condition out"));
+    }
+    Ok(When { path, is: is.clone(), begins: begins.clone() })
 }
 
 /// A path that stays in its table's segment.

@@ -12,6 +12,7 @@ mod json;
 mod laws;
 mod overlays;
 mod tokens;
+mod withdrawn;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

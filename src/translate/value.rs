@@ -131,8 +131,15 @@ pub(super) fn coding(
     let parts =
         if more || (system.is_some() && code.is_none()) { parts(leaves, part) } else { Vec::new() };
     let sent = code.map(|at| leaves.text(at));
-    let plain = sent.map(|code| overlay.code(reading.row.meaning.id, trimmed(code, overlay)));
-    let found = plain.and_then(|code| codes.tables.read(code));
+    let spelled =
+        sent.and_then(|code| overlay.spelled(reading.row.meaning.id, trimmed(code, overlay)));
+    let plain = spelled.or_else(|| sent.map(|code| trimmed(code, overlay)));
+    let own = system.is_some_and(|at| is_local(trimmed(leaves.text(at), overlay)));
+    // What this sender's own code means, its overlay alone can say.
+    let found = plain.and_then(|code| match own && spelled.is_none() {
+        true => codes.tables.foreign(code),
+        false => codes.tables.read(code),
+    });
     if found.is_none() && plain.is_some() && codes.refuse {
         return Err(Wrong::Code);
     }
@@ -150,6 +157,12 @@ pub(super) fn coding(
     }
     leaves.take_all(part, bin);
     Ok(coding)
+}
+
+/// Whether a code system is a sender's own: HL7 v2.5 table 0396, `L` and `99zzz`. `99KQ` names
+/// the catalogue's own elements and tables, which are the same for every sender.
+pub(super) fn is_local(system: &str) -> bool {
+    system == "L" || (system.starts_with("99") && system != "99KQ")
 }
 
 /// Whether a leaf is the text of one of the three components from one on.

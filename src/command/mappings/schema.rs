@@ -118,6 +118,7 @@ const SEGMENT: &[Key] = &[
     ("group", Text(true), "record, or a group for each segment"),
     ("parent", Any, "the segments its groups hang below"),
     ("closes", Any, "segments whose groups end here"),
+    ("withdrawn", Rows(WHEN), "where one holds, the segment is carried, nothing of it read"),
     ("rows", Rows(ROW), "places with an element"),
     ("carries", Rows(REASON), "places kept without an element"),
     ("drops", Rows(REASON), "places left out"),

@@ -224,6 +224,16 @@ impl Plan {
         self.systems.iter().find(|system| !table.is_empty() && system.table == table)
     }
 
+    /// Every name that documents have for a code table: its OIDs, and those of 2012.
+    pub(in crate::translate) fn systems_by_table(&self) -> HashMap<String, Vec<String>> {
+        let mut by_table: HashMap<String, Vec<String>> = HashMap::new();
+        for system in self.systems.iter().filter(|system| !system.table.is_empty()) {
+            let names = [&system.oid, &system.legacy].into_iter().filter(|name| !name.is_empty());
+            by_table.entry(system.table.clone()).or_default().extend(names.cloned());
+        }
+        by_table
+    }
+
     /// What an entry means in the body: its element, and whether it speaks of the whole event.
     pub(super) fn meaning(&self, id: ElementId, kind: &str, name: &str) -> (ElementId, bool) {
         let fits = |context: &&Context| {

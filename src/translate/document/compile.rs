@@ -154,8 +154,10 @@ impl Compiler<'_> {
         }
         let shape = shape(file, body.syntax, (text, &found, &meaning))?;
         let (system, named) = (text.system.clone(), text.named.clone());
+        let systems = self.systems_of(text, meaning.element);
+        let pattern = found;
         let compiled =
-            DocumentRow { pattern: found, when, unit, meaning, shape, system, named, group };
+            DocumentRow { pattern, when, unit, meaning, shape, system, named, systems, group };
         match body.rows.iter().find_map(|before| clash(body, before, &compiled)) {
             Some((message, hint)) => Err(file.fault(row.span(), message).hint(hint)),
             None => Ok(compiled),
@@ -254,7 +256,8 @@ fn time_row(
         strict: false,
     };
     let (when, unit, shape, system, named, group) = (None, None, None, None, None, None);
-    Ok(DocumentRow { pattern, when, unit, meaning, shape, system, named, group })
+    let systems = Vec::new();
+    Ok(DocumentRow { pattern, when, unit, meaning, shape, system, named, systems, group })
 }
 
 fn pattern(file: Text<'_>, (text, span): (&str, Spot)) -> Result<Pattern, Diagnostic> {

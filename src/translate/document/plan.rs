@@ -19,6 +19,8 @@ pub(in crate::translate) struct DocumentRow {
     /// The coding system or assigner the wire names here, and its printed name.
     pub system: Option<String>,
     pub named: Option<String>,
+    /// The other systems that are the same table.
+    pub systems: Vec<String>,
     /// Index in [`Body::groups`]; `None` is the group the body is read into.
     pub group: Option<usize>,
 }
@@ -33,6 +35,12 @@ impl DocumentRow {
     pub fn test(&self) -> &Test {
         static NONE: Test = Vec::new();
         self.pattern.0.last().map_or(&NONE, |step| &step.test)
+    }
+
+    /// Whether a coding system the wire names is another table than the one it has here.
+    pub fn is_foreign(&self, system: &str) -> bool {
+        let own = |own: &String| own != system && !self.systems.iter().any(|one| one == system);
+        self.system.as_ref().is_some_and(own)
     }
 
     /// Whether the path itself says this of a member of the value.

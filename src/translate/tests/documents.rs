@@ -120,6 +120,8 @@ fn a_coding_of_another_system_keeps_its_own() {
     let own = "codeSystem=\"2.3.3.4\" codeSystemName=\"性别\"";
     for (to, shown) in [
         ("code=\"1\" codeSystem=\"8.8\"".to_owned(), r#"{"original":"1","system":"8.8"}"#),
+        // Listed in the row's table, but of another one.
+        ("code=\"M\" codeSystem=\"8.8\"".to_owned(), r#"{"original":"M","system":"8.8"}"#),
         ("displayName=\"男\"".to_owned(), r#"{"display":"男"}"#),
         (format!("code=\"Z\" {own}"), r#"{"original":"Z","system":"2.3.3.4"}"#),
     ] {
@@ -128,6 +130,27 @@ fn a_coding_of_another_system_keeps_its_own() {
         assert!(lines.iter().any(|line| line.ends_with(&format!("040.00 {shown}"))), "{lines:#?}");
         let text = written(cda(), "cda", &record);
         assert!(text.contains(&format!("<administrativeGenderCode {to}/>")), "{to} {text}");
+    }
+}
+
+#[test]
+fn a_table_may_be_named_by_any_of_its_systems() {
+    let mut files = exchange::shipped("v3-hospital/");
+    for (path, bytes) in exchange::shipped("cda/").iter() {
+        files.insert(path, bytes);
+    }
+    let pack = Pack::load(&files).unwrap();
+    // GB/T 4761 by its own OID, where the row has that of the suite.
+    let rows = pack.documents.iter().flat_map(|plan| &plan.body.rows);
+    let mut kin = rows.filter(|row| row.system.as_deref() == Some("2.16.156.10011.2.3.1.34"));
+    let row = kin.next().unwrap();
+    for (system, foreign) in [
+        ("2.16.156.10011.2.3.1.34", false),
+        ("2.16.156.10011.2.3.3.8", false),
+        ("2.16.156.10011.2.3.3.4", true),
+        ("2.16.840.1.113883.5.111", true),
+    ] {
+        assert_eq!(row.is_foreign(system), foreign, "{system}");
     }
 }
 

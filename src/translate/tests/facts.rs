@@ -124,6 +124,36 @@ fn a_stay_is_open_until_its_own_hospital_closes_it() {
 }
 
 #[test]
+fn an_end_without_an_hour_closes_the_stay_of_its_day() {
+    let pack = pack_with(concat!(
+        r#"{ element = "MZ.deceased", as = "open-stay-days-over", days = 0, "#,
+        r#"where = { element = "MZ.class", is = ["I"] } }"#,
+    ));
+    // As they were received, the newest first.
+    let check_stay = |told: &[&str], open: bool| {
+        let made = |told: &&str| {
+            let (dataset, time) = told.split_once(' ').unwrap();
+            let class = [("MZ.class", "I".into())];
+            let fields = if dataset == "admission" { &class[..] } else { &[] };
+            record(&pack, &format!("{dataset} a {time}"), fields)
+        };
+        let records: Vec<_> = told.iter().map(made).collect();
+        check(&pack, &records, &[if open { "MZ.deceased true" } else { "MZ.deceased false" }]);
+    };
+    let (end, begin) = ("discharge 2026-11-10", "admission 2026-11-10T08:30:00");
+    check_stay(&[end, begin], false);
+    check_stay(&[begin, end], false);
+    check_stay(&[end, "admission 2026-11-10"], false);
+    // A day later, or with an hour before it, it is no end of that stay.
+    check_stay(&[end, "admission 2026-11-11T00:00:00"], true);
+    check_stay(&["discharge 2026-11-10T08:00:00", begin], true);
+    // A stay that was open when the day began is the one that ended; the next goes on.
+    check_stay(&[begin, end, "admission 2026-11-01"], true);
+    check_stay(&[end, begin, end, "admission 2026-11-01"], false);
+    check_stay(&["cancel-discharge 2026-11-10T15:00:00", end, begin], true);
+}
+
+#[test]
 fn a_date_is_near_or_not_and_the_latest_time_is_the_records() {
     let pack = pack_with(
         r#"{ element = "MZ.deceased", as = "within-days", from = ["MZ.date"], days = 365 },

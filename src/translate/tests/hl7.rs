@@ -5,6 +5,7 @@ use crate::translate::leaf::{Leaf, Leaves};
 use crate::translate::path::Hl7Path;
 use crate::translate::plan::{FieldPlan, When};
 use crate::vocabulary::position::Hl7Position;
+use crate::vocabulary::record::Carried;
 
 /// A patient segment of an admission becomes these values, and refuses at this place.
 fn check(segments: &str, expect: Result<&[&str], (&str, &str)>) {
@@ -110,6 +111,27 @@ fn a_code_is_translated_and_its_original_kept() {
             r#""parts":["E","Emergency","L","E1","Alt"],"system":"L"}"#,
         )]),
     );
+}
+
+#[test]
+fn a_code_of_the_senders_own_system_is_no_code_of_the_table() {
+    let mut files = files();
+    files.insert("hl7v2/pid.toml", PID.replace(r#"unknown = "refuse""#, r#"unknown = "keep""#));
+    let kept = Pack::load(&files).unwrap();
+    // HL7 table 0396. What is no local system may be spelled as anybody likes; 99KQ is ours.
+    for (system, code) in [("L", None), ("99HOSP", None), ("99", None)]
+        .into_iter()
+        .chain(["HL70001", "HL7001", "GB", "LN", "99KQ"].map(|system| (system, Some("1"))))
+    {
+        let message = message("ADT^A01", &format!("PID||||||||M^男^{system}"));
+        let record = kept.read_hl7(sender(), &message).unwrap().record;
+        let code = code.map_or(String::new(), |code| format!(r#""code":"{code}","#));
+        let value = format!(r#"{{{code}"display":"男","original":"M","system":"{system}"}}"#);
+        assert_eq!(shown(&record), [format!("PID-8 DE02.01.040.00 {value}")]);
+        let own = |leaf: &Carried| leaf.at.to_string().starts_with("PID");
+        assert!(!record.carried.iter().any(own), "{system}");
+    }
+    check("PID||||||||M^男^99HOSP", Err(("table-value", "PID-8")));
 }
 
 #[test]

@@ -163,3 +163,43 @@ fn a_senders_row_that_cannot_be_is_told_by_its_line() {
          hint: give the rows before it a `when`, or remove one",
     );
 }
+
+#[test]
+fn a_condition_hears_what_its_sender_writes_for_the_code_it_names() {
+    let mut files = files();
+    let withdrawn = "withdrawn = [{ wire = \"OBX-3.1\", is = [\"gone\"] }]\nrows = [";
+    files.insert("hl7v2/obx.toml", OBX.replacen("rows = [", withdrawn, 1));
+    let codes = "codes = { \"OBX-3\" = { \"身高\" = \"8302-2\", \"作废\" = \"gone\" } }\n";
+    files
+        .insert("senders/hospital-a.toml", format!("title = \"t\"\nrepairs = [\"trim\"]\n{codes}"));
+    let pack = Pack::load(&files).unwrap();
+    let read = |name: &str, item: &str| {
+        let message = message("ADT^A01", &format!("PID|1\rOBX|1|NM|{item}||165|cm"));
+        let record = pack.read_hl7(Source::parse(name).unwrap(), &message).unwrap().record;
+        shown(&record).last().map(|line| line.split(' ').nth(1).unwrap().to_owned())
+    };
+    assert_eq!(read("hospital-a", "身高").as_deref(), Some("MZ.height"));
+    assert_eq!(read("hospital-a", "8302-2").as_deref(), Some("MZ.height"));
+    assert_eq!(read("hospital-b", "身高").as_deref(), Some("MZ.number"));
+    for withdrawn in ["作废", "gone", " gone "] {
+        assert_eq!(read("hospital-a", withdrawn), None, "{withdrawn}");
+    }
+    assert_eq!(read("hospital-b", "作废").as_deref(), Some("MZ.number"));
+}
+
+#[test]
+fn a_local_code_is_read_where_its_senders_overlay_spells_it() {
+    let mut files = files();
+    let codes = "codes = { \"PID-8\" = { \"9\" = \"M\" } }\n";
+    files.insert("senders/hospital-a.toml", format!("title = \"t\"\n{codes}"));
+    let pack = Pack::load(&files).unwrap();
+    let found = pack.read_hl7(sender(), &message("ADT^A01", "PID||||||||9^男^99HIS")).unwrap();
+    let line =
+        r#"PID-8 DE02.01.040.00 {"code":"1","display":"男","original":"9","system":"99HIS"}"#;
+    assert_eq!(shown(&found.record), [line]);
+    // Another receiver reads no overlay: it is told the code of the table.
+    let mut record = found.record;
+    record.wire = None;
+    let fresh = pack.write_hl7(&record, &Envelope::default()).unwrap();
+    assert!(String::from_utf8(fresh).unwrap().contains("\rPID|1|||||||M^男|"));
+}

@@ -9,6 +9,7 @@ use crate::translate::Pack;
 use crate::translate::file::{NameForm, Way};
 use crate::translate::path::Hl7Path;
 use crate::translate::plan::{Codes, Observation, Read, SegmentPlan, SegmentRow};
+use crate::translate::value::is_local;
 use crate::vocabulary::code::Original;
 use crate::vocabulary::value::Composite;
 use crate::vocabulary::{
@@ -336,20 +337,30 @@ fn after_number(name: &Composite) -> Composite {
 
 /// The code of the wire's table: as it came if it came in that table, else by the crosswalk.
 fn wire_code<'a>(codes: &'a Codes, coding: &'a Coding) -> Option<&'a str> {
-    let original = coding.original.as_ref().map(|original| original.code.as_str());
-    let own = original.filter(|code| !code.is_empty());
+    let own = coding.original.as_ref().filter(|original| !original.code.is_empty());
     match &coding.code {
-        None => own,
+        None => own.map(|own| own.code.as_str()),
         Some(code) => own
-            .filter(|own| codes.tables.read(own) == Some(code))
+            .filter(|own| reads(codes, own) == Some(code))
+            .map(|own| own.code.as_str())
             .or_else(|| codes.tables.write(code)),
+    }
+}
+
+/// What an original is read as without its sender's overlay; see `value::coding`.
+fn reads<'a>(codes: &'a Codes, original: &'a Original) -> Option<&'a str> {
+    match original.system.as_deref().is_some_and(is_local) {
+        true => codes.tables.foreign(&original.code),
+        false => codes.tables.read(&original.code),
     }
 }
 
 fn on_wire(codes: &Codes, coding: &Coding) -> Coding {
     let Some(code) = wire_code(codes, coding) else { return coding.clone() };
     let original = coding.original.as_ref();
-    let own = original.filter(|original| original.code == code);
+    let means =
+        |own: &&Original| coding.code.is_none() || reads(codes, own) == coding.code.as_deref();
+    let own = original.filter(|original| original.code == code).filter(means);
     let system = own.and_then(|own| own.system.clone());
     let parts = own.map(|own| own.parts.clone()).unwrap_or_default();
     let display = coding.display.clone();

@@ -168,7 +168,12 @@ impl V3 {
         }
         let text = |tree: Option<&Tree>| tree.and_then(Tree::text).map(str::to_owned);
         let plain = text(sent);
-        let code = plain.as_deref().and_then(|code| codes.tables.read(code)).map(str::to_owned);
+        let foreign = system.and_then(Tree::text).is_some_and(|name| row.is_foreign(name.trim()));
+        let listed = |code| match foreign {
+            true => codes.tables.foreign(code),
+            false => codes.tables.read(code),
+        };
+        let code = plain.as_deref().and_then(listed).map(str::to_owned);
         if plain.is_some() && code.is_none() && codes.refuse {
             return Err(Wrong::Code);
         }
