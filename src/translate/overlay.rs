@@ -87,12 +87,8 @@ impl Compiler<'_> {
             codes,
             iso_dates: sender.repairs.contains(&Repair::IsoDates),
             trim: sender.repairs.contains(&Repair::Trim),
-<<<<<<< HEAD
             processing: sender.processing.clone(),
-            segments: self.own_rows(file, sender, plan),
-=======
             segments,
->>>>>>> wb
         };
         Some((self.note(source)?, overlay))
     }

@@ -235,6 +235,7 @@ async fn long_frames_share_one_allowance_and_wait_for_it() {
                     vec![received.body.len().to_string().into_bytes()]
                 }
                 Arrival::Broken { fault, .. } => vec![fault.row().name.as_bytes().to_vec()],
+                Arrival::Group(..) => panic!("nobody sends a batch"),
             }
         }
     };
