@@ -313,13 +313,14 @@ impl Gateway {
         let Some(event) = event else { return Ok(Err(why::UNSUBSCRIBED)) };
         let Some((enrolled, token)) = &due.enrolled else { return Ok(Err(why::UNENROLLED)) };
         let admission = self.admission_of(turn, subscriber)?;
-        let person = match self.store.person(&[*token]).await {
+        let holder = match self.store.holder(*token).await {
             // Whose number it is has to be settled first; until then it is nobody's to tell.
             Err(StoreError::Conflict) => return Err(Fault::IdentityConflict),
             other => other.map_err(|error| error.fault())?,
         };
         let identifier = enrolled.identifier.clone();
-        let resident = self.known(identifier, (*token, person));
+        let resident = self.known(identifier, (*token, holder));
+        let person = resident.person;
         let gathered = self.gather_told(turn, (&resident, due.journal)).await;
         let (gathered, cause) = gathered.map_err(|refused| refused.fault)?;
         let records = gathered.records();

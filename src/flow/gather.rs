@@ -15,7 +15,7 @@ use crate::outbound::Upstream;
 use crate::policy::{self, Admission, Evidence, Stale};
 use crate::registry::{self, Body, answer::SourceReport, platform};
 use crate::store::cache::{Cache, Fetched, Records};
-use crate::store::{Store, StoreError};
+use crate::store::{Holder, Store, StoreError};
 use crate::vocabulary::{
     Department, Fault, Freshness, Identifier, IdentifierKind, Record, Role, Source,
 };
@@ -38,6 +38,8 @@ pub(super) struct Resident {
     pub token: Token,
     /// The person of the index, if there is one.
     pub person: Option<PersonId>,
+    /// The entry of that person by which he was found.
+    entry: Option<PersonId>,
     /// What stands for him in the ledger.
     pub pseudonym: Pseudonym,
 }
@@ -80,16 +82,16 @@ impl Gateway {
     /// Who in the index an identifier leads to.
     pub(super) async fn resident(&self, identifier: &Identifier) -> Result<Resident, Refused> {
         let (kind, token) = self.keys.indexed(identifier)?;
-        let person = self.alone_under(&token).await?;
+        let holder = self.alone_under(&token).await?;
         // In its one spelling, so that an upstream is asked the same however it was written.
         let identifier = Identifier::new(kind, identifier.normalised()?);
-        Ok(self.known(identifier, (token, person)))
+        Ok(self.known(identifier, (token, holder)))
     }
 
     /// Whose number it is; until it is settled whose, nobody's to ask about: that several are known
     /// by it is told to no one who asks.
-    pub(super) async fn alone_under(&self, token: &Token) -> Result<Option<PersonId>, StoreError> {
-        match self.store.person(&[*token]).await {
+    pub(super) async fn alone_under(&self, token: &Token) -> Result<Option<Holder>, StoreError> {
+        match self.store.holder(*token).await {
             Err(StoreError::Conflict) => Ok(None),
             other => other,
         }
@@ -99,13 +101,14 @@ impl Gateway {
     pub(super) fn known(
         &self,
         identifier: Identifier,
-        (token, person): (Token, Option<PersonId>),
+        (token, holder): (Token, Option<Holder>),
     ) -> Resident {
-        let pseudonym = match person {
-            Some(person) => self.keys.pseudonym(person),
+        let pseudonym = match holder {
+            Some(holder) => self.keys.pseudonym(holder.root),
             None => self.keys.pseudonym_of_token(&token),
         };
-        Resident { identifier, token, person, pseudonym }
+        let (person, entry) = holder.map(|Holder { root, entry }| (root, entry)).unzip();
+        Resident { identifier, token, person, entry, pseudonym }
     }
 
     /// Asks the own store, then every upstream system of the purpose, all at once. Where the
@@ -182,14 +185,16 @@ impl Gateway {
         Ok((Gathered::new(turn, vec![(OWN, own)]), place))
     }
 
-    /// What the own store has of a person of the index.
+    /// What the own store has of the person an entry is of. It is remembered under the entry that
+    /// was found, so that what is remembered holds at least what is known of that one: under the
+    /// person, a copy of before a join would be given for an entry that joined him since.
     pub(super) async fn ask_person(
         &self,
         turn: &Turn,
         admission: &Admission,
-        person: PersonId,
+        entry: PersonId,
     ) -> Fetched {
-        let about = (admission.department(), person);
+        let about = (admission.department(), entry);
         remembered((&self.store, &self.cache), about, turn.at_ms).await
     }
 
@@ -199,12 +204,12 @@ impl Gateway {
         admission: &Admission,
         resident: &Resident,
     ) -> (Source, Fetched) {
-        let Some(person) = resident.person else {
+        let Some(entry) = resident.entry else {
             let nothing = async || Ok::<_, StoreError>(Records::new());
             let key = (admission.department(), OWN, Subject::Token(resident.token));
             return (OWN, self.cache.get(key, turn.at_ms, nothing).await);
         };
-        (OWN, self.ask_person(turn, admission, person).await)
+        (OWN, self.ask_person(turn, admission, entry).await)
     }
 
     async fn ask_upstream(
@@ -320,7 +325,7 @@ impl Gateway {
 /// What the own store has of a person, from the cache if that is good.
 pub(super) async fn remembered(
     (store, cache): (&Store, &Cache),
-    (department, person): (Department, PersonId),
+    (department, entry): (Department, PersonId),
     at_ms: i64,
 ) -> Fetched {
     // What is remembered of before others changed it is nobody's answer.
@@ -328,7 +333,7 @@ pub(super) async fn remembered(
         return Fetched::unavailable();
     }
     let load = async || {
-        let read = store.records(person, RECORDS_MAX).await;
+        let read = store.records(entry, RECORDS_MAX).await;
         let read = read.inspect_err(|error| {
             tracing::error!(error.kind = %error, "own records cannot be read");
         })?;
@@ -337,5 +342,5 @@ pub(super) async fn remembered(
         let told = read.into_iter().map(|(record, at_ms)| (told(record), at_ms));
         Ok::<_, StoreError>(told.collect())
     };
-    cache.get((department, OWN, Subject::Person(person)), at_ms, load).await
+    cache.get((department, OWN, Subject::Person(entry)), at_ms, load).await
 }

@@ -1,7 +1,7 @@
 //! 交换服务, the SOAP services: what is brought goes through the intake, what is asked through
 //! the answer; nothing here keeps or discloses by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,8 +24,8 @@ use crate::registry::v3::reply::{self, Registered, Verdict};
 use crate::registry::v3::{Deed, Dialect, Request, services};
 use crate::registry::whom::Whom;
 use crate::registry::writing::{Writing, Written};
-use crate::store::State;
 use crate::store::cache::Records;
+use crate::store::{Holder, State};
 use crate::translate::v3::LISTED;
 use crate::vocabulary::{ElementId, Entrance, Fault, Identifier, Position};
 use crate::wire::soap::{self, SoapError};
@@ -37,6 +37,9 @@ const DOCUMENTS_MAX: usize = 100;
 
 /// How many bytes one text of a header may have.
 const TEXT_BYTES_MAX: usize = 512;
+
+/// Entries of a person, and documents in them.
+type Kept = (BTreeSet<PersonId>, Records);
 
 /// A call as it came.
 #[derive(Debug)]
@@ -260,10 +263,13 @@ impl Gateway {
         request: &Request,
     ) -> Result<(Release, Option<Pseudonym>), Refused> {
         let at = turn.at_ms / 1000;
-        for (person, records) in self.kept_under(request).await? {
+        for (person, (entries, records)) in self.kept_under(request).await? {
             // What somebody said and who treats him stands in his other records.
-            let all = self.own_records(turn, admission, person).await?;
-            let all: Vec<_> = all.iter().map(of).collect();
+            let mut all = Vec::new();
+            for entry in entries {
+                all.push(self.own_records(turn, admission, entry).await?);
+            }
+            let all: Vec<_> = all.iter().flat_map(|own| own.iter()).map(of).collect();
             let asks = asker.asks((None, Some(person)), &all);
             let scope = admission.towards_asker((&all, at), asks);
             let records: Vec<_> = records.iter().map(of).collect();
@@ -278,16 +284,21 @@ impl Gateway {
         Ok((release, asked.map(|number| self.stand_in("document", &number))))
     }
 
-    /// The documents under the numbers of a request, by person, in the order of the request.
-    async fn kept_under(&self, request: &Request) -> Result<Vec<(PersonId, Records)>, Refused> {
-        let mut kept: Vec<(PersonId, Records)> = Vec::new();
+    /// The documents under the numbers of a request, and in which entries they stand, by person, in
+    /// the order of the request.
+    async fn kept_under(&self, request: &Request) -> Result<Vec<(PersonId, Kept)>, Refused> {
+        let mut kept: Vec<(PersonId, Kept)> = Vec::new();
         for number in request.documents().iter().take(DOCUMENTS_MAX) {
             let found = self.store.document(self.keyed("document", number)).await?;
             let Some(found) = found else { continue };
-            let record = (found.record, found.received_at_ms);
-            match kept.iter_mut().find(|(person, _)| *person == found.person) {
-                Some((_, records)) => records.push(record),
-                None => kept.push((found.person, vec![record])),
+            let (record, Holder { entry, root }) =
+                ((found.record, found.received_at_ms), found.holder);
+            match kept.iter_mut().find(|(person, _)| *person == root) {
+                Some((_, (entries, records))) => {
+                    entries.insert(entry);
+                    records.push(record);
+                }
+                None => kept.push((root, ([entry].into(), vec![record]))),
             }
         }
         Ok(kept)

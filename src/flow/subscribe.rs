@@ -134,7 +134,7 @@ impl Gateway {
         token: &Token,
     ) -> Result<crate::identity::Pseudonym, StoreError> {
         Ok(match self.alone_under(token).await? {
-            Some(person) => self.keys.pseudonym(person),
+            Some(holder) => self.keys.pseudonym(holder.root),
             None => self.keys.pseudonym_of_token(token),
         })
     }

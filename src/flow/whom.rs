@@ -103,9 +103,9 @@ impl Gateway {
         &self,
         turn: &Turn,
         admission: &Admission,
-        person: PersonId,
+        entry: PersonId,
     ) -> Result<Arc<Records>, Refused> {
-        let own = self.ask_person(turn, admission, person).await;
+        let own = self.ask_person(turn, admission, entry).await;
         match own.state {
             Freshness::Unavailable => Err(Fault::Unavailable.into()),
             Freshness::Cached | Freshness::Fresh | Freshness::Stale => Ok(own.records),

@@ -4,6 +4,7 @@
 //! the register of staff and organisations to nothing else.
 
 use super::error::StoreError;
+use super::index::{self, Holder};
 use super::record;
 use super::seal::{Place, StoreKeys};
 use super::sql::{Connection, Optional};
@@ -22,8 +23,8 @@ pub struct Listing {
 /// A record found by the number of its document.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The person it is about, after merges.
-    pub person: PersonId,
+    /// Whom it is about.
+    pub holder: Holder,
     /// The record.
     pub record: Record,
     /// When it arrived, milliseconds since 1970.
@@ -90,8 +91,9 @@ pub fn document(
     };
     let key = keys.unwrap(Place::person_key(person), &wrapped)?;
     let record = record::read(&key.open(Place::record(person, number), &sealed)?)?;
-    let person = super::index::root(&snapshot, PersonId(person))?;
-    Ok(Some(Found { person, record, received_at_ms }))
+    let entry = PersonId(person);
+    let holder = Holder { entry, root: index::root(&snapshot, entry)? };
+    Ok(Some(Found { holder, record, received_at_ms }))
 }
 
 /// The newest version of an entry, with the time it arrived.

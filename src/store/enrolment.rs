@@ -157,7 +157,7 @@ fn meant(
 ) -> Result<Option<PersonId>, StoreError> {
     match index::holder(connection, generations, token) {
         Err(StoreError::Conflict) => Ok(None),
-        other => other,
+        other => Ok(other?.map(|holder| holder.root)),
     }
 }
 

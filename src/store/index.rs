@@ -387,6 +387,15 @@ pub fn holders(
     rows.collect()
 }
 
+/// Whose a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The entry it stands in.
+    pub entry: PersonId,
+    /// The person that entry is of, after merges.
+    pub root: PersonId,
+}
+
 /// The person a token leads to: of those whose number it may be, not of those who only
 /// used it.
 ///
@@ -396,18 +405,16 @@ pub fn holder(
     connection: &Connection,
     generations: &Generations,
     token: &Token,
-) -> Result<Option<PersonId>, StoreError> {
+) -> Result<Option<Holder>, StoreError> {
     let holders = holders(connection, generations, token)?;
-    let Some((_, best)) = holders.first().copied() else { return Ok(None) };
-    let mut found = None;
-    for (entry, _) in holders.into_iter().take_while(|(_, claim)| *claim == best) {
-        let root = root(connection, entry)?;
-        if found.is_some_and(|other| other != root) {
+    let Some((entry, best)) = holders.first().copied() else { return Ok(None) };
+    let found = Holder { entry, root: root(connection, entry)? };
+    for (other, _) in holders.into_iter().skip(1).take_while(|(_, claim)| *claim == best) {
+        if root(connection, other)? != found.root {
             return Err(StoreError::Conflict);
         }
-        found = Some(root);
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// The entry of a token that somebody said is another's.

@@ -101,6 +101,7 @@ pub use backlog::{Backlog, Item};
 pub use directory::Found;
 pub use error::StoreError;
 pub use exchange::{Exchanged, Mark, Sums};
+pub use index::Holder;
 pub use journal::{Guard, Retrial};
 pub use lease::{Lease, RENEW_EVERY};
 pub use ledger::{LedgerFile, LedgerSearch};
@@ -137,7 +138,7 @@ pub struct Store {
     keys: Arc<StoreKeys>,
     readers: Arc<Readers>,
     shared: Arc<Shared>,
-    tokens: moka::sync::Cache<Token, (PersonId, u64)>,
+    tokens: moka::sync::Cache<Token, (Holder, u64)>,
     jobs: Option<mpsc::Sender<Job>>,
     empty: Option<std::sync::mpsc::Sender<Empty>>,
     threads: Vec<JoinHandle<()>>,
@@ -251,26 +252,37 @@ impl Store {
         asked && emptied.await.unwrap_or(false)
     }
 
+    /// Whose a number is, after merges.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it may be several persons', [`StoreError::Sql`].
+    pub async fn holder(&self, token: Token) -> Result<Option<Holder>, StoreError> {
+        // Read before the lookup: a join that happens meanwhile makes its result too old.
+        let links = self.shared.links.load(Ordering::SeqCst);
+        if !self.is_past()
+            && let Some((holder, stamp)) = self.tokens.get(&token)
+            && stamp == links
+        {
+            return Ok(Some(holder));
+        }
+        let read = move |reader: &_, by: &_| index::holder(reader, by, &token);
+        let found = self.by_generation(read).await?;
+        if let Some(holder) = found {
+            self.tokens.insert(token, (holder, links));
+        }
+        Ok(found)
+    }
+
     /// The person these identifiers lead to, after merges; those nobody knows are passed over.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if they lead to different persons, [`StoreError::Sql`].
     pub async fn person(&self, tokens: &[Token]) -> Result<Option<PersonId>, StoreError> {
-        // Read before the lookup: a join that happens meanwhile makes its result too old.
-        let links = self.shared.links.load(Ordering::SeqCst);
-        if let [token] = tokens
-            && !self.is_past()
-            && let Some((person, stamp)) = self.tokens.get(token)
-            && stamp == links
-        {
-            return Ok(Some(person));
+        if let [token] = tokens {
+            return Ok(self.holder(*token).await?.map(|holder| holder.root));
         }
         let wanted = tokens.to_vec();
-        let found = self.by_generation(move |reader, by| read::person(reader, by, &wanted)).await?;
-        if let ([token], Some(person)) = (tokens, found) {
-            self.tokens.insert(*token, (person, links));
-        }
-        Ok(found)
+        self.by_generation(move |reader, by| read::person(reader, by, &wanted)).await
     }
 
     /// Whether nothing in the index speaks against these identifiers being one person's.

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::arrival::{Count, Held, MergeEvent, Replay, State};
 use super::error::StoreError;
 use super::generation::Generations;
-use super::index;
+use super::index::{self, Holder};
 use super::journal::read_reason;
 use super::ledger::{bound, limited};
 use super::record;
@@ -74,7 +74,9 @@ pub fn person(
 ) -> Result<Option<PersonId>, StoreError> {
     let mut found = None;
     for token in tokens {
-        let Some(root) = index::holder(connection, generations, token)? else { continue };
+        let Some(Holder { root, .. }) = index::holder(connection, generations, token)? else {
+            continue;
+        };
         if found.is_some_and(|other| other != root) {
             return Err(StoreError::Conflict);
         }

@@ -158,12 +158,12 @@ impl Gateway {
         let (begun, acknowledged) = world.asked(&self, elder);
         let store = &self.inmate.store;
         let (token, _) = house::enrolled(world.card(elder));
-        let Ok(person) = store.person(&[token]).await else { return };
-        let told = match person {
+        let Ok(holder) = store.holder(token).await else { return };
+        let told = match holder {
             None => Vec::new(),
-            Some(person) => {
+            Some(holder) => {
                 let of = (&**store, &*self.cache);
-                let fetched = remembered(of, (DESK, person), wall_ms(&world)).await;
+                let fetched = remembered(of, (DESK, holder.entry), wall_ms(&world)).await;
                 if fetched.state == Freshness::Unavailable {
                     return;
                 }
