@@ -38,8 +38,8 @@ pub(super) struct Resident {
     pub token: Token,
     /// The person of the index, if there is one.
     pub person: Option<PersonId>,
-    /// The entry of that person by which he was found.
-    entry: Option<PersonId>,
+    /// The same, and the entry by which he was found.
+    holder: Option<Holder>,
     /// What stands for him in the ledger.
     pub pseudonym: Pseudonym,
 }
@@ -107,8 +107,8 @@ impl Gateway {
             Some(holder) => self.keys.pseudonym(holder.root),
             None => self.keys.pseudonym_of_token(&token),
         };
-        let (person, entry) = holder.map(|Holder { root, entry }| (root, entry)).unzip();
-        Resident { identifier, token, person, entry, pseudonym }
+        let person = holder.map(|holder| holder.root);
+        Resident { identifier, token, person, holder, pseudonym }
     }
 
     /// Asks the own store, then every upstream system of the purpose, all at once. Where the
@@ -185,16 +185,15 @@ impl Gateway {
         Ok((Gathered::new(turn, vec![(OWN, own)]), place))
     }
 
-    /// What the own store has of the person an entry is of. It is remembered under the entry that
-    /// was found, so that what is remembered holds at least what is known of that one: under the
-    /// person, a copy of before a join would be given for an entry that joined him since.
+    /// What the own store has of a person. It is remembered for the entry that was found: a copy of
+    /// the person from before a join would else be given for an entry that joined him since.
     pub(super) async fn ask_person(
         &self,
         turn: &Turn,
         admission: &Admission,
-        entry: PersonId,
+        holder: Holder,
     ) -> Fetched {
-        let about = (admission.department(), entry);
+        let about = (admission.department(), holder);
         remembered((&self.store, &self.cache), about, turn.at_ms).await
     }
 
@@ -204,12 +203,12 @@ impl Gateway {
         admission: &Admission,
         resident: &Resident,
     ) -> (Source, Fetched) {
-        let Some(entry) = resident.entry else {
+        let Some(holder) = resident.holder else {
             let nothing = async || Ok::<_, StoreError>(Records::new());
             let key = (admission.department(), OWN, Subject::Token(resident.token));
             return (OWN, self.cache.get(key, turn.at_ms, nothing).await);
         };
-        (OWN, self.ask_person(turn, admission, entry).await)
+        (OWN, self.ask_person(turn, admission, holder).await)
     }
 
     async fn ask_upstream(
@@ -325,7 +324,7 @@ impl Gateway {
 /// What the own store has of a person, from the cache if that is good.
 pub(super) async fn remembered(
     (store, cache): (&Store, &Cache),
-    (department, entry): (Department, PersonId),
+    (department, Holder { entry, root }): (Department, Holder),
     at_ms: i64,
 ) -> Fetched {
     // What is remembered of before others changed it is nobody's answer.
@@ -333,7 +332,7 @@ pub(super) async fn remembered(
         return Fetched::unavailable();
     }
     let load = async || {
-        let read = store.records(entry, RECORDS_MAX).await;
+        let read = store.records(root, RECORDS_MAX).await;
         let read = read.inspect_err(|error| {
             tracing::error!(error.kind = %error, "own records cannot be read");
         })?;
@@ -342,5 +341,5 @@ pub(super) async fn remembered(
         let told = read.into_iter().map(|(record, at_ms)| (told(record), at_ms));
         Ok::<_, StoreError>(told.collect())
     };
-    cache.get((department, OWN, Subject::Person(entry)), at_ms, load).await
+    cache.get((department, OWN, Subject::Entry { entry, of: root }), at_ms, load).await
 }

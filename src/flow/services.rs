@@ -267,7 +267,8 @@ impl Gateway {
             // What somebody said and who treats him stands in his other records.
             let mut all = Vec::new();
             for entry in entries {
-                all.push(self.own_records(turn, admission, entry).await?);
+                let holder = Holder { entry, root: person };
+                all.push(self.own_records(turn, admission, holder).await?);
             }
             let all: Vec<_> = all.iter().flat_map(|own| own.iter()).map(of).collect();
             let asks = asker.asks((None, Some(person)), &all);

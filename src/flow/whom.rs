@@ -13,6 +13,7 @@ use crate::identity::linkage::{Demographics, Judged, Verdict};
 use crate::identity::{PersonId, Pseudonym};
 use crate::policy::{self, Admission, Scope};
 use crate::registry::whom::{self, Whom};
+use crate::store::Holder;
 use crate::store::cache::Records;
 use crate::vocabulary::{ElementId, Fault, Freshness, Position, Record};
 
@@ -72,7 +73,8 @@ impl Gateway {
         }
         let mut found = Vec::new();
         for alike in self.store.alike(who.clone()).await?.into_iter().take(CANDIDATES_MAX) {
-            let records = self.own_records(turn, admission, alike.person).await?;
+            let holder = Holder { entry: alike.person, root: alike.person };
+            let records = self.own_records(turn, admission, holder).await?;
             let said: Vec<_> = records.iter().map(of).collect();
             let scope = admission.towards(&said, turn.at_ms / 1000);
             let others = self.seen(&scope, &open, &said);
@@ -103,9 +105,9 @@ impl Gateway {
         &self,
         turn: &Turn,
         admission: &Admission,
-        entry: PersonId,
+        holder: Holder,
     ) -> Result<Arc<Records>, Refused> {
-        let own = self.ask_person(turn, admission, entry).await;
+        let own = self.ask_person(turn, admission, holder).await;
         match own.state {
             Freshness::Unavailable => Err(Fault::Unavailable.into()),
             Freshness::Cached | Freshness::Fresh | Freshness::Stale => Ok(own.records),

@@ -45,6 +45,13 @@ impl fmt::Debug for Token {
 pub enum Subject {
     /// A person of the index.
     Person(PersonId),
+    /// A person of the index, found by one of his entries: what changes of him changes of it.
+    Entry {
+        /// That entry.
+        entry: PersonId,
+        /// The person it is of.
+        of: PersonId,
+    },
     /// Whoever has this identifier.
     Token(Token),
 }

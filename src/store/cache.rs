@@ -289,7 +289,12 @@ impl Cache {
 
     fn stripe(&self, subject: Subject) -> &AtomicU64 {
         let mut hasher = DefaultHasher::new();
-        subject.hash(&mut hasher);
+        // What changes of a person changes of each of his entries.
+        let whole = match subject {
+            Subject::Entry { of, .. } => Subject::Person(of),
+            whole => whole,
+        };
+        whole.hash(&mut hasher);
         let index = usize::try_from(hasher.finish() % STRIPES).unwrap_or(0);
         // The rest of a division by how many there are names one of them.
         #[allow(clippy::indexing_slicing)]

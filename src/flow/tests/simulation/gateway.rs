@@ -163,7 +163,7 @@ impl Gateway {
             None => Vec::new(),
             Some(holder) => {
                 let of = (&**store, &*self.cache);
-                let fetched = remembered(of, (DESK, holder.entry), wall_ms(&world)).await;
+                let fetched = remembered(of, (DESK, holder), wall_ms(&world)).await;
                 if fetched.state == Freshness::Unavailable {
                     return;
                 }
