@@ -464,3 +464,31 @@ fn id(subscription: Subscription, number: i64) -> String {
 fn subject(id: &str, event: &EventRow) -> String {
     format!("notice {id} {}", event.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Busy, beside};
+    use crate::store::outbox::Due;
+    use crate::vocabulary::{Event, Subscription};
+
+    #[test]
+    fn what_is_on_its_way_holds_its_lanes_whatever_is_told_again() {
+        let event = Event::parse("death").unwrap();
+        let due = |number, lane, other| Due {
+            number,
+            lane,
+            journal: None,
+            other,
+            event,
+            at_ms: 0,
+            tries: 0,
+            enrolled: None,
+        };
+        let subscription = Subscription::parse("payments").unwrap();
+        let busy = Busy { subscription, number: 5, lanes: [Some(1), Some(2)] };
+        let found = vec![due(3, 1, None), due(4, 9, Some(2)), due(6, 9, None), due(7, 8, None)];
+        let left = |room| beside(&[&busy], found.clone(), room).into_iter().map(|one| one.number);
+        assert_eq!(left(9).collect::<Vec<_>>(), [6, 7]);
+        assert_eq!(left(1).collect::<Vec<_>>(), [6]);
+    }
+}

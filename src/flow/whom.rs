@@ -73,7 +73,7 @@ impl Gateway {
         }
         let mut found = Vec::new();
         for alike in self.store.alike(who.clone()).await?.into_iter().take(CANDIDATES_MAX) {
-            let holder = Holder { entry: alike.person, root: alike.person };
+            let holder = Holder { entry: alike.entry, root: alike.person };
             let records = self.own_records(turn, admission, holder).await?;
             let said: Vec<_> = records.iter().map(of).collect();
             let scope = admission.towards(&said, turn.at_ms / 1000);

@@ -233,7 +233,6 @@ impl Gateway {
         let busy = own.iter().map(|one| one.number).collect();
         let wanted = Wanted { most: settings.in_flight_max, busy, after: 0 };
         let due = self.inmate.store.due(PAYMENTS, when, wanted).await;
-        let own = if world.playing.plays_wrong(super::LANES) { Vec::new() } else { own };
         beside(&own.iter().collect::<Vec<_>>(), due.unwrap_or_default(), room)
     }
 

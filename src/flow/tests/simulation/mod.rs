@@ -34,15 +34,12 @@ const SPOILT_SEEDS: u64 = 300;
 const DEAF: &str = "answers though it hears nothing";
 /// An ear that says it has heard.
 const PRETENDS: &str = "says it has heard";
-/// Whoever tells forgets what is on its way.
-const LANES: &str = "forgets what is on its way";
 
 /// What is spoilt, to see it found.
 const SPOILT: &[Spoilt] = &[
     Spoilt::Code(LATE),
     Spoilt::Play(DEAF),
     Spoilt::Play(PRETENDS),
-    Spoilt::Play(LANES),
     Spoilt::Told,
     // Numbers that leave gaps.
     Spoilt::Sql(
@@ -118,7 +115,7 @@ fn the_same_seed_is_the_same_story() {
 #[test]
 fn whatever_is_spoilt_is_seen() {
     for spoilt in SPOILT {
-        let seen = (0..SPOILT_SEEDS).find(|seed| story(*seed, Some(*spoilt)).is_err());
+        let seen = seeds(SPOILT_SEEDS).find(|seed| story(*seed, Some(*spoilt)).is_err());
         println!("{spoilt:?}: seed {seen:?}");
         assert!(seen.is_some(), "nobody sees {spoilt:?}");
     }
