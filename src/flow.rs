@@ -1,8 +1,8 @@
 //! The two flows: a message becomes an acknowledgement, a question becomes an answer.
 //!
 //! The order is the contract: nothing is acknowledged that is not in the journal,
-//! nothing leaves that is not in the ledger. Every branch a message or a question
-//! can take is on this page and in `intake`; what they call are straight lines.
+//! nothing leaves that is not in the ledger. The order of both flows is on this page and in
+//! `intake`; what only asks in other words (`query`, `services`, `fhir`) leads back here.
 
 mod alone;
 mod asker;

@@ -270,13 +270,9 @@ impl Config {
         for sender in self.sender.iter().filter(|sender| sender.veils.len() > VEILS_MAX) {
             complain(sender.name.as_str(), "more than two keys of the veil");
         }
-        for (index, exchange) in self.exchange.iter().enumerate() {
+        for exchange in &self.exchange {
             if self.sender.iter().all(|known| known.name != exchange.sender) {
                 complain(&exchange.name, "this sender has no [[sender]] entry");
-            }
-            let before = self.exchange.iter().take(index);
-            if before.into_iter().any(|one| one.name == exchange.name) {
-                complain(&exchange.name, "two exchanges cannot have one name");
             }
         }
         for table in &self.table {
@@ -286,17 +282,6 @@ impl Config {
         }
         for (name, message) in self.odd_subscriptions() {
             complain(name.as_str(), message);
-        }
-        for (index, sink) in self.audit_sink.iter().enumerate() {
-            if self.audit_sink.iter().take(index).any(|before| before.name == sink.name) {
-                complain(&sink.name, "two audit sinks cannot have one name");
-            }
-        }
-        let doors = self.doors();
-        for (index, door) in doors.iter().enumerate() {
-            if doors.iter().take(index).any(|earlier| earlier == door) {
-                complain(&door.to_string(), "two doors cannot have one address");
-            }
         }
         for (key, limit) in self.limits() {
             if limit == 0 {
@@ -312,16 +297,49 @@ impl Config {
         {
             complain(&operation.address.to_string(), "metrics are served on loopback only");
         }
+        let twice = self.named_twice().into_iter().map(|(own, message)| {
+            // The first of the two may stand.
+            let offset = text.rfind(&format!("\"{own}\"")).or_else(|| text.rfind(&own));
+            Diagnostic::at(name, text, offset.unwrap_or(0), message)
+        });
+        faults.extend(twice);
         faults
+    }
+
+    /// What can be told apart by its name alone and has that of another: marks, leases and copies
+    /// are kept under names.
+    fn named_twice(&self) -> Vec<(String, &'static str)> {
+        fn of<'a, T>(all: &'a [T], name: impl Fn(&'a T) -> String) -> Vec<String> {
+            let names: Vec<_> = all.iter().map(name).collect();
+            let twice = |(index, name): &(usize, &String)| {
+                names.iter().take(*index).any(|before| before == *name)
+            };
+            names.iter().enumerate().filter(twice).map(|(_, name)| name.clone()).collect()
+        }
+        let twice = [
+            ("two exchanges cannot have one name", of(&self.exchange, |one| one.name.clone())),
+            ("two tables cannot have one name", of(&self.table, |one| one.name.clone())),
+            ("two upstreams cannot have one name", of(&self.upstream, |one| one.name.to_string())),
+            (
+                "two subscriptions cannot have one name",
+                of(&self.subscription, |one| one.name.to_string()),
+            ),
+            (
+                "two audit sinks cannot have one name",
+                of(&self.audit_sink, |one| one.name.to_string()),
+            ),
+            ("two doors cannot have one address", of(&self.doors(), ToString::to_string)),
+        ];
+        twice
+            .into_iter()
+            .flat_map(|(message, names)| names.into_iter().map(move |name| (name, message)))
+            .collect()
     }
 
     /// What is wrong with subscriptions, each by its name.
     fn odd_subscriptions(&self) -> Vec<(Subscription, &'static str)> {
         let mut wrong = Vec::new();
-        for (index, one) in self.subscription.iter().enumerate() {
-            if self.subscription.iter().take(index).any(|before| before.name == one.name) {
-                wrong.push((one.name, "two subscriptions cannot have one name"));
-            }
+        for one in &self.subscription {
             match one.to() {
                 Err(message) => wrong.push((one.name, message)),
                 Ok(to) if to.and_then(To::folder).is_some_and(|to| self.takes_from(to)) => {

@@ -30,7 +30,7 @@ impl Gateway {
     }
 }
 
-/// A gauge is a float; counts are far below 2^52, up to where each is exact.
+/// A gauge is a float; counts are far below 2^53, up to where each is exact.
 fn show(stats: &Stats, now_ms: i64) {
     for (source, entries, unlinked) in &stats.sources {
         gauge!("kangqiao_identity_entries", "source" => source.clone()).set(*entries as f64);

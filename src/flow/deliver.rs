@@ -190,7 +190,7 @@ impl Gateway {
         noted(ended.await).await;
     }
 
-    /// A gauge is a float; counts are far below 2^52, up to where each is exact.
+    /// A gauge is a float; counts are far below 2^53, up to where each is exact.
     async fn count_notices(&self, now_ms: i64) {
         let Ok(standings) = self.standings().await else { return };
         for standing in standings {

@@ -249,12 +249,12 @@ impl Gateway {
     }
 }
 
-/// Somebody whom nothing in the address or body leads to.
 /// The words in which nothing but a refusal is told.
 fn refusing(base: String) -> FhirWriting {
     FhirWriting { interaction: Interaction::Take, handle: String::new(), base }
 }
 
+/// Somebody whom nothing in the address or body leads to.
 fn unknown(fault: Fault) -> InquiryError {
     InquiryError { fault, at: Position::Pointer("/id".to_owned()) }
 }

@@ -166,8 +166,8 @@ impl Gateway {
     }
 
     /// The own store for a notice, which tells what a sender brought, and asks no upstream system,
-    /// which would hear of it; and the place of the record the message brought. It is read past the cache: a notice may be
-    /// quicker than the invalidation of what is told.
+    /// which would hear of it; and the place of the record the message brought. It is read past the
+    /// cache: a notice may be quicker than the invalidation of what is told.
     pub(super) async fn gather_told(
         &self,
         turn: &Turn,

@@ -283,7 +283,7 @@ impl Gateway {
             let proposed = Proposed::Enter { record, key };
             return Understood { bins: Some(translation.bins), ..Understood::of(proposed) };
         }
-        // What would not be followed as it was meant is refused while its sender still listens.
+        // What would not be followed as it was meant is quarantined while its sender still listens.
         if let Err((fault, at)) = rules.policies.heed(&translation.record) {
             let proposed = Proposed::Quarantine(Reason { fault, at: Some(at) });
             return Understood { bins: Some(translation.bins), ..Understood::of(proposed) };

@@ -116,11 +116,11 @@ impl Gateway {
             let evidence = admission.evidence();
             let number = evidence.of(terms.evidence)?;
             let kept = |text: &str| Reference::new(text.trim()).as_str().to_owned();
+            // As whoever looks at it afterwards sees it: no other spelling is another ticket.
             let reference = kept(number);
             let ticket = Ticket {
                 scope: scope_of(admission),
                 // No department has a space in its name: nobody's stand-ins are like these.
-                // As whoever looks at it afterwards sees it: no other spelling is another ticket.
                 mark: self.keys.pseudonym_of_value("ticket number", &reference),
                 person: person.clone(),
                 reference,

@@ -30,15 +30,14 @@ impl Gateway {
         let asker = self.asked_by(admission.evidence()).await?;
         self.may_answer(turn, admission, resident).await?;
         let gathered = self.gather(turn, admission, resident).await?;
-        let records = gathered.records();
+        let (records, at) = (gathered.records(), turn.at_ms / 1000);
         let asks = asker.asks((Some(&resident.token), resident.person), &records);
-        let scope = admission.towards_asker((&records, turn.at_ms / 1000), asks);
+        let scope = admission.towards_asker((&records, at), asks);
         let scope = scope.about(resident.pseudonym.clone());
         // Of whom nothing is told, not even what became of his card.
         if let Some(identifier) = asked_by.filter(|_| !scope.opens_nothing()) {
             card::usable(identifier, &records)?;
         }
-        let at = turn.at_ms / 1000;
         let release = turn.decide((&scope, wanted), (&records, at), &self.keys);
         let circumstances = Self::circumstances(turn, Some(resident), gathered.states());
         let entry = Entry::disclosure(&release, circumstances).asked_by(asker.pseudonym);

@@ -28,20 +28,11 @@ impl Gateway {
         let query = Query::read(message, at_ms / 1000).ok()?;
         let certificate = received.peer.clone();
         // Who asks and what for belong to the connection, never to a claim in the query.
-        let inquiry = match rules.asker(certificate.as_ref(), at_ms) {
-            Err(fault) => Err(fault),
-            Ok((department, role)) => {
-                let row = rules.policies.departments().department(department);
-                let grants = row.into_iter().flat_map(|row| &row.grants);
-                let mut granted = grants.filter(|grant| grant.roles.contains(&role));
-                granted
-                    .next()
-                    .map(|grant| grant.purpose.to_string())
-                    .ok_or(Fault::PurposeNotGranted)
-            }
-        };
-        let inquiry = match inquiry {
-            Ok(purpose) => query.inquiry(&rules.pack, purpose),
+        let asker = rules.asker(certificate.as_ref(), at_ms);
+        let granted =
+            asker.and_then(|asker| rules.first_purpose(asker).ok_or(Fault::PurposeNotGranted));
+        let inquiry = match granted {
+            Ok(purpose) => query.inquiry(&rules.pack, purpose.to_string()),
             Err(fault) => Err(InquiryError { fault, at: Position::Pointer(String::new()) }),
         };
         let question = Question { certificate, asker: None, inquiry, writing: Arc::new(query) };

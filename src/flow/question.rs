@@ -72,9 +72,9 @@ impl Gateway {
     }
 
     /// Enters an answer, whose bytes may leave when this returns; number and checkpoint of the
-    /// last of its entries. One in which nothing is told is entered half a beat after its question and
-    /// leaves on the beat: whether nobody is known, or somebody of whom nothing may be told, is
-    /// not the asker's to measure, nor what an entry sets going behind it.
+    /// last of its entries. One in which nothing is told is entered half a beat after its
+    /// question and leaves on the beat: whether nobody is known, or somebody of whom nothing may
+    /// be told, is not the asker's to measure, nor what an entry sets going behind it.
     ///
     /// # Errors
     /// [`StoreError`] if an entry cannot be made durable, or what must hold for it does not.

@@ -90,7 +90,7 @@ impl Gateway {
     }
 }
 
-/// A gauge is a float; counts are far below 2^52, up to where each is exact.
+/// A gauge is a float; counts are far below 2^53, up to where each is exact.
 fn show(now: &Rekeying) {
     gauge!("kangqiao_keys_master").set(now.master as f64);
     gauge!("kangqiao_keys_old_rows").set(now.rows_left as f64);

@@ -75,7 +75,7 @@ pub(super) async fn pause(
     }
 }
 
-/// A gauge is a float; counts are far below 2^52, up to where each is exact.
+/// A gauge is a float; counts are far below 2^53, up to where each is exact.
 fn show(rotation: &Rotation) {
     gauge!("kangqiao_identity_token_generation").set(rotation.generation as f64);
     gauge!("kangqiao_identity_old_token_entries").set(rotation.entries_left as f64);

@@ -10,7 +10,7 @@ use crate::policy::{PolicySet, Side};
 use crate::store::packs::Packs;
 use crate::store::policies::InForce;
 use crate::translate::{Form, Pack};
-use crate::vocabulary::{Catalogue, CodeTables, Department, Fault, Files, Role, Source};
+use crate::vocabulary::{Catalogue, CodeTables, Department, Fault, Files, Purpose, Role, Source};
 
 /// Mappings, policies and bindings of one moment.
 #[derive(Debug)]
@@ -52,6 +52,13 @@ impl Rules {
     pub fn versions(&self) -> InForce {
         let (version, mappings) = (self.policies.version(), self.pack.version());
         InForce { version: version.to_owned(), mappings: mappings.to_owned() }
+    }
+
+    /// The first purpose that was granted to who asks: what he asks for where he cannot say.
+    #[must_use]
+    pub fn first_purpose(&self, (department, role): Asker) -> Option<Purpose> {
+        let row = self.policies.departments().department(department)?;
+        row.grants.iter().find(|grant| grant.roles.contains(&role)).map(|grant| grant.purpose)
     }
 
     /// Whose messages come over a connection: its certificate says, or else its port.

@@ -79,8 +79,11 @@ impl Gateway {
         let agrees = request.service.is_none_or(|service| services::agrees(&action, service));
         let answering = Answering { call, request, at };
         let deed = answering.request.service.map_or(Deed::Take, |service| service.deed);
+        if !agrees {
+            return self.decline(asked.certificate, answering).await;
+        }
         let _inside = match deed {
-            Deed::Take | Deed::Enter | Deed::Store if agrees => {
+            Deed::Take | Deed::Enter | Deed::Store => {
                 let who = (asked.certificate.as_ref(), None);
                 match self.admit_push(who, Entrance::Https).await {
                     Ok(inside) => Some(inside),
@@ -90,7 +93,6 @@ impl Gateway {
             _ => None,
         };
         match deed {
-            _ if !agrees => self.decline(asked.certificate, answering).await,
             Deed::Store if readable => self.store_all(asked.certificate, answering, message).await,
             Deed::Take | Deed::Enter | Deed::Store => {
                 let unit = unit(asked.certificate, &answering.request, message.into());
@@ -183,13 +185,7 @@ impl Gateway {
     /// What for: as the header says, else the first purpose the asker's role was granted.
     fn purpose(&self, answering: &Answering, asker: Option<Asker>) -> String {
         let said = answering.call.header("Purpose").map(str::to_owned);
-        let granted = || {
-            let rules = self.rules.load();
-            let (department, role) = asker?;
-            let row = rules.policies.departments().department(department)?;
-            let grant = row.grants.iter().find(|grant| grant.roles.contains(&role))?;
-            Some(grant.purpose.to_string())
-        };
+        let granted = || self.rules.load().first_purpose(asker?).map(|purpose| purpose.to_string());
         said.or_else(granted).unwrap_or_default()
     }
 

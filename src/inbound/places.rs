@@ -165,7 +165,7 @@ impl Places {
     }
 
     fn show(&self, table: &Table) {
-        // A gauge is a float; no port has 2^52 connections.
+        // A gauge is a float; no port has 2^53 connections.
         gauge!("kangqiao_connections", "door" => self.door).set(table.seats.len() as f64);
     }
 

@@ -281,7 +281,7 @@ impl<P: Copy + Eq + Hash> Turnstile<P> {
             ["kangqiao_load_in_hand", "kangqiao_load_waiting"]
                 .map(|name| gauge!(name, "of" => self.name))
         });
-        // Gauges are floats; both are far below 2^52.
+        // Gauges are floats; both are far below 2^53.
         in_hand.set(inner.inside as f64);
         waiting.set(inner.waiting.len() as f64);
     }

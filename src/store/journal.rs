@@ -144,42 +144,42 @@ impl Message {
 impl Outcome {
     /// Makes a proposal ready.
     pub fn new(proposed: Proposed, keys: &StoreKeys) -> Result<Self, StoreError> {
-        let (record, veiled, (identifiers, merge_from, claim), entry, (documents, wishes)) =
-            match proposed {
-                Proposed::Apply {
-                    record,
-                    veiled,
+        Ok(match proposed {
+            Proposed::Enter { record, key } => {
+                Self::Enter(Listing { bytes: record::write(&record)?, key })
+            }
+            Proposed::Quarantine(reason) => Self::Hold(State::Quarantined, reason),
+            Proposed::Refuse(reason) => Self::Hold(State::Refused, reason),
+            Proposed::Apply {
+                record,
+                veiled,
+                identifiers,
+                merge_from,
+                claim,
+                entry,
+                documents,
+                wishes,
+            } => {
+                let named = record.fields().find(|field| is_name(field));
+                let named_at = named.and_then(|field| field.at.clone());
+                Self::Apply(Box::new(Application {
+                    is_word: is_word(&record),
+                    who: Who::of(&record, veiled, keys),
+                    named_at,
+                    bytes: record::write(&record)?,
+                    dataset: record.dataset,
+                    source: record.source,
+                    time: record.time.as_ref().and_then(crate::vocabulary::Date::timestamp),
+                    mappings: record.mappings,
                     identifiers,
                     merge_from,
                     claim,
                     entry,
                     documents,
                     wishes,
-                } => (record, veiled, (identifiers, merge_from, claim), entry, (documents, wishes)),
-                Proposed::Enter { record, key } => {
-                    return Ok(Self::Enter(Listing { bytes: record::write(&record)?, key }));
-                }
-                Proposed::Quarantine(reason) => return Ok(Self::Hold(State::Quarantined, reason)),
-                Proposed::Refuse(reason) => return Ok(Self::Hold(State::Refused, reason)),
-            };
-        let named = record.fields().find(|field| is_name(field));
-        let named_at = named.and_then(|field| field.at.clone());
-        Ok(Self::Apply(Box::new(Application {
-            is_word: is_word(&record),
-            who: Who::of(&record, veiled, keys),
-            named_at,
-            bytes: record::write(&record)?,
-            dataset: record.dataset,
-            source: record.source,
-            time: record.time.as_ref().and_then(crate::vocabulary::Date::timestamp),
-            mappings: record.mappings,
-            identifiers,
-            merge_from,
-            claim,
-            entry,
-            documents,
-            wishes,
-        })))
+                }))
+            }
+        })
     }
 }
 

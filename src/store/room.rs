@@ -114,7 +114,7 @@ impl Gauge {
         };
         *last = Room { used, left, state };
         drop(last);
-        // A gauge is a float; sizes are far below 2^52, up to where each is exact.
+        // A gauge is a float; sizes are far below 2^53, up to where each is exact.
         gauge!("kangqiao_store_used_bytes").set(used as f64);
         gauge!("kangqiao_store_left_bytes").set(left as f64);
         gauge!("kangqiao_store_at_reserve").set(f64::from(u8::from(state == Fill::Reserve)));

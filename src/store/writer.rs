@@ -423,9 +423,7 @@ impl Writer {
             Request::JudgePolicies(row, said) => {
                 self.judge_policies(row, said).map(Answer::Proposed)
             }
-            Request::Enrol(subscription, changes, at_ms) => {
-                self.enrol(*subscription, changes, *at_ms)
-            }
+            Request::Enrol(list, changes, at_ms) => self.enrol(*list, changes, *at_ms),
             Request::Erase { person, at_ms } => self.erase(*person, *at_ms).map(Answer::Persons),
             Request::Exchanged(file, of) => self.note_exchanged(file, *of).map(|()| Answer::Done),
             Request::Freeze(frozen) => self.freeze(frozen),

@@ -17,7 +17,7 @@ use crate::wire::{Tree, hl7v2, json, xml};
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// HL7 v2.3 to 2.8, vertical bars.
+    /// HL7 v2.1 to 2.9, vertical bars.
     Hl7v2,
     /// A clinical document: WS/T 500, WS/T 483.
     Cda,

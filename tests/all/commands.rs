@@ -56,6 +56,22 @@ fn check_names_file_line_and_column_of_what_is_wrong() {
 }
 
 #[test]
+fn two_of_a_kind_have_two_names() {
+    let rig = Rig::prepare("");
+    let (platform, registry) = ("name = \"record-platform\"", "name = \"elder-registry\"");
+    let named = |name: &str| format!("[[upstream]]\n{name}\n");
+    let edit = |text: &str| text.replacen(&named(registry), &named(platform), 1);
+    with(&rig, "kangqiao.toml", edit, || {
+        let said = fails(&rig, &["check"]);
+        let text = std::fs::read_to_string(rig.path().join("kangqiao.toml")).unwrap();
+        let second = text.rfind(&named(platform)).unwrap();
+        let line = text[..second].lines().count() + 2;
+        assert!(said.contains(&format!("kangqiao.toml:{line}:")), "{line}: {said}");
+        assert!(said.contains("two upstreams cannot have one name"), "{said}");
+    });
+}
+
+#[test]
 fn nothing_starts_on_a_key_nobody_knows() {
     let rig = Rig::prepare("nobody_knows = 1");
     let said = fails(&rig, &["serve", "--config", "kangqiao.toml"]);

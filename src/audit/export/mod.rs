@@ -14,9 +14,9 @@ use super::search::Found;
 
 /// One form in which entries leave the ledger.
 pub trait Export: Sync {
-    /// The name on the command line, and the extension of a file.
+    /// The name on the command line.
     fn name(&self) -> &'static str;
-    /// Writes all entries.
+    /// Writes all entries; how many there were.
     ///
     /// # Errors
     /// What the writer says.

@@ -4,20 +4,6 @@ use crate::registry::v3::Dialect;
 use crate::translate::Form;
 use crate::vocabulary::Fault;
 
-/// What `POST /v1/messages` takes, as a refusal names it.
-pub const TAKEN: &[&str] = &[
-    "application/hl7-v2",
-    "application/xml",
-    "text/xml",
-    "application/fhir+json",
-    "application/vnd.kangqiao.civil+json",
-    "application/vnd.kangqiao.civil+xml",
-    "application/vnd.kangqiao.card+json",
-    "application/vnd.kangqiao.platform+json",
-    "application/vnd.kangqiao.tokens+ndjson",
-    "text/csv",
-];
-
 /// The form of a body.
 ///
 /// A type that says nothing (none at all, what `curl` sends by itself, plain text) is HL7

@@ -11,6 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use serde::Deserialize;
 
 use super::Console;
 use super::access::Area;
@@ -47,6 +48,13 @@ static HEADERS: [(HeaderName, &str); 7] = [
     (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     (header::PERMISSIONS_POLICY, "camera=(), geolocation=(), microphone=()"),
 ];
+
+/// What a page that is shown again says of what was just done.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SaidQuery {
+    pub(super) said: Option<String>,
+}
 
 /// Why a page is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,19 +7,13 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::access::Area;
-use super::guard::{Problem, Visit, see};
+use super::guard::{Problem, SaidQuery, Visit, see};
 use super::ledger::identifier;
 use super::pages::{Frame, show};
 use super::text::hold::HoldText;
 use super::view::Named;
 use super::view::hold::{HeldWhose, HoldJudged, HoldRow, HoldWhom, HoldWish, HoldWord, Placed};
 use crate::vocabulary::Fault;
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct SaidQuery {
-    said: Option<String>,
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

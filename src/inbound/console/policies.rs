@@ -10,7 +10,7 @@ use actix_web::web::{Form, Query as Asked};
 use serde::Deserialize;
 
 use super::access::Area;
-use super::guard::{Problem, Visit, see};
+use super::guard::{Problem, SaidQuery, Visit, see};
 use super::pages::show;
 use super::view::policies::PoliciesJudged;
 use crate::policy::Asking;
@@ -30,12 +30,6 @@ pub(super) struct AskingQuery {
     case: Option<String>,
     reason: Option<String>,
     relation: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct SaidQuery {
-    said: Option<String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -8,17 +8,11 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::access::Area;
-use super::guard::{Problem, Visit};
+use super::guard::{Problem, SaidQuery, Visit};
 use super::pages::{Frame, show};
 use super::text::rerun::RerunText;
 use super::trace::SearchForm;
 use super::view::rerun::{Expected, Preview, RerunJudged, RerunView, Stage, Wanted, Word};
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct SaidQuery {
-    said: Option<String>,
-}
 
 #[derive(Deserialize, Default)]
 #[serde(default)]

@@ -9,7 +9,7 @@ use chrono::NaiveDateTime;
 use serde::Deserialize;
 
 use super::access::Area;
-use super::guard::{Problem, Visit, see};
+use super::guard::{Problem, SaidQuery, Visit, see};
 use super::ledger::identifier;
 use super::pages::{Frame, show};
 use super::saved::Shelved;
@@ -46,12 +46,6 @@ pub(super) struct SearchForm {
     entries: String,
     before: Option<u64>,
     form_token: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct SaidQuery {
-    said: Option<String>,
 }
 
 #[derive(Template)]

@@ -148,12 +148,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             // Others hold what there is: nothing more is read of this one until they are done, and
             // how long that takes is not its sender's time.
             let waits = Instant::now();
-            let paid = tokio::select! {
+            let paid = pay(&self.shared.buffer, &mut self.held, self.buffer.len());
+            tokio::select! {
                 () = self.leave.cancelled() => return Next::End,
-                paid = timeout_at(ends, pay(&self.shared.buffer, &mut self.held, self.buffer.len())) => paid,
-            };
-            if paid.is_err() {
-                return Next::Broken(Fault::Overloaded, None);
+                paid = timeout_at(ends, paid) => if paid.is_err() {
+                    return Next::Broken(Fault::Overloaded, None);
+                },
             }
             frame_ends = frame_ends.map(|ends| ends + waits.elapsed());
         }

@@ -23,17 +23,11 @@ mod write;
 
 pub(super) use bytes::{read_bytes, write_bytes};
 pub(super) use file::DocumentFile;
-#[allow(unused_imports, reason = "what a format with files of its own stands on")]
-pub(super) use file::{BodyText, ConstantText};
 pub(super) use law::lost;
 pub(super) use path::Pattern;
-#[allow(unused_imports, reason = "what a format with files of its own stands on")]
-pub(super) use plan::Body;
 pub(super) use plan::{DocumentPlan, DocumentRow};
 pub(super) use read::{Target, read};
 pub(super) use syntax::Sent;
-#[allow(unused_imports, reason = "what a format with files of its own stands on")]
-pub(super) use syntax::Syntax;
 pub(super) use write::write;
 
 use super::file::Way;

@@ -353,7 +353,7 @@ proptest! {
                 let components: Vec<_> = expected.split('^').collect();
                 for component in repetition.components() {
                     let expected = components[usize::from(component.number()) - 1];
- prop_assert_eq!(component.raw(), expected);
+                    prop_assert_eq!(component.raw(), expected);
                 }
             }
         }
