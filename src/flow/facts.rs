@@ -3,8 +3,22 @@
 
 use super::question::Turn;
 use crate::identity::Keys;
-use crate::policy::{self, Basis, Gathered, Release, Scope};
+use crate::policy::{Basis, Gathered, Release, Scope};
+use crate::translate::Speaks;
 use crate::vocabulary::{ElementId, Value};
+
+/// `translate` says what follows from what, `policy` of what it may.
+struct Told<'b>(&'b Basis<'b>);
+
+impl Speaks for Told<'_> {
+    fn is_wanted(&self, fact: ElementId) -> bool {
+        self.0.is_wanted(fact)
+    }
+
+    fn speaks(&self, fact: ElementId, record: usize, within: Option<(usize, &Value)>) -> bool {
+        self.0.allows(fact, record, within)
+    }
+}
 
 impl Turn {
     /// Decides on records, with the facts that follow from them at a time (seconds since 1970).
@@ -16,12 +30,8 @@ impl Turn {
     ) -> Release {
         let basis = Basis::new(scope, wanted, records);
         let given: Vec<_> = records.iter().map(|gathered| gathered.record).collect();
-        let speaks =
-            |fact, record, within: Option<(usize, &Value)>| basis.allows(fact, record, within);
-        let facts = self.rules.pack.derive((&given, at), &speaks);
-        let mut all = records.to_vec();
-        all.extend(facts.as_ref().map(|record| Gathered { record, as_of: at }));
-        policy::decide(scope, wanted, &all, keys)
+        let facts = self.rules.pack.derive((&given, at), &Told(&basis));
+        basis.decide(facts.as_ref().map(|record| (record, at)), keys)
     }
 
     /// Whether a record bears on anything of this that the asker is told: something of it would
@@ -34,10 +44,8 @@ impl Turn {
     ) -> bool {
         let alone = [record];
         let basis = Basis::new(scope, Some(wanted), &alone);
-        let speaks =
-            |fact, record, within: Option<(usize, &Value)>| basis.allows(fact, record, within);
-        let bears = |fact: &ElementId| self.rules.pack.bears_on(*fact, record.record, &speaks);
-        policy::decide(scope, Some(wanted), &alone, keys).released().len() > 0
-            || wanted.iter().any(bears)
+        let told = Told(&basis);
+        basis.decide(None, keys).released().len() > 0
+            || wanted.iter().any(|fact| self.rules.pack.bears_on(*fact, record.record, &told))
     }
 }

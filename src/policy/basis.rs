@@ -6,21 +6,21 @@
 //! somebody who takes none. So a fact follows, for each asker, from what the asker could be told
 //! of if it were the fact itself, and is then decided on as any value.
 
-use std::cell::OnceCell;
-
 use super::choose::Gathered;
+use super::plan::Planned;
+use super::release::{Release, decide_marked};
 use super::scope::Scope;
-use super::special::Marks;
+use super::special::{Marked, Marks};
 use super::word::is_word_group;
-use crate::vocabulary::{ElementId, Value};
+use crate::identity::Keys;
+use crate::vocabulary::{ElementId, Record, Value};
 
-/// What speaks for facts that one asker may be told.
+/// What speaks for facts that one asker may be told, and the decision on all of it.
 pub struct Basis<'a> {
     scope: &'a Scope,
     wanted: Option<&'a [ElementId]>,
     records: &'a [Gathered<'a>],
-    /// Of the groups of each record, worked out when first needed.
-    marks: Vec<OnceCell<Vec<Marks>>>,
+    marked: Marked<'a>,
 }
 
 impl<'a> Basis<'a> {
@@ -31,28 +31,47 @@ impl<'a> Basis<'a> {
         wanted: Option<&'a [ElementId]>,
         records: &'a [Gathered<'a>],
     ) -> Self {
-        let marks = records.iter().map(|_| OnceCell::new()).collect();
-        Self { scope, wanted, records, marks }
+        // One more, for the facts.
+        let marked = Marked::new(&scope.plan.shared.special, records.len() + 1);
+        Self { scope, wanted, records, marked }
+    }
+
+    /// Whether the asker may be told of a fact at all.
+    #[must_use]
+    pub fn is_wanted(&self, fact: ElementId) -> bool {
+        self.planned(fact).is_some()
     }
 
     /// Whether a fact may follow from a value in a group of the record in that place, or from the
     /// record as such: that it came, and when.
     #[must_use]
     pub fn allows(&self, fact: ElementId, record: usize, within: Option<(usize, &Value)>) -> bool {
-        let Scope { plan, allowance, .. } = self.scope;
-        let wanted = self.wanted.is_none_or(|wanted| wanted.contains(&fact));
-        let Some(planned) = plan.planned(fact).filter(|_| wanted) else { return false };
-        let Some(from) = self.records.get(record) else { return false };
+        let (Some(planned), Some(from)) = (self.planned(fact), self.records.get(record)) else {
+            return false;
+        };
         let (group, value) = within.map_or((0, None), |(group, value)| (group, Some(value)));
         if is_word_group(from.record, group) {
             return false;
         }
-        let special = &plan.shared.special;
-        let of_groups =
-            self.marks.get(record).map(|of| of.get_or_init(|| special.mark(from.record)));
+        let special = &self.scope.plan.shared.special;
+        let of_group = self.marked.groups(record, from.record).get(group).copied();
         let own = value.map(|value| special.mark_value(value)).unwrap_or_default();
-        let marks = of_groups.and_then(|of| of.get(group)).copied().unwrap_or_default().with(own);
+        let marks: Marks = of_group.unwrap_or_default().with(own);
         planned.gives_as_plain(marks)
-            && allowance.allows(planned.element.class, special.marked(marks))
+            && self.scope.allowance.allows(planned.element.class, special.marked(marks))
+    }
+
+    /// Decides on the records, and on the facts that follow from them at a time (seconds since
+    /// 1970).
+    #[must_use]
+    pub fn decide(&self, facts: Option<(&Record, i64)>, keys: &Keys) -> Release {
+        let mut all = self.records.to_vec();
+        all.extend(facts.map(|(record, as_of)| Gathered { record, as_of }));
+        decide_marked((self.scope, self.wanted), (&all, &self.marked), keys)
+    }
+
+    fn planned(&self, fact: ElementId) -> Option<&Planned> {
+        let wanted = self.wanted.is_none_or(|wanted| wanted.contains(&fact));
+        self.scope.plan.planned(fact).filter(|_| wanted)
     }
 }

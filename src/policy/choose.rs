@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use super::consent::Allowance;
 use super::plan::{Plan, Planned, Ruling};
-use super::special::Marks;
+use super::special::{Marked, Marks};
 use super::word::{is_word_alone, is_word_group};
 use crate::vocabulary::{
     Class, Dataset, ElementId, Field, Group, GroupName, Record, Value, ValueType,
@@ -77,7 +77,7 @@ impl Choice<'_> {
 pub(super) fn choose<'a>(
     (plan, allowance): (&'a Plan, &Allowance),
     wanted: Option<&[ElementId]>,
-    gathered: &'a [Gathered<'a>],
+    (gathered, marked): (&'a [Gathered<'a>], &Marked<'_>),
 ) -> Vec<Choice<'a>> {
     let mut single: HashMap<ElementId, Choice<'a>> = HashMap::new();
     let mut repeated = Vec::new();
@@ -88,8 +88,7 @@ pub(super) fn choose<'a>(
             continue;
         }
         let time = from.time();
-        let mut seen =
-            Seen { plan, allowance, wanted, from: *from, time, record_index, marks: None };
+        let seen = Seen { plan, allowance, wanted, from: *from, time, record_index, marked };
         for (group_index, group) in from.record.groups.iter().enumerate() {
             if !seen.may_tell(group_index, group) {
                 continue;
@@ -132,8 +131,7 @@ struct Seen<'a, 'w> {
     /// Its time, worked out once.
     time: i64,
     record_index: usize,
-    /// Marks of its groups, worked out when first needed.
-    marks: Option<Vec<Marks>>,
+    marked: &'w Marked<'w>,
 }
 
 impl<'a> Seen<'a, '_> {
@@ -147,7 +145,7 @@ impl<'a> Seen<'a, '_> {
     }
 
     fn choice(
-        &mut self,
+        &self,
         (group_index, within): (usize, GroupName),
         Field { element, value, .. }: &'a Field,
     ) -> Option<Choice<'a>> {
@@ -162,7 +160,7 @@ impl<'a> Seen<'a, '_> {
             return None;
         }
         let special = &self.plan.shared.special;
-        let marks = self.marks.get_or_insert_with(|| special.mark(self.from.record));
+        let marks = self.marked.groups(self.record_index, self.from.record);
         let group = match value.value_type() {
             // Bytes are a whole document: whatever of the record is marked stands in them.
             ValueType::Bytes => marks.iter().fold(Marks::default(), |all, one| all.with(*one)),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::choose::{Choice, Gathered, choose};
 use super::plan::Withheld;
 use super::scope::{Admission, RuleId, Scope};
+use super::special::Marked;
 use super::treat::{Surroundings, Treated, treat};
 use crate::identity::Keys;
 use crate::vocabulary::{Dataset, Element, ElementId, GroupName, Source, Tier};
@@ -150,7 +151,17 @@ pub fn decide(
     gathered: &[Gathered<'_>],
     keys: &Keys,
 ) -> Release {
-    let choices = choose((&scope.plan, &scope.allowance), wanted, gathered);
+    let marked = Marked::new(&scope.plan.shared.special, gathered.len());
+    decide_marked((scope, wanted), (gathered, &marked), keys)
+}
+
+/// The same, where the marks of the first of the records may have been worked out before.
+pub(super) fn decide_marked(
+    (scope, wanted): (&Scope, Option<&[ElementId]>),
+    (gathered, marked): (&[Gathered<'_>], &Marked<'_>),
+    keys: &Keys,
+) -> Release {
+    let choices = choose((&scope.plan, &scope.allowance), wanted, (gathered, marked));
     let mut released = Vec::with_capacity(choices.len());
     for choice in &choices {
         released.extend(release(scope, choice, keys).map(|one| (choice.group, one)));

@@ -12,6 +12,7 @@
 //! or the whole record. A special class may raise the `level` of whatever it holds. One that is
 //! `for_refusal` is asked no rule about: it is there for people to refuse (`consents.toml`).
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use serde::Deserialize;
@@ -159,6 +160,25 @@ pub(super) struct SignRow {
     pub(super) element: String,
     pub(super) is: Vec<String>,
     pub(super) reach: Reach,
+}
+
+/// The marks of the groups of records, worked out when first needed, once for all who ask.
+pub(super) struct Marked<'s> {
+    special: &'s Special,
+    of: Vec<OnceCell<Vec<Marks>>>,
+}
+
+impl<'s> Marked<'s> {
+    /// Of so many records.
+    pub(super) fn new(special: &'s Special, count: usize) -> Self {
+        Self { special, of: (0..count).map(|_| OnceCell::new()).collect() }
+    }
+
+    /// Those of the groups of the record in that place.
+    pub(super) fn groups(&self, place: usize, record: &Record) -> &[Marks] {
+        let found = self.of.get(place).map(|of| of.get_or_init(|| self.special.mark(record)));
+        found.map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Special {

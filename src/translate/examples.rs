@@ -374,7 +374,7 @@ fn derived(
         return Err("expect holds the facts".to_owned());
     };
     let expected = expected.as_object().cloned().unwrap_or_default();
-    let found = pack.derive((&records, now), &|_, _, _| true);
+    let found = pack.derive((&records, now), &super::Everything);
     let fields: Vec<_> = found.iter().flat_map(Record::fields).collect();
     for field in &fields {
         let value = value_to_json(&field.value);

@@ -13,9 +13,29 @@ use crate::vocabulary::{
     Coding, Dataset, Date, ElementId, Field, Group, GroupName, Record, Source,
 };
 
-/// Whether a fact may follow from what stands in a record: by the place of the record among those
-/// given, and in which group the value is; none where the fact follows from the record as such.
-pub type Speaks<'s> = &'s dyn Fn(ElementId, usize, Option<(usize, &Value)>) -> bool;
+/// What may speak for facts.
+pub trait Speaks {
+    /// Whether anybody asks for a fact.
+    fn is_wanted(&self, fact: ElementId) -> bool;
+    /// Whether a fact may follow from what stands in a record: by the place of the record among
+    /// those given, and in which group the value is; none where the fact follows from the record as
+    /// such, that it came and when.
+    fn speaks(&self, fact: ElementId, record: usize, within: Option<(usize, &Value)>) -> bool;
+}
+
+/// Whatever there is speaks for every fact.
+#[derive(Debug, Clone, Copy)]
+pub struct Everything;
+
+impl Speaks for Everything {
+    fn is_wanted(&self, _fact: ElementId) -> bool {
+        true
+    }
+
+    fn speaks(&self, _fact: ElementId, _record: usize, _within: Option<(usize, &Value)>) -> bool {
+        true
+    }
+}
 
 /// A record, its place among those given, and when it happened, in seconds.
 struct Dated<'a> {
@@ -30,10 +50,10 @@ impl Facts {
         &self,
         pack: &Pack,
         (records, now): (&[&Record], i64),
-        speaks: Speaks<'_>,
+        speaks: &dyn Speaks,
     ) -> Option<Record> {
         let (mut fields, records) = (Vec::new(), newest_first(records));
-        for fact in &self.0 {
+        for fact in self.0.iter().filter(|fact| speaks.is_wanted(fact.element)) {
             if let Some(value) = fact.value(&records, now, speaks) {
                 fields.push(Field { element: fact.element, value, at: None });
             }
@@ -60,12 +80,17 @@ impl Facts {
     ) -> impl Iterator<Item = RowId> + 'a {
         let records = newest_first(records);
         let following =
-            self.0.iter().filter(move |fact| fact.value(&records, now, &|_, _, _| true).is_some());
+            self.0.iter().filter(move |fact| fact.value(&records, now, &Everything).is_some());
         following.map(|fact| fact.id)
     }
 
     /// Whether a record bears on a fact at all: one of its values speaks for it, or that it came.
-    pub(super) fn bears_on(&self, element: ElementId, record: &Record, speaks: Speaks<'_>) -> bool {
+    pub(super) fn bears_on(
+        &self,
+        element: ElementId,
+        record: &Record,
+        speaks: &dyn Speaks,
+    ) -> bool {
         let alone = newest_first(&[record]);
         let mut facts = self.0.iter().filter(|fact| fact.element == element);
         facts.any(|fact| alone.iter().any(|dated| fact.bears(dated, speaks)))
@@ -73,12 +98,12 @@ impl Facts {
 }
 
 impl Fact {
-    fn value(&self, records: &[Dated<'_>], now: i64, speaks: Speaks<'_>) -> Option<Value> {
+    fn value(&self, records: &[Dated<'_>], now: i64, speaks: &dyn Speaks) -> Option<Value> {
         let told = |value: &Value| !self.yes_alone || *value != Value::Boolean(false);
         self.found(records, now, speaks).filter(told)
     }
 
-    fn found(&self, records: &[Dated<'_>], now: i64, speaks: Speaks<'_>) -> Option<Value> {
+    fn found(&self, records: &[Dated<'_>], now: i64, speaks: &dyn Speaks) -> Option<Value> {
         let values = || self.used(records).flat_map(|dated| self.of(dated, speaks));
         let date = || values().find_map(as_date);
         match &self.function {
@@ -143,14 +168,15 @@ impl Fact {
     fn of<'a>(
         &'a self,
         dated: &Dated<'a>,
-        speaks: Speaks<'a>,
+        speaks: &'a dyn Speaks,
     ) -> impl Iterator<Item = &'a Value> + use<'a> {
         let (groups, place) = (&dated.record.groups, dated.place);
         self.from.iter().flat_map(move |element| {
             groups.iter().enumerate().flat_map(move |(index, group)| {
                 let named = group.fields.iter().filter(move |field| field.element == *element);
                 let values = named.map(|field| &field.value);
-                values.filter(move |value| speaks(self.element, place, Some((index, *value))))
+                values
+                    .filter(move |value| speaks.speaks(self.element, place, Some((index, *value))))
             })
         })
     }
@@ -166,8 +192,8 @@ impl Fact {
     }
 
     /// Whether a record this row uses says anything for it.
-    fn bears(&self, dated: &Dated<'_>, speaks: Speaks<'_>) -> bool {
-        let came = || speaks(self.element, dated.place, None);
+    fn bears(&self, dated: &Dated<'_>, speaks: &dyn Speaks) -> bool {
+        let came = || speaks.speaks(self.element, dated.place, None);
         match &self.function {
             Function::OpenStay { opens, closes, reopens, .. } => {
                 let told =
@@ -191,7 +217,7 @@ impl Fact {
 
     /// Each source's stays by themselves: one hospital's discharge closes no other's stay. A stay
     /// that does not speak opens none; that one is over may come from whatever says so.
-    fn open_stay(&self, records: &[Dated<'_>], now: i64, speaks: Speaks<'_>) -> Option<bool> {
+    fn open_stay(&self, records: &[Dated<'_>], now: i64, speaks: &dyn Speaks) -> Option<bool> {
         let Function::OpenStay { days, opens, closes, reopens } = &self.function else {
             return None;
         };
@@ -201,7 +227,7 @@ impl Fact {
         let mut stays: Vec<(Source, Option<i64>, bool)> = Vec::new();
         let mut ends: Vec<(Source, Option<i64>)> = Vec::new();
         for Dated { record, place, moment } in records.iter().rev().filter(trusted) {
-            let came = || speaks(self.element, *place, None);
+            let came = || speaks.speaks(self.element, *place, None);
             let opening = opens.contains(&record.dataset) && self.fits(record) && came();
             let closing = closes.contains(&record.dataset);
             let ended = |(source, day): &(Source, Option<i64>)| {

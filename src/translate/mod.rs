@@ -54,7 +54,7 @@ use std::collections::HashMap;
 
 pub use cda::{NoDocument, Note, REMARKS, Remark};
 pub use error::TranslateError;
-pub use follow::Speaks;
+pub use follow::{Everything, Speaks};
 pub use form::{Form, Unread};
 pub use overlay::Overlay;
 pub use plain::record_to_json;
@@ -263,13 +263,13 @@ impl Pack {
     /// The facts that follow from a person's records at a moment (seconds since 1970), by what of
     /// them may speak.
     #[must_use]
-    pub fn derive(&self, given: (&[&Record], i64), speaks: Speaks<'_>) -> Option<Record> {
+    pub fn derive(&self, given: (&[&Record], i64), speaks: &dyn Speaks) -> Option<Record> {
         self.derived.derive(self, given, speaks)
     }
 
     /// Whether a record bears on a fact at all, by what of it may speak.
     #[must_use]
-    pub fn bears_on(&self, fact: ElementId, record: &Record, speaks: Speaks<'_>) -> bool {
+    pub fn bears_on(&self, fact: ElementId, record: &Record, speaks: &dyn Speaks) -> bool {
         self.derived.bears_on(fact, record, speaks)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use super::*;
-use crate::store::outbox::Ended;
+use crate::store::outbox::{Ended, Verdict};
 use crate::store::policies::InForce;
 
 /// Ends every session of a store but our own, as a restart of the server would.
@@ -312,7 +312,8 @@ async fn what_another_gateway_changed_is_heard_by_one_that_writes_nothing() {
     assert!(!heard.lock().unwrap().iter().any(|it| it.all));
     stores[0].erase(other, 2).await.unwrap();
     soon(async || heard.lock().unwrap().iter().any(|it| it.all)).await;
-    stores[0].end(0, Ended::Delivered, 1).await.unwrap();
+    let again = Verdict::Rewind(crate::vocabulary::Subscription::parse("payments").unwrap(), 0);
+    stores[0].decide(again).await.unwrap();
     tokio::time::timeout(Duration::from_secs(60), noticed).await.unwrap();
     let version = |text: &str| InForce { version: text.into(), mappings: "m".into() };
     stores[0].enforce(vec![row("policies", None, None)], version("p"), 3).await.unwrap();
