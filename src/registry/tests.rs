@@ -390,7 +390,10 @@ fn what_a_purpose_lists_can_be_answered_from_what_sources_say() {
     }
     // Nobody of all these refuses anything here.
     records.retain(|record| !is_word(record));
-    let derived = pack.derive((&records.iter().collect::<Vec<_>>(), META.answered_at), &Everything);
+    let derived = pack.derive(
+        (&records.iter().collect::<Vec<_>>(), META.answered_at),
+        &crate::translate::Everything,
+    );
     records.extend(derived);
     let mut missing = Vec::new();
     for scope in scopes(shipped()) {
