@@ -230,7 +230,7 @@ impl Gateway {
         let entry = entry.with_answer(&written.body);
         let entered =
             self.enter_answer((turn, &admission), std::iter::once(&release), vec![entry]).await;
-        let entry = entered.map_err(|error| about(error.into()))?;
+        let entry = Some(entered.map_err(|error| about(error.into()))?);
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry })
     }

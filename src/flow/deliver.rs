@@ -323,11 +323,9 @@ impl Gateway {
         let person = resident.person;
         let gathered = self.gather_told(turn, (&resident, due.journal)).await;
         let (gathered, cause) = gathered.map_err(|refused| refused.fault)?;
-        let records = gathered.records();
-        let scope = admission.towards(&records, turn.at_ms / 1000);
-        let scope = scope.about(resident.pseudonym.clone());
+        let (records, at) = (gathered.records(), turn.at_ms / 1000);
+        let scope = admission.towards(&records, at).about(resident.pseudonym.clone());
         let tells = settings.words().tells(&turn.rules.pack, event);
-        let at = turn.at_ms / 1000;
         let release = turn.decide((&scope, Some(&tells)), (&records, at), &self.keys);
         let cause = cause.and_then(|place| records.get(place));
         // That a notice came would tell of a record that may not be known of, whatever it says.

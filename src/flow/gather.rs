@@ -173,12 +173,9 @@ impl Gateway {
         turn: &Turn,
         (resident, message): (&Resident, Option<i64>),
     ) -> Result<(Gathered, Option<usize>), Refused> {
-        let (records, place) = match (resident.person, message) {
-            (Some(person), Some(message)) => {
-                self.store.records_with((person, RECORDS_MAX), message).await?
-            }
-            (Some(person), None) => (self.store.records(person, RECORDS_MAX).await?, None),
-            (None, _) => (Records::new(), None),
+        let (records, place) = match resident.person {
+            Some(person) => self.store.told_by((person, RECORDS_MAX), message).await?,
+            None => (Records::new(), None),
         };
         let (state, as_of_ms) = (Freshness::Fresh, Some(turn.at_ms));
         let own = Fetched { state, records: Arc::new(records), as_of_ms };

@@ -83,12 +83,12 @@ impl Gateway {
         (turn, admission): (&Turn, &Admission),
         releases: impl Iterator<Item = &'a Release> + Clone,
         entries: Vec<Entry>,
-    ) -> Result<Option<(u64, String)>, StoreError> {
+    ) -> Result<(u64, String), StoreError> {
         hold(turn, releases.clone(), self.empty_answer / 2).await;
         let appended = self.append_answer(admission, &entries).await?;
         counters::answered(admission);
         hold(turn, releases, self.empty_answer).await;
-        Ok(Some(appended))
+        Ok(appended)
     }
 }
 

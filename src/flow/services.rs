@@ -39,7 +39,7 @@ const DOCUMENTS_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 512;
 
 /// Entries of a person, and documents in them.
-type Kept = (BTreeSet<PersonId>, Records);
+type Filed = (BTreeSet<PersonId>, Records);
 
 /// A call as it came.
 #[derive(Debug)]
@@ -241,8 +241,8 @@ impl Gateway {
         };
         let written = answering.answer(&turn.rules.pack, &release, &meta);
         let entry = entry.with_answer(&written.body);
-        let entry =
-            self.enter_answer((turn, &admission), std::iter::once(&release), vec![entry]).await?;
+        let releases = std::iter::once(&release);
+        let entry = Some(self.enter_answer((turn, &admission), releases, vec![entry]).await?);
         let Written { status, media, body } = written;
         Ok(Answered { status, media, body, entry })
     }
@@ -283,8 +283,8 @@ impl Gateway {
 
     /// The documents under the numbers of a request, and in which entries they stand, by person, in
     /// the order of the request.
-    async fn kept_under(&self, request: &Request) -> Result<Vec<(PersonId, Kept)>, Refused> {
-        let mut kept: Vec<(PersonId, Kept)> = Vec::new();
+    async fn kept_under(&self, request: &Request) -> Result<Vec<(PersonId, Filed)>, Refused> {
+        let mut kept: Vec<(PersonId, Filed)> = Vec::new();
         for number in request.documents().iter().take(DOCUMENTS_MAX) {
             let found = self.store.document(self.keyed("document", number)).await?;
             let Some(found) = found else { continue };

@@ -74,7 +74,7 @@ impl Gateway {
         let Written { status, media, body } = question.writing.several(&turn.rules.pack, &several);
         let releases = found.iter().map(|one| &one.release);
         let entries = entries.into_iter().map(|entry| entry.with_answer(&body)).collect();
-        let entry = self.enter_answer((turn, admission), releases, entries).await?;
+        let entry = Some(self.enter_answer((turn, admission), releases, entries).await?);
         Ok(Answered { status, media, body, entry })
     }
 

@@ -10,7 +10,7 @@ use super::choose::Gathered;
 use super::plan::Planned;
 use super::release::{Release, decide_marked};
 use super::scope::Scope;
-use super::special::{Marked, Marks};
+use super::special::Marked;
 use super::word::is_word_group;
 use crate::identity::Keys;
 use crate::vocabulary::{ElementId, Record, Value};
@@ -54,9 +54,7 @@ impl<'a> Basis<'a> {
             return false;
         }
         let special = &self.scope.plan.shared.special;
-        let of_group = self.marked.groups(record, from.record).get(group).copied();
-        let own = value.map(|value| special.mark_value(value)).unwrap_or_default();
-        let marks: Marks = of_group.unwrap_or_default().with(own);
+        let marks = self.marked.marks((record, from.record), (group, value));
         planned.gives_as_plain(marks)
             && self.scope.allowance.allows(planned.element.class, special.marked(marks))
     }

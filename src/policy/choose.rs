@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use super::consent::Allowance;
 use super::plan::{Plan, Planned, Ruling};
-use super::special::{Marked, Marks};
+use super::special::Marked;
 use super::word::{is_word_alone, is_word_group};
 use crate::vocabulary::{
     Class, Dataset, ElementId, Field, Group, GroupName, Record, Value, ValueType,
@@ -160,13 +160,8 @@ impl<'a> Seen<'a, '_> {
             return None;
         }
         let special = &self.plan.shared.special;
-        let marks = self.marked.groups(self.record_index, self.from.record);
-        let group = match value.value_type() {
-            // Bytes are a whole document: whatever of the record is marked stands in them.
-            ValueType::Bytes => marks.iter().fold(Marks::default(), |all, one| all.with(*one)),
-            _ => marks.get(group_index).copied().unwrap_or_default(),
-        };
-        let marks = group.with(special.mark_value(value));
+        let place = (self.record_index, self.from.record);
+        let marks = self.marked.marks(place, (group_index, Some(value)));
         if !self.allowance.allows(planned.element.class, special.marked(marks)) {
             return None;
         }

@@ -22,7 +22,9 @@ use super::law::Law;
 use super::page::Page;
 use super::rules::Rules;
 use crate::vocabulary::record::Group;
-use crate::vocabulary::{Catalogue, Class, Diagnostic, ElementId, Field, Files, Record, Value};
+use crate::vocabulary::{
+    Catalogue, Class, Diagnostic, ElementId, Field, Files, Record, Value, ValueType,
+};
 
 /// Where the list stands.
 pub(super) const PATH: &str = "special.toml";
@@ -174,10 +176,20 @@ impl<'s> Marked<'s> {
         Self { special, of: (0..count).map(|_| OnceCell::new()).collect() }
     }
 
-    /// Those of the groups of the record in that place.
-    pub(super) fn groups(&self, place: usize, record: &Record) -> &[Marks] {
+    /// Those of a value in a group of the record in that place; without one, of the group itself.
+    pub(super) fn marks(
+        &self,
+        (place, record): (usize, &Record),
+        (group, value): (usize, Option<&Value>),
+    ) -> Marks {
         let found = self.of.get(place).map(|of| of.get_or_init(|| self.special.mark(record)));
-        found.map_or(&[], Vec::as_slice)
+        let groups = found.map_or(&[] as &[Marks], Vec::as_slice);
+        let around = match value.map(Value::value_type) {
+            // Bytes are a whole document: whatever of the record is marked stands in them.
+            Some(ValueType::Bytes) => groups.iter().copied().fold(Marks::default(), Marks::with),
+            _ => groups.get(group).copied().unwrap_or_default(),
+        };
+        around.with(value.map(|value| self.special.mark_value(value)).unwrap_or_default())
     }
 }
 

@@ -293,26 +293,6 @@ impl Store {
         self.by_generation(move |reader, by| read::is_one(reader, by, &named)).await
     }
 
-    /// Records of a person and of everybody merged with it, newest first, each with the time it
-    /// arrived in milliseconds; at most `limit` and `records_max`.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`], [`StoreError::Sql`].
-    pub async fn records(
-        &self,
-        person: PersonId,
-        limit: usize,
-    ) -> Result<Vec<(Record, i64)>, StoreError> {
-        let keys = Arc::clone(&self.keys);
-        let most = limit.min(self.settings.records_max);
-        let wanted = read::Wanted { person, most, message: None };
-        let read = move |connection: &_| {
-            let records = read::records(connection, &keys, wanted)?;
-            Ok(records.into_iter().map(|(_, record, at_ms)| (record, at_ms)).collect())
-        };
-        self.readers.read(read).await
-    }
-
     /// Everything that joined a person to another or set it free, oldest first.
     ///
     /// # Errors

@@ -264,7 +264,6 @@ pub fn due(
         if wanted.busy.contains(&number) {
             continue;
         }
-        let event: String = event;
         let event = Event::parse(&event).map_err(|_| StoreError::Damaged)?;
         let enrolled = match enrolled {
             Some((sealed, token, number)) => {

@@ -12,13 +12,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::Records;
 use super::error::StoreError;
 use super::generation::Generations;
 use super::lease::Lease;
 use super::sql::{Connection, Optional, Row};
 use super::writer::{Answer, Request};
-use super::{Store, enrolment, notice, read};
+use super::{Store, enrolment, notice};
 use crate::identity::{PersonId, Token};
 use crate::vocabulary::{Event, Identifier, Subscription};
 
@@ -234,27 +233,6 @@ impl Store {
             )
         };
         self.by_generation(read).await
-    }
-
-    /// What [`Store::records`] gives, and the place in it of the record a message brought, which is
-    /// read however many came after it; none if it is not this person's.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`], [`StoreError::Sql`].
-    pub async fn records_with(
-        &self,
-        (person, limit): (PersonId, usize),
-        message: i64,
-    ) -> Result<(Records, Option<usize>), StoreError> {
-        let keys = Arc::clone(&self.keys);
-        let most = limit.min(self.settings.records_max);
-        let wanted = read::Wanted { person, most, message: Some(message) };
-        let read = move |connection: &Connection| {
-            let records = read::records(connection, &keys, wanted)?;
-            let place = records.iter().position(|(number, ..)| *number == message);
-            Ok((records.into_iter().map(|(_, record, at_ms)| (record, at_ms)).collect(), place))
-        };
-        self.readers.read(read).await
     }
 
     /// Which other references of the lane's subscription mean the same elder now.

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Store;
 use super::arrival::{Count, Held, MergeEvent, Replay, State};
+use super::cache::Records;
 use super::error::StoreError;
 use super::generation::Generations;
 use super::index::{self, Holder};
@@ -63,6 +65,37 @@ impl Readers {
             None => Err(StoreError::Unavailable),
         });
         reading.await.ok_or(StoreError::Unavailable)?
+    }
+}
+
+impl Store {
+    /// Records of a person and of everybody merged with it, newest first, each with the time it
+    /// arrived in milliseconds; at most `limit` and `records_max`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Sql`].
+    pub async fn records(&self, person: PersonId, limit: usize) -> Result<Records, StoreError> {
+        self.told_by((person, limit), None).await.map(|(records, _)| records)
+    }
+
+    /// The same, and the place in it of the record a message brought, which is read however many
+    /// came after it; none if it is not this person's.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Sql`].
+    pub async fn told_by(
+        &self,
+        (person, limit): (PersonId, usize),
+        message: Option<i64>,
+    ) -> Result<(Records, Option<usize>), StoreError> {
+        let keys = Arc::clone(&self.keys);
+        let wanted = Wanted { person, most: limit.min(self.settings.records_max), message };
+        let read = move |connection: &Connection| {
+            let records = records(connection, &keys, wanted)?;
+            let place = records.iter().position(|(number, ..)| Some(*number) == message);
+            Ok((records.into_iter().map(|(_, record, at_ms)| (record, at_ms)).collect(), place))
+        };
+        self.readers.read(read).await
     }
 }
 

@@ -93,7 +93,11 @@ impl Facts {
     ) -> bool {
         let alone = newest_first(&[record]);
         let mut facts = self.0.iter().filter(|fact| fact.element == element);
-        facts.any(|fact| alone.iter().any(|dated| fact.bears(dated, speaks)))
+        facts.any(|fact| match fact.function {
+            // What ends a stay need not be of the kind that begins one.
+            Function::OpenStay { .. } => alone.iter().any(|dated| fact.bears(dated, speaks)),
+            _ => fact.used(&alone).any(|dated| fact.bears(dated, speaks)),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{Decoder, Encoder};
 use tokio_util::sync::CancellationToken;
@@ -148,12 +148,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             // Others hold what there is: nothing more is read of this one until they are done, and
             // how long that takes is not its sender's time.
             let waits = Instant::now();
-            let paid = pay(&self.shared.buffer, &mut self.held, self.buffer.len());
-            tokio::select! {
+            let paid = tokio::select! {
                 () = self.leave.cancelled() => return Next::End,
-                paid = timeout_at(ends, paid) => if paid.is_err() {
-                    return Next::Broken(Fault::Overloaded, None);
-                },
+                paid = pay(self.shared, &mut self.held, (self.buffer.len(), ends)) => paid,
+            };
+            if let Err(fault) = paid {
+                return Next::Broken(fault, self.reached());
             }
             frame_ends = frame_ends.map(|ends| ends + waits.elapsed());
         }
@@ -242,8 +242,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
             }
             // What the batch holds of a message that is not whole is buffered too.
             let buffered = self.buffer.len() + self.apart;
-            let paid = pay(&self.shared.buffer, &mut self.held, buffered);
-            timeout_at(ends, paid).await.map_err(|_| Fault::Overloaded)?;
+            pay(self.shared, &mut self.held, (buffered, ends)).await?;
         }
     }
 
@@ -303,21 +302,30 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Connection<'a, S> {
     }
 }
 
-/// Takes permits for what is buffered beyond the free allowance.
-async fn pay(allowance: &Arc<Semaphore>, held: &mut Option<OwnedSemaphorePermit>, buffered: usize) {
+/// Takes permits for what is buffered beyond the free allowance; waits for them until a time, since
+/// others give theirs back. What no allowance would hold need not wait.
+async fn pay(
+    shared: &Shared,
+    held: &mut Option<OwnedSemaphorePermit>,
+    (buffered, until): (usize, Instant),
+) -> Result<(), Fault> {
     let paid = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let owed = buffered.saturating_sub(FREE_BYTES + paid);
     if owed == 0 {
-        return;
+        return Ok(());
+    }
+    if buffered > shared.settings.buffered_bytes_max {
+        return Err(Fault::Limit);
     }
     // A little ahead, so that a long frame does not ask at every read.
-    let ahead = u32::try_from(owed + FREE_BYTES).unwrap_or(u32::MAX);
-    // It is never closed.
-    let Ok(permit) = Arc::clone(allowance).acquire_many_owned(ahead).await else { return };
+    let ahead = u32::try_from(owed + FREE_BYTES).map_err(|_| Fault::Limit)?;
+    let permit = timeout_at(until, Arc::clone(&shared.buffer).acquire_many_owned(ahead)).await;
+    let permit = permit.map_err(|_| Fault::Overloaded)?.map_err(|_| Fault::Overloaded)?;
     match held {
         Some(held) => held.merge(permit),
         None => *held = Some(permit),
     }
+    Ok(())
 }
 
 /// What stands in the headers of an answering batch.
